@@ -1,0 +1,42 @@
+"""Commits to bytes and back."""
+
+from typing import Any
+
+import msgspec
+
+from events.commit import FORMAT, Commit
+from events.upcasters import upcast
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Commit)
+
+
+class Undecodable(Exception):
+    """Stored bytes that this code cannot read: damaged, or written by newer code."""
+
+
+def encode(commit: Commit) -> bytes:
+    """One line of JSON."""
+    return _encoder.encode(commit)
+
+
+def decode(body: bytes) -> Commit:
+    """The commit in today's shape, whatever format it was written in. Raises `Undecodable`."""
+    try:
+        commit = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _decode_older(body, error)
+    return commit if commit.format == FORMAT else _decode_older(body, None)
+
+
+def _decode_older(body: bytes, first: Exception | None) -> Commit:
+    try:
+        raw: Any = msgspec.json.decode(body)
+        written = raw.get("format", 1)
+        if written >= FORMAT:
+            raise Undecodable(f"format {written} cannot be read: {first}")
+        raw["events"] = [upcast(event, written=written, current=FORMAT) for event in raw["events"]]
+        raw["format"] = FORMAT
+        return msgspec.convert(raw, Commit)
+    except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise Undecodable(str(first or error)) from error

@@ -1,0 +1,89 @@
+"""A commit: the events of one accepted command, or of one report of a worker. One message, so all or nothing."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from msgspec import Struct, field
+
+from events.ids import OrganizationId, Position, Timestamp
+from events.job import JobAnnounced, JobEvent
+from events.organization import OrganizationEvent
+from events.repository import RepositoryEvent
+from events.task import TaskEvent
+from events.transcript import TranscriptEvent
+from events.user import UserEvent
+
+Event = (
+    UserEvent
+    | OrganizationEvent
+    | RepositoryEvent
+    | TaskEvent
+    | JobAnnounced
+    | JobEvent
+    | TranscriptEvent
+)
+
+FORMAT = 1
+"""The shape in which commits are written now; see `events/upcasters.py` for the older ones."""
+
+
+class CommandRef(Struct, frozen=True, kw_only=True):
+    """The command a commit answers. `digest` is a hash of its body: the same key with another body is refused."""
+
+    id: str
+    name: str
+    digest: str
+
+
+class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one message of the stream holds.
+
+    `actor` is a user id, or `worker` for a report; `command` is None for a report. `ids` are the
+    ids the command's answer names. `correlation_id` is the request or command that started the
+    chain of which this commit is a part.
+    """
+
+    at: Timestamp
+    actor: str
+    events: tuple[Event, ...]
+    organization_id: OrganizationId | None = None
+    command: CommandRef | None = None
+    correlation_id: str = ""
+    ids: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+class Recorded:
+    """A commit at its place in the log. The body is decoded when it is first looked at."""
+
+    __slots__ = ("__dict__", "_decode", "body", "message_id", "position", "subject")
+
+    def __init__(
+        self,
+        *,
+        position: Position,
+        subject: str,
+        message_id: str,
+        body: bytes,
+        decode: Callable[[bytes], Commit],
+    ) -> None:
+        self.position = position
+        self.subject = subject
+        self.message_id = message_id
+        self.body = body
+        self._decode = decode
+
+    @cached_property
+    def commit(self) -> Commit:
+        """The decoded commit. Raises `events.codec.Undecodable` for bytes this code cannot read."""
+        return self._decode(self.body)
+
+    def __repr__(self) -> str:
+        return f"<{self.subject} @ {self.position}>"
+
+
+def tag_of(event: Event) -> str:
+    """The stored name of an event, `task_created`: what answers, causes and histories show."""
+    tag = event.__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag

@@ -1,0 +1,30 @@
+"""What all stored facts have in common."""
+
+from msgspec import Struct
+
+
+class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """An event: past tense, stored for ever under the tag its class writes out.
+
+    A class may be renamed, a tag may not. A field may be added with a default; any other change
+    of shape takes a new `FORMAT` and an upcaster in `events/upcasters.py`.
+    """
+
+
+class Blob(Struct, frozen=True, kw_only=True):
+    """Content over 256 KB that lives in the object store; the log carries this instead.
+
+    `id` is the lower-case hex SHA-256 of the content, `size` its length in bytes.
+    """
+
+    id: str
+    size: int
+
+
+class Attachment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A place in a file that a person points at in a message or a draft."""
+
+    id: str
+    path: str
+    line: int | None = None
+    text: str | None = None

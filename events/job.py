@@ -1,0 +1,97 @@
+"""Facts about a job: a durable background workflow with stages.
+
+Another aggregate's commit *announces* a job; the worker that takes it opens the job's own history.
+"""
+
+from msgspec import field
+
+from events.fact import Fact
+from events.ids import JobId, OrganizationId, RepositoryId, TaskId, Timestamp
+
+
+class JobFact(Fact, frozen=True, kw_only=True):
+    """The owners of the job stand in each of its facts, so that no reader has to look them up."""
+
+    job_id: JobId
+    kind: str
+    organization_id: OrganizationId
+    repository_id: RepositoryId | None = None
+    task_id: TaskId | None = None
+
+
+class JobAnnounced(JobFact, frozen=True, kw_only=True, tag="job_announced"):
+    """Stands in the history of the task, repository or organization that wants the job done."""
+
+    input: dict[str, str] = field(default_factory=dict)
+
+
+class JobOpened(JobFact, frozen=True, kw_only=True, tag="job_opened"):
+    """The first fact of the job's own history; `announced_at` is when the announcement was committed."""
+
+    stages: tuple[str, ...]
+    announced_at: Timestamp
+    input: dict[str, str] = field(default_factory=dict)
+
+
+class JobStarted(JobFact, frozen=True, kw_only=True, tag="job_started"):
+    """A worker took the job. Whoever appends under an older start is fenced off by the position."""
+
+    worker: str
+    host: str
+
+
+class StageStarted(JobFact, frozen=True, kw_only=True, tag="stage_started"):
+    stage: str
+    attempt: int
+
+
+class StageSucceeded(JobFact, frozen=True, kw_only=True, tag="stage_succeeded"):
+    """`result` is what later stages need; it is never computed again."""
+
+    stage: str
+    attempt: int
+    result: dict[str, str] = field(default_factory=dict)
+
+
+class StageFailed(JobFact, frozen=True, kw_only=True, tag="stage_failed"):
+    """`retry_at` is set while the retry policy allows another attempt."""
+
+    stage: str
+    attempt: int
+    message: str
+    retry_at: Timestamp | None = None
+
+
+class JobSucceeded(JobFact, frozen=True, kw_only=True, tag="job_succeeded"):
+    pass
+
+
+class JobFailed(JobFact, frozen=True, kw_only=True, tag="job_failed"):
+    stage: str
+    message: str
+
+
+class JobCancelRequested(JobFact, frozen=True, kw_only=True, tag="job_cancel_requested"):
+    pass
+
+
+class JobCancelled(JobFact, frozen=True, kw_only=True, tag="job_cancelled"):
+    pass
+
+
+class JobRetryRequested(JobFact, frozen=True, kw_only=True, tag="job_retry_requested"):
+    """The job goes on at its failed stage."""
+
+
+JobEvent = (
+    JobOpened
+    | JobStarted
+    | StageStarted
+    | StageSucceeded
+    | StageFailed
+    | JobSucceeded
+    | JobFailed
+    | JobCancelRequested
+    | JobCancelled
+    | JobRetryRequested
+)

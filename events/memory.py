@@ -1,0 +1,77 @@
+"""An event store in memory, for tests and examples: the same promises, gone with the process."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+
+from events import codec
+from events.commit import Commit, Recorded
+from events.fact import Blob
+from events.ids import BEGINNING, Position
+from events.store import LogCut, StalePosition
+
+BATCH = 1000
+
+
+class MemoryStore:
+    def __init__(self) -> None:
+        self._log: list[Recorded] = []
+        self._subjects: dict[str, list[Recorded]] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._grown = asyncio.Condition()
+
+    async def append(
+        self, subject: str, commit: Commit, *, expected: Position, message_id: str
+    ) -> Position:
+        history = self._subjects.setdefault(subject, [])
+        last = history[-1] if history else None
+        if last is not None and last.message_id == message_id:
+            return last.position
+        if (last.position if last else 0) != expected:
+            raise StalePosition(f"{subject} is no longer at {expected}.")
+        position = Position(len(self._log) + 1)
+        recorded = Recorded(
+            position=position,
+            subject=subject,
+            message_id=message_id,
+            body=codec.encode(commit),
+            decode=codec.decode,
+        )
+        self._log.append(recorded)
+        history.append(recorded)
+        async with self._grown:
+            self._grown.notify_all()
+        return position
+
+    async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
+        return [one for one in self._subjects.get(subject, ()) if one.position > after]
+
+    async def last(self, subject: str) -> Recorded | None:
+        history = self._subjects.get(subject)
+        return history[-1] if history else None
+
+    async def at(self, position: Position) -> Recorded | None:
+        return self._log[position - 1] if 0 < position <= len(self._log) else None
+
+    async def head(self) -> Position:
+        return Position(len(self._log))
+
+    async def read(self, after: Position) -> AsyncIterator[Sequence[Recorded]]:
+        if after > len(self._log):
+            raise LogCut(f"the log ends at {len(self._log)}, before {after}")
+        position = int(after)
+        while True:
+            async with self._grown:
+                while len(self._log) <= position:
+                    await self._grown.wait()
+            batch = self._log[position : position + BATCH]
+            position += len(batch)
+            yield batch
+
+    async def put_blob(self, content: bytes) -> Blob:
+        blob = Blob(id=hashlib.sha256(content).hexdigest(), size=len(content))
+        self._blobs[blob.id] = content
+        return blob
+
+    async def get_blob(self, blob_id: str) -> bytes | None:
+        return self._blobs.get(blob_id)

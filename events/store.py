@@ -1,0 +1,77 @@
+"""The event store as everybody else sees it. `events/memory.py` and `events/jetstream.py` keep the same promises."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from events.commit import Commit, Recorded
+from events.fact import Blob
+from events.ids import BEGINNING, Position
+from runtime.errors import Conflict
+
+STREAM = "EVENTS"
+SUBJECTS = "evt.>"
+
+MAX_COMMIT_BYTES = 768 * 1024
+"""More than this in one commit is a mistake of the writer: large content goes to a blob (`put_blob`)."""
+
+
+def subject_of(kind: str, aggregate_id: str) -> str:
+    """`evt.<kind>.<id>`: one subject per aggregate, never per event type. `aggregate_id` was checked by `is_id`."""
+    return f"evt.{kind}.{aggregate_id}"
+
+
+def kind_of(subject: str) -> str:
+    """The kind of aggregate a subject belongs to: `task` for `evt.task.task_1`."""
+    return subject.split(".", 2)[1]
+
+
+def id_of(subject: str) -> str:
+    """The aggregate's id: `task_1` for `evt.task.task_1`."""
+    return subject.split(".", 2)[2]
+
+
+class StalePosition(Conflict):
+    """The aggregate is no longer at the position the writer expected: reload and decide again."""
+
+
+class LogCut(Exception):
+    """The log ends before a position that was read from it, or starts anew: it lost its tail."""
+
+
+class EventStore(Protocol):
+    async def append(
+        self, subject: str, commit: Commit, *, expected: Position, message_id: str
+    ) -> Position:
+        """Store a commit as the next one of `subject`; the position is durable when this returns.
+
+        `expected` is the position of the subject's last commit, 0 for none. A second append of the
+        same `message_id` to the same subject answers the position of the first. Raises
+        `StalePosition` when somebody else was there first, and `Unavailable` when the store could
+        not be reached and the commit is known not to be stored, or nobody can tell: try again with
+        the same `message_id`.
+        """
+
+    async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
+        """The commits of one subject after a position, oldest first; empty for a subject that never was."""
+
+    async def last(self, subject: str) -> Recorded | None:
+        """The newest commit of one subject, from the store itself and never from a cache."""
+
+    async def at(self, position: Position) -> Recorded | None:
+        """The commit at a position, None where there is none."""
+
+    async def head(self) -> Position:
+        """The position of the newest commit of all, 0 for an empty log."""
+
+    def read(self, after: Position) -> AsyncIterator[Sequence[Recorded]]:
+        """Every commit after a position in order, without gaps, then live ones as they come; never ends.
+
+        Survives reconnects and restarts of the server. Raises `LogCut` when the log is found to end
+        before what was read from it already.
+        """
+
+    async def put_blob(self, content: bytes) -> Blob:
+        """Keep content outside the log; the same content is kept once. Durable when this returns."""
+
+    async def get_blob(self, blob_id: str) -> bytes | None:
+        """The content of a blob, None when there is none of that id."""

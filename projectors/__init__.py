@@ -1,0 +1,1 @@
+"""From events to rows: four projections, each in a SQLite file of its own."""

@@ -1,0 +1,1 @@
+"""What can be asked: one read of a projection's own rows, nothing computed."""

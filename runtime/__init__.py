@@ -1,0 +1,1 @@
+"""What every process needs and knows no task: settings, lifecycle, logs, metrics, errors, HTTP."""

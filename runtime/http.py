@@ -1,0 +1,78 @@
+"""The HTTP edge that all routes share: who is asking, bounded bodies, JSON answers."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from runtime.errors import Invalid
+from runtime.identity import COOKIE, Access, Caller, secret_of
+from runtime.problems import Forbidden, TooLarge, Unauthenticated
+
+DISCARD_LIMIT = 16 * 1024 * 1024
+
+
+class JsonResponse(Response):
+    """An answer encoded by msgspec; `bytes` content is sent as it is."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return content if isinstance(content, bytes) else msgspec.json.encode(content)
+
+
+class Authenticator:
+    """Finds the caller of a request and guards cookie-authenticated writes against other sites."""
+
+    def __init__(self, access: Access, *, allowed_origins: Sequence[str] = ()) -> None:
+        self._access = access
+        self._allowed_origins = frozenset(allowed_origins)
+
+    async def caller(self, request: Request) -> Caller:
+        """The caller. Raises `Unauthenticated`, or `Forbidden` for a cookie sent by another site's page."""
+        secret = secret_of(request.headers, request.cookies)
+        caller = await self._access.identify(secret) if secret else None
+        if caller is None:
+            raise Unauthenticated(
+                "Send `Authorization: Bearer <token>` (`foundry token` prints one) or sign in at /v1/login."
+            )
+        self.check_origin(request)
+        return caller
+
+    def check_origin(self, request: Request) -> None:
+        """Refuse a write that another site's page sends with this browser's cookie."""
+        if request.method in ("GET", "HEAD", "OPTIONS") or "authorization" in request.headers:
+            return
+        origin = request.headers.get("origin")
+        if origin is None or COOKIE not in request.cookies:
+            return
+        own = urlsplit(origin).netloc == request.headers.get("host")
+        if not own and origin not in self._allowed_origins:
+            raise Forbidden(
+                f"Pages of {origin} may not write here; add it to FOUNDRY_ALLOWED_ORIGINS if they should."
+            )
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes.
+
+    A larger one is read and thrown away up to 16 MB, so that the client gets to read the answer
+    (`TooLarge`) instead of a broken pipe.
+    """
+    body = bytearray()
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size <= limit:
+                body += chunk
+            elif size > DISCARD_LIMIT:
+                break
+    except ClientDisconnect:
+        raise Invalid("The body ended before it was complete.") from None
+    if size > limit:
+        raise TooLarge(f"The body may have {limit} bytes; send less.")
+    return bytes(body)

@@ -1,0 +1,85 @@
+"""The gate every working component has: let work in, stop letting it in, wait for it, end what is left (DESIGN 8)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from runtime.errors import Unavailable
+from runtime.metrics import ACTIVE_WORK, DRAIN_SECONDS
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """Counts the work of one component. Once draining has begun nothing new gets in."""
+
+    def __init__(self, component: str) -> None:
+        self.component = component
+        self.draining = False
+        self._active: dict[asyncio.Task[object], str] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def active(self) -> int:
+        """How much admitted work has not ended."""
+        return len(self._active)
+
+    @asynccontextmanager
+    async def work(self, name: str) -> AsyncIterator[None]:
+        """Admit one piece of work. Raises `Unavailable` (`draining`) once the component drains."""
+        if self.draining:
+            raise Unavailable(
+                "This node is shutting down; send the request again, it will reach another one.",
+                code="draining",
+            )
+        task = asyncio.current_task()
+        assert task is not None
+        nested = task in self._active
+        if not nested:
+            self._active[task] = name
+            self._idle.clear()
+            ACTIVE_WORK.labels(self.component).set(self.active)
+        try:
+            yield
+        finally:
+            if not nested:
+                del self._active[task]
+                ACTIVE_WORK.labels(self.component).set(self.active)
+                if not self._active:
+                    self._idle.set()
+
+    async def drain(self, deadline: float) -> None:
+        """Stop admitting, wait for active work until `deadline` (event loop time), cancel what is left."""
+        self.draining = True
+        started = time.monotonic()
+        fields = {"component": self.component, "active": self.active}
+        log.info("drain started", extra=fields)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._idle.wait()
+        except TimeoutError:
+            left = dict(self._active)
+            log.warning(
+                "drain deadline passed, cancelling",
+                extra={
+                    "component": self.component,
+                    "active": len(left),
+                    "work": sorted(left.values()),
+                },
+            )
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=1)
+        seconds = time.monotonic() - started
+        DRAIN_SECONDS.labels(self.component).observe(seconds)
+        log.info(
+            "drain ended",
+            extra={
+                "component": self.component,
+                "active": self.active,
+                "seconds": round(seconds, 3),
+            },
+        )

@@ -1,0 +1,194 @@
+"""Errors to RFC 9457 problem documents: the one place where an error gets a status code (CONTRACT 6)."""
+
+import logging
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from runtime.errors import (
+    Conflict,
+    FieldError,
+    FoundryError,
+    Invalid,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Unauthenticated(FoundryError):
+    """401: no credential, or one that is not good any more."""
+
+    default_code = "unauthenticated"
+
+
+class Forbidden(FoundryError):
+    """403: the caller may see it, but not do this."""
+
+    default_code = "forbidden"
+
+
+class VersionMismatch(FoundryError):
+    """412: a command changed the aggregate after the version the caller named."""
+
+    default_code = "version_mismatch"
+
+
+class TooLarge(FoundryError):
+    """413: the body is over the limit."""
+
+    default_code = "too_large"
+
+
+class UnsupportedMediaType(FoundryError):
+    """415: the body is not of a type this route takes."""
+
+    default_code = "unsupported_media_type"
+
+
+class TooManyRequests(Unavailable):
+    """429: refused early so that admitted work stays fast."""
+
+    default_code = "too_many_requests"
+
+
+STATUS: dict[type[FoundryError], int] = {
+    Invalid: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    VersionMismatch: 412,
+    TooLarge: 413,
+    UnsupportedMediaType: 415,
+    Rejected: 422,
+    TooManyRequests: 429,
+    Unavailable: 503,
+}
+
+TITLES = {
+    400: "The request cannot be understood",
+    401: "Who is asking is not known",
+    403: "Not allowed",
+    404: "There is no such thing",
+    405: "This address does not take that method",
+    409: "Somebody else was there first",
+    412: "It has changed meanwhile",
+    413: "Too large",
+    415: "This media type is not understood",
+    422: "The state does not allow it",
+    429: "Too many requests",
+    500: "Something went wrong here",
+    503: "Not available now",
+}
+
+
+def status_of(error: FoundryError) -> int:
+    """The HTTP status of an error, by the nearest family it belongs to."""
+    return next(STATUS[family] for family in type(error).__mro__ if family in STATUS)
+
+
+def problem_document(error: FoundryError, *, instance: str) -> dict[str, Any]:
+    """The members of the problem document for an error."""
+    status = status_of(error)
+    document: dict[str, Any] = {
+        "type": f"/problems/{error.code}",
+        "title": TITLES[status],
+        "status": status,
+        "detail": error.detail,
+        "instance": instance,
+        "code": error.code,
+    }
+    if error.errors:
+        document["errors"] = msgspec.to_builtins(error.errors)
+    return document
+
+
+def problem_response(error: FoundryError, *, instance: str) -> Response:
+    """The whole answer, with `Retry-After` and `WWW-Authenticate` where they belong."""
+    status = status_of(error)
+    headers = {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="foundry"'
+    return Response(
+        msgspec.json.encode(problem_document(error, instance=instance)),
+        status_code=status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+async def _foundry_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FoundryError)
+    return problem_response(error, instance=request.url.path)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem_response(
+            NotFound("There is nothing at this address; /v1/openapi.json lists what there is."),
+            instance=request.url.path,
+        )
+    code = "method_not_allowed" if error.status_code == 405 else "malformed"
+    return Response(
+        msgspec.json.encode(
+            {
+                "type": f"/problems/{code}",
+                "title": TITLES.get(error.status_code, "The request failed"),
+                "status": error.status_code,
+                "detail": "The Allow header lists the methods this address takes."
+                if error.status_code == 405
+                else str(error.detail),
+                "instance": request.url.path,
+                "code": code,
+            }
+        ),
+        status_code=error.status_code,
+        headers=dict(error.headers or {}),
+        media_type="application/problem+json",
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("request failed unexpectedly", extra={"path": request.url.path}, exc_info=error)
+    return Response(
+        msgspec.json.encode(
+            {
+                "type": "/problems/internal",
+                "title": TITLES[500],
+                "status": 500,
+                "detail": "This is a defect of the server; its log has the details under the request id.",
+                "instance": request.url.path,
+                "code": "internal",
+            }
+        ),
+        status_code=500,
+        media_type="application/problem+json",
+    )
+
+
+HANDLERS = {FoundryError: _foundry_error, HTTPException: _http_exception, Exception: _unexpected}
+"""For Starlette's `exception_handlers`."""
+
+
+def invalid_body(error: msgspec.ValidationError) -> Invalid:
+    """A body that is JSON but not what the route takes, with a pointer to the place.
+
+    msgspec names the place at the end of its sentence, `… - at `$.data.title``.
+    """
+    sentence, _, place = str(error).partition(" - at `")
+    pointer = (
+        place.rstrip("`").removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")
+    )
+    return Invalid(
+        f"{sentence}{' at ' + pointer if pointer else ''}. Correct the body and send it again.",
+        errors=[FieldError(pointer=pointer, detail=sentence)],
+    )

@@ -1,0 +1,73 @@
+"""All settings, from `FOUNDRY_…` variables; nobody else reads the environment. docs/operations.md lists them."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+PREFIX = "FOUNDRY_"
+
+
+class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + name.upper()):
+    """Every default works on a laptop. Durations are seconds."""
+
+    listen: str = "127.0.0.1:7741"
+    data: str = "./data"
+    nats_url: str | None = None
+    nats_creds: str | None = None
+    nats_ca: str | None = None
+    nats_replicas: int | None = None
+    nats_monitor_url: str | None = None
+    durability: Literal["fsync", "os"] = "fsync"
+    require_durability: Literal["fsync", "replicated"] | None = None
+    token: str | None = None
+    allowed_origins: str = ""
+    local_repositories: str | None = None
+    drain_seconds: float = 10.0
+    heartbeat_seconds: float = 15.0
+    max_streams: int = 20_000
+    host: str | None = None
+    agents: str | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on; port 0 lets the system choose."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(self.data).absolute()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Other sites whose pages may write with a person's cookie, separated by commas or spaces."""
+        return tuple(self.allowed_origins.replace(",", " ").split())
+
+
+class BadSetting(Exception):
+    """A setting is unknown or has a value that cannot be used; the text names it."""
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of an environment. Raises `BadSetting` for unknown names too, so that a typo is found."""
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    known = {field.encode_name for field in msgspec.structs.fields(Settings)}
+    if unknown := sorted(given.keys() - known):
+        raise BadSetting(
+            f"Unknown setting {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
+        )
+    try:
+        settings = msgspec.convert(given, Settings, strict=False)
+        _ = settings.address
+    except msgspec.ValidationError as error:
+        raise BadSetting(f"{error}".replace("$.", "")) from None
+    except ValueError:
+        raise BadSetting(
+            f"FOUNDRY_LISTEN must be host:port, not {given['FOUNDRY_LISTEN']!r}."
+        ) from None
+    return settings

@@ -1,0 +1,1 @@
+"""What happens by itself: jobs and their stages, sandboxes, agents, git."""
