@@ -8,7 +8,7 @@ from events import codec
 from events.commit import Commit, Recorded
 from events.fact import Blob
 from events.ids import BEGINNING, Position
-from events.store import LogCut, StalePosition
+from events.store import MAX_COMMIT_BYTES, LogCut, StalePosition
 
 BATCH = 1000
 
@@ -24,17 +24,20 @@ class MemoryStore:
         self, subject: str, commit: Commit, *, expected: Position, message_id: str
     ) -> Position:
         history = self._subjects.setdefault(subject, [])
-        last = history[-1] if history else None
-        if last is not None and last.message_id == message_id:
-            return last.position
-        if (last.position if last else 0) != expected:
+        body = codec.encode(commit)
+        if len(body) > MAX_COMMIT_BYTES:
+            raise ValueError(f"A commit of {len(body)} bytes: put large content into a blob.")
+        for one in reversed(history):
+            if one.message_id == message_id:
+                return one.position
+        if (history[-1].position if history else BEGINNING) != expected:
             raise StalePosition(f"{subject} is no longer at {expected}.")
         position = Position(len(self._log) + 1)
         recorded = Recorded(
             position=position,
             subject=subject,
             message_id=message_id,
-            body=codec.encode(commit),
+            body=body,
             decode=codec.decode,
         )
         self._log.append(recorded)

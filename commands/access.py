@@ -1,0 +1,106 @@
+"""Answers who is asking and what they may see, from the write side's own state (CONTRACT 2)."""
+
+from collections.abc import Callable
+
+from commands.aggregates import Aggregates
+from commands.credentials import SECRET_LIMIT, matching, possible_users
+from commands.directory import Directory
+from commands.organization import ORGANIZATION
+from commands.organization_state import Organization
+from commands.user import USER
+from commands.user_state import Credential, User, UserState
+from events.ids import Timestamp, UserId, is_id
+from events.organization import Role
+from runtime.identity import Caller
+
+PREFIXES = {
+    "workspace": "org",
+    "repository": "repo",
+    "task": "task",
+    "files": "task",
+    "processes": "task",
+    "job": "job",
+    "transcript": "ses",
+}
+"""What the id in a topic is an id of. `app` is missing: it belongs to a person, not to an organization."""
+
+
+class Membership:
+    """`runtime.identity.Access`. Reads ask cached state, which the tail keeps fresh; commands confirm it."""
+
+    def __init__(
+        self, aggregates: Aggregates, directory: Directory, now: Callable[[], Timestamp]
+    ) -> None:
+        self._aggregates = aggregates
+        self._directory = directory
+        self._now = now
+
+    async def identify(self, secret: str) -> Caller | None:
+        """The caller whose token or cookie this is; None when it is unknown, expired or revoked."""
+        if len(secret) > SECRET_LIMIT:
+            return None
+        for user_id in possible_users(secret):
+            state = (await self._aggregates.load(USER, user_id)).state
+            caller = self._caller(state, secret)
+            if caller is None and _unknown(state, secret):
+                # It may have been made on another node a moment ago.
+                caller = self._caller(
+                    (await self._aggregates.confirmed(USER, user_id)).state, secret
+                )
+            if caller is not None:
+                return caller
+        return None
+
+    async def still_valid(self, caller: Caller) -> bool:
+        loaded = await self._aggregates.load(USER, caller.user_id)
+        return self._holds(loaded.state, caller)
+
+    async def surely_valid(self, caller: Caller) -> bool:
+        """The same, read at the head: what a command asks, so that it comes after every revocation."""
+        loaded = await self._aggregates.confirmed(USER, caller.user_id)
+        return self._holds(loaded.state, caller)
+
+    async def organization_of(self, topic: str) -> str | None:
+        """The organization a topic belongs to; None when there is no such thing, and for `app`."""
+        kind, _, thing_id = topic.partition("/")
+        prefix = PREFIXES.get(kind)
+        if prefix is None or not is_id(thing_id, prefix):
+            return None
+        located = await self._directory.locate(thing_id)
+        return located.organization_id if located else None
+
+    async def role(self, caller: Caller, organization_id: str) -> Role | None:
+        if not is_id(organization_id, "org"):
+            return None
+        match (await self._aggregates.load(ORGANIZATION, organization_id)).state:
+            case Organization(members=members):
+                return members.get(UserId(caller.user_id))
+            case _:
+                return None
+
+    def _caller(self, state: UserState, secret: str) -> Caller | None:
+        credentials = credentials_of(state)
+        credential_id = matching(credentials.items(), secret)
+        if not isinstance(state, User) or credential_id is None:
+            return None
+        if not credentials[credential_id].holds(self._now()):
+            return None
+        return Caller(user_id=state.user_id, name=state.name, credential_id=credential_id)
+
+    def _holds(self, state: UserState, caller: Caller) -> bool:
+        credential = credentials_of(state).get(caller.credential_id)
+        return credential is not None and credential.holds(self._now())
+
+
+def credentials_of(state: UserState) -> dict[str, Credential]:
+    """The tokens and app sessions of a person, by their ids."""
+    match state:
+        case User():
+            tokens = {str(token_id): token for token_id, token in state.tokens.items()}
+            return tokens | state.app_sessions
+        case _:
+            return {}
+
+
+def _unknown(state: UserState, secret: str) -> bool:
+    return matching(credentials_of(state).items(), secret) is None

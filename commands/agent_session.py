@@ -1,0 +1,204 @@
+"""The agent sessions of a task: opened at once, talked to while still pending, stopped, closed."""
+
+from typing import assert_never
+
+from commands.context import Context
+from commands.fields import attachments_of
+from commands.organization import check_agent
+from commands.owners import task_owners
+from commands.refusals import chosen_id, no_such, taken, wrong
+from commands.task_orders import (
+    AnswerPermission,
+    CancelMessage,
+    ChangeModel,
+    CloseSession,
+    CreateSession,
+    RenameSession,
+    SendMessage,
+    SessionCommand,
+    StopSession,
+)
+from commands.task_state import Session, Task
+from events.commit import Event
+from events.ids import MessageId, SessionId
+from events.task import (
+    AgentSessionClosed,
+    AgentSessionCreated,
+    AgentSessionModelChanged,
+    AgentSessionRenamed,
+    AgentSessionStopRequested,
+    MessageCancelled,
+    MessageQueued,
+    PermissionAnswered,
+)
+from runtime.errors import Rejected
+
+MAX_WAITING = 100
+"""Messages that may wait in one session: they stand in the task's state."""
+
+# --- Rules ---
+
+
+def _create(task: Task, order: CreateSession, context: Context) -> list[Event]:
+    session_id = SessionId(chosen_id(order.session_id, context.id("ses"), prefix="ses"))
+    if session_id in task.sessions:
+        raise taken("session", session_id)
+    _still_open(task)
+    agent = order.agent or task.agent
+    check_agent(agent, context)
+    return [
+        AgentSessionCreated(
+            **task_owners(task),
+            session_id=session_id,
+            name=order.name or f"Session {len(task.sessions) + 1}",
+            agent=agent,
+            # The task's model belongs to the task's agent.
+            model=order.model or (task.model if agent == task.agent else None),
+        )
+    ]
+
+
+def _send(task: Task, session: Session, order: SendMessage, context: Context) -> list[Event]:
+    message_id = MessageId(context.id("msg"))
+    if message_id in session.messages:
+        return []
+    if not order.text.strip() and not order.attachments:
+        raise wrong("/text", "A message has a text or an attachment.")
+    _still_open(task)
+    _not_closed(session)
+    if len(session.queue) >= MAX_WAITING:
+        raise Rejected(
+            f"{MAX_WAITING} messages wait in this session already; let it work or cancel some.",
+            code="queue_full",
+        )
+    return [
+        MessageQueued(
+            **task_owners(task),
+            session_id=session.id,
+            message_id=message_id,
+            text=order.text,
+            attachments=attachments_of(order.attachments),
+        )
+    ]
+
+
+def _cancel_message(task: Task, session: Session, order: CancelMessage) -> list[Event]:
+    message_id = MessageId(order.message_id)
+    match session.messages.get(message_id):
+        case "waiting" if any(one.id == message_id for one in session.queue):
+            owners = task_owners(task)
+            return [MessageCancelled(**owners, session_id=session.id, message_id=message_id)]
+        case "waiting" | "cancelled":
+            return []
+        case "delivered":
+            raise Rejected(
+                "The agent has this message already; agent_session.stop ends its turn.",
+                code="already_delivered",
+            )
+        case None:
+            raise no_such("message", order.message_id)
+
+
+def _stop(task: Task, session: Session) -> list[Event]:
+    if session.running is None or session.stop_requested:
+        return []
+    return [
+        AgentSessionStopRequested(
+            **task_owners(task), session_id=session.id, message_id=session.running
+        )
+    ]
+
+
+def _close(task: Task, session: Session) -> list[Event]:
+    if session.status == "closed":
+        return []
+    owners = task_owners(task)
+    return [
+        *(
+            MessageCancelled(**owners, session_id=session.id, message_id=waiting.id)
+            for waiting in session.queue
+        ),
+        *_stop(task, session),
+        AgentSessionClosed(**owners, session_id=session.id),
+    ]
+
+
+def _answer(task: Task, session: Session, order: AnswerPermission) -> list[Event]:
+    request = session.requests.get(order.request_id)
+    if request is None:
+        raise Rejected(
+            "The agent does not ask this now; its turn has ended or it never did.",
+            code="not_asked",
+        )
+    if request.answer == order.option_id:
+        return []
+    if request.answer is not None:
+        raise Rejected("Somebody has answered this already.", code="already_answered")
+    if order.option_id not in request.options:
+        raise Rejected(
+            f"The agent offers these options: {', '.join(request.options)}.", code="unknown_option"
+        )
+    return [
+        PermissionAnswered(
+            **task_owners(task),
+            session_id=session.id,
+            request_id=order.request_id,
+            option_id=order.option_id,
+        )
+    ]
+
+
+def _rename(task: Task, session: Session, order: RenameSession) -> list[Event]:
+    if session.name == order.name:
+        return []
+    return [AgentSessionRenamed(**task_owners(task), session_id=session.id, name=order.name)]
+
+
+def _change_model(task: Task, session: Session, order: ChangeModel) -> list[Event]:
+    if session.model == order.model:
+        return []
+    _still_open(task)
+    _not_closed(session)
+    owners = task_owners(task)
+    return [AgentSessionModelChanged(**owners, session_id=session.id, model=order.model)]
+
+
+def _still_open(task: Task) -> None:
+    if task.over:
+        raise Rejected(
+            "The task is archived or killed, or about to be; create a new one.", code="task_over"
+        )
+
+
+def _not_closed(session: Session) -> None:
+    if session.status == "closed":
+        raise Rejected("The session is closed; create another one.", code="session_closed")
+
+
+# --- Decider ---
+
+
+def decide_session(task: Task, order: SessionCommand, context: Context) -> list[Event]:
+    """The sessions' share of `commands/task.py::decide`."""
+    if isinstance(order, CreateSession):
+        return _create(task, order, context)
+    session = task.sessions.get(SessionId(order.session_id))
+    if session is None:
+        raise no_such("session", order.session_id)
+    match order:
+        case SendMessage():
+            return _send(task, session, order, context)
+        case CancelMessage():
+            return _cancel_message(task, session, order)
+        case StopSession():
+            return _stop(task, session)
+        case CloseSession():
+            return _close(task, session)
+        case AnswerPermission():
+            return _answer(task, session, order)
+        case RenameSession():
+            return _rename(task, session, order)
+        case ChangeModel():
+            return _change_model(task, session, order)
+        case _:
+            assert_never(order)

@@ -1,0 +1,89 @@
+"""What a command is answered with, the first time and every time after."""
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from commands.context import Context
+from commands.order import Order
+from commands.organization_state import Organization
+from commands.repository import RefreshRepository, Repository, standing_sync
+from commands.task_evolve import ARCHIVE, KILL
+from commands.task_orders import ArchiveTask, KillTask
+from commands.task_state import Task
+from events.commit import Event, Recorded, tag_of
+from events.ids import JobId, Position, RepositoryId
+from events.job import JobAnnounced
+from events.organization import OrganizationCreated, RepositoryAdded
+from events.task import AgentSessionCreated, MessageQueued, TaskCreated
+from events.user import TokenCreated, UserCreated
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """`position` is what to wait for to read one's own write. `secret` is there once, when one was made."""
+
+    command_id: str
+    position: Position
+    events: list[str]
+    ids: dict[str, str]
+    secret: str | UnsetType = UNSET
+
+
+def answer_of(recorded: Recorded) -> Answer:
+    """The answer as the stored commit gives it, for a command that comes again."""
+    commit = recorded.commit
+    assert commit.command is not None
+    return Answer(
+        command_id=commit.command.id,
+        position=recorded.position,
+        events=[tag_of(event) for event in commit.events],
+        ids=commit.ids,
+    )
+
+
+def named_ids(order: Order) -> dict[str, str]:
+    """The ids that an order itself names."""
+    fields = msgspec.structs.asdict(order)
+    return {name: value for name, value in fields.items() if name.endswith("_id") and value}
+
+
+def made_ids(events: list[Event]) -> dict[str, str]:
+    """The ids of what a decision makes."""
+    ids: dict[str, str] = {}
+    for event in events:
+        match event:
+            case UserCreated():
+                ids["user_id"] = event.user_id
+            case TokenCreated():
+                ids |= {"user_id": event.user_id, "token_id": event.token_id}
+            case OrganizationCreated():
+                ids["organization_id"] = event.organization_id
+            case RepositoryAdded():
+                ids["repository_id"] = event.repository_id
+            case TaskCreated():
+                ids["task_id"] = event.task_id
+            case AgentSessionCreated():
+                ids["session_id"] = event.session_id
+            case MessageQueued():
+                ids["message_id"] = event.message_id
+            case JobAnnounced():
+                ids["job_id"] = event.job_id
+            case _:
+                pass
+    return ids
+
+
+def standing_ids(state: object, order: Order, context: Context) -> dict[str, str]:
+    """The job that does already what was ordered, for the answer "nothing to change"."""
+    job_id: JobId | None = None
+    match state, order:
+        case Task(), ArchiveTask():
+            job_id = state.jobs.get(ARCHIVE)
+        case Task(), KillTask():
+            job_id = state.jobs.get(KILL)
+        case Repository(), RefreshRepository():
+            organization = context.organization
+            assert isinstance(organization, Organization)
+            job_id = standing_sync(state, organization, RepositoryId(order.repository_id))
+        case _:
+            pass
+    return {"job_id": job_id} if job_id else {}

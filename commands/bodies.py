@@ -1,0 +1,103 @@
+"""Bytes to orders, strictly: what is not exactly a command of the catalog is refused with the place where it is wrong."""
+
+import json
+import re
+import uuid
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from commands.catalog import CATALOG, AnyCommand
+from runtime.errors import FieldError, Invalid, NotFound
+from runtime.problems import invalid_body
+
+BODY_LIMIT = 512 * 1024
+BATCH_LIMIT = 8 * 1024 * 1024
+
+_T = TypeVar("_T")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
+
+
+class BatchLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of `POST /v1/commands`."""
+
+    name: str
+    command_id: str | None = None
+    data: Raw = Raw(b"{}")
+
+
+def order_of(name: str, body: bytes) -> AnyCommand:
+    """The order a body gives. Raises `NotFound` for a name that is none, `Invalid` for a wrong body."""
+    command = CATALOG.get(name)
+    if command is None:
+        raise NotFound(
+            f"There is no command {name[:100]!r}; /v1/openapi.json lists those there are."
+        )
+    order: AnyCommand = decoded(body, command)
+    return order
+
+
+def batch_line_of(body: bytes) -> BatchLine:
+    """One line of a batch. Raises `Invalid`."""
+    return decoded(body, BatchLine)
+
+
+def command_id_of(key: str | None) -> str | None:
+    """The command id in an Idempotency-Key, with or without the quotes of a structured header.
+
+    Raises `Invalid` when it is not a UUID.
+    """
+    if key is None:
+        return None
+    text = key.strip().strip('"').lower()
+    if not _UUID.fullmatch(text):
+        raise Invalid(
+            "An Idempotency-Key is a UUID, like 0189d6a0-7b5e-7c3e-8f0a-5d3c2b1a0f9e; make one per command."
+        )
+    return text
+
+
+def line_command_id(key: str, number: int) -> str:
+    """The command id of a batch's line that names none: the same for the same batch key, for ever."""
+    return str(uuid.uuid5(uuid.UUID(key), str(number)))
+
+
+def decoded(body: bytes, shape: type[_T]) -> _T:
+    """JSON of exactly one shape. Raises `Invalid` with a pointer to what is wrong."""
+    try:
+        value = msgspec.json.decode(body, type=shape)
+        # msgspec lets the last of two equal names win; another reader might take the first.
+        json.loads(body, object_pairs_hook=_no_name_twice)
+    except msgspec.ValidationError as error:
+        raise _wrong_field(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise Invalid(f"The body is not the JSON this takes: {error}.") from None
+    return value
+
+
+def _wrong_field(error: msgspec.ValidationError) -> Invalid:
+    problem = invalid_body(error)
+    (place,) = problem.errors
+    detail, pointer = place.detail, place.pointer
+    if found := _FIELD.search(detail):
+        pointer = f"{pointer}/{found[1].replace('~', '~0').replace('/', '~1')}"
+    if "matching regex" in detail:
+        detail = "This text is blank or has characters that are not allowed here"
+    return Invalid(
+        f"{detail}{' at ' + pointer if pointer else ''}. Correct the body and send it again.",
+        errors=[FieldError(pointer=pointer, detail=detail)],
+    )
+
+
+def _no_name_twice(pairs: list[tuple[str, object]]) -> None:
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            detail = f"The field {name[:100]!r} is there twice"
+            raise Invalid(
+                f"{detail}. Correct the body and send it again.",
+                errors=[FieldError(pointer=f"/{name[:100]}", detail=detail)],
+            )
+        seen.add(name)

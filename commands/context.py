@@ -1,0 +1,46 @@
+"""What a decision may know besides its own aggregate: who asks, when, and what was read of others.
+
+Whatever is not pure (time, random secrets, other aggregates) is found before and comes in here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from events.ids import TaskId, Timestamp, UserId, derive_id
+
+if TYPE_CHECKING:
+    from commands.job_state import Job
+    from commands.organization_state import Organization
+    from commands.task_state import Task
+    from commands.user_state import User
+    from events.addresses import Remote
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """`organization`, `task`, `user`, `job` are read, not decided about; None where the order needs none.
+
+    `user` is the person an order is about, `job` the open job its target has already, and `busy_tasks`
+    are the tasks of a repository in which something still goes on.
+    """
+
+    now: Timestamp
+    actor: UserId
+    actor_name: str
+    command_name: str
+    command_id: str
+    secret_hash: str = ""
+    remote: Remote | None = None
+    organization: Organization | None = None
+    task: Task | None = None
+    user: User | None = None
+    job: Job | None = None
+    busy_tasks: tuple[TaskId, ...] = ()
+    known_agents: frozenset[str] = frozenset()
+    known_providers: frozenset[str] = frozenset()
+
+    def id(self, prefix: str) -> str:
+        """The id that this command gives to what it makes, the same however often it is sent."""
+        return derive_id(prefix, self.actor, self.command_name, self.command_id)

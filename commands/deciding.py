@@ -1,0 +1,133 @@
+"""The write side in one loop: load, authorize, decide, append at the head, else load again."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from commands.aggregates import Aggregates, Loaded
+from commands.answers import Answer, answer_of, made_ids, named_ids, standing_ids
+from commands.context import Context
+from commands.decider import Decider
+from commands.order import Order
+from commands.owners import organization_of
+from commands.request import Request
+from commands.versions import check_version
+from events import codec
+from events.commit import Commit, Event, Recorded
+from events.ids import Position, Timestamp
+from events.store import EventStore, StalePosition, id_of, subject_of
+from runtime.errors import Conflict, FoundryError, Unavailable
+from runtime.logs import current_field
+from runtime.metrics import APPEND_RETRIES
+
+S = TypeVar("S")
+C = TypeVar("C", bound=Order)
+
+ATTEMPTS = 8
+
+
+class Deciding:
+    def __init__(
+        self, store: EventStore, aggregates: Aggregates, now: Callable[[], Timestamp]
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._aggregates = aggregates
+
+    async def decide(
+        self,
+        decider: Decider[S, C],
+        aggregate_id: str,
+        order: C,
+        request: Request,
+        prepare: Callable[[S], Awaitable[Context]],
+    ) -> Answer:
+        """The answer to an order about one aggregate.
+
+        `prepare` authorizes, and reads what else the decision needs. A refusal, or "nothing to
+        change", is answered only when it was decided at the head. Raises what `prepare` and the
+        decider raise, `VersionMismatch`, `Conflict` when the aggregate kept changing, `Unavailable`.
+        """
+        async with self._aggregates.lock(decider, aggregate_id):
+            loaded = await self._aggregates.load(decider, aggregate_id)
+            for _ in range(ATTEMPTS):
+                repeated = await self.repeated(loaded.keys.get(request.key), request)
+                if repeated is not None:
+                    return repeated
+                refusal: FoundryError | None = None
+                try:
+                    context = await prepare(loaded.state)
+                    check_version(loaded, order.expected_version, request.if_match)
+                    events = decider.decide(loaded.state, order, context)
+                except Unavailable:
+                    raise
+                except FoundryError as error:
+                    refusal = error
+                if refusal is None and events:
+                    try:
+                        return await self._append(decider, loaded, aggregate_id, events, request)
+                    except StalePosition:
+                        APPEND_RETRIES.labels("stale").inc()
+                        loaded = await self._aggregates.load(decider, aggregate_id)
+                        continue
+                head = await self._aggregates.confirmed(decider, aggregate_id)
+                if head.position != loaded.position:
+                    loaded = head
+                    continue
+                if refusal is not None:
+                    raise refusal
+                return Answer(
+                    command_id=request.command_id,
+                    position=head.position,
+                    events=[],
+                    ids=named_ids(order) | standing_ids(head.state, order, context),
+                )
+        raise Conflict(f"{aggregate_id} kept changing while this was decided; send it again.")
+
+    async def repeated(self, position: Position | None, request: Request) -> Answer | None:
+        """The answer of the stored commit at `position`, if this request's key made it.
+
+        Raises `Rejected` (`key_reused`) when the key came with another body.
+        """
+        recorded = await self._store.at(position) if position is not None else None
+        if recorded is None or not request.made(recorded):
+            return None
+        return answer_of(recorded)
+
+    async def _append(
+        self,
+        decider: Decider[S, C],
+        loaded: Loaded[S],
+        aggregate_id: str,
+        events: list[Event],
+        request: Request,
+    ) -> Answer:
+        subject = subject_of(decider.name, aggregate_id)
+        commit = Commit(
+            at=self._now(),
+            actor=request.caller.user_id,
+            events=tuple(events),
+            organization_id=organization_of(events),
+            command=request.ref,
+            correlation_id=str(current_field("correlation_id") or request.command_id),
+            ids=named_ids(request.order) | made_ids(events),
+        )
+        stored = False
+        try:
+            message_id = request.message_id(subject)
+            position = await self._store.append(
+                subject, commit, expected=loaded.position, message_id=message_id
+            )
+            stored = True
+        finally:
+            # Also after a cancellation: then nobody here knows what the history holds now.
+            if not stored:
+                self._aggregates.forget(decider, id_of(subject))
+        recorded = Recorded(
+            position=position,
+            subject=subject,
+            message_id=message_id,
+            body=codec.encode(commit),
+            decode=codec.decode,
+        )
+        self._aggregates.appended(decider, loaded, recorded)
+        return answer_of(recorded)

@@ -1,0 +1,224 @@
+"""The write side's own index of the log, in a SQLite file fed by the tail: it locates, it never decides.
+
+What it says may be a moment behind. Whoever decides confirms it on the aggregate itself.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Self
+
+from msgspec import Struct, convert
+
+from commands.directory_rows import rows_of
+from commands.keys import command_key
+from events.codec import Undecodable
+from events.commit import Recorded
+from events.ids import (
+    JobId,
+    OrganizationId,
+    Position,
+    RepositoryId,
+    TaskId,
+)
+from events.store import EventStore, kind_of
+from runtime.errors import Unavailable
+
+SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
+VERSION = int.from_bytes(sha256(SCHEMA.encode()).digest()[:3], "big")
+CATCH_UP_SECONDS = 5.0
+
+
+class Located(Struct, frozen=True):
+    """Where a thing is ruled: `task`/`task_1` for a session of that task."""
+
+    id: str
+    kind: str
+    organization_id: OrganizationId | None
+    aggregate: str
+    aggregate_id: str
+
+
+class OpenJob(Struct, frozen=True):
+    """A job that was announced at a position and has not ended.
+
+    `sandbox_host` holds the sandbox of its task, `started_on` is where it was last taken up.
+    """
+
+    job_id: JobId
+    kind: str
+    organization_id: OrganizationId
+    repository_id: RepositoryId | None
+    task_id: TaskId | None
+    announced_in: str
+    announced_by: str
+    announced_at: Position
+    opened: bool
+    sandbox_host: str | None
+    started_on: str | None
+
+
+class Directory:
+    """A `events.feed.Follower` with a checkpoint that outlives the process. Open it with `Directory.open`."""
+
+    def __init__(self, db: sqlite3.Connection, store: EventStore) -> None:
+        self._db = db
+        self._store = store
+        self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
+        (position,) = db.execute("SELECT position FROM checkpoint").fetchone()
+        self.checkpoint = Position(position)
+
+    @classmethod
+    async def open(cls, path: Path | str, store: EventStore) -> Self:
+        """Go on with the file, or start afresh when it is missing, of other code, or of another log."""
+        db = _connect(path)
+        position, message_id = db.execute("SELECT position, message_id FROM checkpoint").fetchone()
+        if position:
+            there = await store.at(Position(position))
+            if there is None or there.message_id != message_id:
+                _create(db)
+        return cls(db, store)
+
+    def close(self) -> None:
+        self._db.close()
+
+    async def apply(self, batch: Sequence[Recorded]) -> None:
+        """Write down a batch in one transaction, checkpoint included."""
+        fresh = [one for one in batch if one.position > self.checkpoint]
+        if not fresh:
+            return
+        with self._db:
+            self._db.execute("BEGIN")
+            for recorded in fresh:
+                # Transcripts name nothing new, and they are most of the log.
+                if kind_of(recorded.subject) != "transcript":
+                    self._write(recorded)
+            last = fresh[-1]
+            self._db.execute(
+                "UPDATE checkpoint SET position = ?, message_id = ?",
+                (last.position, last.message_id),
+            )
+        self.checkpoint = last.position
+        self._wake()
+
+    # --- Questions ---
+
+    async def locate(self, thing_id: str) -> Located | None:
+        """Where something is; None only when the log, up to its head at this moment, does not name it.
+
+        Raises `Unavailable` (`not_caught_up`) when the head cannot be reached in time.
+        """
+        located = self.located(thing_id)
+        if located is None:
+            await self.caught_up()
+            located = self.located(thing_id)
+        return located
+
+    def located(self, thing_id: str) -> Located | None:
+        """Where something is, as far as the tail has been applied."""
+        row = self._db.execute("SELECT * FROM things WHERE id = ?", (thing_id,)).fetchone()
+        return Located(*row) if row else None
+
+    def key_position(self, caller: str, name: str, command_id: str) -> Position | None:
+        """Where the commit of a command is, whatever aggregate it went to.
+
+        It does not wait for the tail: an answer that is a moment old misses at most a race, in
+        which one key is used for two aggregates at once, and then both commands hold.
+        """
+        row = self._db.execute(
+            "SELECT position FROM command_keys WHERE key = ?",
+            (command_key(caller, name, command_id),),
+        ).fetchone()
+        return Position(row[0]) if row else None
+
+    async def open_jobs(self) -> list[OpenJob]:
+        """All jobs that wait or run, in the order they were announced."""
+        rows = self._db.execute(
+            """
+            SELECT jobs.id, kind, organization_id, jobs.repository_id, task_id, announced_in,
+                   announced_by, announced_at, opened, tasks.host, started_on
+              FROM jobs LEFT JOIN tasks ON tasks.id = jobs.task_id
+             WHERE ended = 0
+             ORDER BY announced_at, jobs.id
+            """
+        )
+        names = OpenJob.__struct_fields__
+        # SQLite keeps truth as 0 and 1, which only a lax conversion takes for a bool.
+        return [convert(dict(zip(names, row, strict=True)), OpenJob, strict=False) for row in rows]
+
+    async def tasks_of(self, repository_id: str) -> list[TaskId]:
+        """All tasks a repository ever had, also those put away."""
+        await self.caught_up()
+        rows = self._db.execute(
+            "SELECT id FROM tasks WHERE repository_id = ? ORDER BY id", (repository_id,)
+        )
+        return [TaskId(task_id) for (task_id,) in rows]
+
+    async def tasks_on(self, host: str) -> list[TaskId]:
+        """The tasks whose sandbox a host holds."""
+        rows = self._db.execute("SELECT id FROM tasks WHERE host = ? ORDER BY id", (host,))
+        return [TaskId(task_id) for (task_id,) in rows]
+
+    async def organizations_of(self, user_id: str) -> list[OrganizationId]:
+        """The organizations in which somebody seems to be a member."""
+        rows = self._db.execute(
+            "SELECT organization_id FROM members WHERE user_id = ? ORDER BY 1", (user_id,)
+        )
+        return [OrganizationId(organization_id) for (organization_id,) in rows]
+
+    # --- Waiting for the tail ---
+
+    async def caught_up(self) -> None:
+        """Wait until everything that is in the log now is written down here."""
+        await self.reached(await self._store.head(), within=CATCH_UP_SECONDS)
+
+    async def reached(self, position: Position, *, within: float) -> None:
+        """Wait until `position` is written down. Raises `Unavailable` after `within` seconds."""
+        if self.checkpoint >= position:
+            return
+        entry = (position, asyncio.get_running_loop().create_future())
+        self._waiting.append(entry)
+        try:
+            async with asyncio.timeout(within):
+                await entry[1]
+        except TimeoutError:
+            raise Unavailable(
+                f"The directory is at position {self.checkpoint}, not yet at {position}; try again.",
+                code="not_caught_up",
+            ) from None
+        finally:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+
+    def _wake(self) -> None:
+        for entry in [one for one in self._waiting if one[0] <= self.checkpoint]:
+            self._waiting.remove(entry)
+            if not entry[1].done():
+                entry[1].set_result(None)
+
+    def _write(self, recorded: Recorded) -> None:
+        try:
+            for statement, values in rows_of(recorded):
+                self._db.execute(statement, values)
+        except Undecodable:
+            # Nothing can be decided on that aggregate either; the tail goes on for all others.
+            return
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    # Losing the newest commits in a crash of the machine is harmless: they are read again.
+    db.execute("PRAGMA synchronous = NORMAL")
+    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        _create(db)
+    return db
+
+
+def _create(db: sqlite3.Connection) -> None:
+    tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    drops = "".join(f'DROP TABLE "{name}";' for (name,) in tables)
+    db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")

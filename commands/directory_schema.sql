@@ -1,0 +1,49 @@
+CREATE TABLE checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    position INTEGER NOT NULL,
+    message_id TEXT NOT NULL
+);
+INSERT INTO checkpoint VALUES (1, 0, '');
+
+-- Where the history of a thing is: the first commit that named it decides for ever.
+CREATE TABLE things (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    organization_id TEXT,
+    aggregate TEXT NOT NULL,
+    aggregate_id TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE command_keys (
+    key TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    repository_id TEXT,
+    task_id TEXT,
+    announced_in TEXT NOT NULL,
+    announced_by TEXT NOT NULL,
+    announced_at INTEGER NOT NULL,
+    opened INTEGER NOT NULL DEFAULT 0,
+    ended INTEGER NOT NULL DEFAULT 0,
+    started_on TEXT
+) WITHOUT ROWID;
+CREATE INDEX open_jobs ON jobs (announced_at) WHERE ended = 0;
+
+CREATE TABLE tasks (
+    id TEXT PRIMARY KEY,
+    repository_id TEXT NOT NULL,
+    host TEXT
+) WITHOUT ROWID;
+CREATE INDEX tasks_of_repository ON tasks (repository_id);
+CREATE INDEX tasks_on_host ON tasks (host) WHERE host IS NOT NULL;
+
+CREATE TABLE members (
+    user_id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    PRIMARY KEY (user_id, organization_id)
+) WITHOUT ROWID;

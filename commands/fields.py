@@ -1,0 +1,52 @@
+"""The kinds of text an order may carry, with the limits of CONTRACT 3. Lengths count characters.
+
+`(?!\\n)$` because `$` alone would let one newline pass at the end.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from events.fact import Attachment
+
+NAME_LIMIT = 200
+TEXT_LIMIT = 256 * 1024
+
+Name = Annotated[
+    str,
+    Meta(max_length=NAME_LIMIT, pattern=r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?!\n)$"),
+]
+"""A name or a title: one line that is not blank."""
+
+Line = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$")]
+"""One line that names something elsewhere: an address, a branch, a path."""
+
+Prompt = Annotated[str, Meta(max_length=TEXT_LIMIT, pattern=r"^(?=[\s\S]*\S)[^\x00]+$")]
+"""A text for an agent: newlines are welcome, it is not blank."""
+
+Text = Annotated[str, Meta(max_length=TEXT_LIMIT, pattern=r"^[^\x00]*$")]
+"""Any text without NUL, also none."""
+
+Word = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*(?!\n)$")]
+"""What a program is called: an agent, a model, a provider, a signal."""
+
+Reference = Annotated[str, Meta(min_length=1, max_length=200)]
+"""The id of something that should be there. Text that cannot be an id names nothing, so it is not found."""
+
+
+class AttachmentField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place in a file that a person points at."""
+
+    id: Name
+    path: Line
+    line: Annotated[int, Meta(ge=0, le=2**31)] | None = None
+    text: Text | None = None
+
+
+Attachments = Annotated[tuple[AttachmentField, ...], Meta(max_length=100)]
+
+
+def attachments_of(fields: tuple[AttachmentField, ...]) -> tuple[Attachment, ...]:
+    """The same places as they stand in events."""
+    return msgspec.convert(fields, tuple[Attachment, ...], from_attributes=True)

@@ -1,0 +1,138 @@
+"""Takes orders: finds each one's aggregate and what its decision needs, and answers in the order of DESIGN 4."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection
+from typing import assert_never
+
+from commands.access import Membership
+from commands.aggregates import Aggregates
+from commands.answers import Answer
+from commands.catalog import AnyCommand
+from commands.context import Context
+from commands.deciding import Deciding
+from commands.directory import Directory
+from commands.drafts import DraftPace
+from commands.job import JobCommand
+from commands.organization_desk import OrganizationDesk
+from commands.organization_orders import OrganizationCommand
+from commands.places import Places
+from commands.repository import RepositoryCommand
+from commands.request import Request, request_of
+from commands.task_orders import SendMessage, TaskCommand
+from commands.user import UserCommand
+from commands.user_desk import UserDesk
+from events.addresses import Remote
+from events.ids import Timestamp
+from events.store import EventStore
+from runtime.errors import FoundryError, Unavailable
+from runtime.identity import Caller
+from runtime.metrics import COMMAND_SECONDS, COMMANDS
+from runtime.problems import Unauthenticated
+
+log = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = 30.0
+
+
+class Commands:
+    """`now` gives milliseconds since the Unix epoch; agents and sandbox providers are declared by the composition root."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        aggregates: Aggregates,
+        directory: Directory,
+        access: Membership,
+        now: Callable[[], Timestamp],
+        *,
+        read_remote: Callable[[str], Remote],
+        known_agents: Callable[[], Collection[str]],
+        known_providers: Callable[[], Collection[str]] = lambda: ("local",),
+    ) -> None:
+        self._directory = directory
+        self._access = access
+        self._now = now
+        self._known_agents = known_agents
+        self._known_providers = known_providers
+        self._deciding = Deciding(store, aggregates, now)
+        self._drafts = DraftPace(now)
+        places = Places(aggregates, directory)
+        self._people = UserDesk(store, aggregates, places, self._deciding, self._drafts)
+        self._work = OrganizationDesk(aggregates, places, self._deciding, read_remote)
+
+    async def handle(
+        self,
+        caller: Caller,
+        name: str,
+        order: AnyCommand,
+        *,
+        command_id: str,
+        if_match: str | None = None,
+    ) -> Answer:
+        """The answer to an order, durable when this returns. Raises one of the errors of CONTRACT 6."""
+        request = request_of(caller, name, order, command_id=command_id, if_match=if_match)
+        started = time.perf_counter()
+        outcome = "failed"
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                answer = await self._answer(request, order)
+            outcome = "accepted" if answer.events else "unchanged"
+        except TimeoutError:
+            outcome = "unavailable"
+            raise Unavailable(
+                "This took too long and may have happened; send it again with the same Idempotency-Key."
+            ) from None
+        except FoundryError as error:
+            outcome = "unavailable" if isinstance(error, Unavailable) else error.default_code
+            raise
+        finally:
+            COMMANDS.labels(name, outcome).inc()
+            COMMAND_SECONDS.labels(name).observe(time.perf_counter() - started)
+        log.info(
+            "command answered",
+            extra={
+                "command": name,
+                "command_id": command_id,
+                "outcome": outcome,
+                "position": answer.position,
+                "user_id": caller.user_id,
+            },
+        )
+        return answer
+
+    async def _answer(self, request: Request, order: AnyCommand) -> Answer:
+        if not await self._access.surely_valid(request.caller):
+            raise Unauthenticated("This credential does not hold any more; sign in again.")
+        position = self._directory.key_position(request.user_id, request.name, request.command_id)
+        # Also finds a key that was used for another aggregate, which that aggregate cannot know.
+        repeated = await self._deciding.repeated(position, request)
+        if repeated is not None:
+            return repeated
+        context = self._context(request)
+        if isinstance(order, UserCommand):
+            return await self._people.answer(request, order, context)
+        if isinstance(order, OrganizationCommand):
+            return await self._work.organization(request, order, context)
+        if isinstance(order, RepositoryCommand):
+            return await self._work.repository(request, order, context)
+        if isinstance(order, TaskCommand):
+            answer = await self._work.task(request, order, context)
+            if isinstance(order, SendMessage) and answer.events:
+                self._drafts.supersede(request.user_id, order.session_id)
+            return answer
+        if isinstance(order, JobCommand):
+            return await self._work.job(request, order, context)
+        assert_never(order)
+
+    def _context(self, request: Request) -> Context:
+        return Context(
+            now=self._now(),
+            actor=request.user_id,
+            actor_name=request.caller.name,
+            command_name=request.name,
+            command_id=request.command_id,
+            known_agents=frozenset(self._known_agents()),
+            known_providers=frozenset(self._known_providers()),
+        )

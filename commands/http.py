@@ -1,0 +1,153 @@
+"""The routes that take orders: one command, a batch of lines, signing in and out."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from commands.answers import Answer
+from commands.bodies import (
+    BATCH_LIMIT,
+    BODY_LIMIT,
+    batch_line_of,
+    command_id_of,
+    decoded,
+    line_command_id,
+    order_of,
+)
+from commands.fields import Reference
+from commands.handler import Commands
+from commands.sign_in import LIFETIME_MS, SignIn
+from runtime.errors import FoundryError, Invalid
+from runtime.http import Authenticator, JsonResponse, read_body
+from runtime.identity import COOKIE, Caller
+from runtime.lifecycle import Gate
+from runtime.problems import (
+    TooLarge,
+    Unauthenticated,
+    UnsupportedMediaType,
+    problem_document,
+)
+
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+
+
+class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Exactly one of the two."""
+
+    token: str | None = None
+    code: Reference | None = None
+
+
+def routes(
+    commands: Commands, authenticator: Authenticator, sign_in: SignIn, gate: Gate
+) -> list[Route]:
+    """`POST /v1/commands/{name}`, `POST /v1/commands`, `POST /v1/login`, `POST /v1/logout`."""
+
+    async def one_command(request: Request) -> Response:
+        async with gate.work("command"):
+            caller = await authenticator.caller(request)
+            _check_media_type(request, "application/json")
+            body = await read_body(request, BODY_LIMIT)
+            command_id = command_id_of(request.headers.get("idempotency-key"))
+            name = request.path_params["name"]
+            answer = await commands.handle(
+                caller,
+                name,
+                order_of(name, body),
+                command_id=command_id or str(uuid.uuid4()),
+                if_match=", ".join(request.headers.getlist("if-match")) or None,
+            )
+            return JsonResponse(answer, status_code=202)
+
+    async def many_commands(request: Request) -> Response:
+        async with gate.work("batch"):
+            caller = await authenticator.caller(request)
+            _check_media_type(request, *LINES)
+            key = command_id_of(request.headers.get("idempotency-key")) or str(uuid.uuid4())
+            body = await read_body(request, BATCH_LIMIT)
+        lines = _answers(commands, gate, caller, key, body, request.url.path)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    async def login(request: Request) -> Response:
+        async with gate.work("login"):
+            authenticator.check_origin(request)
+            _check_media_type(request, "application/json")
+            given = decoded(await read_body(request, BODY_LIMIT), Login)
+            if given.token is not None and given.code is None:
+                signed_in = await sign_in.by_token(given.token)
+            elif given.code is not None and given.token is None:
+                signed_in = await sign_in.by_code(given.code)
+            else:
+                raise Invalid("Send either a token or a code.")
+            user = {"id": signed_in.user_id, "name": signed_in.name}
+            response = JsonResponse({"user": user}, headers={"Cache-Control": "no-store"})
+            response.set_cookie(
+                COOKIE,
+                signed_in.secret,
+                max_age=LIFETIME_MS // 1000,
+                path="/",
+                secure=request.url.scheme == "https",
+                httponly=True,
+                samesite="lax",
+            )
+            return response
+
+    async def logout(request: Request) -> Response:
+        async with gate.work("logout"):
+            response = Response(status_code=204, headers={"Cache-Control": "no-store"})
+            response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+            # Whoever is not signed in is signed out already; the cookie goes all the same.
+            with suppress(Unauthenticated):
+                await sign_in.end(await authenticator.caller(request))
+            return response
+
+    return [
+        Route("/v1/commands/{name}", one_command, methods=["POST"]),
+        Route("/v1/commands", many_commands, methods=["POST"]),
+        Route("/v1/login", login, methods=["POST"]),
+        Route("/v1/logout", logout, methods=["POST"]),
+    ]
+
+
+async def _answers(
+    commands: Commands, gate: Gate, caller: Caller, key: str, body: bytes, path: str
+) -> AsyncIterator[bytes]:
+    """One line each, in order, as soon as it is known: a later command may need an earlier one."""
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        answer: dict[str, object]
+        try:
+            async with gate.work("command"):
+                answer = {
+                    "status": 202,
+                    **msgspec.to_builtins(await _line(commands, caller, key, number, line)),
+                }
+        except FoundryError as error:
+            answer = problem_document(error, instance=path)
+        yield msgspec.json.encode({"line": number, **answer}) + b"\n"
+
+
+async def _line(commands: Commands, caller: Caller, key: str, number: int, line: bytes) -> Answer:
+    if len(line) > BODY_LIMIT:
+        raise TooLarge(f"A line may have {BODY_LIMIT} bytes; send less.")
+    given = batch_line_of(line)
+    command_id = command_id_of(given.command_id) or line_command_id(key, number)
+    order = order_of(given.name, bytes(given.data))
+    return await commands.handle(caller, given.name, order, command_id=command_id)
+
+
+def _check_media_type(request: Request, *allowed: str) -> None:
+    """Raises `UnsupportedMediaType`. No media type at all is taken for the right one."""
+    given = request.headers.get("content-type", allowed[0]).partition(";")[0].strip().lower()
+    if given not in allowed:
+        raise UnsupportedMediaType(f"Send {allowed[0]} here, not {given[:100]}.")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")

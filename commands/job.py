@@ -1,0 +1,74 @@
+"""A job as people may rule it: stop it, or take it up again where it failed."""
+
+from typing import TypeAlias, assert_never
+
+from commands.context import Context
+from commands.decider import ABSENT, Absent, Decider
+from commands.job_evolve import evolve
+from commands.job_state import Job, JobState
+from commands.order import ForJob
+from commands.owners import job_owners
+from commands.refusals import no_such
+from events.commit import Event
+from events.job import JobCancelRequested, JobRetryRequested
+from runtime.errors import Rejected
+
+# --- Commands ---
+
+
+class CancelJob(ForJob, frozen=True, kw_only=True):
+    pass
+
+
+class RetryJob(ForJob, frozen=True, kw_only=True):
+    pass
+
+
+JobCommand: TypeAlias = CancelJob | RetryJob
+
+# --- Rules ---
+
+
+def _cancel(job: Job) -> list[Event]:
+    if job.cancel_requested or job.status == "cancelled":
+        return []
+    if not job.open:
+        raise Rejected(
+            f"The job has {job.status} already; there is nothing to cancel.", code="job_ended"
+        )
+    return [JobCancelRequested(**job_owners(job))]
+
+
+def _retry(job: Job) -> list[Event]:
+    match job.status:
+        case "queued" | "running" | "retrying":
+            return []
+        case "failed":
+            return [JobRetryRequested(**job_owners(job))]
+        case "succeeded" | "cancelled":
+            raise Rejected(
+                f"The job has {job.status}; only a failed one can be taken up again.",
+                code="job_ended",
+            )
+        case _:
+            assert_never(job.status)
+
+
+# --- Decider ---
+
+
+def decide(state: JobState, order: JobCommand, context: Context) -> list[Event]:
+    if isinstance(state, Absent):
+        raise no_such("job", order.job_id)
+    match order:
+        case CancelJob():
+            return _cancel(state)
+        case RetryJob():
+            return _retry(state)
+        case _:
+            assert_never(order)
+
+
+JOB: Decider[JobState, JobCommand] = Decider(
+    name="job", prefix="job", initial=ABSENT, evolve=evolve, decide=decide
+)

@@ -1,0 +1,49 @@
+"""What decisions about a job, and the worker that runs it, need to know of it."""
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from commands.decider import Absent
+from events.ids import JobId, OrganizationId, RepositoryId, TaskId, Timestamp
+
+JobStatus = Literal["queued", "running", "retrying", "succeeded", "failed", "cancelled"]
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """`stage` and `attempt` are the newest started; `results` those of the stages that succeeded.
+
+    `worker` is the run that may report on: the one that last started it. `message` tells why a
+    failed one failed, `retry_at` when a retrying one goes on.
+    """
+
+    job_id: JobId
+    kind: str
+    organization_id: OrganizationId
+    repository_id: RepositoryId | None
+    task_id: TaskId | None
+    input: dict[str, str]
+    stages: tuple[str, ...]
+    announced_at: Timestamp
+    status: JobStatus = "queued"
+    stage: str | None = None
+    attempt: int = 0
+    retry_at: Timestamp | None = None
+    results: dict[str, dict[str, str]] = {}
+    worker: str | None = None
+    host: str | None = None
+    cancel_requested: bool = False
+    message: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it still has to be worked on."""
+        return self.status in ("queued", "running", "retrying")
+
+    @property
+    def next_stage(self) -> str | None:
+        """The first stage without a result; None when all have one."""
+        return next((stage for stage in self.stages if stage not in self.results), None)
+
+
+JobState: TypeAlias = Absent | Job

@@ -1,0 +1,51 @@
+"""How a command is recognised when it comes again: by its caller, name and id, and by a digest of its body."""
+
+import hashlib
+
+import msgspec
+
+from commands.order import Order
+from events.commit import Recorded
+
+
+def command_key(caller: str, name: str, command_id: str) -> str:
+    """What an Idempotency-Key belongs to (CONTRACT 3). Never looks at the body."""
+    return _digest("command", caller, name, command_id)
+
+
+def message_id(subject: str, caller: str, name: str, command_id: str, digest: str) -> str:
+    """The `Nats-Msg-Id` of a command's commit.
+
+    The digest of the body is part of it: two nodes that get one key with two bodies at once must
+    not take the second for a repetition of the first.
+    """
+    return _digest("message", subject, caller, name, command_id, digest)
+
+
+def report_message_id(subject: str, report_id: str) -> str:
+    """The `Nats-Msg-Id` of a worker's report."""
+    return _digest("report", subject, report_id)
+
+
+def body_digest(order: Order) -> str:
+    """The same for two bodies that mean the same, however they were spelt."""
+    return hashlib.blake2b(msgspec.json.encode(order), digest_size=16).hexdigest()
+
+
+def key_of(recorded: Recorded) -> str:
+    """Under what a stored commit is found again: the command's key, or the message id of a report.
+
+    Raises `Undecodable`.
+    """
+    commit = recorded.commit
+    if commit.command is None:
+        return recorded.message_id
+    return command_key(commit.actor, commit.command.name, commit.command.id)
+
+
+def _digest(*parts: str) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(4, "big") + data)
+    return digest.hexdigest()

@@ -1,0 +1,37 @@
+"""What all orders have in common: they are read strictly, and may name the version they were made for."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from commands.fields import Reference
+
+
+class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The body of a command. A field added later needs a default, so that old bodies keep their digest."""
+
+    expected_version: Annotated[int, Meta(ge=0, lt=2**63)] | None = None
+
+
+class ForOrganization(Order, frozen=True, kw_only=True):
+    organization_id: Reference
+
+
+class ForRepository(Order, frozen=True, kw_only=True):
+    repository_id: Reference
+
+
+class ForTask(Order, frozen=True, kw_only=True):
+    task_id: Reference
+
+
+class ForSession(ForTask, frozen=True, kw_only=True):
+    session_id: Reference
+
+
+class ForProcess(Order, frozen=True, kw_only=True):
+    process_id: Reference
+
+
+class ForJob(Order, frozen=True, kw_only=True):
+    job_id: Reference

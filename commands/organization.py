@@ -1,0 +1,285 @@
+"""An organization: its name and defaults, its members, and the list of its repositories."""
+
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from commands.context import Context
+from commands.decider import ABSENT, Absent, Decider, Origin
+from commands.organization_orders import (
+    AddMember,
+    AddRepository,
+    CreateOrganization,
+    OrganizationCommand,
+    RemoveMember,
+    RemoveRepository,
+    SetRole,
+    SyncOrganization,
+    UpdateOrganization,
+)
+from commands.organization_state import ListedRepository, Organization, OrganizationState
+from commands.refusals import chosen_id, no_such, taken
+from events.commit import Event
+from events.ids import JobId, OrganizationId, RepositoryId, UserId
+from events.job import JobAnnounced
+from events.organization import (
+    MemberAdded,
+    MemberRemoved,
+    MemberRoleSet,
+    OrganizationCreated,
+    OrganizationUpdated,
+    RepositoryAdded,
+    RepositoryRemoved,
+)
+from runtime.errors import Conflict, Rejected
+
+REPOSITORY_SYNC = "repository_sync"
+
+# --- State ---
+
+
+def evolve(state: OrganizationState, event: Event, origin: Origin) -> OrganizationState:
+    match state, event:
+        case Absent(), OrganizationCreated():
+            return Organization(
+                organization_id=event.organization_id,
+                name=event.name,
+                members={event.owner_id: "owner"},
+            )
+        case Organization(), _:
+            return _evolve_organization(state, event)
+        case _:
+            return state
+
+
+def _evolve_organization(organization: Organization, event: Event) -> Organization:
+    match event:
+        case OrganizationUpdated():
+            return replace(
+                organization,
+                name=event.name or organization.name,
+                default_agent=event.default_agent or organization.default_agent,
+                default_model=event.default_model or organization.default_model,
+            )
+        case MemberAdded() | MemberRoleSet():
+            return replace(
+                organization, members={**organization.members, event.user_id: event.role}
+            )
+        case MemberRemoved():
+            left = {who: role for who, role in organization.members.items() if who != event.user_id}
+            return replace(organization, members=left)
+        case RepositoryAdded():
+            listed = ListedRepository(
+                name=event.name, remote_url=event.remote_url, address=event.address
+            )
+            return _listed(organization, event.repository_id, listed)
+        case JobAnnounced(kind="repository_sync", repository_id=repository_id):
+            if repository_id is None or repository_id not in organization.repositories:
+                return organization
+            listed = organization.repositories[repository_id]
+            return _listed(organization, repository_id, replace(listed, first_job_id=event.job_id))
+        case RepositoryRemoved():
+            gone = event.repository_id
+            return replace(
+                organization,
+                repositories={k: v for k, v in organization.repositories.items() if k != gone},
+                removed=organization.removed | {gone},
+            )
+        case _:
+            return organization
+
+
+def _listed(
+    organization: Organization, repository_id: RepositoryId, listed: ListedRepository
+) -> Organization:
+    return replace(organization, repositories={**organization.repositories, repository_id: listed})
+
+
+# --- Rules ---
+
+
+def _create(state: OrganizationState, order: CreateOrganization, context: Context) -> list[Event]:
+    named = chosen_id(order.organization_id, context.id("org"), prefix="org")
+    match state:
+        case Absent():
+            return [
+                OrganizationCreated(
+                    organization_id=OrganizationId(named),
+                    name=order.name,
+                    owner_id=context.actor,
+                    owner_name=context.actor_name,
+                )
+            ]
+        case Organization():
+            raise taken("organization", named)
+        case _:
+            assert_never(state)
+
+
+def _update(organization: Organization, order: UpdateOrganization, context: Context) -> list[Event]:
+    check_agent(order.default_agent, context)
+    name = order.name if order.name != organization.name else None
+    agent = order.default_agent if order.default_agent != organization.default_agent else None
+    model = order.default_model if order.default_model != organization.default_model else None
+    if name is None and agent is None and model is None:
+        return []
+    return [
+        OrganizationUpdated(
+            organization_id=organization.organization_id,
+            name=name,
+            default_agent=agent,
+            default_model=model,
+        )
+    ]
+
+
+def _add_member(organization: Organization, order: AddMember, context: Context) -> list[Event]:
+    if context.user is None:
+        raise no_such("user", order.user_id)
+    role = organization.members.get(context.user.user_id)
+    if role == order.role:
+        return []
+    if role is not None:
+        raise Rejected(
+            f"This user is a member already, as {role}; change that with organization.set_role.",
+            code="already_member",
+        )
+    return [
+        MemberAdded(
+            organization_id=organization.organization_id,
+            user_id=context.user.user_id,
+            name=context.user.name,
+            role=order.role,
+        )
+    ]
+
+
+def _set_role(organization: Organization, order: SetRole) -> list[Event]:
+    user_id = UserId(order.user_id)
+    role = organization.members.get(user_id)
+    if role is None:
+        raise no_such("member", order.user_id)
+    if role == order.role:
+        return []
+    _keep_an_owner(organization, user_id)
+    return [
+        MemberRoleSet(
+            organization_id=organization.organization_id, user_id=user_id, role=order.role
+        )
+    ]
+
+
+def _remove_member(organization: Organization, order: RemoveMember) -> list[Event]:
+    user_id = UserId(order.user_id)
+    role = organization.members.get(user_id)
+    if role is None:
+        return []
+    if order.role is not None and order.role != role:
+        raise Rejected(f"This member is {role}, not {order.role}; look again before you remove.")
+    _keep_an_owner(organization, user_id)
+    return [MemberRemoved(organization_id=organization.organization_id, user_id=user_id)]
+
+
+def _keep_an_owner(organization: Organization, leaving: UserId) -> None:
+    owners = [who for who, role in organization.members.items() if role == "owner"]
+    if owners == [leaving]:
+        raise Rejected(
+            "An organization keeps one owner at least; make somebody else owner first.",
+            code="last_owner",
+        )
+
+
+def _add_repository(
+    organization: Organization, order: AddRepository, context: Context
+) -> list[Event]:
+    remote = context.remote
+    assert remote is not None, "the handler reads the address of a repository that is added"
+    named = chosen_id(order.repository_id, context.id("repo"), prefix="repo")
+    repository_id = RepositoryId(named)
+    if repository_id in organization.repositories or repository_id in organization.removed:
+        raise taken("repository", repository_id)
+    there = organization.repository_at(remote.address)
+    if there is not None:
+        raise Conflict(
+            f"This organization has the repository already, as {there}.", code="already_exists"
+        )
+    organization_id = organization.organization_id
+    return [
+        RepositoryAdded(
+            organization_id=organization_id,
+            repository_id=repository_id,
+            name=remote.name,
+            remote_url=remote.url,
+            address=remote.address,
+        ),
+        JobAnnounced(
+            job_id=JobId(context.id("job")),
+            kind=REPOSITORY_SYNC,
+            organization_id=organization_id,
+            repository_id=repository_id,
+            input={"remote_url": remote.url},
+        ),
+    ]
+
+
+def _remove_repository(
+    organization: Organization, order: RemoveRepository, context: Context
+) -> list[Event]:
+    repository_id = RepositoryId(order.repository_id)
+    if repository_id in organization.removed:
+        return []
+    if repository_id not in organization.repositories:
+        raise no_such("repository", order.repository_id)
+    if context.busy_tasks:
+        raise Rejected(
+            f"Tasks of this repository are at work ({', '.join(context.busy_tasks[:5])}); "
+            "stop, archive or kill them first.",
+            code="tasks_running",
+        )
+    return [
+        RepositoryRemoved(organization_id=organization.organization_id, repository_id=repository_id)
+    ]
+
+
+def check_agent(agent: str | None, context: Context) -> None:
+    """Raises `Rejected` (`unknown_agent`) for an agent that was not declared to this installation."""
+    if agent is not None and agent not in context.known_agents:
+        raise Rejected(
+            f"There is no agent {agent!r} here; there are: {', '.join(sorted(context.known_agents))}.",
+            code="unknown_agent",
+        )
+
+
+# --- Decider ---
+
+
+def decide(state: OrganizationState, order: OrganizationCommand, context: Context) -> list[Event]:
+    if isinstance(order, CreateOrganization):
+        return _create(state, order, context)
+    if isinstance(state, Absent):
+        raise no_such("organization", getattr(order, "organization_id", ""))
+    match order:
+        case UpdateOrganization():
+            return _update(state, order, context)
+        case AddMember():
+            return _add_member(state, order, context)
+        case SetRole():
+            return _set_role(state, order)
+        case RemoveMember():
+            return _remove_member(state, order)
+        case SyncOrganization():
+            raise Rejected(
+                "No provider is connected to this organization, so there is nothing to take its "
+                "repositories and members from; add repositories with repository.add meanwhile."
+            )
+        case AddRepository():
+            return _add_repository(state, order, context)
+        case RemoveRepository():
+            return _remove_repository(state, order, context)
+        case _:
+            assert_never(order)
+
+
+ORGANIZATION: Decider[OrganizationState, OrganizationCommand] = Decider(
+    name="organization", prefix="org", initial=ABSENT, evolve=evolve, decide=decide
+)

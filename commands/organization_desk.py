@@ -1,0 +1,156 @@
+"""Orders about what belongs to an organization: itself, its repositories, tasks and jobs. Members only."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from commands.aggregates import Aggregates
+from commands.answers import Answer
+from commands.authorization import check_member, check_order
+from commands.context import Context
+from commands.deciding import Deciding
+from commands.job import JOB, JobCommand
+from commands.job_state import JobState
+from commands.order import ForProcess
+from commands.organization import ORGANIZATION
+from commands.organization_orders import (
+    AddMember,
+    AddRepository,
+    CreateOrganization,
+    OrganizationCommand,
+    RemoveRepository,
+)
+from commands.organization_state import Organization, OrganizationState
+from commands.places import Places
+from commands.refusals import chosen_id, no_such
+from commands.repository import REPOSITORY, Repository, RepositoryCommand, standing_sync
+from commands.request import Request
+from commands.task import TASK
+from commands.task_orders import CreateSession, CreateTask, TaskCommand
+from commands.task_state import Task, TaskState
+from events.addresses import Remote
+from events.ids import RepositoryId, is_id
+
+
+class OrganizationDesk:
+    def __init__(
+        self,
+        aggregates: Aggregates,
+        places: Places,
+        deciding: Deciding,
+        read_remote: Callable[[str], Remote],
+    ) -> None:
+        self._aggregates = aggregates
+        self._places = places
+        self._deciding = deciding
+        self._read_remote = read_remote
+
+    async def organization(
+        self, request: Request, order: OrganizationCommand, base: Context
+    ) -> Answer:
+        match order:
+            case CreateOrganization():
+                noun, name = "organization", ""
+                organization_id = chosen_id(order.organization_id, base.id("org"), prefix="org")
+            case RemoveRepository():
+                noun, name = "repository", order.repository_id
+                located = await self._places.located(name, "repo", noun)
+                organization_id = located.aggregate_id
+            case _:
+                noun, name = "organization", order.organization_id
+                organization_id = name
+                if not is_id(organization_id, "org"):
+                    raise no_such(noun, name)
+        if isinstance(order, AddRepository):
+            await self._places.untaken(order.repository_id, "repo", "repository", organization_id)
+
+        async def prepare(state: OrganizationState) -> Context:
+            if isinstance(order, CreateOrganization):
+                return base
+            present = state if isinstance(state, Organization) else None
+            organization = check_member(present, request.user_id, noun=noun, name=name)
+            check_order(organization, request.user_id, order)
+            match order:
+                case AddMember():
+                    return replace(base, user=await self._places.user(order.user_id))
+                case AddRepository():
+                    return replace(base, remote=self._read_remote(order.remote_url))
+                case RemoveRepository():
+                    busy = await self._places.busy_tasks(order.repository_id)
+                    return replace(base, busy_tasks=busy)
+                case _:
+                    return base
+
+        return await self._deciding.decide(ORGANIZATION, organization_id, order, request, prepare)
+
+    async def repository(self, request: Request, order: RepositoryCommand, base: Context) -> Answer:
+        name = order.repository_id
+        located = await self._places.located(name, "repo", "repository")
+
+        async def prepare(repository: Repository) -> Context:
+            organization = await self._places.organization(
+                located.aggregate_id, request.user_id, noun="repository", name=name
+            )
+            repository_id = RepositoryId(name)
+            if repository_id not in organization.repositories:
+                raise no_such("repository", name)
+            standing = standing_sync(repository, organization, repository_id)
+            return replace(
+                base,
+                organization=organization,
+                job=await self._places.job(standing),
+            )
+
+        return await self._deciding.decide(REPOSITORY, name, order, request, prepare)
+
+    async def task(self, request: Request, order: TaskCommand, base: Context) -> Answer:
+        if isinstance(order, CreateTask):
+            return await self._create_task(request, order, base)
+        if isinstance(order, ForProcess):
+            noun, name = "process", order.process_id
+            task_id = (await self._places.located(name, "proc", noun)).aggregate_id
+        else:
+            noun, name = "task", order.task_id
+            task_id = name
+            if not is_id(task_id, "task"):
+                raise no_such(noun, name)
+        if isinstance(order, CreateSession):
+            await self._places.untaken(order.session_id, "ses", "session", task_id)
+
+        async def prepare(state: TaskState) -> Context:
+            if not isinstance(state, Task):
+                raise no_such(noun, name)
+            organization = await self._places.organization(
+                state.organization_id, request.user_id, noun=noun, name=name
+            )
+            return replace(base, organization=organization)
+
+        return await self._deciding.decide(TASK, task_id, order, request, prepare)
+
+    async def _create_task(self, request: Request, order: CreateTask, base: Context) -> Answer:
+        name = order.repository_id
+        task_id = chosen_id(order.task_id, base.id("task"), prefix="task")
+        located = await self._places.located(name, "repo", "repository")
+
+        async def prepare(state: TaskState) -> Context:
+            organization = await self._places.organization(
+                located.aggregate_id, request.user_id, noun="repository", name=name
+            )
+            return replace(base, organization=organization)
+
+        return await self._deciding.decide(TASK, task_id, order, request, prepare)
+
+    async def job(self, request: Request, order: JobCommand, base: Context) -> Answer:
+        name = order.job_id
+        located = await self._places.located(name, "job", "job")
+
+        async def prepare(state: JobState) -> Context:
+            await self._places.organization(
+                located.organization_id, request.user_id, noun="job", name=name
+            )
+            return base
+
+        await prepare(JOB.initial)
+        # Announced elsewhere: a worker opens its own history a moment later.
+        await self._aggregates.opened(JOB, name)
+        return await self._deciding.decide(JOB, name, order, request, prepare)

@@ -1,0 +1,88 @@
+"""Where orders find what they name, read at the head, and only for those who may see it."""
+
+from commands.aggregates import Aggregates
+from commands.authorization import administers, check_member
+from commands.directory import Directory, Located
+from commands.job import JOB
+from commands.job_state import Job
+from commands.organization import ORGANIZATION
+from commands.organization_state import Organization
+from commands.refusals import no_such, taken
+from commands.task import TASK
+from commands.task_state import Task
+from commands.user import USER
+from commands.user_state import User
+from events.ids import JobId, TaskId, UserId, is_id
+
+
+class Places:
+    """Everything is confirmed at its head in the store, so that no order is decided on a removal unknown here."""
+
+    def __init__(self, aggregates: Aggregates, directory: Directory) -> None:
+        self._aggregates = aggregates
+        self._directory = directory
+
+    async def located(self, thing_id: str, prefix: str, noun: str) -> Located:
+        """Where a thing is ruled. Raises `NotFound`; text that cannot be an id names nothing."""
+        located = await self._directory.locate(thing_id) if is_id(thing_id, prefix) else None
+        if located is None or located.kind != noun:
+            raise no_such(noun, thing_id)
+        return located
+
+    async def untaken(self, thing_id: str | None, prefix: str, noun: str, owner_id: str) -> None:
+        """Raises `Conflict` for an id the caller chose that something of another owner has."""
+        if thing_id is None or not is_id(thing_id, prefix):
+            return
+        located = await self._directory.locate(thing_id)
+        if located is not None and located.aggregate_id != owner_id:
+            raise taken(noun, thing_id)
+
+    async def organization(
+        self, organization_id: str | None, caller: UserId, *, noun: str, name: str
+    ) -> Organization:
+        """An organization the caller is a member of, for an order about its `noun` `name`. Raises `NotFound`."""
+        if organization_id is None or not is_id(organization_id, "org"):
+            raise no_such(noun, name)
+        loaded = await self._aggregates.confirmed(ORGANIZATION, organization_id)
+        organization = loaded.state if isinstance(loaded.state, Organization) else None
+        return check_member(organization, caller, noun=noun, name=name)
+
+    async def task(self, task_id: str, caller: UserId) -> Task:
+        """A task of an organization the caller is a member of. Raises `NotFound`."""
+        if not is_id(task_id, "task"):
+            raise no_such("task", task_id)
+        task = (await self._aggregates.confirmed(TASK, task_id)).state
+        if not isinstance(task, Task):
+            raise no_such("task", task_id)
+        await self.organization(task.organization_id, caller, noun="task", name=task_id)
+        return task
+
+    async def user(self, user_id: str) -> User | None:
+        if not is_id(user_id, "usr"):
+            return None
+        user = (await self._aggregates.confirmed(USER, user_id)).state
+        return user if isinstance(user, User) else None
+
+    async def job(self, job_id: JobId | None) -> Job | None:
+        """A job by its own history; None while that has not begun."""
+        if job_id is None:
+            return None
+        job = (await self._aggregates.confirmed(JOB, job_id)).state
+        return job if isinstance(job, Job) else None
+
+    async def busy_tasks(self, repository_id: str) -> tuple[TaskId, ...]:
+        """The tasks of a repository in which something goes on."""
+        busy = []
+        for task_id in await self._directory.tasks_of(repository_id):
+            task = (await self._aggregates.confirmed(TASK, task_id)).state
+            if isinstance(task, Task) and task.busy:
+                busy.append(task_id)
+        return tuple(busy)
+
+    async def administers_one(self, user_id: UserId) -> bool:
+        """Whether somebody is owner or admin of some organization."""
+        for organization_id in await self._directory.organizations_of(user_id):
+            state = (await self._aggregates.confirmed(ORGANIZATION, organization_id)).state
+            if isinstance(state, Organization) and administers(state, user_id):
+                return True
+        return False

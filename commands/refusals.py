@@ -1,0 +1,53 @@
+"""Refusals whose wording several deciders and the authorization must share to the letter."""
+
+from events.addresses import valid_branch
+from events.ids import is_id
+from runtime.errors import Conflict, FieldError, Invalid, NotFound
+
+
+def no_such(noun: str, name: str) -> NotFound:
+    """The same text for what never was and for what the caller may not see."""
+    return NotFound(f"There is no {noun} {name!r} that you can see; check the id.")
+
+
+def taken(noun: str, name: str) -> Conflict:
+    return Conflict(
+        f"There is a {noun} {name} already; choose another id or leave it out.",
+        code="already_exists",
+    )
+
+
+def wrong(pointer: str, detail: str) -> Invalid:
+    """A field whose type is right and whose content is not."""
+    return Invalid(
+        f"{detail} Correct {pointer} and send it again.",
+        errors=[FieldError(pointer=pointer, detail=detail)],
+    )
+
+
+def chosen_id(named: str | None, derived: str, *, prefix: str) -> str:
+    """The id the caller named for what is to be made, else the derived one. Raises `Invalid`."""
+    if named is None:
+        return derived
+    if not is_id(named, prefix):
+        raise wrong(
+            f"/{_FIELDS[prefix]}",
+            f"An id looks like {prefix}_ and [a-z0-9_], 63 characters at most.",
+        )
+    return named
+
+
+def check_branch(pointer: str, branch: str | None) -> None:
+    """Raises `Invalid` for a name that `git check-ref-format` refuses or that looks like an option."""
+    if branch is not None and not valid_branch(branch):
+        raise wrong(pointer, "This is not a name git allows for a branch.")
+
+
+_FIELDS = {
+    "org": "organization_id",
+    "repo": "repository_id",
+    "task": "task_id",
+    "ses": "session_id",
+    "proc": "process_id",
+    "usr": "user_id",
+}

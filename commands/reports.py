@@ -1,0 +1,117 @@
+"""How workers write down what happened: decided by the same states as orders, appended at the head only."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from commands.aggregates import Aggregates, Loaded
+from commands.decider import Kind
+from commands.keys import report_message_id
+from commands.owners import organization_of
+from events import codec
+from events.commit import Commit, Event, Recorded
+from events.ids import Position, Timestamp
+from events.store import EventStore, StalePosition, id_of, subject_of
+from runtime.errors import Conflict
+from runtime.logs import current_field
+from runtime.metrics import APPEND_RETRIES
+
+S = TypeVar("S")
+
+ATTEMPTS = 8
+WORKER = "worker"
+
+
+class Reports:
+    """`now` gives milliseconds since the Unix epoch."""
+
+    def __init__(
+        self, store: EventStore, aggregates: Aggregates, now: Callable[[], Timestamp]
+    ) -> None:
+        self._store = store
+        self._aggregates = aggregates
+        self._now = now
+
+    async def report(
+        self,
+        kind: Kind[S],
+        aggregate_id: str,
+        decide: Callable[[S], Sequence[Event]],
+        *,
+        report_id: str,
+        correlation_id: str = "",
+        exclusive: bool = False,
+        actor: str = WORKER,
+    ) -> tuple[Position, list[Event]]:
+        """Decide and append; answers the commit's position and events, or the present position and `[]`.
+
+        A `report_id` is stored once per aggregate: the second call answers the first one's commit,
+        so it names one content. Where only one process may act on the answer, it names that process.
+        When somebody else appended meanwhile the report is decided again on the newer state;
+        `exclusive` raises `StalePosition` instead, for writers that must be the only one. Raises
+        what `decide` raises, `Conflict` when the aggregate kept changing, and `Unavailable`.
+        """
+        subject = subject_of(kind.name, aggregate_id)
+        message_id = report_message_id(subject, report_id)
+        async with self._aggregates.lock(kind, aggregate_id):
+            loaded = await self._aggregates.load(kind, aggregate_id)
+            for _ in range(ATTEMPTS):
+                if message_id in loaded.keys:
+                    return await self._stored(loaded.keys[message_id])
+                events = list(decide(loaded.state))
+                if not events:
+                    fresh = await self._aggregates.confirmed(kind, aggregate_id)
+                    if fresh.position == loaded.position:
+                        return loaded.position, []
+                    loaded = fresh
+                    continue
+                try:
+                    return await self._append(
+                        kind, loaded, subject, events, message_id, correlation_id, actor
+                    )
+                except StalePosition:
+                    APPEND_RETRIES.labels("stale").inc()
+                    if exclusive:
+                        raise
+                    loaded = await self._aggregates.load(kind, aggregate_id)
+        raise Conflict(f"{aggregate_id} kept changing; report again.")
+
+    async def _append(
+        self,
+        kind: Kind[S],
+        loaded: Loaded[S],
+        subject: str,
+        events: list[Event],
+        message_id: str,
+        correlation_id: str,
+        actor: str,
+    ) -> tuple[Position, list[Event]]:
+        commit = Commit(
+            at=self._now(),
+            actor=actor,
+            events=tuple(events),
+            organization_id=organization_of(events),
+            correlation_id=correlation_id or str(current_field("correlation_id") or ""),
+        )
+        stored = False
+        try:
+            position = await self._store.append(
+                subject, commit, expected=loaded.position, message_id=message_id
+            )
+            stored = True
+        finally:
+            # Also after a cancellation: then nobody here knows what the history holds now.
+            if not stored:
+                self._aggregates.forget(kind, id_of(subject))
+        recorded = Recorded(
+            position=position,
+            subject=subject,
+            message_id=message_id,
+            body=codec.encode(commit),
+            decode=codec.decode,
+        )
+        self._aggregates.appended(kind, loaded, recorded)
+        return position, events
+
+    async def _stored(self, position: Position) -> tuple[Position, list[Event]]:
+        recorded = await self._store.at(position)
+        return position, list(recorded.commit.events) if recorded is not None else []

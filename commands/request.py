@@ -1,0 +1,63 @@
+"""One command on its way: who sent it, how it is recognised, what it was made for."""
+
+from msgspec import Struct
+
+from commands.keys import body_digest, command_key, message_id
+from commands.order import Order
+from events.commit import CommandRef, Recorded
+from events.ids import UserId
+from runtime.errors import Rejected
+from runtime.identity import Caller
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """`if_match` is the header of that name. The command id is the Idempotency-Key, or one the server made."""
+
+    caller: Caller
+    name: str
+    command_id: str
+    order: Order
+    digest: str
+    if_match: str | None = None
+
+    @property
+    def user_id(self) -> UserId:
+        return UserId(self.caller.user_id)
+
+    @property
+    def key(self) -> str:
+        return command_key(self.caller.user_id, self.name, self.command_id)
+
+    @property
+    def ref(self) -> CommandRef:
+        return CommandRef(id=self.command_id, name=self.name, digest=self.digest)
+
+    def message_id(self, subject: str) -> str:
+        return message_id(subject, self.caller.user_id, self.name, self.command_id, self.digest)
+
+    def made(self, recorded: Recorded) -> bool:
+        """Whether a commit was made under this request's key. Raises `Rejected` when it was by another body."""
+        commit = recorded.commit
+        if commit.actor != self.caller.user_id or commit.command is None:
+            return False
+        if (commit.command.name, commit.command.id) != (self.name, self.command_id):
+            return False
+        if commit.command.digest != self.digest:
+            raise Rejected(
+                "This Idempotency-Key was used with another body; take a new key for a new command.",
+                code="key_reused",
+            )
+        return True
+
+
+def request_of(
+    caller: Caller, name: str, order: Order, *, command_id: str, if_match: str | None = None
+) -> Request:
+    return Request(
+        caller=caller,
+        name=name,
+        command_id=command_id,
+        order=order,
+        digest=body_digest(order),
+        if_match=if_match,
+    )

@@ -1,0 +1,228 @@
+"""A task: made with its first session and message, renamed, put away; its sessions have files of their own."""
+
+from typing import assert_never
+
+from commands.agent_session import decide_session
+from commands.context import Context
+from commands.decider import ABSENT, Absent, Decider
+from commands.organization import check_agent
+from commands.organization_state import Organization
+from commands.owners import TaskOwners, task_owners
+from commands.refusals import check_branch, chosen_id, no_such, taken, wrong
+from commands.task_evolve import ARCHIVE, KILL, PROVISION, evolve
+from commands.task_later import refuse_later
+from commands.task_orders import (
+    AnswerPermission,
+    ArchiveTask,
+    CancelMessage,
+    ChangeModel,
+    CloseSession,
+    CreateSession,
+    CreateTask,
+    KillTask,
+    MergeTask,
+    PublishPullRequest,
+    PushTask,
+    RenameBranch,
+    RenameSession,
+    RenameTask,
+    ResolveIssue,
+    RevertFile,
+    SendMessage,
+    StartProcess,
+    StopProcess,
+    StopSession,
+    TaskCommand,
+    WriteProcess,
+)
+from commands.task_state import Task, TaskState
+from events.commit import Event
+from events.ids import IssueId, JobId, MessageId, RepositoryId, SessionId, TaskId
+from events.job import JobAnnounced
+from events.task import (
+    AgentSessionCreated,
+    IssueResolved,
+    MessageQueued,
+    TaskArchiveRequested,
+    TaskCreated,
+    TaskKillRequested,
+    TaskRenamed,
+)
+from runtime.errors import Rejected
+
+TITLE_LENGTH = 80
+DEFAULT_AGENT = "shell"
+DEFAULT_PROVIDER = "local"
+
+# --- Rules ---
+
+
+def title_from(prompt: str) -> str:
+    """A title for a task that was given none: the prompt's first line with something in it, shortened."""
+    lines = ("".join(c if c.isprintable() else " " for c in line) for line in prompt.splitlines())
+    first = next((" ".join(line.split()) for line in lines if line.strip()), "Task")
+    return first if len(first) <= TITLE_LENGTH else first[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event]:
+    task_id = TaskId(chosen_id(order.task_id, context.id("task"), prefix="task"))
+    if isinstance(state, Task):
+        raise taken("task", task_id)
+    organization = context.organization
+    repository_id = RepositoryId(order.repository_id)
+    if organization is None or repository_id not in organization.repositories:
+        raise no_such("repository", order.repository_id)
+    _check_branches(order)
+    agent = order.agent or organization.default_agent or DEFAULT_AGENT
+    check_agent(agent, context)
+    provider = order.sandbox or DEFAULT_PROVIDER
+    _check_provider(provider, context)
+    model = order.model or _default_model(organization, agent)
+    owners = TaskOwners(
+        task_id=task_id,
+        organization_id=organization.organization_id,
+        repository_id=repository_id,
+    )
+    session_id = SessionId(context.id("ses"))
+    return [
+        TaskCreated(
+            **owners,
+            remote_url=organization.repositories[repository_id].remote_url,
+            title=order.title or title_from(order.prompt),
+            prompt=order.prompt,
+            agent=agent,
+            model=model,
+            sandbox=provider,
+            permissions=order.permissions,
+            branch=order.branch,
+            on_branch=order.on_branch,
+        ),
+        AgentSessionCreated(
+            **owners, session_id=session_id, name="Session 1", agent=agent, model=model
+        ),
+        MessageQueued(
+            **owners,
+            session_id=session_id,
+            message_id=MessageId(context.id("msg")),
+            text=order.prompt,
+        ),
+        JobAnnounced(
+            **owners,
+            job_id=JobId(context.id("job")),
+            kind=PROVISION,
+            input={"session_id": session_id},
+        ),
+    ]
+
+
+def _default_model(organization: Organization, agent: str) -> str | None:
+    # A model belongs to the agent it was chosen with.
+    default_agent = organization.default_agent or DEFAULT_AGENT
+    return organization.default_model if agent == default_agent else None
+
+
+def _check_branches(order: CreateTask) -> None:
+    check_branch("/branch", order.branch)
+    check_branch("/on_branch", order.on_branch)
+    if order.branch is not None and order.on_branch is not None:
+        raise wrong("/on_branch", "A task has a new branch or works on an existing one, not both.")
+
+
+def _check_provider(provider: str, context: Context) -> None:
+    if provider not in context.known_providers:
+        raise Rejected(
+            f"There is no sandbox provider {provider!r} here; there are: "
+            f"{', '.join(sorted(context.known_providers))}.",
+            code="unknown_sandbox",
+        )
+
+
+def _rename(task: Task, order: RenameTask) -> list[Event]:
+    if task.status in ("killing", "killed"):
+        raise Rejected("A killed task keeps its title.", code="task_over")
+    if task.title == order.title:
+        return []
+    return [TaskRenamed(**task_owners(task), title=order.title)]
+
+
+def _archive(task: Task, context: Context) -> list[Event]:
+    match task.status:
+        case "archiving" | "archived":
+            return []
+        case "killing" | "killed":
+            raise Rejected("A killed task cannot be archived; it is gone.", code="task_over")
+        case "provisioning" | "ready" | "failed":
+            return [TaskArchiveRequested(**task_owners(task)), _announced(task, ARCHIVE, context)]
+        case _:
+            assert_never(task.status)
+
+
+def _kill(task: Task, context: Context) -> list[Event]:
+    match task.status:
+        case "killing" | "killed":
+            return []
+        case "provisioning" | "ready" | "failed" | "archiving" | "archived":
+            return [TaskKillRequested(**task_owners(task)), _announced(task, KILL, context)]
+        case _:
+            assert_never(task.status)
+
+
+def _announced(task: Task, kind: str, context: Context) -> JobAnnounced:
+    return JobAnnounced(**task_owners(task), job_id=JobId(context.id("job")), kind=kind)
+
+
+def _resolve_issue(task: Task, order: ResolveIssue) -> list[Event]:
+    issue_id = IssueId(order.issue_id)
+    if issue_id not in task.issues:
+        raise no_such("issue", order.issue_id)
+    if not task.issues[issue_id].open:
+        return []
+    return [IssueResolved(**task_owners(task), issue_id=issue_id)]
+
+
+# --- Decider ---
+
+
+def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event]:
+    if isinstance(order, CreateTask):
+        return _create(state, order, context)
+    if isinstance(state, Absent):
+        raise no_such("task", getattr(order, "task_id", ""))
+    match order:
+        case RenameTask():
+            return _rename(state, order)
+        case ArchiveTask():
+            return _archive(state, context)
+        case KillTask():
+            return _kill(state, context)
+        case ResolveIssue():
+            return _resolve_issue(state, order)
+        case (
+            CreateSession()
+            | SendMessage()
+            | CancelMessage()
+            | StopSession()
+            | CloseSession()
+            | AnswerPermission()
+            | RenameSession()
+            | ChangeModel()
+        ):
+            return decide_session(state, order, context)
+        case (
+            RenameBranch()
+            | PushTask()
+            | MergeTask()
+            | PublishPullRequest()
+            | RevertFile()
+            | StartProcess()
+            | WriteProcess()
+            | StopProcess()
+        ):
+            return refuse_later(order)
+        case _:
+            assert_never(order)
+
+
+TASK: Decider[TaskState, TaskCommand] = Decider(
+    name="task", prefix="task", initial=ABSENT, evolve=evolve, decide=decide
+)

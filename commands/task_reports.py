@@ -1,0 +1,221 @@
+"""What workers report about a task: decided like orders, so that a report which no longer fits changes nothing.
+
+Each function answers the facts to append; `[]` means "already so, or no longer wanted". `Rejected`
+means that the worker should stop what it does for this task.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from commands.owners import task_owners
+from commands.task_state import Issue, Task, TaskState
+from events.ids import IssueId, JobId, SandboxId
+from events.task import (
+    ChangedFile,
+    FilesCaptured,
+    FilesOutdated,
+    IssueRaised,
+    IssueResolved,
+    SandboxAllocated,
+    SandboxReady,
+    SandboxReleased,
+    TaskArchived,
+    TaskEvent,
+    TaskFailed,
+    TaskKilled,
+    TaskNamed,
+    TaskProvisioned,
+    TreeChanged,
+    TreeFile,
+)
+from runtime.errors import Rejected
+
+# --- Provisioning ---
+
+
+def task_named(task: TaskState, *, branch: str) -> list[TaskEvent]:
+    match task:
+        case Task() if task.branch != branch:
+            return [TaskNamed(**task_owners(task), branch=branch)]
+        case _:
+            return []
+
+
+def sandbox_allocated(
+    task: TaskState, *, sandbox_id: SandboxId, provider: str, host: str, path: str
+) -> list[TaskEvent]:
+    wanted = _still_wanted(task)
+    if wanted.sandbox is not None and wanted.sandbox.id == sandbox_id:
+        return []
+    if wanted.sandbox is not None:
+        raise Rejected("The task has another sandbox; release this one.", code="sandbox_exists")
+    return [
+        SandboxAllocated(
+            **task_owners(wanted), sandbox_id=sandbox_id, provider=provider, host=host, path=path
+        )
+    ]
+
+
+def sandbox_ready(task: TaskState, *, sandbox_id: SandboxId, base: str) -> list[TaskEvent]:
+    wanted = _still_wanted(task)
+    if wanted.sandbox is None or wanted.sandbox.id != sandbox_id:
+        raise Rejected("The task has no such sandbox; release this one.", code="sandbox_gone")
+    if wanted.sandbox.base == base:
+        return []
+    return [SandboxReady(**task_owners(wanted), sandbox_id=sandbox_id, base=base)]
+
+
+def sandbox_released(
+    task: TaskState, *, sandbox_id: SandboxId, branch_kept: bool
+) -> list[TaskEvent]:
+    match task:
+        case Task(sandbox=sandbox) if sandbox is not None and sandbox.id == sandbox_id:
+            owners = task_owners(task)
+            return [SandboxReleased(**owners, sandbox_id=sandbox_id, branch_kept=branch_kept)]
+        case _:
+            return []
+
+
+def task_provisioned(task: TaskState, *, job_id: JobId) -> list[TaskEvent]:
+    """The task can be worked with; what the job had to complain about is settled by that."""
+    match task:
+        case Task(status="provisioning" | "failed"):
+            owners = task_owners(task)
+            settled = [
+                IssueResolved(**owners, issue_id=issue_id)
+                for issue_id, issue in task.issues.items()
+                if issue.open and issue.retry_job_id == job_id
+            ]
+            return [TaskProvisioned(**owners, job_id=job_id), *settled]
+        case _:
+            return []
+
+
+def task_failed(
+    task: TaskState, *, job_id: JobId, stage: str, message: str, issue_id: IssueId, code: str
+) -> list[TaskEvent]:
+    """A job the task cannot do without failed for good: says so, and raises the issue that offers its retry."""
+    match task:
+        case Task(status="provisioning"):
+            failed = TaskFailed(**task_owners(task), job_id=job_id, stage=stage, message=message)
+        case _:
+            return []
+    raised = issue_raised(
+        task, issue_id=issue_id, code=code, message=message, stage=stage, retry_job_id=job_id
+    )
+    return [failed, *raised]
+
+
+# --- Its end ---
+
+
+def task_archived(task: TaskState) -> list[TaskEvent]:
+    match task:
+        case Task(status="archiving"):
+            return [TaskArchived(**task_owners(task))]
+        case _:
+            return []
+
+
+def task_killed(task: TaskState) -> list[TaskEvent]:
+    match task:
+        case Task(status="killing"):
+            return [TaskKilled(**task_owners(task))]
+        case _:
+            return []
+
+
+# --- Its files ---
+
+
+def tree_changed(
+    task: TaskState, *, put: Sequence[TreeFile] = (), removed: Sequence[str] = ()
+) -> list[TaskEvent]:
+    """One piece of a long list of tree differences, committed before the capture it belongs to."""
+    match task:
+        case Task() if put or removed:
+            return [TreeChanged(**task_owners(task), put=tuple(put), removed=tuple(removed))]
+        case _:
+            return []
+
+
+def files_captured(
+    task: TaskState,
+    *,
+    base: str,
+    tree_id: str,
+    files: Sequence[ChangedFile],
+    put: Sequence[TreeFile] = (),
+    removed: Sequence[str] = (),
+) -> list[TaskEvent]:
+    """The git state now; `[]` when the task is known to be in this very state already."""
+    match task:
+        case Task(base=known, files_status="fresh") if (known, task.tree_id) == (base, tree_id):
+            return []
+        case Task():
+            captured = FilesCaptured(
+                **task_owners(task), base=base, tree_id=tree_id, files=tuple(files)
+            )
+            return [*tree_changed(task, put=put, removed=removed), captured]
+        case _:
+            return []
+
+
+def files_outdated(
+    task: TaskState, *, status: Literal["queued", "running", "stale"]
+) -> list[TaskEvent]:
+    match task:
+        case Task() if task.files_status != status:
+            return [FilesOutdated(**task_owners(task), status=status)]
+        case _:
+            return []
+
+
+# --- Its issues ---
+
+
+def issue_raised(
+    task: TaskState,
+    *,
+    issue_id: IssueId,
+    code: str,
+    message: str,
+    stage: str | None = None,
+    retry_job_id: JobId | None = None,
+    input: Mapping[str, str] | None = None,
+) -> list[TaskEvent]:
+    match task:
+        case Task() if not _is_open(task.issues.get(issue_id)):
+            return [
+                IssueRaised(
+                    **task_owners(task),
+                    issue_id=issue_id,
+                    code=code,
+                    message=message,
+                    stage=stage,
+                    retry_job_id=retry_job_id,
+                    input=dict(input or {}),
+                )
+            ]
+        case _:
+            return []
+
+
+def issue_resolved(task: TaskState, *, issue_id: IssueId) -> list[TaskEvent]:
+    match task:
+        case Task() if _is_open(task.issues.get(issue_id)):
+            return [IssueResolved(**task_owners(task), issue_id=issue_id)]
+        case _:
+            return []
+
+
+def _is_open(issue: Issue | None) -> bool:
+    return issue is not None and issue.open
+
+
+def _still_wanted(task: TaskState) -> Task:
+    match task:
+        case Task() if not task.over:
+            return task
+        case _:
+            raise Rejected("The task is being put away; stop working for it.", code="task_over")

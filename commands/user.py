@@ -1,0 +1,271 @@
+"""A person: who they are, how they prove it, and what they have open (their own view state)."""
+
+import hashlib
+from typing import Annotated, TypeAlias, assert_never
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from commands.context import Context
+from commands.decider import ABSENT, Absent, Decider, Origin
+from commands.fields import Attachments, Name, Reference, Text, attachments_of
+from commands.order import ForOrganization, ForSession, ForTask, Order
+from commands.refusals import chosen_id, no_such, taken, wrong
+from commands.task_state import Session, Task
+from commands.user_state import Credential, Draft, UnreadMark, User, UserState
+from events.commit import Event
+from events.fact import Attachment
+from events.ids import Position, SessionId, Timestamp, TokenId, UserId
+from events.user import (
+    AppSessionEnded,
+    AppSessionStarted,
+    DraftUpdated,
+    OrganizationSelected,
+    SessionUnreadSet,
+    TaskSelected,
+    TokenCreated,
+    TokenRevoked,
+    UserCreated,
+)
+
+# --- Commands ---
+
+
+class CreateUser(Order, frozen=True, kw_only=True):
+    name: Name
+    user_id: str | None = None
+
+
+class CreateToken(Order, frozen=True, kw_only=True):
+    user_id: Reference | None = None
+    expires_at: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+
+
+class RevokeToken(Order, frozen=True, kw_only=True):
+    token_id: Reference
+
+
+class SelectOrganization(ForOrganization, frozen=True, kw_only=True):
+    pass
+
+
+class SelectTask(ForTask, frozen=True, kw_only=True):
+    pass
+
+
+class SetUnread(ForSession, frozen=True, kw_only=True):
+    unread: bool
+
+
+class UpdateDraft(ForSession, frozen=True, kw_only=True):
+    text: Text
+    attachments: Attachments = ()
+
+
+UserCommand: TypeAlias = (
+    CreateUser
+    | CreateToken
+    | RevokeToken
+    | SelectOrganization
+    | SelectTask
+    | SetUnread
+    | UpdateDraft
+)
+
+# --- State ---
+
+
+def evolve(state: UserState, event: Event, origin: Origin) -> UserState:
+    match state, event:
+        case Absent(), UserCreated():
+            return User(user_id=event.user_id, name=event.name)
+        case User(), _:
+            return _evolve_user(state, event, origin)
+        case _:
+            return state
+
+
+def _evolve_user(user: User, event: Event, origin: Origin) -> User:
+    match event:
+        case TokenCreated():
+            token = Credential(hash=event.hash, expires_at=event.expires_at)
+            return replace(user, tokens={**user.tokens, event.token_id: token})
+        case TokenRevoked() if event.token_id in user.tokens:
+            revoked = replace(user.tokens[event.token_id], revoked=True)
+            return replace(user, tokens={**user.tokens, event.token_id: revoked})
+        case AppSessionStarted():
+            # Expired ones are forgotten here, so that years of signing in stay small.
+            kept = {one: held for one, held in user.app_sessions.items() if held.holds(origin.at)}
+            kept[event.app_session_id] = Credential(hash=event.hash, expires_at=event.expires_at)
+            return replace(user, app_sessions=kept)
+        case AppSessionEnded():
+            left = {k: v for k, v in user.app_sessions.items() if k != event.app_session_id}
+            return replace(user, app_sessions=left)
+        case OrganizationSelected():
+            return replace(user, active_organization_id=event.organization_id)
+        case TaskSelected():
+            return replace(user, selected={**user.selected, event.organization_id: event.task_id})
+        case SessionUnreadSet():
+            mark = UnreadMark(unread=event.unread, position=origin.position)
+            return replace(user, unread={**user.unread, event.session_id: mark})
+        case DraftUpdated():
+            digest = draft_digest(event.text, event.attachments)
+            draft = Draft(digest=digest, position=origin.position, at=origin.at)
+            return replace(user, drafts={**user.drafts, event.session_id: draft})
+        case _:
+            return user
+
+
+def draft_digest(text: str, attachments: tuple[Attachment, ...]) -> bytes:
+    """What stands for a draft's content when two are compared."""
+    return hashlib.blake2b(msgspec.json.encode((text, attachments)), digest_size=16).digest()
+
+
+EMPTY_DRAFT = draft_digest("", ())
+
+# --- Rules ---
+
+
+def _create_user(state: UserState, order: CreateUser, context: Context) -> list[Event]:
+    user_id = UserId(chosen_id(order.user_id, context.id("usr"), prefix="usr"))
+    match state:
+        case Absent():
+            return [UserCreated(user_id=user_id, name=order.name)]
+        case User():
+            raise taken("user", user_id)
+        case _:
+            assert_never(state)
+
+
+def _create_token(user: User, order: CreateToken, context: Context) -> list[Event]:
+    if order.expires_at is not None and order.expires_at <= context.now:
+        raise wrong("/expires_at", "expires_at is past already.")
+    token_id = TokenId(context.id("tok"))
+    if token_id in user.tokens:
+        return []
+    expires_at = None if order.expires_at is None else Timestamp(order.expires_at)
+    return [
+        TokenCreated(
+            user_id=user.user_id,
+            token_id=token_id,
+            hash=context.secret_hash,
+            expires_at=expires_at,
+        )
+    ]
+
+
+def _revoke_token(user: User, order: RevokeToken) -> list[Event]:
+    token_id = TokenId(order.token_id)
+    token = user.tokens.get(token_id)
+    if token is None:
+        raise no_such("token", order.token_id)
+    return [] if token.revoked else [TokenRevoked(user_id=user.user_id, token_id=token_id)]
+
+
+def _select_organization(user: User, context: Context) -> list[Event]:
+    organization = context.organization
+    assert organization is not None
+    if user.active_organization_id == organization.organization_id:
+        return []
+    return [
+        OrganizationSelected(user_id=user.user_id, organization_id=organization.organization_id)
+    ]
+
+
+def _select_task(user: User, task: Task) -> list[Event]:
+    if user.selected.get(task.organization_id) == task.task_id:
+        return []
+    return [
+        TaskSelected(
+            user_id=user.user_id, organization_id=task.organization_id, task_id=task.task_id
+        )
+    ]
+
+
+def _set_unread(user: User, order: SetUnread, task: Task) -> list[Event]:
+    session = _session(task, order.session_id)
+    mark = user.unread.get(session.id)
+    # A turn's end marks a session unread by itself, so a mark counts only while nothing is newer.
+    if mark is None:
+        already = False if session.turn_position == 0 else None
+    else:
+        already = mark.unread if mark.position > _touched(session, user) else None
+    if already == order.unread:
+        return []
+    return [
+        SessionUnreadSet(
+            user_id=user.user_id,
+            organization_id=task.organization_id,
+            task_id=task.task_id,
+            session_id=session.id,
+            unread=order.unread,
+        )
+    ]
+
+
+def _update_draft(user: User, order: UpdateDraft, task: Task) -> list[Event]:
+    session = _session(task, order.session_id)
+    attachments = attachments_of(order.attachments)
+    draft = user.drafts.get(session.id)
+    # Sending clears the draft, so one that is older than the last message is not there any more.
+    cleared = draft is None or draft.position < session.sent.get(user.user_id, 0)
+    held = EMPTY_DRAFT if draft is None or cleared else draft.digest
+    if draft_digest(order.text, attachments) == held:
+        return []
+    return [
+        DraftUpdated(
+            user_id=user.user_id,
+            organization_id=task.organization_id,
+            task_id=task.task_id,
+            session_id=session.id,
+            text=order.text,
+            attachments=attachments,
+        )
+    ]
+
+
+def _session(task: Task, session_id: str) -> Session:
+    session = task.sessions.get(SessionId(session_id))
+    if session is None:
+        raise no_such("session", session_id)
+    return session
+
+
+def _touched(session: Session, user: User) -> Position:
+    return max(session.turn_position, session.sent.get(user.user_id, Position(0)))
+
+
+# --- Decider ---
+
+
+def decide(state: UserState, order: UserCommand, context: Context) -> list[Event]:
+    if isinstance(order, CreateUser):
+        return _create_user(state, order, context)
+    if isinstance(state, Absent):
+        raise no_such("user", str(getattr(order, "user_id", None) or context.actor))
+    match order:
+        case CreateToken():
+            return _create_token(state, order, context)
+        case RevokeToken():
+            return _revoke_token(state, order)
+        case SelectOrganization():
+            return _select_organization(state, context)
+        case SelectTask():
+            return _select_task(state, _task(context))
+        case SetUnread():
+            return _set_unread(state, order, _task(context))
+        case UpdateDraft():
+            return _update_draft(state, order, _task(context))
+        case _:
+            assert_never(order)
+
+
+def _task(context: Context) -> Task:
+    assert context.task is not None, "the handler reads the task of an order about it"
+    return context.task
+
+
+USER: Decider[UserState, UserCommand] = Decider(
+    name="user", prefix="usr", initial=ABSENT, evolve=evolve, decide=decide
+)

@@ -1,0 +1,127 @@
+"""Orders about people: their names and tokens, and what each has open. All commit to a person's own history."""
+
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from commands.aggregates import Aggregates
+from commands.answers import Answer, named_ids
+from commands.context import Context
+from commands.credentials import OWNER, new_token, secret_hash
+from commands.deciding import Deciding
+from commands.drafts import DraftPace
+from commands.places import Places
+from commands.refusals import chosen_id, no_such
+from commands.request import Request
+from commands.user import (
+    USER,
+    CreateToken,
+    CreateUser,
+    RevokeToken,
+    SelectOrganization,
+    SelectTask,
+    SetUnread,
+    UpdateDraft,
+    UserCommand,
+)
+from commands.user_state import UserState
+from events.ids import TokenId, UserId
+from events.store import EventStore
+from events.user import TokenCreated
+from runtime.problems import Forbidden
+
+
+class UserDesk:
+    """Who may do what: people to add are the business of the first owner and of owners and admins of
+    organizations; tokens for other people that of the first owner; everybody has their own."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        aggregates: Aggregates,
+        places: Places,
+        deciding: Deciding,
+        drafts: DraftPace,
+    ) -> None:
+        self._store = store
+        self._aggregates = aggregates
+        self._places = places
+        self._deciding = deciding
+        self._drafts = drafts
+
+    async def answer(self, request: Request, order: UserCommand, base: Context) -> Answer:
+        caller = request.user_id
+        match order:
+            case CreateUser():
+                user_id = chosen_id(order.user_id, base.id("usr"), prefix="usr")
+                if caller != OWNER and not await self._places.administers_one(caller):
+                    raise Forbidden(
+                        "Only the first owner, and owners and admins of organizations, may add people."
+                    )
+            case CreateToken():
+                user_id = order.user_id or caller
+                if user_id != caller and caller != OWNER:
+                    raise Forbidden("Only the first owner may make tokens for other people.")
+                if await self._places.user(user_id) is None:
+                    raise no_such("user", user_id)
+                return await self._create_token(request, order, user_id, base)
+            case RevokeToken():
+                user_id = await self._holder(order, request)
+            case SelectOrganization() | SelectTask() | SetUnread() | UpdateDraft():
+                user_id = caller
+            case _:
+                assert_never(order)
+        if isinstance(order, UpdateDraft) and not await self._drafts.newest(
+            caller, order.session_id
+        ):
+            loaded = await self._aggregates.confirmed(USER, caller)
+            return Answer(
+                command_id=request.command_id,
+                position=loaded.position,
+                events=[],
+                ids=named_ids(order),
+            )
+
+        async def prepare(state: UserState) -> Context:
+            match order:
+                case SelectOrganization(organization_id=named):
+                    organization = await self._places.organization(
+                        named, caller, noun="organization", name=named
+                    )
+                    return replace(base, organization=organization)
+                case SelectTask() | SetUnread() | UpdateDraft():
+                    return replace(base, task=await self._places.task(order.task_id, caller))
+                case CreateUser() | CreateToken() | RevokeToken():
+                    return base
+                case _:
+                    assert_never(order)
+
+        return await self._deciding.decide(USER, user_id, order, request, prepare)
+
+    async def _create_token(
+        self, request: Request, order: CreateToken, user_id: str, base: Context
+    ) -> Answer:
+        secret = new_token(UserId(user_id))
+        context = replace(base, secret_hash=secret_hash(secret))
+
+        async def prepare(state: UserState) -> Context:
+            return context
+
+        answer = await self._deciding.decide(USER, user_id, order, request, prepare)
+        stored = await self._store.at(answer.position)
+        # The same request on another node at the same moment may have been the one that was stored.
+        if stored is not None and any(
+            isinstance(event, TokenCreated) and event.hash == context.secret_hash
+            for event in stored.commit.events
+        ):
+            return replace(answer, secret=secret)
+        return answer
+
+    async def _holder(self, order: RevokeToken, request: Request) -> str:
+        own = await self._places.user(request.user_id)
+        if own is not None and TokenId(order.token_id) in own.tokens:
+            return own.user_id
+        located = await self._places.located(order.token_id, "tok", "token")
+        if request.user_id not in (OWNER, located.aggregate_id):
+            raise no_such("token", order.token_id)
+        return located.aggregate_id

@@ -1,0 +1,46 @@
+"""What decisions about a person need: their credentials, and what they have open."""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from commands.decider import Absent
+from events.ids import OrganizationId, Position, SessionId, TaskId, Timestamp, TokenId, UserId
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    """A token or an app session. `hash` is the hex SHA-256 of its secret."""
+
+    hash: str
+    expires_at: Timestamp | None
+    revoked: bool = False
+
+    def holds(self, now: Timestamp) -> bool:
+        return not self.revoked and (self.expires_at is None or now < self.expires_at)
+
+
+class UnreadMark(Struct, frozen=True, kw_only=True):
+    unread: bool
+    position: Position
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """`digest` stands for text and attachments, which nothing decides on; `at` spaces the commits."""
+
+    digest: bytes
+    position: Position
+    at: Timestamp
+
+
+class User(Struct, frozen=True, kw_only=True):
+    user_id: UserId
+    name: str
+    tokens: dict[TokenId, Credential] = {}
+    app_sessions: dict[str, Credential] = {}
+    active_organization_id: OrganizationId | None = None
+    selected: dict[OrganizationId, TaskId] = {}
+    unread: dict[SessionId, UnreadMark] = {}
+    drafts: dict[SessionId, Draft] = {}
+
+
+UserState: TypeAlias = Absent | User

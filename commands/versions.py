@@ -1,0 +1,54 @@
+"""Optimistic locking as HTTP spells it: `If-Match` with an ETag of a topic or a bare position (CONTRACT 3)."""
+
+import re
+from typing import TypeVar
+
+from msgspec import Struct
+
+from commands.aggregates import Loaded
+from events.ids import BEGINNING
+from runtime.problems import VersionMismatch
+
+S = TypeVar("S")
+
+_TAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s,"]+)')
+_DIGITS = re.compile(r"[0-9]{1,19}")
+
+
+class Expectation(Struct, frozen=True):
+    """`any_version` asks only that there is one; `versions` that no command came after the newest of them."""
+
+    any_version: bool = False
+    versions: tuple[int, ...] = ()
+
+
+def expectation_of(if_match: str) -> Expectation:
+    """What a header asks. An entity tag that is not one of ours matches nothing."""
+    tags = [quoted or bare for quoted, bare in _TAG.findall(if_match)]
+    positions = [tag.rpartition(".")[2] for tag in tags]
+    return Expectation(
+        any_version="*" in tags,
+        versions=tuple(int(one) for one in positions if _DIGITS.fullmatch(one)),
+    )
+
+
+def check_version(loaded: Loaded[S], expected_version: int | None, if_match: str | None) -> None:
+    """Raises `VersionMismatch` when a command changed the aggregate after the version the caller named.
+
+    What workers report does not count: it would make every lock fail while an agent works.
+    """
+    if expected_version is not None and loaded.command_position > expected_version:
+        raise _mismatch(loaded)
+    if if_match is None:
+        return
+    expectation = expectation_of(if_match)
+    if expectation.any_version and loaded.position != BEGINNING:
+        return
+    if not any(version >= loaded.command_position for version in expectation.versions):
+        raise _mismatch(loaded)
+
+
+def _mismatch(loaded: Loaded[S]) -> VersionMismatch:
+    return VersionMismatch(
+        f"A command changed this at position {loaded.command_position}; read it again and decide anew."
+    )

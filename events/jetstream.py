@@ -1,0 +1,90 @@
+"""The event store on NATS JetStream: one stream, one message per commit."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from events.commit import Commit, Recorded
+from events.fact import Blob
+from events.ids import BEGINNING, Position
+from events.jetstream_api import JetStreamApi
+from events.jetstream_append import Appender
+from events.jetstream_blobs import Blobs
+from events.jetstream_messages import Messages
+from events.jetstream_reader import Reader
+from events.jetstream_stream import ENVELOPE_BYTES, UnfitStream, ensure_stream, stream_info
+from events.store import MAX_COMMIT_BYTES, STREAM
+from runtime.connection import Connection
+
+BUCKET = "BLOBS"
+DUPLICATE_WINDOW = 120.0
+ATTEMPT_SECONDS = 2.0
+PATIENCE_SECONDS = 6.0
+
+
+class JetStreamStore:
+    """Keeps the promises of `events.store.EventStore`. Made by `open_store`."""
+
+    def __init__(
+        self, connection: Connection, *, replicas: int, attempt: float, patience: float
+    ) -> None:
+        self.replicas = replicas
+        """On how many servers a commit is stored before it is acknowledged."""
+        self._api = JetStreamApi(connection, STREAM, attempt=attempt, patience=patience)
+        self._messages = Messages(self._api, replicated=replicas > 1)
+        self._appender = Appender(connection, self._messages, attempt=attempt, patience=patience)
+        self._blobs = Blobs(connection, BUCKET, replicas=replicas)
+
+    async def append(
+        self, subject: str, commit: Commit, *, expected: Position, message_id: str
+    ) -> Position:
+        return await self._appender.append(
+            subject, commit, expected=expected, message_id=message_id
+        )
+
+    async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
+        return await self._messages.history(subject, after=after)
+
+    async def last(self, subject: str) -> Recorded | None:
+        return await self._messages.last(subject)
+
+    async def at(self, position: Position) -> Recorded | None:
+        return await self._messages.at(position)
+
+    async def head(self) -> Position:
+        return Position((await stream_info(self._api)).state.last_seq)
+
+    def read(self, after: Position) -> AsyncIterator[Sequence[Recorded]]:
+        return Reader(
+            self._api, self._messages, after=after, replicated=self.replicas > 1
+        ).batches()
+
+    async def put_blob(self, content: bytes) -> Blob:
+        return await self._blobs.put(content)
+
+    async def get_blob(self, blob_id: str) -> bytes | None:
+        return await self._blobs.get(blob_id)
+
+
+async def open_store(
+    connection: Connection,
+    *,
+    replicas: int | None = None,
+    duplicate_window: float = DUPLICATE_WINDOW,
+    attempt: float = ATTEMPT_SECONDS,
+    patience: float = PATIENCE_SECONDS,
+) -> JetStreamStore:
+    """The store on this connection; its stream is made if there is none. Times in seconds.
+
+    `replicas` None takes what an existing stream has, else 1. `attempt` is how long one answer is
+    waited for, `patience` how long it is tried again before `Unavailable`. Raises
+    `events.jetstream_stream.UnfitStream` for a server or stream the log cannot live in.
+    """
+    if connection.max_payload < MAX_COMMIT_BYTES + ENVELOPE_BYTES:
+        raise UnfitStream(
+            f"The NATS server takes messages of {connection.max_payload} bytes; set its "
+            f"max_payload to {MAX_COMMIT_BYTES + ENVELOPE_BYTES} or more."
+        )
+    api = JetStreamApi(connection, STREAM, attempt=attempt, patience=max(patience, 30.0))
+    info = await ensure_stream(api, replicas=replicas, duplicate_window=duplicate_window)
+    return JetStreamStore(
+        connection, replicas=info.config.num_replicas, attempt=attempt, patience=patience
+    )

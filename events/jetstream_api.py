@@ -1,0 +1,98 @@
+"""Questions to the JetStream API: typed answers, errors by code and never by text, patience with elections."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from runtime.connection import Connection
+from runtime.errors import Unavailable
+from runtime.inbox import NoAnswer, NotSent
+
+PREFIX = "$JS.API"
+NANOSECONDS = 1_000_000_000
+
+STREAM_NOT_FOUND = 10059
+STREAM_NAME_IN_USE = 10058
+NO_MESSAGE_FOUND = 10037
+WRONG_LAST_SEQUENCE = 10071
+DUPLICATE_IN_PROCESS = 10158
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 0.5
+
+T = TypeVar("T")
+
+
+class ErrorBody(Struct, frozen=True):
+    code: int
+    err_code: int = 0
+    description: str = ""
+
+
+class ApiError(Exception):
+    """JetStream said no."""
+
+    def __init__(self, body: ErrorBody) -> None:
+        super().__init__(f"{body.description} ({body.code}, {body.err_code})")
+        self.code = body.code
+        self.err_code = body.err_code
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be accepted a little later: no leader yet, too busy, no space."""
+        return self.code >= 500 or self.code == 429 or self.err_code == DUPLICATE_IN_PROCESS
+
+
+class _Envelope(Struct, frozen=True):
+    error: ErrorBody | None = None
+
+
+class JetStreamApi:
+    """The API of one stream. `patience` is how long, in seconds, a question is asked again."""
+
+    def __init__(
+        self, connection: Connection, stream: str, *, attempt: float = 2.0, patience: float = 8.0
+    ) -> None:
+        self.connection = connection
+        self.stream = stream
+        self._attempt = attempt
+        self._patience = patience
+
+    async def call(self, verb: str, body: object, answer: type[T]) -> T:
+        """Ask something that may safely be asked twice, such as `STREAM.INFO.EVENTS`.
+
+        Raises `ApiError` for a lasting no, `Unavailable` when nobody answered in time.
+        """
+        content = msgspec.json.encode(body) if body is not None else b""
+
+        async def once(within: float) -> T:
+            message = await self.connection.request(f"{PREFIX}.{verb}", content, within=within)
+            error = msgspec.json.decode(message.data, type=_Envelope).error
+            if error is not None:
+                raise ApiError(error)
+            return msgspec.json.decode(message.data, type=answer)
+
+        return await self.patiently(once)
+
+    async def patiently(self, ask: Callable[[float], Awaitable[T]]) -> T:
+        """Repeat a question while it goes unanswered. Raises `Unavailable` in the end."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience
+        pause = FIRST_PAUSE
+        while True:
+            left = deadline - loop.time()
+            try:
+                return await ask(min(self._attempt, left))
+            except (NotSent, NoAnswer) as error:
+                reason: Exception = error
+            except ApiError as error:
+                if not error.passing:
+                    raise
+                reason = error
+            if loop.time() + pause >= deadline:
+                raise Unavailable(f"The event store does not answer ({reason}); try again.")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)

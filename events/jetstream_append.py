@@ -1,0 +1,127 @@
+"""Append to the stream: one publish guarded by the subject's last sequence, and never a guess about its outcome."""
+
+import asyncio
+import logging
+
+import msgspec
+from msgspec import Struct
+
+from events import codec
+from events.commit import Commit
+from events.ids import Position
+from events.jetstream_api import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    WRONG_LAST_SEQUENCE,
+    ApiError,
+    ErrorBody,
+)
+from events.jetstream_messages import MESSAGE_ID, Messages, stored_id
+from events.store import MAX_COMMIT_BYTES, StalePosition
+from runtime.connection import Connection
+from runtime.errors import Unavailable
+from runtime.inbox import NoAnswer, NotSent
+from runtime.metrics import APPEND_RETRIES, APPEND_SECONDS
+
+log = logging.getLogger(__name__)
+
+EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+
+
+class _Ack(Struct, frozen=True):
+    seq: int = 0
+    duplicate: bool = False
+    error: ErrorBody | None = None
+
+
+class Appender:
+    """Appends commits. `attempt` is how long one acknowledgement is waited for, `patience` the whole append."""
+
+    def __init__(
+        self, connection: Connection, messages: Messages, *, attempt: float, patience: float
+    ) -> None:
+        self._connection = connection
+        self._messages = messages
+        self._attempt = attempt
+        self._patience = patience
+
+    async def append(
+        self, subject: str, commit: Commit, *, expected: Position, message_id: str
+    ) -> Position:
+        body = codec.encode(commit)
+        if len(body) > MAX_COMMIT_BYTES:
+            raise ValueError(f"A commit of {len(body)} bytes: put large content into a blob.")
+        with APPEND_SECONDS.time():
+            return await self._append(subject, body, expected, message_id)
+
+    async def _append(
+        self, subject: str, body: bytes, expected: Position, message_id: str
+    ) -> Position:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                ack = await self._publish(subject, body, expected, message_id, deadline)
+                if not ack.duplicate:
+                    return Position(ack.seq)
+                APPEND_RETRIES.labels("duplicate").inc()
+                if await self._is_ours(Position(ack.seq), subject, message_id):
+                    return Position(ack.seq)
+                reason: Exception = NoAnswer(f"called a duplicate of {ack.seq}, which it is not")
+            except NotSent as error:
+                reason = error
+                APPEND_RETRIES.labels("not_sent").inc()
+            except NoAnswer as error:
+                reason = error
+                APPEND_RETRIES.labels("no_answer").inc()
+            except ApiError as error:
+                if error.err_code != WRONG_LAST_SEQUENCE and not error.passing:
+                    raise
+                reason = error
+                APPEND_RETRIES.labels(
+                    "conflict" if error.err_code == WRONG_LAST_SEQUENCE else "refused"
+                ).inc()
+            # Neither a time-out nor a conflict nor "duplicate" tells whether our commit is stored:
+            # the acknowledgement of an earlier try may have been lost. The stream itself tells.
+            if (stored := await self._find(subject, expected, message_id)) is not None:
+                return stored
+            if loop.time() + pause >= deadline:
+                raise Unavailable(f"The event store does not take commits ({reason}); try again.")
+            log.warning("append is tried again", extra={"subject": subject, "reason": str(reason)})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _publish(
+        self, subject: str, body: bytes, expected: Position, message_id: str, deadline: float
+    ) -> _Ack:
+        left = deadline - asyncio.get_running_loop().time()
+        message = await self._connection.request(
+            subject,
+            body,
+            headers={EXPECTED: str(expected), MESSAGE_ID: stored_id(subject, message_id)},
+            within=max(min(self._attempt, left), FIRST_PAUSE),
+        )
+        ack = msgspec.json.decode(message.data, type=_Ack)
+        if ack.error is not None:
+            raise ApiError(ack.error)
+        return ack
+
+    async def _is_ours(self, position: Position, subject: str, message_id: str) -> bool:
+        stored = await self._messages.at(position)
+        return stored is not None and (stored.subject, stored.message_id) == (subject, message_id)
+
+    async def _find(self, subject: str, expected: Position, message_id: str) -> Position | None:
+        """Where our commit is; None when it is not stored and may be tried again.
+
+        Raises `StalePosition` when the subject is elsewhere and our commit is not in what came
+        after `expected`. Others may have appended after it, so the last commit alone says little.
+        """
+        last = await self._messages.last(subject)
+        at = last.position if last is not None else Position(0)
+        if at == expected:
+            return None
+        for one in await self._messages.history(subject, after=expected):
+            if one.message_id == message_id:
+                return one.position
+        raise StalePosition(f"{subject} is at {at} and not at {expected} any more.")

@@ -1,0 +1,190 @@
+"""Stored messages by place: one, the last of a subject, or all of a subject; each becomes a `Recorded`."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from nats.aio.msg import Msg
+
+from events import codec
+from events.commit import Recorded
+from events.ids import Position
+from events.jetstream_api import PREFIX, ApiError, ErrorBody, JetStreamApi
+from runtime.inbox import NoAnswer, status_of
+
+MESSAGE_ID = "Nats-Msg-Id"
+PAGE_MESSAGES = 500
+PAGE_BYTES = 2 * 1024 * 1024
+PAGES_AT_ONCE = 16
+"""Together with `PAGE_BYTES`: what loads may hold in memory before it is theirs."""
+
+NOT_FOUND = "404"
+END_OF_BATCH = "204"
+
+
+class _Stored(Struct, frozen=True):
+    subject: str
+    seq: int
+    data: bytes = b""
+    hdrs: bytes = b""
+
+
+class _Answer(Struct, frozen=True):
+    message: _Stored
+
+
+class Messages:
+    """Reads single messages and histories of the stream.
+
+    One replica is always up to date, and a direct get from it is the fast way. With several, any
+    of them answers a direct get, and it may not have heard of a commit yet that was acknowledged.
+    So there what must be fresh is asked of the leader (`STREAM.MSG.GET`), and direct gets only
+    carry the bulk of a history, whose end the leader then confirms. A leader that was cut off
+    from its peers may still answer old for some seconds: whoever decides proves it by appending.
+    """
+
+    def __init__(self, api: JetStreamApi, *, replicated: bool) -> None:
+        self._api = api
+        self._replicated = replicated
+        self._slots = asyncio.Semaphore(PAGES_AT_ONCE)
+
+    async def last(self, subject: str) -> Recorded | None:
+        if self._replicated:
+            return await self._from_leader({"last_by_subj": subject})
+        return await self._direct(f".{subject}", b"")
+
+    async def at(self, position: Position) -> Recorded | None:
+        if position <= 0:
+            return None
+        found = await self._direct("", msgspec.json.encode({"seq": position}))
+        if found is None and self._replicated:
+            return await self._from_leader({"seq": position})
+        return found
+
+    async def next(self, after: Position, subject: str = ">") -> Recorded | None:
+        """The first message after a position, as the leader knows it."""
+        return await self._from_leader({"seq": after + 1, "next_by_subj": subject})
+
+    async def history(self, subject: str, *, after: Position) -> Sequence[Recorded]:
+        found: list[Recorded] = []
+        more = True
+        while more:
+            page, more = await self._page(subject, after)
+            found += page
+            after = found[-1].position if found else after
+        if self._replicated:
+            while (newer := await self.next(after, subject)) is not None:
+                found.append(newer)
+                after = newer.position
+        return found
+
+    async def _page(self, subject: str, after: Position) -> tuple[list[Recorded], bool]:
+        """Some messages of a subject in one round trip, and whether there are more."""
+        body = msgspec.json.encode(
+            {
+                "seq": after + 1,
+                "next_by_subj": subject,
+                "batch": PAGE_MESSAGES,
+                "max_bytes": PAGE_BYTES,
+            }
+        )
+
+        async def once(within: float) -> tuple[list[Recorded], bool]:
+            *content, end = await self._api.connection.collect(
+                f"{PREFIX}.DIRECT.GET.{self._api.stream}",
+                body,
+                is_last=lambda message: status_of(message) is not None,
+                within=within,
+            )
+            if status_of(end) == NOT_FOUND and not content:
+                return [], False
+            if status_of(end) != END_OF_BATCH:
+                raise _refusal(end)
+            return _complete(content, end)
+
+        async with self._slots:
+            return await self._api.patiently(once)
+
+    async def _direct(self, place: str, body: bytes) -> Recorded | None:
+        async def once(within: float) -> Recorded | None:
+            message = await self._api.connection.request(
+                f"{PREFIX}.DIRECT.GET.{self._api.stream}{place}", body, within=within
+            )
+            match status_of(message):
+                case None:
+                    return _from_direct_get(message)
+                case status if status == NOT_FOUND:
+                    return None
+                case _:
+                    raise _refusal(message)
+
+        return await self._api.patiently(once)
+
+    async def _from_leader(self, place: dict[str, object]) -> Recorded | None:
+        try:
+            answer = await self._api.call(f"STREAM.MSG.GET.{self._api.stream}", place, _Answer)
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+        stored = answer.message
+        return recorded(
+            Position(stored.seq), stored.subject, _header(stored.hdrs, MESSAGE_ID), stored.data
+        )
+
+
+def recorded(position: Position, subject: str, stored_id: str, body: bytes) -> Recorded:
+    return Recorded(
+        position=position,
+        subject=subject,
+        message_id=stored_id.removeprefix(f"{subject}/"),
+        body=body,
+        decode=codec.decode,
+    )
+
+
+def stored_id(subject: str, message_id: str) -> str:
+    """What the header carries: the server remembers ids per stream, and ours hold per subject."""
+    return f"{subject}/{message_id}"
+
+
+def _complete(content: list[Msg], end: Msg) -> tuple[list[Recorded], bool]:
+    """Every message names the one before it, and the end names the last: so a loss shows."""
+    before = "0"
+    for message in content:
+        headers = message.headers or {}
+        if headers["Nats-Last-Sequence"] != before:
+            raise NoAnswer(f"A message after {before} is missing in the answer.")
+        before = headers["Nats-Sequence"]
+    headers = end.headers or {}
+    if headers["Nats-Last-Sequence"] != before:
+        raise NoAnswer(f"Messages after {before} are missing in the answer.")
+    more = bool(content) and headers["Nats-Num-Pending"] != "0"
+    return [_from_direct_get(message) for message in content], more
+
+
+def _from_direct_get(message: Msg) -> Recorded:
+    headers = message.headers or {}
+    return recorded(
+        Position(int(headers["Nats-Sequence"])),
+        headers["Nats-Subject"],
+        headers.get(MESSAGE_ID, ""),
+        message.data,
+    )
+
+
+def _refusal(message: Msg) -> ApiError:
+    headers = message.headers or {}
+    return ApiError(
+        ErrorBody(code=int(status_of(message) or 500), description=headers.get("Description", ""))
+    )
+
+
+def _header(block: bytes, name: str) -> str:
+    """One value of a raw header block (`NATS/1.0`, then `name: value` lines)."""
+    for line in block.split(b"\r\n")[1:]:
+        key, _, value = line.partition(b":")
+        if key.decode() == name:
+            return value.strip().decode()
+    return ""

@@ -1,0 +1,103 @@
+"""The command line (CONTRACT 7). Each command is a module of its own, imported when it is asked for."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
+
+import uvloop
+
+from foundry import __version__
+from foundry.data_folder import DataFolderInUse
+from runtime.errors import FoundryError
+from runtime.settings import BadSetting, Settings, load
+
+Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
+
+ROLES = ("commands", "read", "workers")
+PROJECTIONS = ("app_shell", "workspace", "task_detail", "transcript")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; the process's status is 0 only on success."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load()
+        command: Command = getattr(import_module(options.module), options.function)
+        status = uvloop.run(_run(command, settings, options))
+    except (BadSetting, DataFolderInUse) as error:
+        status = _complain(str(error))
+    except FoundryError as error:
+        status = _complain(error.detail)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        status = 130
+    except BrokenPipeError:
+        # The reader (`head`, `less`) has seen enough.
+        status = 0
+        sys.stderr.close()
+    sys.exit(status)
+
+
+async def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:
+    return await command(settings, options)
+
+
+def _complain(sentence: str) -> int:
+    print(f"foundry: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="foundry", description="The backend of a workbench for coding agents."
+    )
+    parser.add_argument("--version", action="version", version=f"foundry {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, module: str, function: str, sentence: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=sentence, description=sentence)
+        command.set_defaults(module=module, function=function)
+        command.add_argument("--json", action="store_true", help="print JSON lines for machines")
+        return command
+
+    serve = add("serve", "foundry.serve", "serve", "Run everything, or the roles that are named.")
+    serve.add_argument(
+        "roles", nargs="*", choices=[[], *ROLES], metavar="role", help=", ".join(ROLES)
+    )
+
+    demo = add(
+        "demo", "foundry.demo", "demo", "Do the main job in this terminal on a real repository."
+    )
+    demo.add_argument(
+        "--repository", metavar="PATH", help="a git repository; default: a clone of this one"
+    )
+
+    add("token", "foundry.identity", "token", "Print the owner's token.")
+    user = commands.add_parser("user", help="Look after users.")
+    user_add = user.add_subparsers(required=True, metavar="action").add_parser(
+        "add", help="Add a user and print their token."
+    )
+    user_add.set_defaults(module="foundry.identity", function="add_user")
+    user_add.add_argument("name")
+    user_add.add_argument("--json", action="store_true", help="print JSON lines for machines")
+
+    rebuild = add("rebuild", "foundry.rebuild", "rebuild", "Build a projection anew from the log.")
+    rebuild.add_argument("projection", choices=PROJECTIONS)
+    verify = add(
+        "verify", "foundry.rebuild", "verify", "Compare projections with a fold of the log."
+    )
+    verify.add_argument("projection", nargs="?", choices=PROJECTIONS)
+
+    history = add("history", "foundry.log", "history", "Print the audit trail of one aggregate.")
+    history.add_argument("id", help="task_…, org_…, repo_…, job_…, usr_… or ses_…")
+    tail = add("tail", "foundry.log", "tail", "Print commits as they come.")
+    tail.add_argument(
+        "--after", type=int, metavar="POSITION", help="start behind this position; default: now"
+    )
+    replay = add(
+        "replay", "foundry.log", "replay", "Read the whole log once and count what is in it."
+    )
+    replay.add_argument("--after", type=int, default=0, metavar="POSITION")
+    add("doctor", "foundry.doctor", "doctor", "Look for what is wrong and say how to mend it.")
+    return parser

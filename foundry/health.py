@@ -1,0 +1,35 @@
+"""Is this node alive, is it ready, and what does it measure (CONTRACT 7)."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runtime.http import JsonResponse
+
+ReasonsNotReady = Callable[[], Sequence[str]]
+"""What keeps the node from being ready, each a sentence; empty when it is."""
+
+
+def routes(*, about: Callable[[], Mapping[str, object]], reasons: ReasonsNotReady) -> list[Route]:
+    async def healthz(request: Request) -> Response:
+        return JsonResponse({"status": "alive", **about()}, headers={"Cache-Control": "no-store"})
+
+    async def readyz(request: Request) -> Response:
+        why = list(reasons())
+        return JsonResponse(
+            {"status": "not_ready" if why else "ready", "reasons": why, **about()},
+            status_code=503 if why else 200,
+            headers={"Cache-Control": "no-store"} | ({"Retry-After": "1"} if why else {}),
+        )
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+    ]

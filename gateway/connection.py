@@ -1,0 +1,311 @@
+"""One stream: its topics, what it owes its client, and its whole life in one loop."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from events.ids import BEGINNING, Position
+from gateway import frames
+from gateway.catching_up import Delivery
+from gateway.cursor import Stamp, cover_of
+from gateway.ending import Ended
+from gateway.frames import Frame
+from gateway.holding import Holding
+from gateway.source import Source
+from gateway.subscription import Mode, Subscription
+from gateway.topics import Topic, parse_topic
+from gateway.wire import Wire
+from projectors.views import Change
+from runtime.errors import Rejected
+from runtime.identity import Caller
+from runtime.metrics import FRAMES
+
+PIECE = 32 * 1024
+"""An event larger than this is written piece by piece, as the reader takes it."""
+
+MAX_TOPICS = 1000
+
+
+class Connection:
+    """A `Subscriber` of the hub. Everything that waits happens in `run`; all other methods return at once."""
+
+    def __init__(self, sid: str, caller: Caller, wire: Wire, source: Source) -> None:
+        self.sid = sid
+        self.caller = caller
+        self.wire = wire
+        self._source = source
+        self._not_before = BEGINNING
+        self._subscriptions: dict[str, Subscription] = {}
+        self._owing: dict[Subscription, None] = {}
+        self._control: deque[Frame] = deque()
+        self._taken: list[Frame] = []
+        self._taken_bytes = 0
+        self._revision = 0
+        self._ready_owed = True
+        self._id_owed = False
+        self._inside_event = False
+        self._ending: Ended | None = None
+        self._cover: bytes | None = None
+        self._wake = asyncio.Event()
+
+    # --- What the client asks for ---
+
+    def open(self, topics: Mapping[Topic | str, Holding | None], *, not_before: Position) -> None:
+        """Carry these from the start; text that is no topic is answered with `forbidden`.
+
+        Nothing older than `not_before` is sent.
+        """
+        self._not_before = not_before
+        for topic, holding in topics.items():
+            self._add(topic, holding)
+
+    def interest(
+        self, revision: int, add: Mapping[str, Holding | None], remove: Sequence[str]
+    ) -> int:
+        """Carry other topics from now on; an older revision changes nothing. Returns the revision in force."""
+        if revision <= self._revision:
+            return self._revision
+        if len((self._subscriptions.keys() - set(remove)) | add.keys()) > MAX_TOPICS:
+            raise Rejected(
+                f"A stream carries {MAX_TOPICS} topics at most; remove some.",
+                code="too_many_topics",
+            )
+        for wire in remove:
+            if wire in self._subscriptions:
+                self._drop(self._subscriptions[wire])
+        for wire, holding in add.items():
+            self._add(parse_topic(wire, self.caller.user_id) or wire, holding)
+        self._revision = revision
+        self._ready_owed = True
+        self.wake()
+        return revision
+
+    # --- What the hub tells ---
+
+    def offer(self, subscription: Subscription, change: Change, frame: Frame) -> bool:
+        if subscription.mode is not Mode.LIVE:
+            subscription.keep(change)
+            self.wake()
+            return False
+        if subscription.knows(change):
+            return False
+        waiting = self.wire.pending + self._taken_bytes + frame.size
+        if (
+            self._inside_event
+            or waiting > self._source.max_waiting_bytes
+            or not subscription.follows(change)
+        ):
+            self._owe(subscription)
+            return False
+        subscription.advance(change)
+        self._taken.append(frame)
+        self._taken_bytes += frame.size
+        return len(self._taken) == 1
+
+    def flush(self, stamp: Stamp) -> None:
+        taken, self._taken, self._taken_bytes = self._taken, [], 0
+        self._send(taken, stamp)
+
+    def replaced(self, subscription: Subscription) -> None:
+        if subscription.mode is Mode.LIVE:
+            self._owe(subscription)
+
+    # --- What the node decides ---
+
+    @property
+    def live(self) -> list[Subscription]:
+        """The topics the client was brought up to date on at least once."""
+        modes = (Mode.LIVE, Mode.BEHIND)
+        return [one for one in self._subscriptions.values() if one.mode in modes]
+
+    def beat(self, heartbeat: Frame, stamp: Stamp) -> None:
+        """A sign of life; not needed while other bytes are on their way."""
+        if not self._inside_event and not self.wire.paused:
+            self._send((heartbeat,), stamp)
+
+    def refuse(self, subscription: Subscription, frame: Frame) -> None:
+        """Stop carrying a topic and say why: `forbidden` or `gone`."""
+        if subscription.mode is not Mode.DROPPED:
+            self._drop(subscription)
+            self.say(frame)
+
+    def say(self, frame: Frame) -> None:
+        """Send an event that concerns the whole stream, as soon as no other event is half sent."""
+        self._control.append(frame)
+        self.wake()
+
+    def leave(self, ending: Ended) -> None:
+        """End the stream: after the event that is being sent, with a `bye`; the first reason counts."""
+        self._ending = self._ending or ending
+        self.wake()
+
+    def give_up(self) -> None:
+        """End the stream now: its reader takes no bytes."""
+        self._ending = Ended("stalled")
+        self.wire.abort()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    # --- The life of the stream ---
+
+    async def run(self) -> Ended:
+        """Serve the client until it leaves or has to; returns why, after the `bye` was written."""
+        try:
+            while True:
+                self._check_ending()
+                if self._control:
+                    self._send((self._control.popleft(),), None)
+                elif self.wire.paused:
+                    await self._sleep()
+                elif self._owing:
+                    await self._bring_up(next(iter(self._owing)))
+                elif self._ready_owed:
+                    self._say_ready()
+                elif self._id_owed:
+                    self._id_owed = False
+                    self.beat(self._source.hub.heartbeat(), self._source.hub.stamp())
+                else:
+                    await self._sleep()
+        except Ended as ended:
+            if ended.detail:
+                bye = frames.bye(code=ended.code, detail=ended.detail, retry=ended.retry)
+                self._send((bye,), None)
+            return ended
+        finally:
+            for subscription in list(self._subscriptions.values()):
+                self._drop(subscription)
+
+    def _check_ending(self) -> None:
+        if self.wire.lost:
+            raise self._ending if self._ending and not self._ending.detail else Ended("closed")
+        if self._ending is not None and not self._inside_event:
+            raise self._ending
+
+    async def _sleep(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+        self._check_ending()
+
+    async def _bring_up(self, subscription: Subscription) -> None:
+        """One turn: the topic is live after it, or refused, or nearer and last in the row."""
+        self._owing[subscription] = self._owing.pop(subscription)
+        if not subscription.permitted:
+            if not await self._source.sees(self.caller, subscription.topic):
+                self.refuse(subscription, frames.forbidden(subscription.topic.wire))
+            subscription.permitted = True
+            return
+        subscription.record()
+        delivery = await self._source.read(
+            subscription.topic,
+            subscription.holding,
+            was_live=subscription.mode is Mode.BEHIND,
+            not_before=self._not_before,
+        )
+        if subscription.mode is Mode.DROPPED:
+            return
+        if delivery is None:
+            await self._miss(subscription)
+        elif await self._deliver(delivery):
+            subscription.holding = delivery.holding
+            self._join(subscription)
+
+    async def _miss(self, subscription: Subscription) -> None:
+        """The write side knows the topic and the rows do not: it has ended, or its first commit is on its way."""
+        if subscription.mode is Mode.BEHIND:
+            self.refuse(subscription, frames.gone(subscription.topic.wire))
+            return
+        try:
+            async with asyncio.timeout(self._source.appear_seconds):
+                while not subscription.was_told:
+                    await self._sleep()
+        except TimeoutError:
+            self.refuse(subscription, frames.forbidden(subscription.topic.wire))
+
+    async def _deliver(self, delivery: Delivery) -> bool:
+        """Send it as the reader takes it; False when too much is being sent to others, so it has to be read again."""
+        large = frames.total(delivery.frames) > PIECE
+        if large and not self._source.budget.take(delivery.frames):
+            await self._source.room_for_more()
+            return False
+        try:
+            for frame in delivery.frames:
+                while self.wire.paused:
+                    await self._sleep()
+                await self._send_in_pieces(frame)
+        finally:
+            if large:
+                self._source.budget.give(delivery.frames)
+        return True
+
+    async def _send_in_pieces(self, frame: Frame) -> None:
+        if frame.size <= PIECE:
+            self._send((frame,), None)
+            return
+        FRAMES.labels(frame.event).inc()
+        self._inside_event = True
+        for piece in frame.pieces(PIECE):
+            while self.wire.paused:
+                await self._sleep()
+            self.wire.write(piece)
+        self._inside_event = False
+
+    def _join(self, subscription: Subscription) -> None:
+        """Go live if what was told meanwhile goes on from here; otherwise the topic stays owed."""
+        holding = subscription.holding
+        newer = subscription.continuation()
+        if (
+            subscription.mode is Mode.DROPPED
+            or holding is None
+            or newer is None
+            or not self._source.is_current(subscription.topic, holding)
+        ):
+            return
+        for change in newer:
+            self._send((frames.change(change),), None)
+            subscription.advance(change)
+        self._id_owed = True
+        subscription.mode = Mode.LIVE
+        del self._owing[subscription]
+
+    def _say_ready(self) -> None:
+        self._ready_owed = False
+        self._id_owed = False
+        topics = {one.topic.wire: one.etag() for one in self.live}
+        ready = frames.ready(revision=self._revision, topics=topics)
+        self._send((ready,), self._source.hub.stamp())
+
+    # --- Small steps ---
+
+    def _send(self, events: Sequence[Frame], stamp: Stamp | None) -> None:
+        identity = b""
+        if stamp is not None and not self._owing and not self._ready_owed:
+            if self._cover is None:
+                self._cover = cover_of(one.topic for one in self._subscriptions.values())
+            identity = stamp.line(self._cover)
+        self.wire.send(events, identity)
+        FRAMES.labels(events[-1].event).inc(len(events))
+
+    def _add(self, topic: Topic | str, holding: Holding | None) -> None:
+        if isinstance(topic, str):
+            self.say(frames.forbidden(topic))
+            return
+        if topic.wire in self._subscriptions:
+            self._drop(self._subscriptions[topic.wire])
+        subscription = Subscription(topic, holding)
+        self._subscriptions[topic.wire] = subscription
+        self._owing[subscription] = None
+        self._cover = None
+        self._source.hub.subscribe(subscription, self)
+
+    def _owe(self, subscription: Subscription) -> None:
+        subscription.mode = Mode.BEHIND
+        self._owing[subscription] = None
+        self.wake()
+
+    def _drop(self, subscription: Subscription) -> None:
+        subscription.mode = Mode.DROPPED
+        self._owing.pop(subscription, None)
+        del self._subscriptions[subscription.topic.wire]
+        self._cover = None
+        self._source.hub.unsubscribe(subscription)

@@ -1,0 +1,127 @@
+"""One timer wheel for all streams: signs of life, readers that stand still, and callers that lost their rights."""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from gateway import frames
+from gateway.connection import Connection
+from gateway.ending import Ended
+from gateway.permission import Permission
+from gateway.source import Source
+from runtime.errors import FoundryError
+from runtime.metrics import STREAM_PENDING_BYTES
+
+log = logging.getLogger(__name__)
+
+SLOTS = 10
+PUNCTUALITY = 0.8
+"""Streams are told to expect a heartbeat within a time and get it after this share of it."""
+
+CHECK_SECONDS = 5.0
+FAILURES_A_ROUND = 3
+"""After so many nobody else is asked about in this round: whoever decides cannot be reached."""
+
+UNCHECKED_ROUNDS = 4
+"""A stream whose caller could not be checked for so many rounds ends: nobody knows whether it may go on."""
+
+
+class _Watched:
+    """What the wheel remembers of one stream between its visits."""
+
+    __slots__ = ("checked_at", "still_since", "taken")
+
+    def __init__(self, now: float) -> None:
+        self.checked_at = now
+        self.still_since = now
+        self.taken = 0
+
+
+class Heartbeats:
+    """`period` and `stall` are seconds."""
+
+    def __init__(self, source: Source, *, period: float, stall: float) -> None:
+        self._source = source
+        self._period = period * PUNCTUALITY
+        self._stall = stall
+        self._slots: list[dict[Connection, _Watched]] = [{} for _ in range(SLOTS)]
+        self._place = 0
+
+    def add(self, connection: Connection) -> None:
+        self._slots[self._place][connection] = _Watched(time.monotonic())
+
+    def remove(self, connection: Connection) -> None:
+        for slot in self._slots:
+            slot.pop(connection, None)
+
+    async def run(self) -> None:
+        """Turn until cancelled. Checks may be slow; heartbeats do not wait for them."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._turn(self._beat), name="stream heartbeats")
+            tasks.create_task(self._turn(self._check), name="stream authorization")
+
+    async def _turn(self, visit: Callable[[int], Awaitable[None]]) -> None:
+        tick = self._period / SLOTS
+        due = time.monotonic()
+        for place in itertools.cycle(range(SLOTS)):
+            due = max(due + tick, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+            await visit(place)
+
+    # --- Signs of life ---
+
+    async def _beat(self, place: int) -> None:
+        self._place = place
+        heartbeat, stamp = self._source.hub.heartbeat(), self._source.hub.stamp()
+        for connection in self._slots[place]:
+            connection.beat(heartbeat, stamp)
+        self._find_stalled()
+
+    def _find_stalled(self) -> None:
+        now = time.monotonic()
+        waiting = 0
+        for slot in self._slots:
+            for connection, watched in slot.items():
+                pending = connection.wire.pending
+                waiting += pending
+                taken = connection.wire.taken if pending else watched.taken
+                if not pending or taken != watched.taken:
+                    watched.taken = taken
+                    watched.still_since = now
+                elif now - watched.still_since >= self._stall:
+                    connection.give_up()
+        STREAM_PENDING_BYTES.set(waiting)
+
+    # --- Rights ---
+
+    async def _check(self, place: int) -> None:
+        permission = Permission(self._source.access)
+        now = time.monotonic()
+        failures = 0
+        for connection, watched in list(self._slots[place].items()):
+            if failures < FAILURES_A_ROUND:
+                try:
+                    async with asyncio.timeout(CHECK_SECONDS):
+                        await self._check_one(connection, permission)
+                    watched.checked_at = now
+                except (FoundryError, TimeoutError):
+                    failures += 1
+            if now - watched.checked_at > UNCHECKED_ROUNDS * self._period:
+                connection.leave(Ended("unavailable", "Your rights could not be checked."))
+        if failures:
+            log.warning("streams could not be checked", extra={"failures": failures})
+
+    async def _check_one(self, connection: Connection, permission: Permission) -> None:
+        if not await permission.is_valid(connection.caller):
+            connection.leave(
+                Ended("unauthenticated", "Sign in again and open a new stream.", retry=False)
+            )
+            return
+        for subscription in connection.live:
+            topic = subscription.topic
+            if not await permission.sees(connection.caller, topic):
+                connection.refuse(subscription, frames.forbidden(topic.wire))
+            elif await self._source.views.version(topic.stored) is None:
+                connection.refuse(subscription, frames.gone(topic.wire))

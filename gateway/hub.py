@@ -1,0 +1,85 @@
+"""Hands every change to the streams that carry its topic: synchronously, right after the commit, encoded once."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from events.ids import Position
+from gateway import frames
+from gateway.cursor import Stamp, epoch_marks
+from gateway.frames import Frame
+from gateway.subscription import Subscription
+from projectors.views import Change, Views
+from runtime.metrics import TOPICS
+
+
+class Subscriber(Protocol):
+    """A stream, as the hub sees it. Nothing here may wait."""
+
+    def offer(self, subscription: Subscription, change: Change, frame: Frame) -> bool:
+        """Take a change for the batch, or owe it; True for the first one taken in this batch."""
+
+    def flush(self, stamp: Stamp) -> None:
+        """Write what was taken; the last event may carry the `id:` of the batch."""
+
+    def replaced(self, subscription: Subscription) -> None:
+        """The projection of this topic has another epoch now."""
+
+
+class Hub:
+    def __init__(self, views: Views, *, lag_ms: Callable[[], int]) -> None:
+        self._views = views
+        self._lag_ms = lag_ms
+        self._topics: dict[str, dict[Subscription, Subscriber]] = {}
+        self._marks = epoch_marks(views)
+        self._endings = (views.listen(self._told), views.on_reset(self._reset))
+        self.position = views.position
+        """Everything up to here was handed to the streams."""
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        for end in self._endings:
+            end()
+
+    def subscribe(self, subscription: Subscription, subscriber: Subscriber) -> None:
+        self._topics.setdefault(subscription.topic.stored, {})[subscription] = subscriber
+        TOPICS.labels(subscription.topic.view).inc()
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        subscribers = self._topics[subscription.topic.stored]
+        del subscribers[subscription]
+        if not subscribers:
+            del self._topics[subscription.topic.stored]
+        TOPICS.labels(subscription.topic.view).dec()
+
+    def stamp(self) -> Stamp:
+        """The `id:` lines of now."""
+        return Stamp(self.position, self._marks)
+
+    def heartbeat(self) -> Frame:
+        """A sign of life with the state of now."""
+        at = time.time_ns() // 1_000_000
+        return frames.heartbeat(at=at, position=self.position, lag_ms=self._lag_ms())
+
+    def _told(self, changes: Sequence[Change], position: Position) -> None:
+        self.position = position
+        touched: list[Subscriber] = []
+        for change in changes:
+            subscribers = self._topics.get(change.topic)
+            if subscribers:
+                frame = frames.change(change)
+                touched += [
+                    subscriber
+                    for subscription, subscriber in subscribers.items()
+                    if subscriber.offer(subscription, change, frame)
+                ]
+        stamp = self.stamp()
+        for subscriber in touched:
+            subscriber.flush(stamp)
+
+    def _reset(self, projection: str) -> None:
+        self._marks = epoch_marks(self._views)
+        for subscribers in self._topics.values():
+            for subscription, subscriber in subscribers.items():
+                if subscription.topic.projection == projection:
+                    subscriber.replaced(subscription)

@@ -1,0 +1,118 @@
+"""What clients ask of the gateway, from bytes to structs."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct, field
+from starlette.requests import Request
+
+from events.ids import BEGINNING, Position
+from gateway.connection import MAX_TOPICS
+from gateway.cursor import Cursor, parse_cursor
+from gateway.holding import Holding, parse_held
+from gateway.topics import Topic, parse_topic
+from projectors.views import Views
+from runtime.errors import Invalid
+from runtime.http import read_body
+from runtime.problems import UnsupportedMediaType, invalid_body
+
+T = TypeVar("T")
+
+BODY_LIMIT = 64 * 1024
+
+Held = dict[str, str | None]
+
+
+class StreamRequest(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/stream`."""
+
+    topics: Held
+    cursor: str | None = None
+
+
+class InterestRequest(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/stream/{sid}/interest`."""
+
+    revision: int
+    add: Held = field(default_factory=dict)
+    remove: list[str] = field(default_factory=list)
+
+
+class Opening(Struct, kw_only=True):
+    """What a new stream is to carry, from where, and how old it may be at most."""
+
+    topics: Mapping[Topic | str, Holding | None]
+    not_before: Position
+    resumes: bool
+
+
+async def read_opening(request: Request, views: Views, user_id: str) -> Opening:
+    """The opening a request asks for. Raises `Invalid` for one that names no topic."""
+    if request.method == "POST":
+        asked = await _read(request, StreamRequest)
+        named = _named(asked.topics, user_id)
+        held = {topic: parse_held(asked.topics[_wire(topic)]) for topic in named}
+        cursor = parse_cursor(asked.cursor)
+        return Opening(
+            topics=held,
+            not_before=_not_before(cursor, named, views),
+            resumes=any(held.values()),
+        )
+    named = _named(request.query_params.getlist("topic"), user_id)
+    given = request.headers.get("last-event-id") or request.query_params.get("cursor")
+    cursor = parse_cursor(given)
+    return Opening(
+        topics={topic: _covered(cursor, topic, views) for topic in named},
+        not_before=_not_before(cursor, named, views),
+        resumes=cursor is not None,
+    )
+
+
+async def read_interest(request: Request) -> InterestRequest:
+    """The change of interest a request asks for."""
+    return await _read(request, InterestRequest)
+
+
+async def _read(request: Request, shape: type[T]) -> T:
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
+    if media_type.strip().lower() != "application/json":
+        raise UnsupportedMediaType("Send the body as application/json.")
+    body = await read_body(request, BODY_LIMIT)
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        raise invalid_body(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Invalid("The body is not JSON. Correct it and send it again.") from None
+
+
+def _named(wires: Iterable[str], user_id: str) -> list[Topic | str]:
+    named = [parse_topic(wire, user_id) or wire for wire in dict.fromkeys(wires)]
+    if not named:
+        raise Invalid("A stream needs at least one topic, for example ?topic=app.")
+    if len(named) > MAX_TOPICS:
+        raise Invalid(f"A stream carries {MAX_TOPICS} topics at most.")
+    return named
+
+
+def _wire(topic: Topic | str) -> str:
+    return topic if isinstance(topic, str) else topic.wire
+
+
+def _covered(cursor: Cursor | None, topic: Topic | str, views: Views) -> Holding | None:
+    if cursor is None or isinstance(topic, str):
+        return None
+    return cursor.holding(topic, views.epoch(topic.projection))
+
+
+def _not_before(cursor: Cursor | None, named: Iterable[Topic | str], views: Views) -> Position:
+    """The cursor's position, unless it is of another epoch: then its log may have been cut."""
+    if cursor is None:
+        return BEGINNING
+    known = all(
+        cursor.is_of(topic.projection, views.epoch(topic.projection))
+        for topic in named
+        if isinstance(topic, Topic)
+    )
+    return cursor.position if known else BEGINNING

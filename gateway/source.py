@@ -1,0 +1,75 @@
+"""What all streams of a node read from, and how long they wait for it."""
+
+import asyncio
+from dataclasses import dataclass
+
+from events.ids import BEGINNING, Position
+from gateway.budget import Budget
+from gateway.catching_up import Delivery, catch_up
+from gateway.ending import Ended
+from gateway.holding import Holding
+from gateway.hub import Hub
+from gateway.permission import Permission
+from gateway.topics import Topic
+from projectors.views import Views
+from runtime.errors import Unavailable
+from runtime.identity import Access, Caller
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """`reads` bounds the reads in flight, `budget` the bytes of large events; times are seconds."""
+
+    views: Views
+    access: Access
+    hub: Hub
+    reads: asyncio.Semaphore
+    budget: Budget
+    max_waiting_bytes: int
+    behind_seconds: float
+    appear_seconds: float
+    read_seconds: float
+
+    async def sees(self, caller: Caller, topic: Topic) -> bool:
+        """Whether the caller may have the topic now. Raises `Ended` when nobody can tell."""
+        try:
+            async with asyncio.timeout(self.read_seconds):
+                return await Permission(self.access).sees(caller, topic)
+        except (Unavailable, TimeoutError):
+            raise Ended("unavailable", "Who may see the topic cannot be decided now.") from None
+
+    async def read(
+        self, topic: Topic, holding: Holding | None, *, was_live: bool, not_before: Position
+    ) -> Delivery | None:
+        """What the client lacks, never older than what it holds or than `not_before`. Raises `Ended`."""
+        try:
+            await self._reached(max(not_before, self._held_here(topic, holding)))
+            async with asyncio.timeout(self.read_seconds), self.reads:
+                return await catch_up(self.views, topic, holding, was_live=was_live)
+        except Unavailable as error:
+            raise Ended("unavailable", error.detail) from None
+        except TimeoutError:
+            raise Ended("unavailable", "This node is too busy to read the topic.") from None
+
+    async def room_for_more(self) -> None:
+        """Wait until large events that are being sent to others have left. Raises `Ended`."""
+        try:
+            await self.budget.freed(within=self.read_seconds)
+        except TimeoutError:
+            raise Ended("capacity", "Too many large views are being sent.") from None
+
+    def is_current(self, topic: Topic, holding: Holding) -> bool:
+        """Whether the state held is of the projection that is live now."""
+        return holding.epoch == self.views.epoch(topic.projection)
+
+    def _held_here(self, topic: Topic, holding: Holding | None) -> Position:
+        # A position of another epoch says nothing about this log: it may have been cut.
+        return holding.position if holding and self.is_current(topic, holding) else BEGINNING
+
+    async def _reached(self, position: Position) -> None:
+        if position <= self.hub.position:
+            return
+        try:
+            await self.views.reached(position, within=self.behind_seconds)
+        except Unavailable as error:
+            raise Ended("behind", error.detail) from None

@@ -1,0 +1,50 @@
+"""What a topic is called on the wire and where it is stored."""
+
+from msgspec import Struct
+
+from events.ids import is_id
+from projectors.views import PROJECTION_OF
+
+_PREFIX = {
+    "workspace": "org",
+    "repository": "repo",
+    "task": "task",
+    "files": "task",
+    "processes": "task",
+    "job": "job",
+    "transcript": "ses",
+}
+
+
+class Topic(Struct, frozen=True):
+    """`wire` is what clients say (`app`), `stored` what projections say (`app/usr_1`)."""
+
+    wire: str
+    stored: str
+    view: str
+
+    @property
+    def projection(self) -> str:
+        """The projection that keeps this topic."""
+        return PROJECTION_OF[self.view]
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is the caller's own, so that no organization has to be asked about."""
+        return self.view == "app"
+
+
+def parse_topic(wire: str, user_id: str) -> Topic | None:
+    """The topic a client means; None for text that can be no topic."""
+    if wire == "app":
+        return Topic(wire, f"app/{user_id}", "app")
+    view, _, identity = wire.partition("/")
+    prefix = _PREFIX.get(view)
+    if prefix is None or not is_id(identity, prefix):
+        return None
+    return Topic(wire, wire, view)
+
+
+def wire_name(stored: str) -> str:
+    """The name clients know a stored topic by."""
+    return "app" if stored.startswith("app/") else stored

@@ -1,0 +1,188 @@
+"""uvicorn's HTTP protocol with a door: a stream writes its ready bytes straight to the connection's transport.
+
+Give `StreamingProtocol` to `uvicorn.Config(http=…)`. Everything else runs through uvicorn as ever;
+a stream takes the transport over after the head of its answer and hands it back at its end.
+"""
+
+import asyncio
+import fcntl
+import socket
+import struct
+import sys
+import termios
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.frames import Frame, chunked
+from gateway.wire import Headers, SendWire, Wire
+
+EXTENSION = "foundry.transport"
+
+
+class StreamingProtocol(HttpToolsProtocol):
+    """Tells the stream that writes to its transport when to pause, when to go on, and when nobody is there."""
+
+    stream: "TransportWire | None" = None
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast("dict[str, object]", self.scope)["extensions"] = {EXTENSION: self}
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.stream is not None:
+            self.stream.on_paused()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.stream is not None:
+            self.stream.on_resumed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.stream is not None:
+            self.stream.on_lost()
+
+
+class TransportWire:
+    """A `Wire` over the transport itself. `send_buffer` bounds what the kernel hides, `high` what waits here."""
+
+    def __init__(
+        self, protocol: StreamingProtocol, send: Send, *, send_buffer: int, high: int
+    ) -> None:
+        self._protocol = protocol
+        self._transport: asyncio.Transport = protocol.transport
+        self._chunked = protocol.scope["http_version"] != "1.0"
+        self._send = send
+        self._send_buffer = send_buffer
+        self._high = high
+        self._written = 0
+        self._wake: Callable[[], None] = lambda: None
+        self._changed = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._socket: socket.socket | None = self._transport.get_extra_info("socket")
+        self.paused = False
+        self.lost = False
+
+    @property
+    def pending(self) -> int:
+        return 0 if self.lost else self._transport.get_write_buffer_size()
+
+    @property
+    def taken(self) -> int:
+        return self._written - self.pending - self._in_kernel()
+
+    async def start(self, headers: Headers, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._protocol.stream = self
+        if self._transport.is_closing():
+            self.lost = True
+            if self._protocol.cycle.disconnected:
+                self._gone.set()
+            return
+        self._transport.set_write_buffer_limits(high=self._high, low=self._high // 4)
+        if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
+            # Unset, the kernel takes 4 MB for a reader that stands still.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
+        if self._chunked:
+            await self._send(
+                {"type": "http.response.start", "status": 200, "headers": list(headers)}
+            )
+        else:
+            self._start_without_chunks(headers)
+
+    def send(self, frames: Sequence[Frame], identity: bytes) -> None:
+        if self.lost:
+            return
+        if not self._chunked:
+            self.write(b"".join([*(one.text() for one in frames[:-1]), frames[-1].text(identity)]))
+            return
+        if len(frames) == 1:
+            data = frames[0].chunk(identity)
+        else:
+            data = b"".join([*(one.chunk() for one in frames[:-1]), frames[-1].chunk(identity)])
+        self._written += len(data)
+        self._transport.write(data)
+
+    def write(self, text: bytes | memoryview) -> None:
+        if not self.lost:
+            data = chunked(text) if self._chunked else bytes(text)
+            self._written += len(data)
+            self._transport.write(data)
+
+    def abort(self) -> None:
+        # close() would wait for the reader to take what is buffered: for ever.
+        self._transport.abort()
+        self.lost = True
+        self._wake()
+
+    async def finish(self, *, within: float) -> None:
+        try:
+            async with asyncio.timeout(within):
+                if self.lost:
+                    # uvicorn has to know it too before the application returns.
+                    await self._gone.wait()
+                    return
+                # With no buffer allowed, "not paused" means that everything was taken.
+                self._limit(0)
+                await self._until_taken()
+                if not self.lost:
+                    await self._send({"type": "http.response.body", "body": b""})
+                await self._until_taken()
+        except TimeoutError:
+            self.abort()
+        finally:
+            self._protocol.stream = None
+            self._limit(None)
+
+    def on_paused(self) -> None:
+        self.paused = True
+
+    def on_resumed(self) -> None:
+        self.paused = False
+        self._changed.set()
+        self._wake()
+
+    def on_lost(self) -> None:
+        self.lost = True
+        self._gone.set()
+        self._changed.set()
+        self._wake()
+
+    async def _until_taken(self) -> None:
+        while self.paused and not self.lost:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _limit(self, high: int | None) -> None:
+        if not self._transport.is_closing():
+            self._transport.set_write_buffer_limits(high=high)
+
+    def _in_kernel(self) -> int:
+        if self._socket is None or self.lost or not sys.platform.startswith("linux"):
+            return 0
+        try:
+            answer = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return 0
+        return int(struct.unpack("i", answer)[0])
+
+    def _start_without_chunks(self, headers: Headers) -> None:
+        # uvicorn would send chunks to HTTP/1.0 too; here the end of the connection ends the body.
+        cycle = self._protocol.cycle
+        cycle.response_started = True
+        cycle.chunked_encoding = False
+        cycle.keep_alive = False
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self._transport.write(b"HTTP/1.1 200 OK\r\n" + lines + b"connection: close\r\n\r\n")
+
+
+def wire_of(scope: Scope, receive: Receive, send: Send, *, send_buffer: int, high: int) -> Wire:
+    """The transport where the server offers it, else plain ASGI."""
+    protocol = scope.get("extensions", {}).get(EXTENSION)
+    if isinstance(protocol, StreamingProtocol):
+        return TransportWire(protocol, send, send_buffer=send_buffer, high=high)
+    return SendWire(receive, send, high=high)

@@ -1,0 +1,157 @@
+"""Builds a projection's file from the first commit. `python -m projectors.build` does it in a niced process of its own.
+
+The process gets its order as one JSON line on standard input, where no other process can see it,
+prints its progress as JSON lines, and ends when its parent does.
+"""
+
+import asyncio
+import importlib
+import os
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from events.ids import BEGINNING, Position
+from events.store import EventStore
+from projectors.catalog import PROJECTIONS
+from projectors.file import ProjectionFile
+from projectors.file_names import remove
+from projectors.projection import Projection
+from projectors.projector import Projector
+from projectors.read_until import read_until
+from runtime.errors import Unavailable
+
+FLUSH_ROWS = 20_000
+NICE = 10
+SILENCE = 90.0
+"""Seconds without word from the building process after which it is given up."""
+
+
+class StoreAddress(Struct, frozen=True, kw_only=True):
+    """How a process of its own opens the store: `factory` is `module:function`, which gives an async context manager."""
+
+    factory: str
+    arguments: dict[str, Any]
+
+    def open(self) -> AbstractAsyncContextManager[EventStore]:
+        module, _, name = self.factory.partition(":")
+        factory: Callable[..., AbstractAsyncContextManager[EventStore]] = getattr(
+            importlib.import_module(module), name
+        )
+        return factory(**self.arguments)
+
+
+class BuildOrder(Struct, frozen=True, kw_only=True):
+    projection: str
+    epoch: str
+    path: str
+    until: Position
+
+
+class BuildProgress(Struct, frozen=True, kw_only=True):
+    position: Position
+    until: Position
+
+
+class ChildOrder(Struct, frozen=True, kw_only=True):
+    build: BuildOrder
+    store: StoreAddress
+
+
+Builder = Callable[[BuildOrder], AsyncGenerator[BuildProgress, None]]
+
+
+def build_here(store: EventStore) -> Builder:
+    """Build in this process, in threads, beside whatever else it does."""
+
+    async def build(order: BuildOrder) -> AsyncGenerator[BuildProgress, None]:
+        projection = next(one for one in PROJECTIONS if one.name == order.projection)
+        async with aclosing(build_file(store, projection, order)) as steps:
+            async for step in steps:
+                yield step
+
+    return build
+
+
+def build_in_child(store: StoreAddress) -> Builder:
+    """Build in a process of its own, with lower priority, so that nobody who is served notices."""
+
+    async def build(order: BuildOrder) -> AsyncGenerator[BuildProgress, None]:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "projectors.build",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(msgspec.json.encode(ChildOrder(build=order, store=store)) + b"\n")
+            await child.stdin.drain()
+            while line := await asyncio.wait_for(child.stdout.readline(), SILENCE):
+                yield msgspec.json.decode(line, type=BuildProgress)
+            status = await asyncio.wait_for(child.wait(), SILENCE)
+            if status != 0:
+                raise Unavailable(
+                    f"The process that builds {order.projection} ended with {status}."
+                )
+        finally:
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
+            child.stdin.close()
+
+    return build
+
+
+async def build_file(
+    store: EventStore, projection: Projection, order: BuildOrder
+) -> AsyncGenerator[BuildProgress, None]:
+    """Fold the log up to `order.until` into a new file at `order.path`; tells how far it is."""
+    await asyncio.to_thread(remove, Path(order.path))
+    file = ProjectionFile(Path(order.path), numbered=projection.numbered)
+    projector = Projector(projection, order.epoch, file)
+    try:
+        async with aclosing(read_until(store, BEGINNING, order.until)) as batches:
+            async for batch in batches:
+                for commit in batch:
+                    projector.fold(commit, logging_changes=False)
+                if projector.pending_rows > FLUSH_ROWS:
+                    projector.flush(forget_changes=True)
+                yield BuildProgress(position=projector.position, until=order.until)
+                await asyncio.sleep(0)
+        projector.flush(forget_changes=True)
+        yield BuildProgress(position=projector.position, until=order.until)
+    finally:
+        projector.close()
+
+
+async def _work(order: ChildOrder) -> None:
+    async with order.store.open() as store:
+        async for progress in build_here(store)(order.build):
+            sys.stdout.buffer.write(msgspec.json.encode(progress) + b"\n")
+            sys.stdout.buffer.flush()
+
+
+def _end_with_parent() -> None:
+    # The parent keeps the pipe open as long as it lives, also when it is killed.
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def main() -> None:
+    os.nice(NICE)
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildOrder)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    asyncio.run(_work(order))
+
+
+if __name__ == "__main__":
+    main()

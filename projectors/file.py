@@ -1,0 +1,213 @@
+"""One projection's SQLite file: rows, change log and checkpoint, always written in one transaction."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from events.ids import BEGINNING, Position
+from projectors.rows import RowKey, Written
+from projectors.views import Change
+
+SCHEMA = Path(__file__).with_name("schema.sql").read_text()
+
+KEPT_CHANGES = 100_000
+KEPT_BYTES = 256 * 1024 * 1024
+PRUNE_EVERY = 512
+
+
+class Checkpoint(Struct, frozen=True):
+    """How far the file is: `digest` is a running hash of every message id up to `position`."""
+
+    position: Position = BEGINNING
+    message_id: str = ""
+    digest: bytes = b""
+    complete: bool = False
+
+
+class Parked(Struct, frozen=True, kw_only=True):
+    """An aggregate whose commits are left out from `position` on, because that one could not be folded."""
+
+    subject: str
+    position: Position
+    reason: str
+
+
+class TopicVersion(Struct, frozen=True):
+    topic: str
+    version: Position
+    ended: bool
+
+
+class ProjectionFile:
+    """The one writer of a file. Used by one thread at a time; readers have connections of their own."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        numbered: frozenset[str],
+        kept_changes: int = KEPT_CHANGES,
+        kept_bytes: int = KEPT_BYTES,
+    ) -> None:
+        self.path = path
+        self._numbered = numbered
+        self._kept_changes = kept_changes
+        self._kept_bytes = kept_bytes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Catch-up writes from a worker thread while the loop waits for it: one thread at a time.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # Whatever a power cut takes is folded again from the log; the file itself stays sound.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA wal_autocheckpoint = 4000")
+            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
+            newest: tuple[int, int] = self._db.execute(
+                "SELECT n, written FROM changes ORDER BY n DESC LIMIT 1"
+            ).fetchone() or (0, 0)
+            self._next_change, self._written = newest[0] + 1, newest[1]
+            self._oldest_change: int = self._db.execute(
+                "SELECT coalesce(min(n), ?) FROM changes", (self._next_change,)
+            ).fetchone()[0]
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    # --- What is stored ---
+
+    def checkpoint(self) -> Checkpoint:
+        position, message_id, digest, complete = self._db.execute(
+            "SELECT position, message_id, digest, complete FROM checkpoint"
+        ).fetchone()
+        return Checkpoint(position, message_id, digest, bool(complete))
+
+    def parked(self) -> list[Parked]:
+        found = self._db.execute("SELECT subject, position, reason FROM parked ORDER BY position")
+        return [Parked(subject=row[0], position=row[1], reason=row[2]) for row in found]
+
+    def version(self, topic: str) -> Position:
+        """The version of a topic, also of one that ended; 0 for one that never was."""
+        found = self._db.execute("SELECT version FROM topics WHERE topic = ?", (topic,)).fetchone()
+        return Position(found[0] if found else 0)
+
+    def value(self, key: RowKey) -> bytes | None:
+        found = self._db.execute(
+            "SELECT value FROM rows WHERE topic = ? AND entity = ? AND place = ? AND id = ?",
+            self._place(key),
+        ).fetchone()
+        return found[0] if found else None
+
+    def keys(self, topic: str, entity: str | None) -> Sequence[RowKey]:
+        if entity is None:
+            return self._db.execute(
+                "SELECT topic, entity, id FROM rows WHERE topic = ?", (topic,)
+            ).fetchall()
+        return self._db.execute(
+            "SELECT topic, entity, id FROM rows WHERE topic = ? AND entity = ?", (topic, entity)
+        ).fetchall()
+
+    # --- What is written ---
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside becomes visible at once, or not at all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def write_rows(self, pending: Mapping[str, Mapping[RowKey, Written]]) -> None:
+        puts, removes = [], []
+        for rows in pending.values():
+            for key, row in rows.items():
+                if row.value is None:
+                    removes.append(self._place(key))
+                else:
+                    puts.append((*self._place(key), row.encoded(), row.position))
+        # In the order of the table, so that neighbours land on a page that is at hand already.
+        puts.sort(key=lambda put: put[:4])
+        self._db.executemany(
+            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET value = excluded.value, position = excluded.position",
+            puts,
+        )
+        self._db.executemany(
+            "DELETE FROM rows WHERE topic = ? AND entity = ? AND place = ? AND id = ?", removes
+        )
+
+    def write_topics(self, topics: Iterable[TopicVersion]) -> None:
+        self._db.executemany(
+            "INSERT INTO topics VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET version = excluded.version, ended = excluded.ended",
+            [(topic.topic, topic.version, topic.ended) for topic in topics],
+        )
+
+    def write_changes(self, changes: Iterable[Change]) -> None:
+        rows = []
+        for change in changes:
+            self._written += len(change.changes) + len(change.cause)
+            rows.append(
+                (
+                    self._next_change,
+                    change.topic,
+                    change.version,
+                    change.base,
+                    change.changes,
+                    change.cause,
+                    self._written,
+                )
+            )
+            self._next_change += 1
+        self._db.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        if self._next_change - self._oldest_change > self._kept_changes + PRUNE_EVERY:
+            self._prune(self._next_change - self._kept_changes)
+        elif self._kept_log_bytes() > self._kept_bytes:
+            self._prune(self._oldest_change + PRUNE_EVERY)
+
+    def forget_changes(self) -> None:
+        """Rows are about to change without word of it: what was logged before leads nowhere any more."""
+        self._db.execute("DELETE FROM changes")
+        self._oldest_change = self._next_change
+
+    def write_parked(self, parked: Iterable[Parked]) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO parked VALUES (?, ?, ?)",
+            [(one.subject, one.position, one.reason) for one in parked],
+        )
+
+    def write_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._db.execute(
+            "UPDATE checkpoint SET position = ?, message_id = ?, digest = ?, complete = ?",
+            (
+                checkpoint.position,
+                checkpoint.message_id,
+                checkpoint.digest,
+                checkpoint.complete,
+            ),
+        )
+
+    # --- Inside ---
+
+    def _place(self, key: RowKey) -> tuple[str, str, int, str]:
+        topic, entity, id = key
+        return topic, entity, int(id) if entity in self._numbered else 0, id
+
+    def _kept_log_bytes(self) -> int:
+        oldest = self._db.execute(
+            "SELECT written FROM changes WHERE n = ?", (self._oldest_change,)
+        ).fetchone()
+        return self._written - oldest[0] if oldest else 0
+
+    def _prune(self, first_kept: int) -> None:
+        self._db.execute("DELETE FROM changes WHERE n < ?", (first_kept,))
+        self._oldest_change = first_kept

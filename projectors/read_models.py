@@ -1,0 +1,304 @@
+"""The read models of a node: four projections in lockstep on one reader of the log, with word of every change."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from events.codec import Undecodable
+from events.commit import Recorded
+from events.fact import Blob
+from events.ids import BEGINNING, OrganizationId, Position, TaskId
+from events.store import EventStore
+from projectors.catalog import PROJECTIONS
+from projectors.epoch import epoch_of
+from projectors.file import SCHEMA, Checkpoint, Parked
+from projectors.file_names import live_epoch
+from projectors.projection import Projection
+from projectors.read_until import read_until
+from projectors.serving import Progress, Serving, serve
+from projectors.snapshot_cache import SnapshotCache
+from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
+from projectors.waiting import Waiting
+from runtime.metrics import EVENT_TO_DISPATCH_SECONDS
+
+log = logging.getLogger(__name__)
+
+SLICE = 32
+"""Commits between two turns of the event loop: a few milliseconds of work."""
+
+
+class ReadModels:
+    """A `Follower` of the feed and the `Views` of query_api and gateway. Made by `open_read_models`."""
+
+    def __init__(self, serving: Mapping[str, Serving]) -> None:
+        self._serving = dict(serving)
+        self._cache = SnapshotCache()
+        self._waiting = Waiting()
+        self._listeners: list[Listener] = []
+        self._reset_listeners: list[Callable[[str], None]] = []
+        self._untold: list[Change] = []
+        # Batches, tail checks and swaps of a file take turns.
+        self.turn = asyncio.Lock()
+        self._waiting.move(self._stored_position())
+
+    # --- Following the log ---
+
+    @property
+    def checkpoint(self) -> Position:
+        return min(serving.projector.position for serving in self._serving.values())
+
+    async def apply(self, batch: Sequence[Recorded]) -> None:
+        """Fold a batch into all files, then tell the listeners once per slice what changed."""
+        async with self.turn:
+            await self._catch_up([one for one in self._serving.values() if not one.live], batch)
+            for start in range(0, len(batch), SLICE):
+                commits = batch[start : start + SLICE]
+                for serving in self._serving.values():
+                    if serving.live:
+                        self._untold += serving.apply_live(commits)
+                self._tell(commits)
+                await asyncio.sleep(0)
+
+    async def check_tail(self, store: EventStore) -> Sequence[str]:
+        """Compare each file's last commit with the log's; rebuild those that folded another log.
+
+        Gives the names of the rebuilt projections. To be called on every reconnect and every few
+        seconds; raises `Unavailable` when the store cannot be asked.
+        """
+        async with self.turn:
+            cut = [
+                name
+                for name, serving in self._serving.items()
+                if not await is_prefix_of(store, serving.projector.checkpoint)
+            ]
+            if not cut:
+                return ()
+            log.error("the log is not the one that was folded", extra={"projections": cut})
+            tail = await store.head()
+            for name in cut:
+                self._serving[name] = await self._serving[name].restart()
+                self._serving[name].aim(tail)
+            self._cache.clear()
+            rebuilding = [self._serving[name] for name in cut if not self._serving[name].live]
+            if rebuilding:
+                async with aclosing(read_until(store, BEGINNING, tail)) as batches:
+                    async for batch in batches:
+                        await self._catch_up(rebuilding, batch)
+            self._waiting.move(self._stored_position())
+        for name in cut:
+            self.tell_reset(name)
+        return tuple(cut)
+
+    # --- What is to be seen ---
+
+    @property
+    def position(self) -> Position:
+        return self._waiting.position
+
+    def epoch(self, projection: str) -> str:
+        return self._serving[projection].epoch
+
+    async def snapshot(self, topic: str) -> Snapshot | None:
+        serving = self._of(topic)
+        if serving is None:
+            return None
+        reader = serving.reader
+        if kept := self._cache.get(topic):
+            return kept
+        ticket = self._cache.begin_read(topic)
+        snapshot = await reader.snapshot(topic)
+        self._cache.end_read(topic, ticket, snapshot)
+        return snapshot
+
+    async def version(self, topic: str) -> Position | None:
+        serving = self._of(topic)
+        if serving is None:
+            return None
+        reader = serving.reader
+        kept = self._cache.get(topic)
+        return kept.version if kept else await reader.version(topic)
+
+    async def changes(self, topic: str, after: Position) -> Sequence[Change] | None:
+        serving = self._of(topic)
+        return await serving.reader.changes(topic, after) if serving else None
+
+    async def page(self, topic: str, *, before: int, limit: int) -> Snapshot | None:
+        serving = self._of(topic)
+        if serving is None or serving.projection.view_of(topic).window is None:
+            return None
+        return await serving.reader.page(topic, before=before, limit=limit)
+
+    async def reached(self, position: Position, *, within: float) -> None:
+        await self._waiting.reached(position, within=within)
+
+    # --- What only query_api asks ---
+
+    async def tasks(
+        self,
+        organization_id: OrganizationId,
+        *,
+        status: str | None = None,
+        q: str | None = None,
+        after: TaskId | None = None,
+        limit: int = 50,
+    ) -> Sequence[bytes]:
+        """Tasks of a workspace as JSON, by id: those with a status, with `q` in title or branch, after an id."""
+        return await self._serving["workspace"].reader.tasks(
+            organization_id, status=status, q=q, after=after, limit=limit
+        )
+
+    async def diff_paths(self, task_id: TaskId) -> Sequence[str]:
+        """The files that differ from the task's base."""
+        return await self._serving["task_detail"].reader.paths(f"files/{task_id}")
+
+    async def diff(self, task_id: TaskId, path: str) -> str | Blob | None:
+        """The patch of a changed file; None when it did not change or its patch is not text."""
+        reader = self._serving["task_detail"].reader
+        return await reader.text(f"files/{task_id}", "_diff", path)
+
+    async def diffs(self, task_id: TaskId) -> Sequence[str | Blob]:
+        """The patches of all changed files of one capture, by path."""
+        return await self._serving["task_detail"].reader.texts(f"files/{task_id}", "_diff")
+
+    async def content(self, task_id: TaskId, path: str) -> str | Blob | None:
+        """The new content of a changed file; None when it did not change, is gone, or was too large."""
+        reader = self._serving["task_detail"].reader
+        return await reader.text(f"files/{task_id}", "_content", path)
+
+    async def names_blob(self, topic: str, blob_id: str) -> bool:
+        """Whether a topic refers to a blob, so that whoever may see the one may see the other."""
+        serving = self._of(topic)
+        return serving is not None and await serving.reader.names_blob(topic, blob_id)
+
+    async def blob_referrers(self, blob_id: str, *, limit: int) -> Sequence[str]:
+        """Topics that refer to a blob, at most `limit` transcripts and as many tasks' files."""
+        return [
+            topic
+            for projection in ("transcript", "task_detail")
+            for topic in await self._serving[projection].reader.referrers(blob_id, limit=limit)
+        ]
+
+    # --- Word of what happens ---
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return partial(_discard, self._listeners, listener)
+
+    def on_reset(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        self._reset_listeners.append(listener)
+        return partial(_discard, self._reset_listeners, listener)
+
+    def tell_reset(self, projection: str) -> None:
+        """Say that a projection's live file is another one now."""
+        for listener in tuple(self._reset_listeners):
+            listener(projection)
+
+    def progress(self) -> Sequence[Progress]:
+        return [serving.progress for serving in self._serving.values()]
+
+    def parked(self) -> Mapping[str, Sequence[Parked]]:
+        """By projection, the aggregates whose later commits are left out."""
+        return {name: serving.projector.parked() for name, serving in self._serving.items()}
+
+    # --- For a rebuild ---
+
+    def serving(self, projection: str) -> Serving:
+        return self._serving[projection]
+
+    async def replace(self, serving: Serving) -> None:
+        """Serve another file of a projection from now on. Call with `turn` held, then `tell_reset`."""
+        before = self._serving[serving.name]
+        self._serving[serving.name] = serving
+        self._cache.clear()
+        await before.close()
+
+    async def close(self) -> None:
+        for serving in self._serving.values():
+            await serving.close()
+
+    # --- Inside ---
+
+    async def _catch_up(self, behind: Sequence[Serving], batch: Sequence[Recorded]) -> None:
+        for serving in behind:
+            # A thread cannot be cancelled: whoever cancels waits until the file is let go.
+            work = asyncio.ensure_future(asyncio.to_thread(serving.catch_up, batch))
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                await asyncio.wait([work])
+                raise
+            await asyncio.sleep(0)
+            if serving.live:
+                self._cache.clear()
+                log.info("projection caught up", extra={"projection": serving.name})
+
+    def _tell(self, commits: Sequence[Recorded]) -> None:
+        # Changes stay untold when a later file of the same slice could not be written.
+        changes, self._untold = self._untold, []
+        if not changes and self._stored_position() == self.position:
+            return
+        changes.sort(key=lambda change: change.version)
+        self._cache.outdate(change.topic for change in changes)
+        self._waiting.move(self._stored_position())
+        for listener in tuple(self._listeners):
+            listener(changes, self.position)
+        if changes:
+            try:
+                seconds = time.time() - commits[-1].commit.at / 1000
+            except Undecodable:
+                return
+            EVENT_TO_DISPATCH_SECONDS.observe(max(0.0, seconds))
+
+    def _stored_position(self) -> Position:
+        return min(serving.projector.stored_position for serving in self._serving.values())
+
+    def _of(self, topic: str) -> Serving | None:
+        projection = PROJECTION_OF.get(topic.partition("/")[0])
+        return self._serving[projection] if projection else None
+
+
+@asynccontextmanager
+async def open_read_models(
+    folder: Path, store: EventStore, *, projections: Sequence[Projection] = PROJECTIONS
+) -> AsyncIterator[ReadModels]:
+    """The read models in a folder, as far as an earlier run took them; the feed does the rest.
+
+    A file of other code, or of another log, is left behind and built anew.
+    """
+    tail = await store.head()
+    serving: dict[str, Serving] = {}
+    try:
+        for projection in projections:
+            epoch = live_epoch(folder, projection.name, epoch_of(projection, SCHEMA))
+            opened = await serve(projection, folder, epoch)
+            serving[projection.name] = opened
+            if not await is_prefix_of(store, opened.projector.checkpoint):
+                log.error("the log is not the one that was folded", extra={"projection": epoch})
+                opened = serving[projection.name] = await opened.restart()
+            opened.aim(tail)
+    except BaseException:
+        for opened in serving.values():
+            await opened.close()
+        raise
+    models = ReadModels(serving)
+    try:
+        yield models
+    finally:
+        await models.close()
+
+
+async def is_prefix_of(store: EventStore, checkpoint: Checkpoint) -> bool:
+    """Whether what was folded up to a checkpoint is still the beginning of the log."""
+    if checkpoint.position == BEGINNING:
+        return True
+    found = await store.at(checkpoint.position)
+    return found is not None and found.message_id == checkpoint.message_id
+
+
+def _discard(listeners: list[Callable[..., None]], listener: Callable[..., None]) -> None:
+    if listener in listeners:
+        listeners.remove(listener)

@@ -1,0 +1,162 @@
+"""One projection as a node serves it: the file being written and the reader beside it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from events.commit import Recorded
+from events.ids import BEGINNING, Position
+from projectors.file import ProjectionFile
+from projectors.file_names import path_of, remove, remove_others, repaired
+from projectors.projection import Projection
+from projectors.projector import Projector
+from projectors.reader import Reader
+from projectors.views import Change
+from runtime.errors import Unavailable
+from runtime.metrics import (
+    PROJECTION_APPLY_SECONDS,
+    PROJECTION_EVENTS,
+    PROJECTION_POSITION,
+    PROJECTION_REBUILD_SECONDS,
+)
+
+FEW_COMMITS = 5_000
+"""A file that is further behind at the start catches up without a change log, and is not shown before."""
+
+PENDING_ROWS = 20_000
+PENDING_BYTES = 32 * 1024 * 1024
+"""A catch-up writes when so much waits in memory."""
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """`tail` is the head of the log when the catch-up began; `complete` once it was reached."""
+
+    projection: str
+    epoch: str
+    position: Position
+    tail: Position
+    complete: bool
+
+
+class Serving:
+    """Made by `serve`; `close` lets both go."""
+
+    def __init__(
+        self, projection: Projection, folder: Path, projector: Projector, reader: Reader
+    ) -> None:
+        self.projection = projection
+        self.folder = folder
+        self.projector = projector
+        self._reader = reader
+        self.tail = BEGINNING
+        self._started = time.monotonic()
+        self._pending_bytes = 0
+
+    @property
+    def name(self) -> str:
+        return self.projection.name
+
+    @property
+    def epoch(self) -> str:
+        return self.projector.epoch
+
+    @property
+    def live(self) -> bool:
+        """Whether its rows may be shown, and each change of them is told."""
+        return self.projector.complete
+
+    @property
+    def reader(self) -> Reader:
+        """Raises `Unavailable` (`rebuilding`) while there is nothing that can be shown."""
+        if not self.live:
+            raise Unavailable(
+                f"The views of {self.name} are being built: {self.projector.position} of"
+                f" {self.tail} are done. Try again in a moment.",
+                code="rebuilding",
+            )
+        return self._reader
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(
+            projection=self.name,
+            epoch=self.epoch,
+            position=self.projector.stored_position,
+            tail=self.tail,
+            complete=self.live,
+        )
+
+    def aim(self, tail: Position) -> None:
+        """Say how far the log goes; what is close to it, or at it, is shown at once."""
+        self.tail = tail
+        projector = self.projector
+        if projector.position >= tail:
+            projector.complete = True
+        elif tail - projector.position > FEW_COMMITS:
+            projector.complete = False
+
+    def apply_live(self, commits: Sequence[Recorded]) -> Sequence[Change]:
+        """Fold a few commits, write them, give what they changed. Blocks for less than a millisecond each."""
+        if commits[-1].position <= self.projector.position:
+            return ()
+        started = time.perf_counter()
+        for commit in commits:
+            self.projector.fold(commit, logging_changes=True)
+        changes = self.projector.flush()
+        PROJECTION_APPLY_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+        self._count(len(commits))
+        return changes
+
+    def catch_up(self, commits: Sequence[Recorded]) -> None:
+        """Fold many commits, coalesced and without a change log. Blocks: call it in a thread."""
+        for commit in commits:
+            self.projector.fold(commit, logging_changes=False)
+            self._pending_bytes += len(commit.body)
+        at_tail = self.projector.position >= self.tail
+        if (
+            at_tail
+            or self._pending_bytes > PENDING_BYTES
+            or self.projector.pending_rows > PENDING_ROWS
+        ):
+            self.projector.complete = at_tail
+            self.projector.flush(forget_changes=True)
+            self._pending_bytes = 0
+        if at_tail:
+            seconds = time.monotonic() - self._started
+            PROJECTION_REBUILD_SECONDS.labels(self.name).observe(seconds)
+            remove_others(self.folder, self.name, self.projector.file.path)
+        self._count(len(commits))
+
+    async def restart(self) -> "Serving":
+        """The same projection on a new, empty file, under the next epoch; this one is closed and removed."""
+        epoch = repaired(self.epoch)
+        path = path_of(self.folder, self.name, epoch)
+        await asyncio.to_thread(remove, path)
+        fresh = await serve(self.projection, self.folder, epoch)
+        await self.close()
+        await asyncio.to_thread(remove, self.projector.file.path)
+        return fresh
+
+    async def close(self) -> None:
+        await self._reader.close()
+        self.projector.close()
+
+    def _count(self, commits: int) -> None:
+        PROJECTION_EVENTS.labels(self.name).inc(commits)
+        PROJECTION_POSITION.labels(self.name).set(self.projector.position)
+
+
+async def serve(projection: Projection, folder: Path, epoch: str) -> Serving:
+    """Open a projection's file of an epoch, new or not, to write and to read."""
+    path = path_of(folder, projection.name, epoch)
+    file = ProjectionFile(path, numbered=projection.numbered)
+    try:
+        reader = Reader(projection, epoch, path)
+        await reader.open()
+    except BaseException:
+        file.close()
+        raise
+    return Serving(projection, folder, Projector(projection, epoch, file), reader)

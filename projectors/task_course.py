@@ -1,0 +1,239 @@
+"""The course of a task as both `workspace` and `task_detail` tell it: its name, its status, its sessions."""
+
+from typing import Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.ids import JobId, TaskId, Timestamp
+from events.job import (
+    JobAnnounced,
+    JobCancelled,
+    JobEvent,
+    JobRetryRequested,
+    JobStarted,
+    StageStarted,
+)
+from events.task import (
+    AgentSessionClosed,
+    AgentSessionCreated,
+    AgentSessionFailed,
+    AgentSessionModelChanged,
+    AgentSessionReady,
+    AgentSessionRenamed,
+    AgentSessionStopRequested,
+    FilesCaptured,
+    FilesOutdated,
+    IssueRaised,
+    IssueResolved,
+    MessageCancelled,
+    MessageDelivered,
+    MessageQueued,
+    PermissionAnswered,
+    PermissionRequested,
+    ProcessExited,
+    ProcessOutput,
+    ProcessRequested,
+    ProcessStarted,
+    ProcessStopRequested,
+    SandboxAllocated,
+    SandboxReady,
+    SandboxReleased,
+    TaskArchived,
+    TaskArchiveRequested,
+    TaskCreated,
+    TaskEvent,
+    TaskFailed,
+    TaskKilled,
+    TaskKillRequested,
+    TaskNamed,
+    TaskProvisioned,
+    TaskRenamed,
+    TreeChanged,
+    TurnEnded,
+)
+from projectors.agent_sessions import Session, begun_session, closed, provisioned, session_after
+
+Phase = Literal["queued", "provisioning", "open", "archiving", "archived", "killing", "killed"]
+TaskStatus = Literal[
+    "queued",
+    "provisioning",
+    "running",
+    "idle",
+    "error",
+    "archiving",
+    "archived",
+    "killing",
+    "killed",
+]
+
+_IN_WORK = {
+    "name_ensured": "Choosing a branch.",
+    "sandbox_allocated": "Finding a place to work.",
+    "repository_prepared": "Checking out the repository.",
+    "agent_installed": "Looking for the agent.",
+    "agent_started": "Starting the agent.",
+    "session_created": "Opening the session.",
+}
+
+
+class PullRequest(Struct, frozen=True, kw_only=True):
+    number: int
+    status: str
+    url: str
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    job_id: JobId
+    message: str
+
+
+class Course(Struct, frozen=True, kw_only=True):
+    """What was told of a task so far. `sessions` are ordered by id."""
+
+    id: TaskId
+    title: str
+    agent: str
+    branch: str | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    phase: Phase = "queued"
+    stage: str | None = None
+    failure: Failure | None = None
+    sandbox_ready: bool = False
+    sessions: tuple[Session, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """Archived or killed: nobody works on it any more."""
+        return self.phase in ("archived", "killed")
+
+    @property
+    def status(self) -> TaskStatus:
+        if self.phase == "archived" or self.phase == "killed":
+            return self.phase
+        if self.failure is not None:
+            return "error"
+        if self.phase != "open":
+            return self.phase
+        running = any(session.status == "running" for session in self.sessions)
+        return "running" if running else "idle"
+
+    @property
+    def status_message(self) -> str | None:
+        """One sentence for people: what is being done, or what went wrong."""
+        match self.status:
+            case "queued":
+                return "Waiting for a worker."
+            case "provisioning":
+                return _IN_WORK.get(self.stage or "", "Preparing the sandbox.")
+            case "error":
+                return self.failure.message if self.failure else None
+            case "archiving":
+                return "Putting the sandbox away."
+            case "killing":
+                return "Destroying the sandbox."
+            case "running" | "idle" | "archived" | "killed":
+                return None
+            case status:
+                assert_never(status)
+
+
+def begun(event: TaskCreated, at: Timestamp) -> Course:
+    return Course(
+        id=event.task_id,
+        title=event.title,
+        agent=event.agent,
+        branch=event.branch or event.on_branch,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
+    """The course after an event of the task's own history; moves `updated_at` for what people care about."""
+    match event:
+        case ProcessRequested() | ProcessStarted() | ProcessOutput() | ProcessStopRequested():
+            return course
+        case ProcessExited() | TreeChanged() | FilesOutdated():
+            return course
+    course = replace(course, updated_at=at)
+    match event:
+        case TaskCreated() | SandboxAllocated() | SandboxReleased() | FilesCaptured():
+            return course
+        case IssueRaised() | IssueResolved() | PermissionRequested() | PermissionAnswered():
+            return course
+        case MessageQueued() | MessageCancelled() | AgentSessionStopRequested():
+            return course
+        case TaskNamed(branch=branch):
+            return replace(course, branch=branch)
+        case TaskRenamed(title=title):
+            return replace(course, title=title)
+        case TaskProvisioned():
+            return replace(course, phase="open", failure=None)
+        case TaskFailed(job_id=job_id, message=message):
+            return replace(course, failure=Failure(job_id=job_id, message=message))
+        case TaskArchiveRequested():
+            return replace(course, phase="archiving", failure=None)
+        case TaskKillRequested():
+            return replace(course, phase="killing", failure=None)
+        case TaskArchived():
+            return _over(course, "archived")
+        case TaskKilled():
+            return _over(course, "killed")
+        case SandboxReady():
+            sessions = tuple(map(provisioned, course.sessions))
+            return replace(course, sandbox_ready=True, sessions=sessions)
+        case AgentSessionCreated():
+            return _with_session(course, event)
+        case (
+            AgentSessionReady()
+            | AgentSessionFailed()
+            | AgentSessionRenamed()
+            | AgentSessionModelChanged()
+            | AgentSessionClosed()
+            | MessageDelivered()
+            | TurnEnded()
+        ):
+            sessions = tuple(
+                session_after(session, event, at) if session.id == event.session_id else session
+                for session in course.sessions
+            )
+            return replace(course, sessions=sessions)
+        case _:
+            assert_never(event)
+
+
+def course_after_job(course: Course, event: JobAnnounced | JobEvent, at: Timestamp) -> Course:
+    """The course after something happened to one of the task's jobs."""
+    match event:
+        case JobStarted(kind="task_provision") if course.phase == "queued":
+            changed = replace(course, phase="provisioning")
+        case StageStarted(kind="task_provision", stage=stage):
+            changed = replace(course, stage=stage)
+        case JobCancelled(kind="task_provision", job_id=job_id) if course.phase in (
+            "queued",
+            "provisioning",
+        ):
+            failure = Failure(job_id=job_id, message="The preparation of the task was cancelled.")
+            changed = replace(course, failure=failure)
+        case JobRetryRequested(job_id=job_id) if course.failure and job_id == course.failure.job_id:
+            changed = replace(course, failure=None)
+        case _:
+            # All else shows in the job's own row; the task's status does not depend on it.
+            return course
+    return replace(changed, updated_at=at) if changed != course else course
+
+
+def _with_session(course: Course, event: AgentSessionCreated) -> Course:
+    if any(session.id == event.session_id for session in course.sessions):
+        return course
+    session = begun_session(event, sandbox_ready=course.sandbox_ready)
+    sessions = sorted((*course.sessions, session), key=lambda one: one.id)
+    return replace(course, sessions=tuple(sessions))
+
+
+def _over(course: Course, phase: Literal["archived", "killed"]) -> Course:
+    # No agent runs any more, whatever the last word of each session was.
+    sessions = tuple(map(closed, course.sessions))
+    return replace(course, phase=phase, failure=None, sessions=sessions)

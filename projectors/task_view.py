@@ -1,0 +1,257 @@
+"""`task/<id>`: the task's own scalars, its sessions with their queues, its sandboxes, jobs and issues."""
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.commit import Commit
+from events.fact import Attachment
+from events.ids import (
+    IssueId,
+    JobId,
+    MessageId,
+    OrganizationId,
+    Position,
+    RepositoryId,
+    SandboxId,
+    SessionId,
+    TaskId,
+    Timestamp,
+)
+from events.job import JobAnnounced, JobEvent
+from events.task import (
+    IssueRaised,
+    IssueResolved,
+    MessageCancelled,
+    MessageDelivered,
+    MessageQueued,
+    PermissionAnswered,
+    PermissionOption,
+    PermissionRequested,
+    Permissions,
+    SandboxAllocated,
+    SandboxReady,
+    SandboxReleased,
+    TaskCreated,
+    TaskEvent,
+    TurnEnded,
+)
+from projectors.agent_sessions import SessionStatus
+from projectors.jobs import Job, list_job
+from projectors.rows import Rows
+from projectors.task_course import (
+    Course,
+    PullRequest,
+    TaskStatus,
+    begun,
+    course_after,
+    course_after_job,
+)
+
+
+class TaskSelf(Struct, frozen=True, kw_only=True):
+    id: TaskId
+    organization_id: OrganizationId
+    repository_id: RepositoryId
+    title: str
+    prompt: str
+    status: TaskStatus
+    status_message: str | None
+    branch: str | None
+    agent: str
+    permissions: Permissions
+    created_at: Timestamp
+    updated_at: Timestamp
+    pull_request: PullRequest | None = None
+
+
+class WaitingMessage(Struct, frozen=True, kw_only=True):
+    id: MessageId
+    text: str
+    attachments: tuple[Attachment, ...]
+    user_id: str
+    at: Timestamp
+
+
+class PermissionRequest(Struct, frozen=True, kw_only=True):
+    id: str
+    title: str
+    options: tuple[PermissionOption, ...]
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """`queue` is in the order of delivery; `permission_requests` wait for a person's answer."""
+
+    id: SessionId
+    name: str
+    agent: str
+    model: str | None
+    status: SessionStatus
+    thinking_since_at: Timestamp | None
+    error: str | None
+    queue: tuple[WaitingMessage, ...] = ()
+    permission_requests: tuple[PermissionRequest, ...] = ()
+    transcript_version: Position | None = None
+
+
+class Sandbox(Struct, frozen=True, kw_only=True):
+    id: SandboxId
+    provider: str
+    host: str
+    path: str
+    status: Literal["allocated", "ready", "released"]
+
+
+class Issue(Struct, frozen=True, kw_only=True):
+    id: IssueId
+    code: str
+    stage: str | None
+    message: str
+    at: Timestamp
+    resolved_at: Timestamp | None
+    retry_job_id: JobId | None
+
+
+def project_task(rows: Rows, event: TaskEvent, commit: Commit) -> None:
+    id = event.task_id
+    topic = f"task/{id}"
+    if isinstance(event, TaskCreated):
+        course = begun(event, commit.at)
+        rows.put(topic, "_course", id, course)
+        rows.put(topic, "self", id, _itself(event, course))
+        return
+    course_before = rows.get(topic, "_course", id, Course)
+    if course_before is not None:
+        _show(rows, topic, course_before, course_after(course_before, event, commit.at))
+        _project_parts(rows, topic, event, commit)
+
+
+def project_task_job(
+    rows: Rows, task_id: TaskId, event: JobAnnounced | JobEvent, job: Job, at: Timestamp
+) -> None:
+    topic = f"task/{task_id}"
+    course = rows.get(topic, "_course", task_id, Course)
+    if course is not None:
+        _show(rows, topic, course, course_after_job(course, event, at))
+        list_job(rows, topic, job)
+
+
+def _itself(event: TaskCreated, course: Course) -> TaskSelf:
+    return TaskSelf(
+        id=event.task_id,
+        organization_id=event.organization_id,
+        repository_id=event.repository_id,
+        title=course.title,
+        prompt=event.prompt,
+        status=course.status,
+        status_message=course.status_message,
+        branch=course.branch,
+        agent=course.agent,
+        permissions=event.permissions,
+        created_at=course.created_at,
+        updated_at=course.updated_at,
+    )
+
+
+def _show(rows: Rows, topic: str, before: Course, course: Course) -> None:
+    """Bring the shown rows in line with the course; what the course does not know of stays."""
+    if course == before:
+        return
+    rows.put(topic, "_course", course.id, course)
+    itself = rows.get(topic, "self", course.id, TaskSelf)
+    assert itself is not None
+    rows.put(
+        topic,
+        "self",
+        course.id,
+        replace(
+            itself,
+            title=course.title,
+            status=course.status,
+            status_message=course.status_message,
+            branch=course.branch,
+            updated_at=course.updated_at,
+        ),
+    )
+    if course.sessions == before.sessions:
+        return
+    for known in course.sessions:
+        fields = {name: getattr(known, name) for name in known.__struct_fields__}
+        session = rows.get(topic, "session", known.id, Session)
+        row = replace(session, **fields) if session is not None else Session(**fields)
+        rows.put(topic, "session", known.id, row)
+
+
+def _project_parts(rows: Rows, topic: str, event: TaskEvent, commit: Commit) -> None:
+    match event:
+        case MessageQueued(message_id=id, text=text, attachments=attachments):
+            message = WaitingMessage(
+                id=id, text=text, attachments=attachments, user_id=commit.actor, at=commit.at
+            )
+            session = rows.get(topic, "session", event.session_id, Session)
+            if session is not None and all(waiting.id != id for waiting in session.queue):
+                rows.put(
+                    topic, "session", session.id, replace(session, queue=(*session.queue, message))
+                )
+        case MessageCancelled(session_id=session_id) | MessageDelivered(session_id=session_id):
+            session = rows.get(topic, "session", session_id, Session)
+            if session is not None:
+                queue = tuple(
+                    waiting for waiting in session.queue if waiting.id != event.message_id
+                )
+                rows.put(topic, "session", session.id, replace(session, queue=queue))
+        case TurnEnded(session_id=session_id, transcript_version=version):
+            session = rows.get(topic, "session", session_id, Session)
+            if session is not None:
+                session = replace(session, transcript_version=version, permission_requests=())
+                rows.put(topic, "session", session.id, session)
+        case PermissionRequested(
+            session_id=session_id, request_id=id, title=title, options=options
+        ):
+            session = rows.get(topic, "session", session_id, Session)
+            if session is not None:
+                asked = PermissionRequest(id=id, title=title, options=options)
+                others = tuple(one for one in session.permission_requests if one.id != id)
+                session = replace(session, permission_requests=(*others, asked))
+                rows.put(topic, "session", session.id, session)
+        case PermissionAnswered(session_id=session_id, request_id=id):
+            session = rows.get(topic, "session", session_id, Session)
+            if session is not None:
+                left = tuple(one for one in session.permission_requests if one.id != id)
+                rows.put(topic, "session", session.id, replace(session, permission_requests=left))
+        case SandboxAllocated(sandbox_id=id):
+            sandbox = Sandbox(
+                id=id, provider=event.provider, host=event.host, path=event.path, status="allocated"
+            )
+            rows.put(topic, "sandbox", id, sandbox)
+        case SandboxReady(sandbox_id=id):
+            _set_sandbox(rows, topic, id, "ready")
+        case SandboxReleased(sandbox_id=id):
+            _set_sandbox(rows, topic, id, "released")
+        case IssueRaised(issue_id=id):
+            issue = Issue(
+                id=id,
+                code=event.code,
+                stage=event.stage,
+                message=event.message,
+                at=commit.at,
+                resolved_at=None,
+                retry_job_id=event.retry_job_id,
+            )
+            rows.put(topic, "issue", id, issue)
+        case IssueResolved(issue_id=id):
+            raised = rows.get(topic, "issue", id, Issue)
+            if raised is not None and raised.resolved_at is None:
+                rows.put(topic, "issue", id, replace(raised, resolved_at=commit.at))
+        case _:
+            # The rest is the course's, or the business of files and processes.
+            pass
+
+
+def _set_sandbox(
+    rows: Rows, topic: str, id: SandboxId, status: Literal["ready", "released"]
+) -> None:
+    sandbox = rows.get(topic, "sandbox", id, Sandbox)
+    if sandbox is not None:
+        rows.put(topic, "sandbox", id, replace(sandbox, status=status))

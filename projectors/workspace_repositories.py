@@ -1,0 +1,220 @@
+"""The repositories of an organization: a row each in its workspace, and `repository/<id>` with the branches."""
+
+from typing import Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.ids import OrganizationId, RepositoryId, TaskId, Timestamp
+from events.job import (
+    JobAnnounced,
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobRetryRequested,
+    JobStarted,
+)
+from events.organization import RepositoryAdded, RepositoryRemoved
+from events.repository import RepositoryEvent, RepositorySynced, RepositorySyncFailed
+from events.task import TaskFact
+from projectors.jobs import Job, job_after, list_job
+from projectors.rows import Rows
+from projectors.task_course import PullRequest
+
+Freshness = Literal["queued", "running", "fresh", "stale", "error"]
+
+SYNC = "repository_sync"
+
+
+class Repository(Struct, frozen=True, kw_only=True):
+    """`pull_requests_status` stays None until a provider of pull requests is connected."""
+
+    id: RepositoryId
+    name: str
+    remote_url: str
+    default_branch: str | None = None
+    task_count: int = 0
+    latest_activity_at: Timestamp | None = None
+    branches_status: Freshness = "stale"
+    branches_at: Timestamp | None = None
+    pull_requests_status: Freshness | None = None
+    pull_requests_at: Timestamp | None = None
+
+
+class RepositorySelf(Struct, frozen=True, kw_only=True):
+    id: RepositoryId
+    organization_id: OrganizationId
+    name: str
+    remote_url: str
+    default_branch: str | None = None
+    branches_status: Freshness = "stale"
+    branches_at: Timestamp | None = None
+    pull_requests_status: Freshness | None = None
+    pull_requests_at: Timestamp | None = None
+
+
+class Branch(Struct, frozen=True, kw_only=True):
+    """`parent` is the branch this one is stacked on, None while nobody said so."""
+
+    id: str
+    sha: str
+    task_id: TaskId | None
+    ahead: int | None
+    behind: int | None
+    conflicts: bool | None
+    parent: str | None = None
+    pull_request: PullRequest | None = None
+
+
+class TaskOfBranch(Struct, frozen=True):
+    """Hidden: the task that works on a branch, known before the branch is seen in the remote."""
+
+    task_id: TaskId
+
+
+def add_repository(rows: Rows, event: RepositoryAdded) -> None:
+    id = event.repository_id
+    row = Repository(id=id, name=event.name, remote_url=event.remote_url)
+    rows.put(f"workspace/{event.organization_id}", "repository", id, row)
+    # An id that another organization gave to a repository of its own keeps naming that one.
+    if rows.get(f"repository/{id}", "self", id, RepositorySelf) is None:
+        itself = RepositorySelf(
+            id=id,
+            organization_id=event.organization_id,
+            name=event.name,
+            remote_url=event.remote_url,
+        )
+        rows.put(f"repository/{id}", "self", id, itself)
+
+
+def remove_repository(rows: Rows, event: RepositoryRemoved) -> None:
+    rows.remove(f"workspace/{event.organization_id}", "repository", event.repository_id)
+    if _itself(rows, event.organization_id, event.repository_id) is not None:
+        rows.end(f"repository/{event.repository_id}")
+
+
+def project_repository(rows: Rows, event: RepositoryEvent, at: Timestamp) -> None:
+    match event:
+        case RepositorySynced():
+            _set_freshness(rows, event.organization_id, event.repository_id, "fresh", at)
+            _set_branches(rows, event)
+        case RepositorySyncFailed():
+            _set_freshness(rows, event.organization_id, event.repository_id, "error", None)
+        case _:
+            assert_never(event)
+
+
+def project_repository_job(
+    rows: Rows, repository_id: RepositoryId, event: JobAnnounced | JobEvent, at: Timestamp
+) -> None:
+    if event.kind == SYNC and (freshness := _freshness_after(event)):
+        _set_freshness(rows, event.organization_id, repository_id, freshness, None)
+    if _itself(rows, event.organization_id, repository_id) is not None:
+        topic = f"repository/{repository_id}"
+        list_job(rows, topic, job_after(rows.get(topic, "job", event.job_id, Job), event, at))
+
+
+def count_task(rows: Rows, event: TaskFact, by: int) -> None:
+    topic = f"workspace/{event.organization_id}"
+    row = rows.get(topic, "repository", event.repository_id, Repository)
+    if row is not None:
+        rows.put(topic, "repository", row.id, replace(row, task_count=row.task_count + by))
+
+
+def note_activity(rows: Rows, event: TaskFact, at: Timestamp) -> None:
+    topic = f"workspace/{event.organization_id}"
+    row = rows.get(topic, "repository", event.repository_id, Repository)
+    if row is not None:
+        rows.put(topic, "repository", row.id, replace(row, latest_activity_at=at))
+
+
+def name_branch(rows: Rows, event: TaskFact, branch: str) -> None:
+    """The task works on that branch."""
+    if _itself(rows, event.organization_id, event.repository_id) is None:
+        return
+    topic = f"repository/{event.repository_id}"
+    rows.put(topic, "_task_of_branch", branch, TaskOfBranch(event.task_id))
+    _set_task(rows, topic, branch, event.task_id)
+
+
+def forget_branch(rows: Rows, event: TaskFact, branch: str) -> None:
+    """The task is no more; its branch, if it is still there, belongs to nobody."""
+    topic = f"repository/{event.repository_id}"
+    owner = rows.get(topic, "_task_of_branch", branch, TaskOfBranch)
+    if owner is not None and owner.task_id == event.task_id:
+        rows.remove(topic, "_task_of_branch", branch)
+        _set_task(rows, topic, branch, None)
+
+
+def _itself(
+    rows: Rows, organization_id: OrganizationId, repository_id: RepositoryId
+) -> RepositorySelf | None:
+    itself = rows.get(f"repository/{repository_id}", "self", repository_id, RepositorySelf)
+    return itself if itself is not None and itself.organization_id == organization_id else None
+
+
+def _freshness_after(event: JobAnnounced | JobEvent) -> Freshness | None:
+    match event:
+        case JobAnnounced() | JobRetryRequested():
+            return "queued"
+        case JobStarted():
+            return "running"
+        case JobFailed():
+            return "error"
+        case JobCancelled():
+            return "stale"
+        case _:
+            # A finished sync says what it found in `repository_synced`; the rest changes nothing.
+            return None
+
+
+def _set_freshness(
+    rows: Rows,
+    organization_id: OrganizationId,
+    repository_id: RepositoryId,
+    freshness: Freshness,
+    at: Timestamp | None,
+) -> None:
+    """`at` is when the branches were seen; None leaves that time as it is."""
+    workspace = f"workspace/{organization_id}"
+    row = rows.get(workspace, "repository", repository_id, Repository)
+    if row is not None:
+        row = replace(row, branches_status=freshness, branches_at=at or row.branches_at)
+        rows.put(workspace, "repository", row.id, row)
+    itself = _itself(rows, organization_id, repository_id)
+    if itself is not None:
+        itself = replace(itself, branches_status=freshness, branches_at=at or itself.branches_at)
+        rows.put(f"repository/{repository_id}", "self", repository_id, itself)
+
+
+def _set_branches(rows: Rows, event: RepositorySynced) -> None:
+    workspace = f"workspace/{event.organization_id}"
+    row = rows.get(workspace, "repository", event.repository_id, Repository)
+    if row is not None:
+        rows.put(workspace, "repository", row.id, replace(row, default_branch=event.default_branch))
+    itself = _itself(rows, event.organization_id, event.repository_id)
+    if itself is None:
+        return
+    topic = f"repository/{event.repository_id}"
+    rows.put(topic, "self", itself.id, replace(itself, default_branch=event.default_branch))
+    names = {branch.name for branch in event.branches}
+    for gone in rows.ids(topic, "branch"):
+        if gone not in names:
+            rows.remove(topic, "branch", gone)
+    for branch in event.branches:
+        owner = rows.get(topic, "_task_of_branch", branch.name, TaskOfBranch)
+        shown = Branch(
+            id=branch.name,
+            sha=branch.sha,
+            task_id=owner.task_id if owner else None,
+            ahead=branch.ahead,
+            behind=branch.behind,
+            conflicts=branch.conflicts,
+        )
+        rows.put(topic, "branch", branch.name, shown)
+
+
+def _set_task(rows: Rows, topic: str, branch: str, task_id: TaskId | None) -> None:
+    row = rows.get(topic, "branch", branch, Branch)
+    if row is not None:
+        rows.put(topic, "branch", branch, replace(row, task_id=task_id))

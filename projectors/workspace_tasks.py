@@ -1,0 +1,204 @@
+"""The tasks of an organization's workspace, each one row with all that a sidebar shows of it."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.ids import IssueId, OrganizationId, RepositoryId, TaskId, Timestamp
+from events.job import JobAnnounced, JobEvent
+from events.task import (
+    FilesCaptured,
+    IssueRaised,
+    IssueResolved,
+    MessageQueued,
+    TaskCreated,
+    TaskEvent,
+    TaskNamed,
+    TurnEnded,
+)
+from projectors.agent_sessions import Session
+from projectors.jobs import ENDED, JobBrief, brief_after
+from projectors.rows import Rows
+from projectors.task_course import (
+    Course,
+    PullRequest,
+    TaskStatus,
+    begun,
+    course_after,
+    course_after_job,
+)
+from projectors.workspace_repositories import count_task, forget_branch, name_branch, note_activity
+
+HOUR = 3_600_000
+STAYS = 7 * 24 * HOUR
+"""How long archived and killed tasks stay in the workspace, in milliseconds."""
+
+
+class Diff(Struct, frozen=True, kw_only=True):
+    files: int = 0
+    added: int = 0
+    removed: int = 0
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    id: TaskId
+    repository_id: RepositoryId
+    title: str
+    status: TaskStatus
+    status_message: str | None
+    branch: str | None
+    agent: str
+    pull_request: PullRequest | None
+    sessions: tuple[Session, ...]
+    job: JobBrief | None
+    issue_count: int
+    diff: Diff
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class KnownTask(Struct, frozen=True, kw_only=True):
+    """Hidden: what the shown row is made from. `jobs` are the open ones and the newest, oldest first."""
+
+    repository_id: RepositoryId
+    course: Course
+    jobs: tuple[JobBrief, ...] = ()
+    open_issues: tuple[IssueId, ...] = ()
+    diff: Diff = Diff()
+
+
+class Leaver(Struct, frozen=True):
+    task_id: TaskId
+    at: Timestamp
+
+
+class LeavingInHour(Struct, frozen=True):
+    """Hidden: the tasks that leave the workspace within one hour."""
+
+    tasks: tuple[Leaver, ...] = ()
+
+
+class Calendar(Struct, frozen=True):
+    """Hidden: the hours in which somebody leaves, earliest first."""
+
+    hours: tuple[int, ...] = ()
+
+
+def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
+    topic = f"workspace/{event.organization_id}"
+    if isinstance(event, TaskCreated):
+        known = KnownTask(repository_id=event.repository_id, course=begun(event, at))
+        _show(rows, topic, known)
+        count_task(rows, event, 1)
+        note_activity(rows, event, at)
+        if event.on_branch is not None:
+            name_branch(rows, event, event.on_branch)
+        return
+    before = rows.get(topic, "_task", event.task_id, KnownTask)
+    if before is None:
+        return
+    known = _known_after(before, event, at)
+    _show(rows, topic, known)
+    if isinstance(event, TaskNamed):
+        name_branch(rows, event, event.branch)
+    if isinstance(event, MessageQueued | TurnEnded):
+        note_activity(rows, event, at)
+    if known.course.over and not before.course.over:
+        count_task(rows, event, -1)
+        _let_leave(rows, event.organization_id, Leaver(event.task_id, Timestamp(at + STAYS)))
+    if known.course.phase == "killed" and known.course.branch is not None:
+        forget_branch(rows, event, known.course.branch)
+
+
+def project_task_job(
+    rows: Rows, task_id: TaskId, event: JobAnnounced | JobEvent, at: Timestamp
+) -> None:
+    topic = f"workspace/{event.organization_id}"
+    known = rows.get(topic, "_task", task_id, KnownTask)
+    if known is not None:
+        course = course_after_job(known.course, event, at)
+        _show(rows, topic, replace(known, course=course, jobs=_jobs_after(known.jobs, event)))
+
+
+def let_go(rows: Rows, organization_id: OrganizationId, now: Timestamp) -> None:
+    """Take the tasks out that were archived or killed long enough before `now`, a commit's time."""
+    topic = f"workspace/{organization_id}"
+    calendar = rows.get(topic, "_calendar", organization_id, Calendar)
+    if calendar is None or not calendar.hours or calendar.hours[0] * HOUR > now:
+        return
+    staying = []
+    for hour in calendar.hours:
+        leaving = rows.get(topic, "_leaving", str(hour), LeavingInHour) or LeavingInHour()
+        later = tuple(leaver for leaver in leaving.tasks if leaver.at > now)
+        for leaver in leaving.tasks:
+            if leaver.at <= now:
+                rows.remove(topic, "task", leaver.task_id)
+                rows.remove(topic, "_task", leaver.task_id)
+        if later:
+            staying.append(hour)
+            rows.put(topic, "_leaving", str(hour), LeavingInHour(later))
+        else:
+            rows.remove(topic, "_leaving", str(hour))
+    rows.put(topic, "_calendar", organization_id, Calendar(tuple(staying)))
+
+
+def _let_leave(rows: Rows, organization_id: OrganizationId, leaver: Leaver) -> None:
+    topic = f"workspace/{organization_id}"
+    hour = leaver.at // HOUR
+    leaving = rows.get(topic, "_leaving", str(hour), LeavingInHour) or LeavingInHour()
+    rows.put(topic, "_leaving", str(hour), LeavingInHour((*leaving.tasks, leaver)))
+    calendar = rows.get(topic, "_calendar", organization_id, Calendar) or Calendar()
+    if hour not in calendar.hours:
+        hours = tuple(sorted((*calendar.hours, hour)))
+        rows.put(topic, "_calendar", organization_id, Calendar(hours))
+
+
+def _known_after(known: KnownTask, event: TaskEvent, at: Timestamp) -> KnownTask:
+    known = replace(known, course=course_after(known.course, event, at))
+    match event:
+        case IssueRaised(issue_id=id) if id not in known.open_issues:
+            return replace(known, open_issues=(*known.open_issues, id))
+        case IssueResolved(issue_id=id):
+            return replace(known, open_issues=tuple(one for one in known.open_issues if one != id))
+        case FilesCaptured(files=files):
+            diff = Diff(
+                files=len(files),
+                added=sum(file.added for file in files),
+                removed=sum(file.removed for file in files),
+            )
+            return replace(known, diff=diff)
+        case _:
+            # Everything else is part of the course, or shown by `task_detail` only.
+            return known
+
+
+def _jobs_after(jobs: tuple[JobBrief, ...], event: JobAnnounced | JobEvent) -> tuple[JobBrief, ...]:
+    before = next((job for job in jobs if job.id == event.job_id), None)
+    after = brief_after(before, event)
+    if before is None:
+        jobs = (*jobs, after)
+    else:
+        jobs = tuple(after if job.id == after.id else job for job in jobs)
+    return tuple(job for job in jobs if job.status not in ENDED or job is jobs[-1])
+
+
+def _show(rows: Rows, topic: str, known: KnownTask) -> None:
+    course = known.course
+    rows.put(topic, "_task", course.id, known)
+    still_open = [job for job in known.jobs if job.status not in ENDED]
+    task = Task(
+        id=course.id,
+        repository_id=known.repository_id,
+        title=course.title,
+        status=course.status,
+        status_message=course.status_message,
+        branch=course.branch,
+        agent=course.agent,
+        pull_request=None,
+        sessions=course.sessions,
+        job=(still_open or known.jobs or (None,))[-1],
+        issue_count=len(known.open_issues),
+        diff=known.diff,
+        created_at=course.created_at,
+        updated_at=course.updated_at,
+    )
+    rows.put(topic, "task", task.id, task)

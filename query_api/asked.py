@@ -1,0 +1,36 @@
+"""A question as it comes in: admitted, from somebody known, and answered by one function."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from projectors.views import Views
+from query_api.parameters import position
+from runtime.http import Authenticator
+from runtime.identity import Caller
+from runtime.lifecycle import Gate
+
+Answer = Callable[[Request, Caller], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+WAIT_SECONDS = 5.0
+"""How long a question waits for the position it names, or for what the write side knows already."""
+
+
+def asked(answer: Answer, *, gate: Gate, authenticator: Authenticator) -> Endpoint:
+    """A Starlette endpoint: 503 while draining, 401 for strangers, then the answer."""
+    name = getattr(answer, "__name__", "question")
+
+    async def endpoint(request: Request) -> Response:
+        async with gate.work(name):
+            return await answer(request, await authenticator.caller(request))
+
+    return endpoint
+
+
+async def caught_up(request: Request, views: Views) -> None:
+    """Wait for the position the question names, if it names one. Raises `Unavailable` (`not_caught_up`)."""
+    at_least = position(request.query_params, "at_least")
+    if at_least is not None:
+        await views.reached(at_least, within=WAIT_SECONDS)

@@ -1,0 +1,139 @@
+"""`GET /v1/history/{id}`: the audit trail of one aggregate, read from the log itself and not from a projection."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.codec import Undecodable
+from events.commit import Event, Recorded, tag_of
+from events.ids import BEGINNING, Position, Timestamp, is_id
+from events.store import EventStore, subject_of
+from query_api.conditional import KEPT
+from query_api.parameters import page_size, position
+from query_api.pointer import Json
+from query_api.visibility import Visibility, unseen
+from runtime.http import JsonResponse
+from runtime.identity import Caller
+
+AGGREGATES = {
+    "org": ("organization", "workspace"),
+    "repo": ("repository", "repository"),
+    "task": ("task", "task"),
+    "job": ("job", "job"),
+    "ses": ("transcript", "transcript"),
+}
+"""Prefix of the id -> the kind of aggregate in the subject, and the topic whose readers may see its history."""
+
+SECRET = {"token_created": ("hash",), "app_session_started": ("hash",)}
+"""Fields that are stored and never shown, by the event's tag."""
+
+PAGE = 100
+LARGEST_PAGE = 1000
+PAGE_BYTES = 4 * 1024 * 1024
+
+
+class CommandName(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+
+
+class HistoryEntry(Struct, frozen=True, kw_only=True):
+    """One commit. `command` is null for what a worker reported; `facts` are the events in full, if asked for.
+
+    An entry that this version cannot read has `unreadable` and no events.
+    """
+
+    position: Position
+    events: list[str]
+    actor: str | None
+    command: CommandName | None
+    at: Timestamp | None
+    facts: list[dict[str, Json]] | UnsetType = UNSET
+    unreadable: bool | UnsetType = UNSET
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """A page of a history, oldest first; `next` is the `after` of the following page."""
+
+    id: str
+    entries: list[HistoryEntry]
+    next: Position | None
+
+
+class HistoryAnswers:
+    def __init__(self, store: EventStore, visibility: Visibility) -> None:
+        self._store = store
+        self._visibility = visibility
+
+    async def history(self, request: Request, caller: Caller) -> Response:
+        query = request.query_params
+        after = position(query, "after") or BEGINNING
+        limit = page_size(query, default=PAGE, largest=LARGEST_PAGE)
+        aggregate_id = request.path_params["id"]
+        subject = await self._subject(caller, aggregate_id)
+        commits = await self._store.load(subject, after=after)
+        page = one_page(commits, limit)
+        with_facts = query.get("facts") == "true"
+        return JsonResponse(
+            History(
+                id=aggregate_id,
+                entries=[entry_of(one, with_facts=with_facts) for one in page],
+                next=page[-1].position if len(page) < len(commits) else None,
+            ),
+            headers=KEPT,
+        )
+
+    async def _subject(self, caller: Caller, aggregate_id: str) -> str:
+        if aggregate_id == caller.user_id:
+            return subject_of("user", aggregate_id)
+        prefix = aggregate_id.partition("_")[0]
+        if prefix not in AGGREGATES or not is_id(aggregate_id, prefix):
+            raise unseen()
+        kind, topic_kind = AGGREGATES[prefix]
+        await self._visibility.topic(caller, f"{topic_kind}/{aggregate_id}")
+        return subject_of(kind, aggregate_id)
+
+
+def one_page(commits: Sequence[Recorded], limit: int) -> Sequence[Recorded]:
+    """The first commits: at most `limit`, and no more than fit into one answer, but at least one."""
+    size = 0
+    for count, commit in enumerate(commits[:limit]):
+        size += len(commit.body)
+        if size > PAGE_BYTES and count:
+            return commits[:count]
+    return commits[:limit]
+
+
+def entry_of(recorded: Recorded, *, with_facts: bool) -> HistoryEntry:
+    try:
+        commit = recorded.commit
+    except Undecodable:
+        return HistoryEntry(
+            position=recorded.position,
+            events=[],
+            actor=None,
+            command=None,
+            at=None,
+            unreadable=True,
+        )
+    return HistoryEntry(
+        position=recorded.position,
+        events=[tag_of(event) for event in commit.events],
+        actor=commit.actor,
+        command=CommandName(id=commit.command.id, name=commit.command.name)
+        if commit.command
+        else None,
+        at=commit.at,
+        facts=[shown(event) for event in commit.events] if with_facts else UNSET,
+    )
+
+
+def shown(event: Event) -> dict[str, Json]:
+    """An event as it is stored, without the fields nobody may read."""
+    fields: dict[str, Json] = msgspec.to_builtins(event)
+    return {
+        name: value for name, value in fields.items() if name not in SECRET.get(tag_of(event), ())
+    }

@@ -1,0 +1,53 @@
+"""One route as the OpenAPI document describes it: what it takes and what it answers, as data."""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+JSON = "application/json"
+
+
+class Parameter(Struct, frozen=True):
+    """A parameter of the path, the query or a header. `type` is a JSON schema type."""
+
+    name: str
+    description: str
+    place: Literal["path", "query", "header"] = "query"
+    type: str = "string"
+    required: bool = False
+
+
+class Answer(Struct, frozen=True):
+    """A good answer. `shape` is the type its schema is made of, None for text."""
+
+    description: str
+    shape: Any = None
+    media: str = JSON
+    status: int = 200
+
+
+class Body(Struct, frozen=True):
+    shape: Any
+    media: str = JSON
+
+
+class DocumentedRoute(Struct, frozen=True, kw_only=True):
+    """`problems` are codes of the problem catalog; those every route can have are not repeated."""
+
+    method: Literal["get", "post"]
+    path: str
+    tag: str
+    summary: str
+    answers: tuple[Answer, ...]
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    problems: tuple[str, ...] = ()
+    open_to_all: bool = False
+
+
+def in_path(name: str, description: str) -> Parameter:
+    return Parameter(name, description, place="path", required=True)
+
+
+def in_header(name: str, description: str) -> Parameter:
+    return Parameter(name, description, place="header")

@@ -1,0 +1,250 @@
+"""Every route of the system but the commands', for the OpenAPI document."""
+
+from typing import Any
+
+from query_api.history import History
+from query_api.openapi_route import Answer, Body, DocumentedRoute, Parameter, in_header, in_path
+from query_api.openapi_shapes import (
+    Health,
+    Interest,
+    InterestAnswer,
+    Login,
+    StreamOpening,
+)
+from query_api.problem_catalog import ProblemMeaning
+from query_api.tasks import TaskPage
+from query_api.why import Why
+
+AT_LEAST = Parameter(
+    "at_least",
+    "wait up to 5 s until this position is applied, else 503 `not_caught_up`",
+    type="integer",
+)
+IF_NONE_MATCH = in_header("If-None-Match", "entity tags the client holds; 304 if one is current")
+UNCHANGED = Answer("what the client holds is current", media="", status=304)
+TASK_ID = in_path("task_id", "a task's id")
+READ_PROBLEMS = ("malformed", "not_found", "not_caught_up", "rebuilding")
+
+
+class AnyView(dict[str, Any]):
+    """Marks the place of the views' own schema, which `query_api/openapi.py` puts together."""
+
+
+ASKED = (
+    DocumentedRoute(
+        method="get",
+        path="/v1/views/{topic}",
+        tag="views",
+        summary="One view, as its projection has it",
+        parameters=(
+            in_path(
+                "topic",
+                "`app`, `workspace/{organization_id}`, `repository/{repository_id}`, `task/{task_id}`, `files/{task_id}`, "
+                "`processes/{task_id}`, `job/{job_id}` or `transcript/{session_id}`, its slash written as it is",
+            ),
+            AT_LEAST,
+            Parameter(
+                "before", "transcripts: only entries with an index below this", type="integer"
+            ),
+            Parameter(
+                "limit", "transcripts: the newest so many entries, 200 at most", type="integer"
+            ),
+            Parameter("as_of", "tasks: the view as it was at this position", type="integer"),
+            IF_NONE_MATCH,
+        ),
+        answers=(Answer("the view", AnyView), UNCHANGED),
+        problems=(*READ_PROBLEMS, "too_old"),
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/v1/why/task/{task_id}",
+        tag="views",
+        summary="Which event gave a field of a task its present value",
+        parameters=(
+            TASK_ID,
+            Parameter(
+                "field",
+                "a JSON pointer into the view's data; elements of lists are named by their id",
+                required=True,
+            ),
+        ),
+        answers=(Answer("the event, command, actor and time", Why),),
+        problems=("malformed", "not_found", "too_old"),
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/v1/diffs/{task_id}",
+        tag="files",
+        summary="The captured patch of one file, or of all",
+        parameters=(
+            TASK_ID,
+            Parameter("path", "one file; left out: all files"),
+            AT_LEAST,
+            IF_NONE_MATCH,
+        ),
+        answers=(Answer("a git patch", media="text/x-diff"), UNCHANGED),
+        problems=READ_PROBLEMS,
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/v1/files/{task_id}/content",
+        tag="files",
+        summary="The captured content of one changed file",
+        parameters=(
+            TASK_ID,
+            Parameter("path", "the file", required=True),
+            AT_LEAST,
+            IF_NONE_MATCH,
+        ),
+        answers=(
+            Answer("UTF-8 text; other bytes as application/octet-stream", media="text/plain"),
+            UNCHANGED,
+        ),
+        problems=READ_PROBLEMS,
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/v1/blobs/{id}",
+        tag="files",
+        summary="Large content that a transcript or a file view refers to",
+        parameters=(
+            in_path("id", "hex SHA-256 of the content"),
+            Parameter("session_id", "the transcript that refers to it"),
+            Parameter("task_id", "the task whose files refer to it"),
+        ),
+        answers=(Answer("the bytes", media="application/octet-stream"), UNCHANGED),
+        problems=("malformed", "not_found", "rebuilding"),
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/v1/tasks",
+        tag="views",
+        summary="Tasks of one organization, or of all of the caller's",
+        parameters=(
+            Parameter("organization_id", "only this organization's"),
+            Parameter("status", "only tasks with this status"),
+            Parameter("q", "only tasks whose title or branch has this text"),
+            Parameter("after", "the `next` of the page before"),
+            Parameter("limit", "50 unless told, 200 at most", type="integer"),
+            AT_LEAST,
+        ),
+        answers=(Answer("a page, ordered by id", TaskPage),),
+        problems=READ_PROBLEMS,
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/v1/history/{id}",
+        tag="views",
+        summary="The audit trail of a user, organization, repository, task, job or transcript",
+        parameters=(
+            in_path("id", "the id; a user's only by that user, a transcript's is its session's"),
+            Parameter("after", "only commits after this position", type="integer"),
+            Parameter("limit", "100 unless told, 1000 at most", type="integer"),
+            Parameter("facts", "`true`: with the events in full"),
+        ),
+        answers=(Answer("a page, oldest first", History),),
+        problems=("malformed", "not_found"),
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/v1/openapi.json",
+        tag="about",
+        summary="This document",
+        answers=(Answer("OpenAPI 3.1", dict[str, Any]),),
+        open_to_all=True,
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/problems/{code}",
+        tag="about",
+        summary="What a problem's code means and what to do",
+        parameters=(in_path("code", "the `code` of a problem"),),
+        answers=(Answer("the meaning", ProblemMeaning),),
+        problems=("not_found",),
+        open_to_all=True,
+    ),
+)
+"""The routes of this folder."""
+
+EVENTS = Answer(
+    "Server-Sent Events; the data of each is one line of JSON",
+    media="text/event-stream",
+)
+
+ELSEWHERE = (
+    DocumentedRoute(
+        method="get",
+        path="/v1/stream",
+        tag="live",
+        summary="Follow topics, for EventSource and curl",
+        parameters=(
+            Parameter("topic", "a topic; repeated for several", required=True),
+            Parameter("cursor", "the last `id:` seen, where `Last-Event-ID` cannot be sent"),
+            in_header("Last-Event-ID", "resume after this cursor"),
+        ),
+        answers=(EVENTS,),
+        problems=("malformed",),
+    ),
+    DocumentedRoute(
+        method="post",
+        path="/v1/stream",
+        tag="live",
+        summary="Follow topics, for fetch: says what the client holds",
+        body=Body(StreamOpening),
+        answers=(EVENTS,),
+        problems=("malformed", "too_large"),
+    ),
+    DocumentedRoute(
+        method="post",
+        path="/v1/stream/{sid}/interest",
+        tag="live",
+        summary="Change what an open stream carries",
+        parameters=(in_path("sid", "from the stream's `hello`"),),
+        body=Body(Interest),
+        answers=(Answer("taken", InterestAnswer, status=202),),
+        problems=("malformed", "not_found", "too_large"),
+    ),
+    DocumentedRoute(
+        method="post",
+        path="/v1/login",
+        tag="identity",
+        summary="Sign in with a token or a one-time code; sets a cookie",
+        body=Body(Login),
+        answers=(Answer("signed in", media="", status=204),),
+        problems=("malformed", "too_large", "unsupported_media_type"),
+        open_to_all=True,
+    ),
+    DocumentedRoute(
+        method="post",
+        path="/v1/logout",
+        tag="identity",
+        summary="End the app session of the cookie",
+        answers=(Answer("signed out", media="", status=204),),
+        open_to_all=True,
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/healthz",
+        tag="operation",
+        summary="Alive, and how durable",
+        answers=(Answer("alive", Health),),
+        open_to_all=True,
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/readyz",
+        tag="operation",
+        summary="Ready to be sent requests; 503 with the reasons otherwise",
+        answers=(Answer("ready", dict[str, Any]), Answer("not ready", dict[str, Any], status=503)),
+        open_to_all=True,
+    ),
+    DocumentedRoute(
+        method="get",
+        path="/metrics",
+        tag="operation",
+        summary="Figures for Prometheus",
+        answers=(Answer("figures", media="text/plain"),),
+        open_to_all=True,
+    ),
+)
+"""The routes of the other folders; the commands' are made of their catalog."""

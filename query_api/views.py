@@ -1,0 +1,94 @@
+"""`GET /v1/views/{topic}`: one read of the projection's own rows."""
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.ids import Position, TaskId
+from events.store import EventStore
+from projectors.views import Snapshot, Views
+from query_api.asked import WAIT_SECONDS, caught_up
+from query_api.conditional import not_modified, tagged, unchanged
+from query_api.etag import etag
+from query_api.parameters import LARGEST as BEYOND_ALL
+from query_api.parameters import page_size, position, whole_number, wrong
+from query_api.task_past import TaskPasts
+from query_api.visibility import Visibility, check_topic, unseen
+from runtime.identity import Caller
+from runtime.metrics import BOOTSTRAP_SECONDS
+
+LARGEST_PAGE = 200
+
+
+class ViewAnswers:
+    def __init__(
+        self, views: Views, store: EventStore, visibility: Visibility, pasts: TaskPasts
+    ) -> None:
+        self._views = views
+        self._store = store
+        self._visibility = visibility
+        self._pasts = pasts
+
+    async def view(self, request: Request, caller: Caller) -> Response:
+        topic: str = request.path_params["topic"]
+        query = request.query_params
+        check_topic(topic)
+        check_parameters(topic, query)
+        await caught_up(request, self._views)
+        stored = await self._visibility.topic(caller, topic)
+        if (as_of := position(query, "as_of")) is not None:
+            snapshot = await self._past(stored, as_of)
+            tag = etag(snapshot.epoch, snapshot.version)
+            return not_modified(request, tag) or tagged(
+                tag, body_of(topic, snapshot), media_type="application/json"
+            )
+        if held := await unchanged(request, self._views, stored):
+            return held
+        with BOOTSTRAP_SECONDS.labels(topic.partition("/")[0]).time():
+            snapshot = await self._present(stored, query)
+        return tagged(
+            etag(snapshot.epoch, snapshot.version),
+            body_of(topic, snapshot),
+            media_type="application/json",
+        )
+
+    async def _past(self, stored: str, as_of: Position) -> Snapshot:
+        # A position nobody has reached yet is waited for like any other, then refused as one.
+        await self._views.reached(as_of, within=WAIT_SECONDS)
+        return await self._pasts.as_of(TaskId(stored.partition("/")[2]), as_of)
+
+    async def _present(self, stored: str, query: QueryParams) -> Snapshot:
+        snapshot = await self._snapshot(stored, query)
+        if snapshot is None:
+            # The write side knows it already, so the rows are only a moment away, unless it has ended.
+            await self._views.reached(await self._store.head(), within=WAIT_SECONDS)
+            snapshot = await self._snapshot(stored, query)
+        if snapshot is None:
+            raise unseen()
+        return snapshot
+
+    async def _snapshot(self, stored: str, query: QueryParams) -> Snapshot | None:
+        before = whole_number(query, "before")
+        if before is None and "limit" not in query:
+            return await self._views.snapshot(stored)
+        limit = page_size(query, default=LARGEST_PAGE, largest=LARGEST_PAGE)
+        return await self._views.page(
+            stored, before=BEYOND_ALL if before is None else before, limit=limit
+        )
+
+
+def check_parameters(topic: str, query: QueryParams) -> None:
+    """Refuse what only another kind of topic can answer, rather than answer something else."""
+    kind = topic.partition("/")[0]
+    for name, answering in (("before", "transcript"), ("limit", "transcript"), ("as_of", "task")):
+        if name in query and kind != answering:
+            raise wrong(name, f"is only for topics `{answering}/…`")
+
+
+def body_of(topic: str, snapshot: Snapshot) -> bytes:
+    """The answer around the stored JSON, which is never decoded here."""
+    head = msgspec.json.encode(
+        {"topic": topic, "epoch": snapshot.epoch, "version": snapshot.version}
+    )
+    return b'%b,"data":%b}' % (head[:-1], snapshot.data)

@@ -1,0 +1,223 @@
+"""The connection to NATS: reconnects for ever, notices silence, and says aloud when it cannot go on."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from nats import errors
+from nats.aio.msg import Msg
+
+from runtime.errors import Unavailable
+from runtime.inbox import Inbox, NotSent
+from runtime.metrics import NATS_CONNECTED, NATS_RECONNECTS
+from runtime.nats_client import NatsClient
+
+log = logging.getLogger(__name__)
+
+PING_SECONDS = 5
+RECONNECT_SECONDS = 0.25
+WATCH_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
+
+
+class ConnectionLost(Exception):
+    """The client gave up for good: end the process with this reason, a fresh one will connect."""
+
+
+class Connection:
+    """One connection of one process, shared by everything in it."""
+
+    def __init__(self, client: NatsClient) -> None:
+        self.client = client
+        self._inbox = Inbox(client)
+        self._up = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._on_reconnect: list[Callable[[], None]] = []
+        self.last_error: Exception | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._up.is_set()
+
+    @property
+    def server_version(self) -> str:
+        """As the server we are connected to, or were last, names it: `2.15.1`."""
+        version = self.client.connected_server_version
+        return f"{version.major}.{version.minor}.{version.patch}"
+
+    @property
+    def max_payload(self) -> int:
+        """The largest message the server takes, in bytes."""
+        return self.client.max_payload
+
+    def on_reconnect(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` each time the connection is back. The result takes it off again."""
+        self._on_reconnect.append(callback)
+        return lambda: self._on_reconnect.remove(callback)
+
+    async def wait_connected(self, within: float) -> None:
+        """Raises `NotSent` when the connection is still down after `within` seconds."""
+        try:
+            async with asyncio.timeout(within):
+                await self._up.wait()
+        except TimeoutError:
+            raise NotSent(f"There is no connection to NATS: {self.last_error!r}") from None
+
+    async def request(
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        within: float,
+    ) -> Msg:
+        """One question, one answer. Raises `NotSent` or `NoAnswer`: only the first is known to be without effect."""
+        (answer,) = await self.collect(
+            subject, body, headers=headers, is_last=lambda _: True, within=within
+        )
+        return answer
+
+    async def collect(
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        is_last: Callable[[Msg], bool],
+        within: float,
+    ) -> list[Msg]:
+        """One question, answers until `is_last`. Never buffered while the connection is down."""
+        deadline = asyncio.get_running_loop().time() + within
+        if not self.connected:
+            await self.wait_connected(within)
+        return await self._inbox.collect(
+            subject, body, headers=headers, is_last=is_last, deadline=deadline
+        )
+
+    async def until_lost(self) -> None:
+        """Wait beside all other work; raises `ConnectionLost` when the client has given up for good."""
+        await self._lost.wait()
+        raise ConnectionLost(f"The connection to NATS ended for good: {self.last_error!r}")
+
+    async def open(
+        self,
+        servers: list[str],
+        *,
+        user: str | None,
+        password: str | None,
+        creds: str | None,
+        ca: str | None,
+        name: str,
+    ) -> None:
+        """Try until one of the servers answers; the caller sets the deadline."""
+        await self.client.connect(
+            servers=servers,
+            name=name,
+            user=user,
+            password=password,
+            user_credentials=creds,
+            tls=ssl.create_default_context(cafile=ca) if ca else None,
+            max_reconnect_attempts=-1,
+            # Declared a whole number, and only ever slept for.
+            reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]
+            connect_timeout=3,
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=2,
+            flush_timeout=5,
+            error_cb=self._failed,
+            disconnected_cb=self._disconnected,
+            reconnected_cb=self._reconnected,
+            closed_cb=self._disconnected,
+        )
+        await self._inbox.open()
+        self._set_up()
+
+    async def watch(self) -> None:
+        """Heal what nats-py does not notice about itself. Ends when it has given up for good."""
+        while not self.client.gave_up:
+            if self.client.broken:
+                log.warning("nats client stopped reading, reconnecting")
+                await self.client.reconnect("one of its loops ended")
+            await asyncio.sleep(WATCH_SECONDS)
+        log.error("nats connection ended for good", extra={"reason": repr(self.last_error)})
+        self._lost.set()
+
+    async def close(self) -> None:
+        """Send what is buffered and close; bounded, since either may hang on a dead peer."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.client.close()
+        except TimeoutError:
+            log.warning("nats connection did not close in time")
+        NATS_CONNECTED.set(0)
+
+    # nats-py awaits its callbacks inside its read loop: they only note what happened.
+
+    async def _failed(self, error: Exception) -> None:
+        # "Authorization violation" says more than the reset of the connection that follows it.
+        if isinstance(error, errors.Error) or not isinstance(self.last_error, errors.Error):
+            self.last_error = error
+
+    async def _disconnected(self) -> None:
+        if self._up.is_set():
+            log.warning("nats disconnected", extra={"reason": repr(self.last_error)})
+        self._up.clear()
+        NATS_CONNECTED.set(0)
+        self._inbox.interrupt()
+
+    async def _reconnected(self) -> None:
+        NATS_RECONNECTS.inc()
+        log.info("nats reconnected", extra={"server": self.server_version})
+        self._set_up()
+        for callback in tuple(self._on_reconnect):
+            callback()
+
+    def _set_up(self) -> None:
+        self.last_error = None
+        self._up.set()
+        NATS_CONNECTED.set(1)
+
+
+@asynccontextmanager
+async def connect(
+    urls: str | Sequence[str],
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    creds: str | None = None,
+    ca: str | None = None,
+    name: str = "foundry",
+    within: float = 30.0,
+) -> AsyncIterator[Connection]:
+    """Connect to the first server of `urls` (one, several, or several with commas) that answers.
+
+    `creds` is a credentials file, `ca` a file with the authorities to trust. Raises `Unavailable`
+    when nobody answers `within` seconds; afterwards the connection comes back by itself, for ever.
+    """
+    connection = Connection(NatsClient())
+    servers = [url.strip() for url in (urls.split(",") if isinstance(urls, str) else urls)]
+    try:
+        try:
+            async with asyncio.timeout(within):
+                await connection.open(
+                    servers, user=user, password=password, creds=creds, ca=ca, name=name
+                )
+        except TimeoutError:
+            raise Unavailable(
+                f"No NATS server answered within {within} s at {_without_secrets(servers)}: "
+                f"{connection.last_error!r}"
+            ) from None
+        watcher = asyncio.create_task(connection.watch(), name="nats watchdog")
+        try:
+            yield connection
+        finally:
+            watcher.cancel()
+            await asyncio.wait([watcher])
+    finally:
+        await connection.close()
+
+
+def _without_secrets(urls: Sequence[str]) -> str:
+    return ", ".join(url.rpartition("@")[2] for url in urls)

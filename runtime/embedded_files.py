@@ -1,0 +1,103 @@
+"""What the embedded nats-server keeps in the data folder. All of it is readable by its owner only."""
+
+import os
+from pathlib import Path
+from typing import IO, Literal
+
+import msgspec
+from msgspec import Struct
+
+from runtime.child_process import ProcessIdentity, identity_of
+
+LOG_BYTES = 8 * 1024 * 1024
+LOG_FILES = 3
+
+
+class Remembered(Struct, frozen=True, kw_only=True):
+    """What outlives one run: how to reach the server, and while it runs who runs it."""
+
+    user: str
+    password: str
+    port: int
+    server: ProcessIdentity | None = None
+    owner: ProcessIdentity | None = None
+
+    def at_port(self, port: int) -> "Remembered":
+        return msgspec.structs.replace(self, port=port)
+
+    def run_by_us(self, *, server: ProcessIdentity | None) -> "Remembered":
+        return msgspec.structs.replace(self, server=server, owner=identity_of(os.getpid()))
+
+
+class EmbeddedFiles:
+    """The files of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self.configuration = self.folder / "server.conf"
+        self.store = self.folder / "jetstream"
+        self.log = self.folder / "server.log"
+        self._remembered = self.folder / "server.json"
+        self._crash_log = self.folder / "crash.log"
+
+    def remembered(self) -> Remembered | None:
+        """None in a new folder, and when the file was damaged: then new secrets are made."""
+        try:
+            return msgspec.json.decode(self._remembered.read_bytes(), type=Remembered)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def remember(self, state: Remembered) -> None:
+        self._write(self._remembered, msgspec.json.encode(state))
+
+    def write_configuration(self, content: bytes) -> None:
+        self._write(self.configuration, content)
+
+    def open_crash_log(self) -> IO[bytes]:
+        """Where a panic goes; emptied at each start, so it cannot grow."""
+        return os.fdopen(
+            os.open(self._crash_log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb"
+        )
+
+    def end_of_logs(self) -> str:
+        """The last lines the server wrote, for an error message."""
+        lines: list[str] = []
+        for path in (self.log, self._crash_log):
+            if path.exists():
+                lines += path.read_text(errors="replace").splitlines()[-5:]
+        return " | ".join(lines) or "(nothing)"
+
+    def _write(self, path: Path, content: bytes) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        fresh.replace(path)
+
+
+def configuration(
+    files: EmbeddedFiles,
+    state: Remembered,
+    *,
+    name: str,
+    durability: Literal["fsync", "os"],
+) -> bytes:
+    """The server's configuration. JSON is a subset of its format.
+
+    No monitoring port: it would answer anybody on this machine without asking who they are.
+    """
+    jetstream = {"store_dir": str(files.store)}
+    if durability == "fsync":
+        jetstream["sync_interval"] = "always"
+    return msgspec.json.encode(
+        {
+            "server_name": name,
+            "listen": f"127.0.0.1:{state.port}",
+            "authorization": {"user": state.user, "password": state.password},
+            "jetstream": jetstream,
+            "log_file": str(files.log),
+            "log_size_limit": LOG_BYTES,
+            "log_max_num": LOG_FILES,
+        }
+    )

@@ -1,0 +1,103 @@
+"""nats-py, made to keep trying: its known ways of hanging or giving up are closed here and nowhere else.
+
+This is the only file that touches what nats-py keeps private (checked against 2.16).
+"""
+
+import asyncio
+import socket
+from time import monotonic
+from urllib.parse import ParseResult
+
+from nats import errors
+from nats.aio.client import Client, Srv
+from nats.aio.transport import TcpTransport
+from nats.protocol.parser import PERMISSIONS_ERR
+
+READ_BYTES = 256 * 1024
+CLOSE_SECONDS = 2.0
+SILENCE_SECONDS = 10
+
+
+class NatsClient(Client):
+    """A client that comes back by itself from whatever the network or the server does."""
+
+    @property
+    def broken(self) -> bool:
+        """It says connected, but one of its loops has ended, so nothing would ever come again."""
+        loops = (self._reading_task, self._ping_interval_task, self._flusher_task)
+        return self.is_connected and any(loop is None or loop.done() for loop in loops)
+
+    @property
+    def gave_up(self) -> bool:
+        """It is closed, or it says reconnecting while nobody is at it any more."""
+        attempt = self._reconnection_task
+        return self.is_closed or (self.is_reconnecting and attempt is not None and attempt.done())
+
+    async def reconnect(self, reason: str) -> None:
+        """Drop the connection and make another one."""
+        await self._process_op_err(errors.Error(reason))
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        s.last_attempt = monotonic()
+        if not isinstance(self._transport, _Transport):
+            self._transport = _Transport()  # type: ignore[no-untyped-call]
+        await self._transport.connect(
+            s.uri, buffer_size=READ_BYTES, connect_timeout=self.options["connect_timeout"]
+        )
+
+    async def _process_err(self, err_msg: str) -> None:
+        # nats-py closes for good on nearly every error the server names, also on one that only
+        # means "not now" (a full server, one that shuts down). The protocol has no codes for them.
+        if PERMISSIONS_ERR in err_msg:
+            await self._error_cb(errors.Error(err_msg))
+        else:
+            await self.reconnect(err_msg)
+
+    async def _process_pong(self) -> None:
+        # A PONG for a flush that timed out: nats-py would set the result of a cancelled future, and
+        # the error would end its read loop.
+        if self._pongs and self._pongs[0].done():
+            self._pongs.pop(0)
+            self._pings_outstanding = 0
+        else:
+            await super()._process_pong()
+
+
+class _Transport(TcpTransport):
+    """TCP that notices a dead peer within seconds, and whose close cannot hang on one."""
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        await super().connect(uri, buffer_size, connect_timeout)
+        assert self._io_writer is not None
+        peer: socket.socket | None = self._io_writer.get_extra_info("socket")
+        if peer is not None:
+            _watch(peer)
+
+    async def read(self, buffer_size: int) -> bytes:
+        assert self._io_reader is not None
+        return await self._io_reader.read(READ_BYTES)
+
+    async def wait_closed(self) -> None:
+        writer = self._io_writer
+        if writer is None:
+            return
+        # Closing first sends what is buffered, which a half-open connection never takes: without
+        # this bound a reconnect would wait for the system's own limit, some 15 minutes.
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await writer.wait_closed()
+        except TimeoutError:
+            writer.transport.abort()
+
+
+def _watch(peer: socket.socket) -> None:
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # These three exist on Linux; elsewhere the pings of the protocol do the same, only later.
+    for option, value in (
+        ("TCP_KEEPIDLE", SILENCE_SECONDS // 2),
+        ("TCP_KEEPINTVL", 2),
+        ("TCP_USER_TIMEOUT", SILENCE_SECONDS * 1000),
+    ):
+        if hasattr(socket, option):
+            peer.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

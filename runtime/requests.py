@@ -1,0 +1,87 @@
+"""Around every plain request: a request id, an access line, a metric, and the gate that closes when the node drains."""
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runtime.errors import Unavailable
+from runtime.lifecycle import Gate
+from runtime.logs import log_fields
+from runtime.metrics import REQUEST_SECONDS
+from runtime.problems import problem_response
+
+log = logging.getLogger("foundry.requests")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_ALWAYS_ANSWERED = ("/healthz", "/readyz", "/metrics")
+
+
+class Requests:
+    """ASGI middleware. `X-Request-Id` is taken over when it is plain, made otherwise, and sent back."""
+
+    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        started = time.perf_counter()
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        with log_fields(request_id=request_id):
+            try:
+                await self._admitted(scope, receive, answer)
+            finally:
+                seconds = time.perf_counter() - started
+                route = _route(scope)
+                REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
+                log.info(
+                    "request answered",
+                    extra={
+                        "method": scope["method"],
+                        "path": scope["path"],
+                        "status": status,
+                        "ms": round(seconds * 1000, 2),
+                    },
+                )
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in _ALWAYS_ANSWERED:
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with self._gate.work(scope["path"]):
+                await self._app(scope, receive, send)
+        except Unavailable as error:
+            # Only the gate's own refusal gets here: the application answers its errors itself.
+            response = problem_response(error, instance=scope["path"])
+            response.headers["Connection"] = "close"
+            await response(scope, receive, send)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Request(scope).headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _route(scope: Scope) -> str:
+    """The pattern that matched, so that the label comes from a closed set."""
+    route = scope.get("route")
+    return getattr(route, "path", "unmatched")

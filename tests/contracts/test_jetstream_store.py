@@ -1,0 +1,281 @@
+"""What only the store on JetStream has to prove: lost answers, its stream's settings, its consumers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from events.ids import BEGINNING, Position
+from events.jetstream import JetStreamStore, open_store
+from events.jetstream_stream import StreamConfig, UnfitStream, dangers, differences, wanted
+from events.store import EventStore, StalePosition
+from runtime.connection import Connection, connect
+from runtime.errors import Unavailable
+from tests.conftest import NatsServer
+from tests.contracts.sample_commits import ANNA, BERT, commit, fill, take
+from tests.contracts.tcp_proxy import TcpProxy, tcp_proxy
+
+
+@pytest.fixture
+async def proxy(nats_server: NatsServer) -> AsyncIterator[TcpProxy]:
+    async with tcp_proxy(nats_server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def behind_proxy(
+    proxy: TcpProxy, nats_server: NatsServer, jetstream_store: JetStreamStore
+) -> AsyncIterator[JetStreamStore]:
+    """A second store on the same stream, whose connection the test can spoil."""
+    async with connect(
+        proxy.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        yield await open_store(connection, attempt=0.3, patience=3, duplicate_window=0.2)
+
+
+def test_the_store_is_an_event_store(jetstream_store: JetStreamStore) -> None:
+    store: EventStore = jetstream_store
+
+    assert store is jetstream_store
+
+
+# --- Unknown outcomes ---
+
+
+async def test_an_append_whose_answer_was_lost_is_found_stored(
+    proxy: TcpProxy, behind_proxy: JetStreamStore, jetstream_store: JetStreamStore
+) -> None:
+    proxy.mute = True
+    appending = asyncio.create_task(
+        behind_proxy.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+    )
+    await proxy.swallowed.wait()
+    proxy.mute = False
+    proxy.cut()
+
+    position = await appending
+
+    assert [one.position for one in await jetstream_store.load(ANNA)] == [position]
+
+
+async def test_an_append_whose_answer_was_lost_is_found_behind_the_commits_of_others(
+    proxy: TcpProxy, behind_proxy: JetStreamStore, jetstream_store: JetStreamStore
+) -> None:
+    proxy.mute = True
+    appending = asyncio.create_task(
+        behind_proxy.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+    )
+    await proxy.swallowed.wait()
+    await jetstream_store.append(ANNA, commit("2"), expected=Position(1), message_id="m2")
+    proxy.mute = False
+    proxy.cut()
+
+    assert await appending == 1
+    assert [one.message_id for one in await jetstream_store.load(ANNA)] == ["m1", "m2"]
+
+
+async def test_an_append_that_never_hears_back_says_so_and_can_be_tried_again(
+    proxy: TcpProxy, behind_proxy: JetStreamStore, jetstream_store: JetStreamStore
+) -> None:
+    proxy.mute = True
+    with pytest.raises(Unavailable):
+        await behind_proxy.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+    proxy.mute = False
+    proxy.cut()
+
+    position = await behind_proxy.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+
+    assert position == 1
+    assert await jetstream_store.head() == 1
+
+
+async def test_a_connection_that_carries_nothing_loses_and_doubles_no_append(
+    proxy: TcpProxy, behind_proxy: JetStreamStore, jetstream_store: JetStreamStore
+) -> None:
+    proxy.freeze()
+    appending = asyncio.create_task(
+        behind_proxy.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+    )
+    await asyncio.wait([appending], timeout=0.5)
+    proxy.thaw()
+
+    assert await appending == 1
+    assert await jetstream_store.head() == 1
+
+
+async def test_the_same_commit_again_is_known_after_the_duplicate_window(
+    nats_connection: Connection, jetstream_store: JetStreamStore
+) -> None:
+    first = await jetstream_store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+    await jetstream_store.append(ANNA, commit("2"), expected=first, message_id="m2")
+    await _outlast_the_duplicate_window(nats_connection)
+
+    again = await jetstream_store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+
+    assert again == first
+    with pytest.raises(StalePosition):
+        await jetstream_store.append(ANNA, commit("3"), expected=BEGINNING, message_id="m3")
+
+
+async def _outlast_the_duplicate_window(connection: Connection) -> None:
+    """Until the server has forgotten an id that is younger than all ids of the test."""
+    headers = {"Nats-Msg-Id": "probe"}
+    await connection.request(BERT, b"{}", headers=headers, within=5)
+    async with asyncio.timeout(10):
+        while (
+            b"duplicate" in (await connection.request(BERT, b"{}", headers=headers, within=5)).data
+        ):
+            pass
+
+
+# --- The stream ---
+
+
+async def test_a_stream_with_other_settings_is_used_and_the_difference_logged(
+    nats_connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _make_stream(nats_connection, wanted("EVENTS", replicas=1, duplicate_window=60))
+
+    await open_store(nats_connection)
+
+    (line,) = [one for one in caplog.records if "settings" in one.getMessage()]
+    assert line.__dict__["setting"] == "duplicate_window"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("max_age", 10**12),
+        ("max_msgs", 1000),
+        ("max_bytes", 10**9),
+        ("max_msgs_per_subject", 5),
+        ("storage", "memory"),
+        ("allow_direct", False),
+        ("max_msg_size", 1000),
+        ("retention", "workqueue"),
+        ("subjects", ("evt.task.>",)),
+    ],
+)
+async def test_a_stream_that_could_lose_events_is_refused(
+    nats_connection: Connection, setting: str, value: object
+) -> None:
+    config = wanted("EVENTS", replicas=1, duplicate_window=120)
+    await _make_stream(nats_connection, msgspec.structs.replace(config, **{setting: value}))
+
+    with pytest.raises(UnfitStream, match=setting.partition("_")[0]):
+        await open_store(nats_connection)
+
+
+async def test_a_store_opened_twice_finds_its_own_stream(
+    nats_connection: Connection, jetstream_store: JetStreamStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await fill(jetstream_store, 2)
+
+    again = await open_store(nats_connection, duplicate_window=0.2)
+
+    assert await again.head() == 2
+    assert again.replicas == 1
+    assert caplog.records == []
+
+
+def test_a_limit_that_refuses_new_events_instead_of_dropping_old_ones_is_no_danger() -> None:
+    ours = wanted("EVENTS", replicas=3, duplicate_window=120)
+    capped = msgspec.structs.replace(ours, max_bytes=10**9, discard="new")
+
+    assert dangers(capped) == []
+    assert differences(ours, capped) == [("discard", "old", "new"), ("max_bytes", -1, 10**9)]
+
+
+async def _make_stream(connection: Connection, config: StreamConfig) -> None:
+    answer = await connection.request(
+        "$JS.API.STREAM.CREATE.EVENTS", msgspec.json.encode(config), within=5
+    )
+    assert b'"error"' not in answer.data
+
+
+# --- Reading ---
+
+
+async def test_a_reader_steps_over_a_deleted_commit_with_a_warning(
+    nats_connection: Connection,
+    jetstream_store: JetStreamStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await fill(jetstream_store, 4)
+    await nats_connection.request("$JS.API.STREAM.MSG.DELETE.EVENTS", b'{"seq": 2}', within=5)
+
+    taken = await take(jetstream_store, BEGINNING, 3)
+
+    assert [one.position for one in taken] == [1, 3, 4]
+    assert ["deleted" in one.getMessage() for one in caplog.records] == [True]
+    assert await jetstream_store.at(Position(2)) is None
+
+
+async def test_a_reader_that_ends_leaves_no_consumer_behind(
+    nats_connection: Connection, jetstream_store: JetStreamStore
+) -> None:
+    await fill(jetstream_store, 3)
+
+    await take(jetstream_store, BEGINNING, 3)
+
+    info = await nats_connection.request("$JS.API.STREAM.INFO.EVENTS", b"", within=5)
+    assert b'"consumer_count":0' in info.data
+
+
+async def test_a_reader_whose_consumer_was_deleted_goes_on_with_another(
+    nats_connection: Connection, jetstream_store: JetStreamStore
+) -> None:
+    positions = await fill(jetstream_store, 3)
+    reading = asyncio.create_task(take(jetstream_store, BEGINNING, 4))
+    name = await _name_of_the_consumer(nats_connection)
+
+    await nats_connection.request(f"$JS.API.CONSUMER.DELETE.EVENTS.{name}", b"", within=5)
+    await jetstream_store.append(ANNA, commit(), expected=positions[-1], message_id="m4")
+
+    async with asyncio.timeout(10):
+        assert [one.position for one in await reading] == [1, 2, 3, 4]
+
+
+async def test_a_reader_whose_connection_breaks_again_and_again_misses_nothing(
+    proxy: TcpProxy, behind_proxy: JetStreamStore, jetstream_store: JetStreamStore
+) -> None:
+    reading = asyncio.create_task(take(behind_proxy, BEGINNING, 900))
+
+    last = BEGINNING
+    for number in range(900):
+        last = await jetstream_store.append(
+            ANNA, commit(str(number)), expected=last, message_id=f"m{number}"
+        )
+        if number % 300 == 150:
+            proxy.cut()
+
+    async with asyncio.timeout(20):
+        assert [one.position for one in await reading] == list(range(1, 901))
+
+
+async def test_a_reader_notices_that_the_newest_message_was_lost_on_the_way(
+    proxy: TcpProxy, behind_proxy: JetStreamStore, jetstream_store: JetStreamStore
+) -> None:
+    positions = await fill(jetstream_store, 2)
+    batches = behind_proxy.read(BEGINNING)
+    first = await anext(batches)
+    proxy.mute = True
+    await jetstream_store.append(ANNA, commit(), expected=positions[-1], message_id="m3")
+
+    reading = asyncio.ensure_future(anext(batches))
+    await proxy.swallowed.wait()
+    proxy.mute = False
+
+    async with asyncio.timeout(15):
+        second = await reading
+    assert [one.position for one in (*first, *second)] == [1, 2, 3]
+    await batches.aclose()  # type: ignore[attr-defined]
+
+
+async def _name_of_the_consumer(connection: Connection) -> str:
+    while True:
+        answer = await connection.request("$JS.API.CONSUMER.NAMES.EVENTS", b"", within=5)
+        names: list[str] = msgspec.json.decode(answer.data)["consumers"] or []
+        if names:
+            return names[0]

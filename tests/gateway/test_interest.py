@@ -1,0 +1,197 @@
+"""Changing what an open stream carries."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+import pytest
+
+from gateway.relay import NatsRelay
+from runtime.errors import Unavailable
+from tests.gateway.memory_views import put
+from tests.gateway.node import Node, running
+from tests.gateway.reader import Reader
+
+
+async def sid_of(reader: Reader) -> str:
+    """The stream's id, once it is live."""
+    await reader.until("ready")
+    sid: str = reader.seen[0].data["sid"]
+    return sid
+
+
+async def test_topics_come_and_go_on_an_open_stream(node: Node) -> None:
+    async with node.post_stream({"task/task_1": None}) as reader:
+        sid = await sid_of(reader)
+
+        body = {"revision": 3, "add": {"task/task_2": None}, "remove": ["task/task_1"]}
+        answer = await node.interest(sid, body)
+        ready = await reader.until("ready")
+        node.views.commit("task/task_1", put("session", "ses_1"))
+        node.views.commit("task/task_2", put("session", "ses_2"))
+        change = await reader.until("change")
+
+    assert answer == (202, {"revision": 3})
+    assert ready.data == {"revision": 3, "topics": {"task/task_2": "task_detail-1.5"}}
+    assert change.data["topic"] == "task/task_2"
+
+
+async def test_an_older_revision_changes_nothing(node: Node) -> None:
+    async with node.post_stream({"task/task_1": None}) as reader:
+        sid = await sid_of(reader)
+        await node.interest(sid, {"revision": 5, "add": {"task/task_2": None}})
+        await reader.until("ready")
+
+        status, answer = await node.interest(sid, {"revision": 4, "remove": ["task/task_1"]})
+        node.views.commit("task/task_1", put("session", "ses_1"))
+        change = await reader.until("change")
+
+    assert (status, answer) == (202, {"revision": 5})
+    assert change.data["topic"] == "task/task_1"
+
+
+async def test_a_live_topic_that_is_added_again_is_sent_from_there(node: Node) -> None:
+    async with node.post_stream({"task/task_1": None}) as reader:
+        sid = await sid_of(reader)
+        old = reader.held["task/task_1"].etag
+        missed = node.views.commit("task/task_1", put("session", "ses_1"))
+        await reader.until("change")
+        reader.seen.clear()
+
+        await node.interest(sid, {"revision": 1, "add": {"task/task_1": old}})
+        ready = await reader.until("ready")
+        await node.interest(sid, {"revision": 2, "add": {"task/task_1": None}})
+        again = await reader.until("snapshot")
+
+    replayed = [event.data for event in reader.seen if event.name == "change"]
+    assert [(one["base"], one["version"]) for one in replayed] == [(4, missed)]
+    assert replayed[0]["cause"]["kind"] == "resume"
+    assert ready.data["topics"] == {"task/task_1": f"task_detail-1.{missed}"}
+    assert again.data["cause"] == {"kind": "bootstrap"}
+
+
+async def test_topics_that_cannot_be_had_are_forbidden_and_ready_comes(node: Node) -> None:
+    async with node.post_stream({"task/task_1": None}) as reader:
+        sid = await sid_of(reader)
+
+        add = {"workspace/org_2": None, "nonsense": None}
+        await node.interest(sid, {"revision": 1, "add": add})
+        ready = await reader.until("ready")
+
+    refused = {event.data["topic"] for event in reader.seen if event.name == "forbidden"}
+    assert refused == add.keys()
+    assert ready.data["topics"].keys() == {"task/task_1"}
+
+
+async def test_no_id_is_sent_while_a_topic_is_being_added(node: Node) -> None:
+    slow = asyncio.Event()
+    async with node.post_stream({"task/task_1": None}) as reader:
+        sid = await sid_of(reader)
+        node.views.reading = lambda: asyncio.wait_for(_wait(slow), 5)
+        await node.interest(sid, {"revision": 1, "add": {"task/task_2": None}})
+
+        node.views.commit("task/task_1", put("session", "ses_1"))
+        while_adding = await reader.until("change")
+        slow.set()
+        ready = await reader.until("ready")
+
+    assert while_adding.id is None
+    assert ready.id is not None
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def test_nobody_else_finds_the_stream(node: Node) -> None:
+    async with node.post_stream({"task/task_1": None}) as reader:
+        sid = await sid_of(reader)
+
+        answers = [
+            await node.interest(sid, {"revision": 1}, token="bob"),
+            await node.interest("node-a.unknown", {"revision": 1}),
+            await node.interest("nothing", {"revision": 1}),
+        ]
+
+    assert [(status, answer["code"]) for status, answer in answers] == [(404, "not_found")] * 3
+    assert answers[0][1]["detail"] == answers[1][1]["detail"]
+
+
+async def test_too_many_topics_are_refused_and_the_stream_goes_on(node: Node) -> None:
+    async with node.post_stream({"task/task_1": None}) as reader:
+        sid = await sid_of(reader)
+
+        add = {f"task/task_{number}": None for number in range(1001)}
+        status, answer = await node.interest(sid, {"revision": 1, "add": add})
+        version = node.views.commit("task/task_1", put("session", "ses_1"))
+        await reader.until_version("task/task_1", version)
+
+    assert (status, answer["code"]) == (422, "too_many_topics")
+
+
+@pytest.fixture(scope="module")
+def nats_server() -> str:
+    beside = Path(sys.executable).parent / "nats-server"
+    return str(beside) if os.access(beside, os.X_OK) else shutil.which("nats-server") or ""
+
+
+@asynccontextmanager
+async def nats_url(program: str, folder: Path) -> AsyncIterator[str]:
+    server = await asyncio.create_subprocess_exec(
+        program,
+        *("-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(folder)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert server.stderr is not None
+    try:
+        async with asyncio.timeout(10):
+            while b"client connections on" not in (line := await server.stderr.readline()):
+                assert line
+        yield "nats://" + line.decode().rsplit(" ", 1)[1].strip()
+    finally:
+        server.terminate()
+        await server.communicate()
+
+
+async def test_interest_reaches_the_stream_through_another_node(
+    nats_server: str, tmp_path: Path
+) -> None:
+    async with nats_url(nats_server, tmp_path) as url:
+        client_a, client_b = await nats.connect(url), await nats.connect(url)
+        async with (
+            running(relay=NatsRelay(client_a)) as node,
+            running(node.views, node.guests, node="node-b", relay=NatsRelay(client_b)) as other,
+            node.post_stream({"task/task_1": None}) as reader,
+        ):
+            sid = await sid_of(reader)
+
+            taken = await other.interest(sid, {"revision": 1, "add": {"task/task_2": None}})
+            ready = await reader.until("ready")
+            foreign = await other.interest(sid, {"revision": 2}, token="bob")
+            nowhere = await other.interest("node-c.abc", {"revision": 1})
+
+        await client_a.close()
+        await client_b.close()
+
+    assert taken == (202, {"revision": 1})
+    assert ready.data["topics"].keys() == {"task/task_1", "task/task_2"}
+    assert (foreign[0], nowhere[0]) == (404, 404)
+
+
+async def test_a_node_that_stays_silent_is_unavailable(nats_server: str, tmp_path: Path) -> None:
+    async def never(payload: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return payload
+
+    async with nats_url(nats_server, tmp_path) as url:
+        client = await nats.connect(url)
+        relay = NatsRelay(client, within=0.1)
+        async with relay.serving("node-a", never):
+            with pytest.raises(Unavailable):
+                await relay.forward("node-a", b"{}")
+        await client.close()

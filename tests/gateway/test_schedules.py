@@ -1,0 +1,144 @@
+"""For any order of commits, interests, stalls, reconnects and rebuilds the client ends with what the server has."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import uvloop
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.gateway.memory_views import put, remove
+from tests.gateway.node import Node, running
+from tests.gateway.reader import Reader
+
+TASKS = ("task/task_1", "task/task_2", "workspace/org_1")
+
+Step = tuple[str, int, int]
+
+commits = st.tuples(st.just("commit"), st.integers(0, 2), st.integers(0, 4))
+bursts = st.tuples(st.just("burst"), st.integers(0, 2), st.integers(1, 120))
+interests = st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 2), st.just(0))
+others = st.tuples(
+    st.sampled_from(["read", "rebuild", "forget", "reconnect", "return", "late"]),
+    st.integers(0, 2),
+    st.integers(1, 20),
+)
+schedules = st.lists(st.one_of(commits, commits, bursts, interests, others), max_size=25)
+
+
+class Client:
+    """Follows a schedule: one stream after another, one state throughout."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.wanted = {TASKS[0]}
+        self.revision = 0
+        self.sid = ""
+        self.number = 0
+
+    async def run(self, schedule: list[Step]) -> None:
+        reader: Reader | None = None
+        steps = list(schedule)
+        step: Step = ("reconnect", 0, 0)
+        while True:
+            async with self._stream(reader, natively=step[0] == "return") as reader:
+                self.revision = 0
+                self.sid = (await reader.until("hello")).data["sid"]
+                while steps:
+                    step = steps.pop(0)
+                    if step[0] in ("reconnect", "return"):
+                        break
+                    await self._take(step, reader)
+                else:
+                    await self._catch_up(reader)
+                    return
+
+    def _stream(
+        self, before: Reader | None, *, natively: bool
+    ) -> AbstractAsyncContextManager[Reader]:
+        """The next stream: as a fetch client with what it holds, or as an EventSource with its last id."""
+        held = {} if before is None else before.held
+        topics = {topic: held[topic].etag if topic in held else None for topic in self.wanted}
+        topics = topics or {"app": None}
+        if natively and before is not None and all(topics.values()):
+            cursor = before.last_id
+            return self.node.stream(*topics, cursor=cursor, held=held, receive_buffer=4096)
+        return self.node.post_stream(topics, held=held, receive_buffer=4096)
+
+    async def _take(self, step: Step, reader: Reader) -> None:
+        name, which, amount = step
+        topic, views = TASKS[which], self.node.views
+        match name:
+            case "commit":
+                self.number += 1
+                identity = f"ses_{amount}"
+                removed = remove("session", identity)
+                kept = put("session", identity, number=self.number)
+                views.commit(topic, removed if self.number % 4 == 0 else kept)
+            case "burst":
+                for _ in range(amount):
+                    self.number += 1
+                    text = f"{self.number}:" + "x" * 6000
+                    views.write({topic: [put("session", f"ses_{self.number % 3}", text=text)]})
+                    if self.number % 3:
+                        views.tell()
+                views.tell()
+            case "add" if topic not in self.wanted:
+                self.wanted.add(topic)
+                await self._interest({"add": {topic: None}})
+            case "remove" if topic in self.wanted:
+                self.wanted.discard(topic)
+                await self._interest({"remove": [topic]})
+            case "read":
+                for _ in range(amount):
+                    try:
+                        await reader.next(0.005)
+                    except TimeoutError:
+                        break
+            case "rebuild" if amount > 15:
+                views.rebuild("task_detail")
+            case "forget":
+                views.forget(topic)
+            case "late":
+                views.reading = late(amount)
+            case _:
+                await asyncio.sleep(0)
+
+    async def _interest(self, change: dict[str, object]) -> None:
+        self.revision += 1
+        await self.node.interest(self.sid, {"revision": self.revision, **change})
+
+    async def _catch_up(self, reader: Reader) -> None:
+        """A last revision and its ready: everything wanted is live; then one more commit to each."""
+        views = self.node.views
+        await self._interest({})
+        while (await reader.until("ready")).data["revision"] < self.revision:
+            pass
+        for topic in self.wanted:
+            version = views.commit(topic, put("session", "ses_last"))
+            await reader.until_version(topic, version)
+        for topic in self.wanted:
+            assert reader.held[topic].document.data == views.data(topic)
+
+
+def late(amount: int) -> Callable[[], Awaitable[None]]:
+    """Reads that let the loop turn a few times, so that commits fall in between."""
+
+    async def pause() -> None:
+        for _ in range(amount):
+            await asyncio.sleep(0)
+
+    return pause
+
+
+async def follow(schedule: list[Step]) -> None:
+    async with running() as node:
+        await Client(node).run(schedule)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(schedules)
+def test_the_client_ends_with_what_the_server_has(schedule: list[Step]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(follow(schedule))

@@ -1,0 +1,160 @@
+"""The connection to NATS on bad networks: it comes back, and nobody waits for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from runtime import connection as connection_module
+from runtime.connection import Connection, ConnectionLost, connect
+from runtime.embedded_server import embedded_server
+from runtime.errors import Unavailable
+from runtime.inbox import NoAnswer, NotSent
+from tests.conftest import NatsServer
+from tests.contracts.tcp_proxy import TcpProxy, tcp_proxy
+
+INFO = "$JS.API.INFO"
+
+
+@pytest.fixture
+async def proxy(nats_server: NatsServer) -> AsyncIterator[TcpProxy]:
+    async with tcp_proxy(nats_server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def connection(
+    proxy: TcpProxy, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Connection]:
+    monkeypatch.setattr(connection_module, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(connection_module, "WATCH_SECONDS", 0.05)
+    async with connect(
+        proxy.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        yield connection
+
+
+async def back(connection: Connection) -> None:
+    again = asyncio.Event()
+    forget = connection.on_reconnect(again.set)
+    async with asyncio.timeout(10):
+        await again.wait()
+    forget()
+
+
+async def test_it_knows_the_server_it_is_connected_to(connection: Connection) -> None:
+    assert connection.connected
+    assert connection.server_version.startswith("2.")
+    assert connection.max_payload == 1024 * 1024
+
+
+async def test_a_connection_that_breaks_comes_back_and_says_so(
+    connection: Connection, proxy: TcpProxy
+) -> None:
+    coming_back = asyncio.create_task(back(connection))
+
+    proxy.cut()
+    await coming_back
+
+    assert connection.connected
+    assert (await connection.request(INFO, b"", within=5)).data
+
+
+async def test_a_request_is_given_up_at_once_when_the_connection_breaks(
+    connection: Connection, proxy: TcpProxy
+) -> None:
+    proxy.mute = True
+    asking = asyncio.create_task(connection.request(INFO, b"", within=60))
+    await proxy.swallowed.wait()
+
+    proxy.cut()
+
+    async with asyncio.timeout(10):
+        with pytest.raises(NoAnswer, match="broke"):
+            await asking
+
+
+async def test_a_request_nobody_listens_to_is_known_not_to_have_been_sent(
+    connection: Connection,
+) -> None:
+    with pytest.raises(NotSent, match="nobody listens"):
+        await connection.request("nobody.listens.here", b"", within=5)
+
+
+async def test_a_request_without_a_connection_is_not_kept_for_later(
+    connection: Connection, proxy: TcpProxy
+) -> None:
+    proxy.refusing = True
+    proxy.cut()
+    with pytest.raises((NotSent, NoAnswer)):
+        await connection.request(INFO, b"", within=0.5)
+    assert not connection.connected
+
+    with pytest.raises(NotSent, match="no connection"):
+        await connection.request(INFO, b"", within=0.1)
+
+
+async def test_a_connection_that_carries_nothing_is_left_for_a_new_one(
+    connection: Connection, proxy: TcpProxy
+) -> None:
+    coming_back = asyncio.create_task(back(connection))
+
+    proxy.freeze()
+    await asyncio.wait([coming_back], timeout=1)
+    assert not connection.connected
+    proxy.thaw()
+
+    await coming_back
+    assert (await connection.request(INFO, b"", within=5)).data
+
+
+async def test_a_client_that_stopped_reading_is_found_and_mended(connection: Connection) -> None:
+    coming_back = asyncio.create_task(back(connection))
+    loop = connection.client._reading_task
+    assert loop is not None
+
+    loop.cancel()
+
+    await coming_back
+    assert (await connection.request(INFO, b"", within=5)).data
+
+
+async def test_a_late_pong_does_no_harm(connection: Connection, proxy: TcpProxy) -> None:
+    proxy.freeze()
+    with pytest.raises(Exception, match="flush timeout"):
+        await connection.client.flush(timeout=0.05)  # type: ignore[arg-type]
+    proxy.thaw()
+
+    assert (await connection.request(INFO, b"", within=5)).data
+    assert not connection.client.broken
+
+
+async def test_a_client_that_is_closed_for_good_is_reported(connection: Connection) -> None:
+    losing = asyncio.create_task(connection.until_lost())
+
+    await connection.client.close()
+
+    async with asyncio.timeout(10):
+        with pytest.raises(ConnectionLost):
+            await losing
+
+
+async def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9: ConnectionRefused") as caught:
+        async with connect("nats://me:secret@127.0.0.1:9", within=0.3):
+            pass
+    assert "secret" not in caught.value.detail
+
+
+async def test_it_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as first:
+        pass
+
+    async def connected() -> bool:
+        async with connect(first.url, user=first.user, password=first.password) as connection:
+            return connection.connected
+
+    connecting = asyncio.create_task(connected())
+    async with embedded_server(tmp_path):
+        assert await connecting

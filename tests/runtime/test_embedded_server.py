@@ -1,0 +1,224 @@
+"""The embedded nats-server: private, remembered, restarted, and never left behind."""
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from events.ids import BEGINNING
+from events.jetstream import open_store
+from runtime.child_process import identity_of, is_running
+from runtime.connection import connect
+from runtime.embedded_files import EmbeddedFiles
+from runtime.embedded_server import (
+    EmbeddedServer,
+    ServerDidNotStart,
+    ServerInUse,
+    embedded_server,
+    running_server,
+)
+from runtime.errors import Unavailable
+from tests.contracts.sample_commits import ANNA, commit
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from runtime.embedded_server import embedded_server
+
+async def main():
+    async with embedded_server(Path(sys.argv[1])) as server:
+        print(server.pid, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def start_parent(folder: Path) -> tuple[asyncio.subprocess.Process, int]:
+    """Another process of ours that runs an embedded server, and that server's process id."""
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PARENT, str(folder)), stdout=PIPE
+    )
+    assert parent.stdout is not None
+    return parent, int(await parent.stdout.readline())
+
+
+async def gone(pid: int) -> None:
+    """Wait for the end of a process that is not our child."""
+    handle = os.pidfd_open(pid)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(handle, ended.set)
+    try:
+        async with asyncio.timeout(10):
+            await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
+async def reachable(server: EmbeddedServer) -> str:
+    """The version of the server, asked of it; waits while it is restarted."""
+    async with connect(
+        server.url, user=server.user, password=server.password, within=10
+    ) as connection:
+        return connection.server_version
+
+
+async def test_it_lets_in_only_who_knows_the_password(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as server:
+        assert await reachable(server)
+        with pytest.raises(Unavailable, match="Authorization Violation"):
+            async with connect(server.url, user=server.user, password="guess", within=0.6):
+                pass
+
+
+async def test_its_files_are_readable_by_the_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "nats"
+    async with embedded_server(folder):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        for name in ("server.conf", "server.json", "crash.log"):
+            assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+
+
+async def test_it_listens_on_this_machine_only_and_syncs_every_write(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path):
+        settings = (tmp_path / "server.conf").read_text()
+
+    assert '"listen":"127.0.0.1:' in settings
+    assert '"sync_interval":"always"' in settings
+    assert "http" not in settings
+
+
+async def test_durability_os_leaves_syncing_to_the_system(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, durability="os"):
+        assert "sync_interval" not in (tmp_path / "server.conf").read_text()
+
+
+async def test_it_is_found_at_the_same_place_after_a_restart_of_the_node(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as first:
+        pass
+    async with embedded_server(tmp_path) as second:
+        assert (second.url, second.password) == (first.url, first.password)
+        assert second.pid != first.pid
+
+
+async def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as first:
+        pass
+    with socket.create_server(("127.0.0.1", int(first.url.rpartition(":")[2]))):
+        async with embedded_server(tmp_path) as second:
+            assert second.url != first.url
+            assert await reachable(second)
+
+
+async def test_a_given_port_that_is_taken_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(ServerDidNotStart, match="address already in use"),
+    ):
+        async with embedded_server(tmp_path, port=taken.getsockname()[1]):
+            pass
+
+
+async def test_a_killed_server_comes_back_with_everything_acknowledged(tmp_path: Path) -> None:
+    async with (
+        embedded_server(tmp_path) as server,
+        connect(server.url, user=server.user, password=server.password) as connection,
+    ):
+        store = await open_store(connection)
+        position = await store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+        back = asyncio.Event()
+        connection.on_reconnect(back.set)
+
+        os.kill(server.pid, signal.SIGKILL)
+
+        async with asyncio.timeout(20):
+            await back.wait()
+        assert [one.position for one in await store.load(ANNA)] == [position]
+        assert server.restarts == 1
+
+
+async def test_it_ends_with_the_context(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as server:
+        identity = identity_of(server.pid)
+        assert running_server(tmp_path) is not None
+
+    assert identity is not None
+    assert not is_running(identity)
+    assert running_server(tmp_path) is None
+
+
+async def test_ctrl_c_in_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as server:
+        assert os.getsid(server.pid) != os.getsid(0)
+        assert os.getpgid(server.pid) != os.getpgid(0)
+
+
+async def test_kill_9_of_its_parent_ends_it(tmp_path: Path) -> None:
+    parent, server = await start_parent(tmp_path)
+
+    parent.kill()
+
+    await gone(server)
+    await parent.wait()
+
+
+async def test_others_find_the_server_of_a_living_process_and_cannot_take_it_over(
+    tmp_path: Path,
+) -> None:
+    parent, pid = await start_parent(tmp_path)
+
+    found = running_server(tmp_path)
+    assert found is not None
+    assert found.pid == pid
+    assert await reachable(found)
+    with pytest.raises(ServerInUse, match=str(parent.pid)):
+        async with embedded_server(tmp_path):
+            pass
+
+    parent.terminate()
+    await parent.wait()
+
+
+async def test_what_a_crash_left_behind_is_ended_by_the_next_start(tmp_path: Path) -> None:
+    leftover = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
+    await _remember_as_server(tmp_path, leftover.pid)
+
+    async with embedded_server(tmp_path):
+        async with asyncio.timeout(5):
+            assert await leftover.wait() == -signal.SIGTERM
+
+
+async def test_a_process_that_only_has_the_number_of_the_old_server_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    stranger = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
+    await _remember_as_server(tmp_path, stranger.pid, started=1)
+
+    async with embedded_server(tmp_path):
+        assert stranger.returncode is None
+        assert identity_of(stranger.pid) is not None
+
+    stranger.kill()
+    await stranger.wait()
+
+
+async def _remember_as_server(folder: Path, pid: int, *, started: int | None = None) -> None:
+    """As if a process of ours, dead by now, had started `pid` as its nats-server."""
+    async with embedded_server(folder):
+        pass
+    files = EmbeddedFiles(folder)
+    state, identity = files.remembered(), identity_of(pid)
+    assert state is not None
+    assert identity is not None
+    if started is not None:
+        identity = replace(identity, started=started)
+    files.remember(replace(state, server=identity, owner=replace(identity, started=2)))

@@ -1,0 +1,41 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.workflows.remote import PATH, Remote
+from workflows.git import Git
+from workflows.local_sandbox import LocalSandboxes
+from workflows.processes import Processes
+from workflows.repositories import Repositories
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Remote:
+    return Remote(tmp_path / "remotes" / "a tööl")
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Git:
+    return Git(home=tmp_path / "git home", path=PATH)
+
+
+@pytest.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
+    processes = Processes(owner=str(tmp_path), environ={"PATH": PATH, "FOUNDRY_TOKEN": "secret"})
+    yield processes
+    await processes.close()
+
+
+@pytest.fixture
+def repositories(git: Git, tmp_path: Path) -> Repositories:
+    return Repositories(git, tmp_path / "data" / "repositories", local_root=tmp_path)
+
+
+@pytest.fixture
+def sandboxes(
+    git: Git, repositories: Repositories, processes: Processes, tmp_path: Path
+) -> LocalSandboxes:
+    return LocalSandboxes(
+        data=tmp_path / "data", git=git, repositories=repositories, processes=processes
+    )

@@ -1,0 +1,109 @@
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.workflows.remote import PATH, Remote, runs
+from workflows.git import Git, GitFailed, first_complaint
+
+
+async def test_a_command_that_says_no_is_told_apart_from_one_that_fails(
+    git: Git, remote: Remote
+) -> None:
+    remote.commit(a="1")
+
+    no = await git.run(
+        "diff", "--quiet", "--no-index", "a", "/dev/null", folder=remote.path, accept=(0, 1)
+    )
+
+    assert no.exit_code == 1
+    with pytest.raises(GitFailed, match="git rev-parse: ") as failed:
+        await git.run("rev-parse", "--verify", "nothing", folder=remote.path)
+    assert failed.value.exit_code == 128
+
+
+async def test_a_folder_that_is_no_repository_is_not_taken_for_the_one_around_it(
+    git: Git, remote: Remote
+) -> None:
+    inside = remote.path / "data"
+    inside.mkdir()
+
+    with pytest.raises(GitFailed, match="not a git repository"):
+        await git.run("status", folder=inside)
+
+
+async def test_neither_hooks_nor_settings_of_the_machine_take_part(
+    git: Git, remote: Remote
+) -> None:
+    hook = remote.path / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch '{remote.path}/hooked'\n")
+    hook.chmod(0o755)
+    remote.commit(a="1")
+
+    await git.run("checkout", "--quiet", "-b", "other", folder=remote.path)
+
+    assert not (remote.path / "hooked").exists()
+
+
+@pytest.mark.parametrize("url", ["ext::sh -c true", "http://127.0.0.1:9/x", "git://127.0.0.1/x"])
+async def test_protocols_nobody_allowed_are_refused(git: Git, remote: Remote, url: str) -> None:
+    with pytest.raises(GitFailed, match="not allowed"):
+        await git.run("ls-remote", "--", url, folder=remote.path)
+
+
+async def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    pids = tmp_path / "pids"
+    (programs / "git").write_text(f"#!/bin/sh\nsleep 100 &\necho $! >'{pids}'\nwait\n")
+    (programs / "git").chmod(0o755)
+    git = Git(home=tmp_path / "home", path=f"{programs}:{PATH}")
+
+    with pytest.raises(GitFailed, match=r"git status did not end within 0\.3 seconds"):
+        await git.run("status", folder=tmp_path, deadline=0.3)
+
+    assert not runs(int(pids.read_text()))
+
+
+async def test_a_cancelled_command_is_ended(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    (programs / "git").write_text(f"#!/bin/sh\necho $$ >'{started}'\nexec sleep 100\n")
+    (programs / "git").chmod(0o755)
+    git = Git(home=tmp_path / "home", path=f"{programs}:{PATH}")
+    running = asyncio.create_task(git.run("status", folder=tmp_path))
+    pid = int(await asyncio.to_thread(started.read_text))
+
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert not runs(pid)
+
+
+async def test_output_without_end_is_not_kept(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "git").write_text("#!/bin/sh\nexec cat /dev/zero\n")
+    (programs / "git").chmod(0o755)
+    git = Git(home=tmp_path / "home", path=f"{programs}:{PATH}")
+
+    with pytest.raises(GitFailed, match="more than can be kept"):
+        await git.run("status", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "line"),
+    [
+        (b"warning: x\nhint: y\nfatal: it broke\nand more\n", "it broke"),
+        (b"fatal: https://me:secret@example.com/x not found", "https://example.com/x not found"),
+        (b"\n", "it failed without a word"),
+        (b"\xff plain\n", "\ufffd plain"),
+    ],
+)
+def test_a_complaint_is_one_clean_line_without_secrets(stderr: bytes, line: str) -> None:
+    assert first_complaint(stderr) == line

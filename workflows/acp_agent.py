@@ -1,0 +1,300 @@
+"""One running agent process, spoken to in the Agent Client Protocol over its pipes."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from events.fact import Attachment
+from events.ids import Timestamp
+from events.task import PermissionOption, StopReason
+from events.transcript import Entry
+from workflows.acp_words import (
+    CLIENT,
+    PROTOCOL_VERSION,
+    Abilities,
+    abilities_of,
+    model_option,
+    outcome_of,
+    permission_question,
+    prompt_of,
+    stop_reason_of,
+)
+from workflows.capped_log import CappedLog
+from workflows.frames import end_entries, entry_of, noise_entry
+from workflows.json_rpc import Connection, Disconnected, Message, RemoteError
+from workflows.output_tail import OutputTail, pump
+from workflows.processes import Child
+
+log = logging.getLogger(__name__)
+
+OnEntry = Callable[[Entry], Awaitable[None]]
+"""Told of every entry in the order of the wire; while it waits nothing more is read."""
+
+Ask = Callable[[str, Sequence[PermissionOption]], Awaitable[str | None]]
+"""Asked for permission: the title and the options; the id of one, or None for "cancelled"."""
+
+STDERR_BYTES = 16 << 10
+HELD_ENTRIES = 256
+"""What an agent says between turns waits for the next one; of more than this the newest."""
+
+QUESTIONS = 16
+"""Permission requests open at once; an agent that has more open gets "cancelled" for the others."""
+
+CLOSE_SECONDS = 2.0
+
+
+class AgentDied(Exception):
+    """The process ended, or was ended, while something was expected of it."""
+
+    def __init__(self, exit_code: int | None, stderr: str) -> None:
+        last_words = stderr.strip().rpartition("\n")[2][:300]
+        said = f": {last_words}" if last_words else ""
+        super().__init__(f"The agent ended with exit code {exit_code}{said}.")
+        self.exit_code = exit_code
+        self.stderr = stderr
+
+
+class AgentFailed(Exception):
+    """The agent runs but does not do what it was asked for; the text says why."""
+
+
+class AgentProcess:
+    """An agent with one session of its own. It belongs to whoever started it and must be closed."""
+
+    def __init__(self, child: Child, *, log: Path | None, now: Callable[[], Timestamp]) -> None:
+        self.session_id = ""
+        """The agent's own name for the session: with it a later process may take it up again."""
+        self._child = child
+        self._now = now
+        self._stderr = OutputTail(STDERR_BYTES)
+        self._log = CappedLog(log) if log is not None else None
+        self._connection = Connection(child.stdout, child.stdin, self)
+        self._on_entry: OnEntry = self._hold
+        self._ask: Ask | None = None
+        self._held: deque[Entry] = deque(maxlen=HELD_ENTRIES)
+        self._questions: set[asyncio.Task[None]] = set()
+        self._options: object = None
+        self._muted = True
+        self._cancelling = False
+        self._closing = False
+        self._reading = asyncio.create_task(self._read(), name="agent")
+
+    @classmethod
+    async def start(
+        cls,
+        child: Child,
+        *,
+        cwd: Path,
+        now: Callable[[], Timestamp],
+        log: Path | None = None,
+        resume: str | None = None,
+        within: float = 60.0,
+    ) -> Self:
+        """Make an agent of a started command: its session works in `cwd`, its standard error goes to `log`.
+
+        `resume` is the `session_id` of an earlier process; an agent that cannot take it up begins
+        anew. Raises `AgentDied`, or `AgentFailed` if it is not ready `within` seconds.
+        """
+        agent = cls(child, log=log, now=now)
+        try:
+            async with asyncio.timeout(within):
+                await agent._open(cwd, resume)
+        except TimeoutError:
+            await agent.close()
+            raise AgentFailed(f"The agent was not ready within {within:g} seconds.") from None
+        except BaseException:
+            await agent.close()
+            raise
+        return agent
+
+    @property
+    def alive(self) -> bool:
+        return not self._reading.done()
+
+    async def prompt(
+        self,
+        text: str,
+        *,
+        attachments: Sequence[Attachment] = (),
+        on_entry: OnEntry,
+        ask: Ask,
+        deadline: float | None = None,
+    ) -> StopReason:
+        """One turn, which may last as long as it likes unless it has a `deadline` in seconds.
+
+        All the agent said before the end of the turn has been given to `on_entry` when this
+        returns. Raises `AgentDied`, and `AgentFailed` if the agent refuses or the deadline passes.
+        """
+        self._cancelling = False
+        self._on_entry, self._ask = on_entry, ask
+        try:
+            while self._held:
+                await on_entry(self._held.popleft())
+            params = {"sessionId": self.session_id, "prompt": prompt_of(text, attachments)}
+            result = await self._request("session/prompt", params, deadline=deadline)
+        except AgentFailed:
+            if self._cancelling:
+                return "cancelled"
+            raise
+        except TimeoutError:
+            await self.cancel()
+            raise AgentFailed(f"The turn did not end within {deadline:g} seconds.") from None
+        finally:
+            self._on_entry, self._ask = self._hold, None
+            self._drop_questions()
+        return stop_reason_of(result)
+
+    async def cancel(self) -> None:
+        """Ask for the end of the turn; `prompt` returns `cancelled` once the agent obeys. One that does not is closed by its owner."""
+        self._cancelling = True
+        self._drop_questions()
+        with suppress(Disconnected):
+            await self._connection.notify("session/cancel", {"sessionId": self.session_id})
+
+    async def choose_model(self, model: str) -> bool:
+        """Have the session use another model. False if the agent does not offer it. Raises as `prompt`."""
+        option = model_option(self._options, model)
+        if option is None:
+            return False
+        params = {"sessionId": self.session_id, "configId": option, "value": model}
+        await self._request("session/set_config_option", params, deadline=60.0)
+        return True
+
+    async def close(self) -> None:
+        """End the process and everything it started; also a second time, also when it is gone."""
+        self._closing = True
+        self._drop_questions()
+        with suppress(OSError):
+            self._child.stdin.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._child.wait()
+        except TimeoutError:
+            await self._child.stop()
+        # It may be waiting for somebody to take an entry, who is not going to.
+        done, _ = await asyncio.wait([self._reading], timeout=CLOSE_SECONDS)
+        if not done:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+
+    # --- What the connection tells ---
+
+    async def message(self, message: Message) -> None:
+        """A request or notification of the agent."""
+        entry = entry_of(message, self._now())
+        if entry is not None and not self._muted:
+            await self._on_entry(entry)
+        if "id" not in message:
+            return
+        question = permission_question(message)
+        if question is None:
+            await self._connection.refuse(message)
+            return
+        task = asyncio.create_task(self._answer(message, *question), name="permission")
+        self._questions.add(task)
+        task.add_done_callback(self._asked)
+
+    async def noise(self, line: str) -> None:
+        """A line that is no message."""
+        await self._on_entry(noise_entry(line, self._now()))
+
+    async def _answer(
+        self, request: Message, title: str, options: Sequence[PermissionOption]
+    ) -> None:
+        chosen: str | None = None
+        try:
+            if self._ask is not None and len(self._questions) <= QUESTIONS:
+                chosen = await self._ask(title, options)
+        finally:
+            # An agent left without an answer would wait for ever, whatever became of the question.
+            with suppress(Disconnected):
+                await self._connection.answer(request, outcome_of(chosen, options))
+
+    def _asked(self, question: asyncio.Task[None]) -> None:
+        self._questions.discard(question)
+        if not question.cancelled() and (error := question.exception()) is not None:
+            log.error("permission request failed", exc_info=error)
+
+    def _drop_questions(self) -> None:
+        for question in self._questions:
+            question.cancel()
+
+    async def _hold(self, entry: Entry) -> None:
+        self._held.append(entry)
+
+    # --- Its life ---
+
+    async def _read(self) -> None:
+        """All that the process prints, until it ends; then its last words, then everybody who waits is told."""
+        logs = [self._log.write] if self._log is not None else []
+        pumping = pump(self._child.stderr, self._stderr.add, *logs)
+        errors = asyncio.create_task(pumping, name="agent errors")
+        try:
+            await self._connection.run()
+            await self._ended()
+            await errors
+            if not self._closing:
+                for entry in end_entries(self._child.exit_code, self._stderr.text(), self._now()):
+                    await self._on_entry(entry)
+        finally:
+            self._connection.end()
+            await self._child.stop()
+            errors.cancel()
+            if self._log is not None:
+                self._log.close()
+
+    async def _ended(self) -> None:
+        # An agent that closed its output but lives on can say nothing any more.
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._child.wait()
+        except TimeoutError:
+            await self._child.stop()
+
+    async def _open(self, cwd: Path, resume: str | None) -> None:
+        abilities = abilities_of(await self._request("initialize", CLIENT, deadline=None))
+        if abilities.version != PROTOCOL_VERSION:
+            raise AgentFailed(
+                f"The agent speaks version {abilities.version} of the protocol, not {PROTOCOL_VERSION}."
+            )
+        params: dict[str, object] = {"cwd": str(cwd), "mcpServers": []}
+        opened = await self._resumed(abilities, params, resume)
+        if opened is None:
+            opened = await self._request("session/new", params, deadline=None)
+            session_id = opened.get("sessionId")
+            if not isinstance(session_id, str):
+                raise AgentFailed("The agent opened a session without a name.")
+            self.session_id = session_id
+        self._options = opened.get("configOptions")
+        self._muted = False
+
+    async def _resumed(
+        self, abilities: Abilities, params: dict[str, object], resume: str | None
+    ) -> dict[str, object] | None:
+        method = abilities.resume_method
+        if resume is None or method is None:
+            return None
+        try:
+            opened = await self._request(method, {**params, "sessionId": resume}, deadline=None)
+        except AgentFailed:
+            return None
+        self.session_id = resume
+        return opened
+
+    async def _request(
+        self, method: str, params: object, *, deadline: float | None
+    ) -> dict[str, object]:
+        try:
+            result = await self._connection.request(method, params, deadline=deadline)
+        except RemoteError as error:
+            raise AgentFailed(error.message or f"The agent refused {method}.") from None
+        except Disconnected:
+            await self._child.stop()
+            await asyncio.wait([self._reading])
+            self._reading.result()
+            raise AgentDied(self._child.exit_code, self._stderr.text()) from None
+        return result if isinstance(result, dict) else {}

@@ -1,0 +1,111 @@
+"""The protocol's messages, as far as a client has to make or understand them; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from events.fact import Attachment
+from events.task import PermissionOption, StopReason
+from workflows.json_rpc import Message
+
+PROTOCOL_VERSION = 1
+
+CLIENT = {
+    "protocolVersion": PROTOCOL_VERSION,
+    "clientCapabilities": {"fs": {"readTextFile": False, "writeTextFile": False}},
+    "clientInfo": {"name": "foundry", "title": "Foundry", "version": "1"},
+}
+"""Who asks and what it can do: an agent works on the files of its sandbox itself."""
+
+
+@dataclass(frozen=True)
+class Abilities:
+    version: object
+    resume_method: str | None
+    """How to take an earlier session up; the second way replays what was said, the first does not."""
+
+
+def abilities_of(initialized: dict[str, object]) -> Abilities:
+    """What an agent answered to `initialize`."""
+    able = _object(initialized.get("agentCapabilities"))
+    resume = None
+    if able.get("loadSession") is True:
+        resume = "session/load"
+    if _object(able.get("sessionCapabilities")).get("resume") is not None:
+        resume = "session/resume"
+    return Abilities(initialized.get("protocolVersion"), resume)
+
+
+def prompt_of(text: str, attachments: Sequence[Attachment]) -> list[dict[str, object]]:
+    """A message as the blocks of a prompt: places in files are links, which every agent understands."""
+    links: list[dict[str, object]] = []
+    for one in attachments:
+        place = one.path if one.line is None else f"{one.path}#L{one.line}"
+        link: dict[str, object] = {"type": "resource_link", "name": one.path, "uri": place}
+        links.append(link | ({"description": one.text} if one.text else {}))
+    return [{"type": "text", "text": text}, *links]
+
+
+def stop_reason_of(result: dict[str, object]) -> StopReason:
+    """Why a turn ended; a word that is not known (yet) is an end like any other."""
+    for reason in _STOP_REASONS:
+        if result.get("stopReason") == reason:
+            return reason
+    return "end_turn"
+
+
+def permission_question(request: Message) -> tuple[str, tuple[PermissionOption, ...]] | None:
+    """Title and options of a permission request; None if it is another request, or asks nothing."""
+    if request.get("method") != "session/request_permission":
+        return None
+    params = _object(request.get("params"))
+    given = params.get("options")
+    options = tuple(
+        PermissionOption(
+            id=one["optionId"], name=str(one.get("name", "")), kind=str(one.get("kind", ""))
+        )
+        for one in (given if isinstance(given, list) else ())
+        if isinstance(one, dict) and isinstance(one.get("optionId"), str)
+    )
+    title = _object(params.get("toolCall")).get("title")
+    return (title if isinstance(title, str) else "The agent asks for permission."), options
+
+
+def outcome_of(chosen: str | None, options: Sequence[PermissionOption]) -> dict[str, object]:
+    """The answer to a permission request; what was not offered cannot be chosen."""
+    if chosen is None or all(option.id != chosen for option in options):
+        return {"outcome": {"outcome": "cancelled"}}
+    return {"outcome": {"outcome": "selected", "optionId": chosen}}
+
+
+def model_option(options: object, model: str) -> str | None:
+    """The id of the session's option that chooses the model, if it offers this one."""
+    for option in options if isinstance(options, list) else ():
+        if not isinstance(option, dict) or "model" not in (
+            option.get("category"),
+            option.get("id"),
+        ):
+            continue
+        if model in _values(option.get("options")) and isinstance(option.get("id"), str):
+            return str(option["id"])
+    return None
+
+
+_STOP_REASONS: tuple[StopReason, ...] = (
+    "end_turn",
+    "max_tokens",
+    "max_turn_requests",
+    "refusal",
+    "cancelled",
+)
+
+
+def _values(options: object) -> set[object]:
+    found: set[object] = set()
+    for one in options if isinstance(options, list) else ():
+        if isinstance(one, dict):
+            found |= {one.get("value")} if "value" in one else _values(one.get("options"))
+    return found
+
+
+def _object(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}

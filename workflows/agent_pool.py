@@ -1,0 +1,170 @@
+"""The agent processes alive on this host: one per session, started when needed, ended when idle or too many."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from commands.task_state import Session, Task
+from events.ids import SessionId, Timestamp
+from runtime.errors import Rejected
+from runtime.metrics import AGENTS_RUNNING
+from workflows.acp_agent import AgentFailed, AgentProcess
+from workflows.agents import AgentCommand, environment_of, find_agent
+from workflows.sandbox import Sandbox, SandboxProvider
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 600.0
+SWEEP_SECONDS = 30.0
+
+
+@dataclass(eq=False)
+class _Live:
+    agent: AgentProcess
+    used_at: float
+    users: int = 0
+    model: str | None = None
+
+
+class AgentPool:
+    """`limit` bounds how many processes live at once; the one idle longest makes room for the next."""
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, SandboxProvider],
+        agents: Mapping[str, AgentCommand],
+        environ: Mapping[str, str],
+        log_folder: Path,
+        now: Callable[[], Timestamp],
+        limit: int,
+    ) -> None:
+        self._providers = providers
+        self._agents = agents
+        self._environ = environ
+        self._log_folder = log_folder
+        self._now = now
+        self._live: dict[SessionId, _Live] = {}
+        self._names: dict[SessionId, str] = {}
+        self._locks: dict[SessionId, asyncio.Lock] = {}
+        self._places = asyncio.Semaphore(limit)
+
+    def installed(self, agent: str) -> AgentCommand:
+        """How an agent is started here. Raises `Rejected` with the way out when it cannot be."""
+        return find_agent(self._agents, agent, path=self._environ.get("PATH", ""))
+
+    def has(self, session_id: SessionId) -> bool:
+        return session_id in self._live
+
+    async def get(self, task: Task, session: Session) -> AgentProcess:
+        """The session's agent, started if need be. Raises `AgentDied` or `AgentFailed`."""
+        async with self._locks.setdefault(session.id, asyncio.Lock()):
+            live = self._live.get(session.id)
+            if live is not None and not live.agent.alive:
+                await self._end(session.id)
+                live = None
+            if live is None:
+                await self._make_room()
+                live = await self._start(task, session)
+            if session.model and session.model != live.model:
+                await live.agent.choose_model(session.model)
+                live.model = session.model
+            live.used_at = asyncio.get_running_loop().time()
+            return live.agent
+
+    @contextmanager
+    def in_use(self, session_id: SessionId) -> Iterator[None]:
+        """Keep the session's agent alive meanwhile."""
+        live = self._live.get(session_id)
+        if live is None:
+            yield
+            return
+        live.users += 1
+        try:
+            yield
+        finally:
+            live.users -= 1
+            live.used_at = asyncio.get_running_loop().time()
+
+    async def end(self, session_id: SessionId) -> None:
+        """End the session's agent; its name for the session is forgotten too."""
+        async with self._locks.setdefault(session_id, asyncio.Lock()):
+            await self._end(session_id)
+        self._names.pop(session_id, None)
+        self._locks.pop(session_id, None)
+
+    async def sweep(self) -> None:
+        """End agents that have been idle for a while, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            before = asyncio.get_running_loop().time() - IDLE_SECONDS
+            for session_id in self._idle():
+                if self._live[session_id].used_at < before:
+                    await self._end(session_id)
+
+    async def close(self) -> None:
+        """End all agents."""
+        await asyncio.gather(*(self._end(session_id) for session_id in list(self._live)))
+
+    def _idle(self) -> list[SessionId]:
+        """The sessions whose agents nobody uses, the one idle longest first."""
+        idle = [session_id for session_id, live in self._live.items() if live.users == 0]
+        return sorted(idle, key=lambda session_id: self._live[session_id].used_at)
+
+    async def _make_room(self) -> None:
+        idle = self._idle()
+        if self._places.locked() and idle:
+            await self._end(idle[0])
+        await self._places.acquire()
+
+    async def _start(self, task: Task, session: Session) -> _Live:
+        assert task.sandbox is not None
+        try:
+            command = self.installed(session.agent)
+            child = await self._providers[task.sandbox.provider].start(
+                sandbox_of(task), command.command, env=environment_of(command, self._environ)
+            )
+            agent = await AgentProcess.start(
+                child,
+                cwd=Path(task.sandbox.path),
+                now=self._now,
+                log=self._log_folder / f"{session.id}.stderr",
+                resume=self._names.get(session.id),
+            )
+        except BaseException as error:
+            self._places.release()
+            if isinstance(error, Rejected):
+                raise AgentFailed(error.detail) from None
+            if isinstance(error, OSError):
+                raise AgentFailed(f"The agent could not be started: {error.strerror}.") from None
+            raise
+        live = _Live(agent=agent, used_at=asyncio.get_running_loop().time())
+        self._live[session.id] = live
+        self._names[session.id] = agent.session_id
+        AGENTS_RUNNING.set(len(self._live))
+        log.info("agent started", extra={"session_id": session.id, "agent": session.agent})
+        return live
+
+    async def _end(self, session_id: SessionId) -> None:
+        live = self._live.pop(session_id, None)
+        if live is None:
+            return
+        AGENTS_RUNNING.set(len(self._live))
+        try:
+            await live.agent.close()
+        finally:
+            self._places.release()
+
+
+def sandbox_of(task: Task) -> Sandbox:
+    """The task's sandbox in its provider's words."""
+    assert task.sandbox is not None
+    return Sandbox(
+        sandbox_id=task.sandbox.id,
+        task_id=task.task_id,
+        repository_id=task.repository_id,
+        path=task.sandbox.path,
+    )

@@ -1,0 +1,208 @@
+"""The git state of a working tree as a value: a tree id, what differs from the base, and the list of files.
+
+Git looks at the working tree through a folder of its own (settings, index, new objects), so neither
+the agent's index nor its settings, hooks and filters take part, and nothing it sees is changed.
+"""
+
+import asyncio
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from events.task import TreeFile
+from workflows.diff_output import ChangedEntry, PatchSplitter, changed_entries, counts, shown_path
+from workflows.git import Finished, Git, GitFailed
+from workflows.sandbox import Captured, CapturedFile
+
+FILES = 3_000
+"""As many differences are listed; what makes more is a dependency folder nobody told git to ignore."""
+
+TREE_FILES = 50_000
+CONTENT_BYTES = 1 << 20
+PATCH_BYTES = 1 << 20
+"""Longer contents and patches are not carried, the file is listed without."""
+
+TOTAL_BYTES = 24 << 20
+"""All contents, and all patches, of one capture together."""
+
+CAPTURE_SECONDS = 120.0
+
+
+class Capturer:
+    """Captures one working tree. `objects` is the object folder of its repository, `folder` its own."""
+
+    def __init__(self, git: Git, *, tree: Path, folder: Path, objects: Path) -> None:
+        self._git = git
+        self._tree = tree
+        self._folder = folder
+        self._objects = objects
+        self._alone = asyncio.Lock()
+        self._source: tuple[int, int, int] | None = None
+
+    async def capture(self, *, base: str, unless: str | None) -> Captured | None:
+        """The files as they are now; None if their tree is `unless`. Raises `GitFailed`."""
+        async with self._alone:
+            self._make_folder()
+            tree_id = await self._write_tree()
+            if tree_id == unless:
+                return None
+            entries = await self._differences(base, tree_id)
+            tree, sizes = await self._listing(tree_id)
+            listed = entries[:FILES]
+            patches = await self._patches(base, tree_id, entries)
+            contents = await self._contents(listed, sizes)
+        return Captured(
+            base=base,
+            tree_id=tree_id,
+            files=tuple(
+                CapturedFile(
+                    path=entry.path,
+                    kind=entry.kind,
+                    added=entry.added,
+                    removed=entry.removed,
+                    binary=entry.binary,
+                    patch=patch,
+                    content=contents.get(entry.blob) if entry.kind != "deleted" else None,
+                )
+                for entry, patch in zip(listed, patches, strict=True)
+            ),
+            tree=tree,
+            omitted=len(entries) - len(listed),
+        )
+
+    def _make_folder(self) -> None:
+        info = self._folder / "objects" / "info"
+        if not (self._folder / "HEAD").exists():
+            info.mkdir(parents=True, exist_ok=True)
+            (self._folder / "refs").mkdir(exist_ok=True)
+            (info / "alternates").write_text(f"{self._objects}\n")
+            (self._folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n")
+            (self._folder / "HEAD").write_text("ref: refs/heads/none\n")
+        # Nobody else uses this folder: a lock here is one that a killed git left.
+        (self._folder / "index.lock").unlink(missing_ok=True)
+
+    async def _write_tree(self) -> str:
+        await asyncio.to_thread(self._take_index)
+        try:
+            await self._add_all()
+        except GitFailed:
+            # An index that only its own repository can read (a split one): start without.
+            (self._folder / "index").unlink(missing_ok=True)
+            await self._add_all()
+        return (await self._run("write-tree")).output.decode().strip()
+
+    async def _add_all(self) -> None:
+        # 1: some file could not be read or is a repository without a commit; all others are in.
+        await self._run("add", "--all", "--ignore-errors", "--", ".", accept=(0, 1))
+
+    def _take_index(self) -> None:
+        """Begin with the agent's index, which knows what is tracked although it is ignored.
+
+        Only when it changed: afterwards the own one knows the files' times, and git need not read them again.
+        """
+        index = _git_folder(self._tree) / "index"
+        with suppress(OSError):
+            found = index.stat()
+            source = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if source != self._source:
+                shutil.copyfile(index, self._folder / "index")
+                self._source = source
+
+    async def _differences(self, base: str, tree_id: str) -> list[ChangedEntry]:
+        raw = await self._diff("--raw", "--no-abbrev", "-z", base, tree_id)
+        numbers = await self._diff("--numstat", "-z", base, tree_id)
+        return changed_entries(raw.output, counts(numbers.output))
+
+    async def _patches(
+        self, base: str, tree_id: str, entries: list[ChangedEntry]
+    ) -> list[str | None]:
+        wanted = entries[:FILES]
+        splitter = PatchSplitter(
+            [entry.patches for entry in wanted], each=PATCH_BYTES, total=TOTAL_BYTES
+        )
+        if wanted:
+            await self._git.run(
+                *_DIFF,
+                *("--patch", "--full-index", base, tree_id),
+                folder=self._tree,
+                env=self._env,
+                config=_CONFIG,
+                deadline=CAPTURE_SECONDS,
+                into=splitter.feed,
+            )
+        return splitter.finish()
+
+    async def _contents(
+        self, entries: list[ChangedEntry], sizes: dict[str, int]
+    ) -> dict[str, bytes]:
+        wanted: dict[str, int] = {}
+        total = 0
+        for entry in entries:
+            size = sizes.get(entry.blob)
+            if size is not None and size <= CONTENT_BYTES and entry.blob not in wanted:
+                total += size
+                if total > TOTAL_BYTES:
+                    break
+                wanted[entry.blob] = size
+        if not wanted:
+            return {}
+        names = "".join(f"{blob}\n" for blob in wanted).encode()
+        answer = (await self._run("cat-file", "--batch", stdin=names)).output
+        contents: dict[str, bytes] = {}
+        at = 0
+        for blob, size in wanted.items():
+            at = answer.index(b"\n", at) + 1
+            contents[blob] = answer[at : at + size]
+            at += size + 1
+        return contents
+
+    async def _listing(self, tree_id: str) -> tuple[tuple[TreeFile, ...], dict[str, int]]:
+        """The files of a tree by path, and the sizes of all contents by their names."""
+        listed = await self._run("ls-tree", "-r", "-z", "--long", tree_id)
+        files: list[TreeFile] = []
+        sizes: dict[str, int] = {}
+        for record in listed.output.split(b"\0"):
+            about, _, path = record.partition(b"\t")
+            if len(fields := about.split()) == 4 and fields[1] == b"blob":
+                sizes[fields[2].decode()] = size = int(fields[3])
+                if len(files) < TREE_FILES:
+                    files.append(TreeFile(path=shown_path(path), size=size))
+        return tuple(files), sizes
+
+    @property
+    def _env(self) -> dict[str, str]:
+        return {"GIT_DIR": str(self._folder), "GIT_WORK_TREE": str(self._tree)}
+
+    async def _run(
+        self, *args: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)
+    ) -> Finished:
+        return await self._git.run(
+            *args,
+            folder=self._tree,
+            env=self._env,
+            config=_CONFIG,
+            stdin=stdin,
+            accept=accept,
+            deadline=CAPTURE_SECONDS,
+        )
+
+    async def _diff(self, *args: str) -> Finished:
+        return await self._run(*_DIFF, *args)
+
+
+_DIFF = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
+_CONFIG = (
+    # Text so long is compared as if it were binary.
+    "core.bigFileThreshold=16m",
+    "advice.addEmbeddedRepo=false",
+    "core.safecrlf=false",
+)
+
+
+def _git_folder(tree: Path) -> Path:
+    """Where git keeps what belongs to this working tree alone; an agent may have put another repository there."""
+    entry = tree / ".git"
+    with suppress(OSError, UnicodeDecodeError):
+        if entry.is_file():
+            return tree / entry.read_text().removeprefix("gitdir:").strip()
+    return entry

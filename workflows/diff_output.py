@@ -1,0 +1,138 @@
+"""Understands what git prints about differences; pure."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Kind = Literal["added", "modified", "deleted", "renamed"]
+
+_GITLINK = "160000"
+_HEADER = b"diff --git "
+
+
+class ChangedEntry(Struct, frozen=True, kw_only=True):
+    """One difference between two trees. `blob` is the new content, `patches` how many git prints for it."""
+
+    path: str
+    kind: Kind
+    blob: str
+    added: int
+    removed: int
+    binary: bool
+    patches: int
+
+
+class Counts(Struct, frozen=True):
+    added: int
+    removed: int
+    binary: bool
+
+
+def shown_path(path: bytes) -> str:
+    """A path as text. Git's paths are bytes: those that are no text are shown with their bytes as `\\xff`."""
+    return path.decode("utf-8", "backslashreplace")
+
+
+def counts(numstat: bytes) -> dict[bytes, Counts]:
+    """What `--numstat -z` printed, by the new path."""
+    found: dict[bytes, Counts] = {}
+    fields = iter(numstat.split(b"\0"))
+    for field in fields:
+        if not field:
+            continue
+        added, removed, path = field.split(b"\t", 2)
+        if not path:
+            # A rename: the old and the new path follow as fields of their own.
+            next(fields)
+            path = next(fields)
+        binary = added == b"-"
+        found[path] = Counts(*((0, 0) if binary else (int(added), int(removed))), binary)
+    return found
+
+
+def changed_entries(raw: bytes, numbers: dict[bytes, Counts]) -> list[ChangedEntry]:
+    """What `--raw --no-abbrev -z` printed, in its order, with the numbers of lines."""
+    entries: list[ChangedEntry] = []
+    fields = iter(raw.split(b"\0"))
+    for field in fields:
+        if not field:
+            continue
+        _, new_mode, _, blob, status = field.decode().removeprefix(":").split(" ")
+        path = next(fields)
+        if status[0] in "RC":
+            path = next(fields)
+        number = numbers.get(path, Counts(0, 0, False))
+        entries.append(
+            ChangedEntry(
+                path=shown_path(path),
+                kind=_KINDS.get(status[0], "modified"),
+                blob="" if new_mode == _GITLINK else blob,
+                added=number.added,
+                removed=number.removed,
+                binary=number.binary,
+                # A file that became a link, say, is printed as one that went and one that came.
+                patches=2 if status[0] == "T" else 1,
+            )
+        )
+    return entries
+
+
+class PatchSplitter:
+    """Cuts the output of `--patch`, fed in pieces, into the patches of its files, keeping none longer than `each`.
+
+    `expected` says how many headers belong to each file, in order; what comes after the last is dropped.
+    """
+
+    def __init__(self, expected: list[int], *, each: int, total: int) -> None:
+        self._ends = [sum(expected[: number + 1]) for number in range(len(expected))]
+        self._each = each
+        self._left = total
+        self._patches: list[str | None] = []
+        self._headers = 0
+        self._unseen = b""
+        self._patch = bytearray()
+        self._too_long = False
+
+    def feed(self, chunk: bytes) -> None:
+        # Inside a patch every line begins with a blank, a sign or a backslash: only headers look like headers.
+        *parts, rest = (self._unseen + chunk).split(b"\n" + _HEADER)
+        for part in parts:
+            self._take(part + b"\n")
+            self._next_header()
+        # A header may be cut by the end of the chunk: as much as could be one waits for the next.
+        keep = len(_HEADER)
+        self._unseen = rest[-keep:]
+        self._take(rest[:-keep])
+
+    def finish(self) -> list[str | None]:
+        """The patches of all files expected, None for those that are too long."""
+        self._take(self._unseen)
+        self._unseen = b""
+        self._close()
+        self._patches += [None] * (len(self._ends) - len(self._patches))
+        return self._patches
+
+    def _next_header(self) -> None:
+        self._headers += 1
+        if len(self._patches) < len(self._ends) and self._headers == self._ends[len(self._patches)]:
+            self._close()
+        self._take(_HEADER)
+
+    def _take(self, part: bytes) -> None:
+        if len(self._patches) >= len(self._ends) or self._too_long:
+            return
+        self._patch += part
+        if len(self._patch) > min(self._each, self._left):
+            self._too_long = True
+            self._patch.clear()
+
+    def _close(self) -> None:
+        if len(self._patches) < len(self._ends):
+            self._left -= len(self._patch)
+            kept = None if self._too_long else self._patch.decode("utf-8", "replace")
+            self._patches.append(kept)
+        self._patch.clear()
+        self._too_long = False
+
+
+_KINDS: dict[str, Kind] = {"A": "added", "D": "deleted", "R": "renamed", "C": "added"}

@@ -1,0 +1,224 @@
+"""Runs git: with an environment of its own, a deadline, bounded output, and nothing of a repository that is code."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runtime.errors import Unavailable
+
+Lane = Literal["disk", "network"]
+"""Commands that wait for a remote must not keep those waiting that only read this disk."""
+
+DEADLINE = 60.0
+OUTPUT_BYTES = 32 << 20
+
+
+class GitFailed(Unavailable):
+    """A git command ended badly. `exit_code` is None if it was ended by its deadline or said too much."""
+
+    default_code = "git_failed"
+
+    def __init__(self, detail: str, *, exit_code: int | None) -> None:
+        super().__init__(detail)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class Finished:
+    exit_code: int
+    output: bytes
+
+
+class Git:
+    """`home` is a private folder, `path` the PATH to find git on, `ssh_key` the only key ssh may offer."""
+
+    def __init__(
+        self, *, home: Path, path: str, at_once: int = 2, ssh_key: Path | None = None
+    ) -> None:
+        self._lanes: dict[Lane, asyncio.Semaphore] = {
+            "disk": asyncio.Semaphore(at_once),
+            "network": asyncio.Semaphore(at_once),
+        }
+        home.mkdir(parents=True, exist_ok=True)
+        self._env = {
+            "PATH": path,
+            "HOME": str(home),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "",
+            "SSH_ASKPASS": "",
+            "GIT_SSH_VARIANT": "ssh",
+            "GIT_SSH_COMMAND": _ssh(home, ssh_key),
+        }
+
+    async def run(
+        self,
+        *args: str,
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        config: Sequence[str] = (),
+        stdin: bytes = b"",
+        accept: Sequence[int] = (0,),
+        deadline: float = DEADLINE,
+        lane: Lane = "disk",
+        keep_open: Sequence[int] = (),
+        into: Callable[[bytes], None] | None = None,
+    ) -> Finished:
+        """Run git with `args` in `folder`, which must be a repository itself, not lie in one.
+
+        `config` are further `name=value` settings, `keep_open` descriptors that git holds as long
+        as it runs. `into` gets the output piece by piece, whatever its size, instead of the result.
+        Raises `GitFailed` unless the exit code is one of `accept`.
+        """
+        settings = [part for setting in (*_SAFE, *config) for part in ("-c", setting)]
+        output = _Output(into)
+        async with self._lanes[lane]:
+            process = await asyncio.create_subprocess_exec(
+                "git",
+                *settings,
+                *args,
+                cwd=folder,
+                # Without a ceiling git would take a repository around the folder for the one meant.
+                env={**self._env, "GIT_CEILING_DIRECTORIES": str(folder.parent), **(env or {})},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=tuple(keep_open),
+            )
+            try:
+                async with asyncio.timeout(deadline):
+                    errors = await _communicate(process, stdin, output)
+            except TimeoutError:
+                detail = f"git {args[0]} did not end within {deadline:g} seconds."
+                raise GitFailed(detail, exit_code=None) from None
+            finally:
+                await _end(process)
+        if output.too_much:
+            raise GitFailed(f"git {args[0]} printed more than can be kept.", exit_code=None)
+        exit_code = process.returncode
+        assert exit_code is not None
+        if exit_code not in accept:
+            raise GitFailed(f"git {args[0]}: {first_complaint(bytes(errors))}", exit_code=exit_code)
+        return Finished(exit_code, bytes(output.kept))
+
+
+def first_complaint(stderr: bytes) -> str:
+    """The line of git's complaints that a person should read, without what may be a secret in an address."""
+    lines = [line.strip() for line in stderr.decode("utf-8", "replace").split("\n")]
+    said = [line for line in lines if line and not line.startswith(("hint:", "warning:"))]
+    grave = [line for line in said if _GRAVE.match(line)]
+    line = next(iter(grave or said), "it failed without a word")
+    return _USERINFO.sub("://", _GRAVE.sub("", line))[:500]
+
+
+_GRAVE = re.compile(r"(?:fatal|error|ERROR): ")
+_USERINFO = re.compile(r"://[^/@\s]*@")
+_STDERR_BYTES = 64 << 10
+_GRACE = 2.0
+
+_SAFE = (
+    # A repository's hooks, monitors and helpers are programs somebody else wrote.
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.attributesFile=/dev/null",
+    "credential.helper=",
+    "protocol.allow=never",
+    "protocol.https.allow=always",
+    "protocol.ssh.allow=always",
+    "protocol.file.allow=always",
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    # Nothing may go on in the background after the command that was waited for.
+    "gc.autoDetach=false",
+    "maintenance.autoDetach=false",
+    "init.defaultBranch=main",
+    "advice.detachedHead=false",
+)
+
+
+def _ssh(home: Path, key: Path | None) -> str:
+    # ssh looks for keys in the home of the account, whatever HOME says: it must be told not to.
+    options = {
+        "BatchMode": "yes",
+        "ConnectTimeout": "15",
+        "IdentityAgent": "none",
+        "IdentitiesOnly": "yes",
+        "IdentityFile": f'"{key}"' if key else "none",
+        "UserKnownHostsFile": f'"{home / "known_hosts"}"',
+        "StrictHostKeyChecking": "accept-new",
+    }
+    given = " ".join(f"-o '{name}={value}'" for name, value in options.items())
+    return f"ssh -F /dev/null {given}"
+
+
+class _Output:
+    """What git prints: kept up to a bound, or handed on."""
+
+    def __init__(self, into: Callable[[bytes], None] | None) -> None:
+        self._into = into
+        self.kept = bytearray()
+        self.too_much = False
+
+    def take(self, chunk: bytes) -> None:
+        if self._into is not None:
+            self._into(chunk)
+        elif len(self.kept) + len(chunk) > OUTPUT_BYTES:
+            self.too_much = True
+        else:
+            self.kept += chunk
+
+
+async def _communicate(
+    process: asyncio.subprocess.Process, stdin: bytes, output: _Output
+) -> bytearray:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    errors = bytearray()
+    async with asyncio.TaskGroup() as pumps:
+        pumps.create_task(_write(process.stdin, stdin), name="git input")
+        pumps.create_task(_read_errors(process.stderr, errors), name="git complaints")
+        while not output.too_much and (chunk := await process.stdout.read(256 << 10)):
+            output.take(chunk)
+            # A long output must not keep the loop from everybody else.
+            await asyncio.sleep(0)
+        if output.too_much:
+            await _end(process)
+    await process.wait()
+    return errors
+
+
+async def _write(pipe: asyncio.StreamWriter, data: bytes) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):
+        pipe.write(data)
+        await pipe.drain()
+    pipe.close()
+
+
+async def _read_errors(pipe: asyncio.StreamReader, kept: bytearray) -> None:
+    while chunk := await pipe.read(_STDERR_BYTES):
+        if len(kept) < _STDERR_BYTES:
+            kept += chunk
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Whatever happened, nothing of the command is left: git removes its lock files on SIGTERM only."""
+    if process.returncode is not None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                await process.wait()
+                return

@@ -1,0 +1,300 @@
+"""Takes one job as far as it goes: claims it, runs its stages, stores each result before the next begins."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from commands import job_reports
+from commands.aggregates import Aggregates
+from commands.decider import Absent
+from commands.job import JOB
+from commands.job_state import Job, JobState
+from events.commit import Event
+from events.ids import JobId, Timestamp
+from events.job import JobAnnounced
+from runtime.errors import FoundryError, Invalid, NotFound, Rejected
+from runtime.logs import log_fields
+from runtime.metrics import JOB_QUEUE_SECONDS, JOBS_ENDED, STAGE_SECONDS
+from workflows.job_kind import (
+    JobContext,
+    JobKind,
+    JobNotWanted,
+    Stage,
+    StageFailure,
+    StageResult,
+    retry_delay,
+)
+from workflows.steady_reports import SteadyReports
+
+log = logging.getLogger(__name__)
+
+
+class NotOurs(Exception):
+    """Another worker has the job, or it has ended: leave it alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryLater(Exception):
+    """The stage failed and may be tried again then."""
+
+    at: Timestamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announcement:
+    """Where a job was announced, and what for."""
+
+    event: JobAnnounced
+    at: Timestamp
+    correlation_id: str
+
+
+class JobRunner:
+    """`worker` names this process, `host` the machine whose sandboxes it can reach."""
+
+    def __init__(
+        self,
+        *,
+        reports: SteadyReports,
+        aggregates: Aggregates,
+        kinds: Mapping[str, JobKind],
+        worker: str,
+        host: str,
+        now: Callable[[], Timestamp],
+    ) -> None:
+        self._reports = reports
+        self._aggregates = aggregates
+        self._kinds = kinds
+        self._worker = worker
+        self._host = host
+        self._now = now
+
+    async def run(self, announcement: Announcement) -> None:
+        """Run the job to its end. Raises `RetryLater`, or `NotOurs` when there is nothing to do here."""
+        announced = announcement.event
+        kind = self._kinds.get(announced.kind)
+        if kind is None:
+            raise NotOurs(f"no worker here knows the job kind {announced.kind}")
+        with log_fields(job_id=announced.job_id, correlation_id=announcement.correlation_id):
+            job = await self._claim(announcement, kind)
+            await self._run_stages(kind, job, announcement.correlation_id)
+
+    async def cancelled(self, announcement: Announcement) -> None:
+        """The running stage was stopped because somebody asked for it: say so in the job's history."""
+        await self._report(
+            announcement.event.job_id,
+            job_reports.cancelled,
+            "cancelled",
+            announcement.correlation_id,
+        )
+        JOBS_ENDED.labels(announcement.event.kind, "cancelled").inc()
+
+    async def _claim(self, announcement: Announcement, kind: JobKind) -> Job:
+        job_id = announcement.event.job_id
+        first = (await self._aggregates.confirmed(JOB, job_id)).state
+
+        def claim(job: JobState) -> Sequence[Event]:
+            if isinstance(job, Absent):
+                opened = job_reports.opened(
+                    job,
+                    announcement.event,
+                    stages=kind.stage_names(),
+                    announced_at=announcement.at,
+                )
+                return [*opened, *self._started(JOB.fold(opened, state=job))]
+            if job.status not in ("queued", "running", "retrying"):
+                raise NotOurs(f"the job is {job.status}")
+            if job.worker not in (None, self._worker) and job.host not in (None, self._host):
+                raise NotOurs(f"{job.host} has the job")
+            if job.worker == self._worker and job.status != "queued":
+                return []
+            return self._started(job)
+
+        await self._report(job_id, claim, "claim", announcement.correlation_id)
+        job = (await self._aggregates.load(JOB, job_id)).state
+        assert isinstance(job, Job)
+        if job.cancel_requested:
+            await self.cancelled(announcement)
+            raise NotOurs("the job was cancelled")
+        if isinstance(first, Absent):
+            JOB_QUEUE_SECONDS.labels(kind.name).observe((self._now() - announcement.at) / 1000)
+        log.info("job started", extra={"kind": kind.name, "stage": job.stage})
+        return job
+
+    def _started(self, job: JobState) -> Sequence[Event]:
+        return job_reports.started(job, worker=self._worker, host=self._host)
+
+    async def _run_stages(self, kind: JobKind, job: Job, correlation_id: str) -> None:
+        left = [stage for stage in kind.stages if stage.name not in job.results]
+        for index, stage in enumerate(left):
+            context = _context(job, correlation_id)
+            attempt = job.attempt + 1 if job.stage == stage.name and index == 0 else 1
+            if index == 0:
+                await self._start_stage(job, stage, attempt, correlation_id)
+            try:
+                result = await self._attempt(kind, stage, context, attempt)
+            except JobNotWanted as reason:
+                log.info("job is not wanted any more", extra={"reason": str(reason)})
+                await self._report(job.job_id, job_reports.cancelled, "unwanted", correlation_id)
+                JOBS_ENDED.labels(kind.name, "cancelled").inc()
+                return
+            except StageFailure as failure:
+                await self._failed(kind, stage, context, attempt, failure)
+                return
+            following = left[index + 1] if index + 1 < len(left) else None
+            job = await self._succeeded(job, stage, attempt, result, following, correlation_id)
+        JOBS_ENDED.labels(kind.name, "succeeded").inc()
+        log.info("job succeeded", extra={"kind": kind.name})
+
+    async def _start_stage(self, job: Job, stage: Stage, attempt: int, correlation_id: str) -> None:
+        await self._report(
+            job.job_id,
+            lambda now: job_reports.stage_started(
+                now, worker=self._worker, stage=stage.name, attempt=attempt
+            ),
+            f"{stage.name}/{attempt}/started",
+            correlation_id,
+        )
+
+    async def _attempt(
+        self, kind: JobKind, stage: Stage, context: JobContext, attempt: int
+    ) -> StageResult:
+        started = time.perf_counter()
+        outcome = "failed"
+        try:
+            async with asyncio.timeout(stage.deadline):
+                result = await stage.run(context)
+            outcome = "succeeded"
+        except TimeoutError:
+            raise StageFailure(
+                f"{stage.name} did not finish within {stage.deadline:g} seconds.",
+                code="stage_timeout",
+            ) from None
+        except (Rejected, Invalid, NotFound) as error:
+            raise StageFailure(error.detail, code=error.code, permanent=True) from error
+        except (FoundryError, OSError) as error:
+            raise StageFailure(str(error), code=getattr(error, "code", "stage_failed")) from error
+        finally:
+            seconds = time.perf_counter() - started
+            STAGE_SECONDS.labels(kind.name, stage.name, outcome).observe(seconds)
+            log.info(
+                "stage ended",
+                extra={
+                    "stage": stage.name,
+                    "attempt": attempt,
+                    "outcome": outcome,
+                    "seconds": round(seconds, 3),
+                },
+            )
+        return result
+
+    async def _succeeded(
+        self,
+        job: Job,
+        stage: Stage,
+        attempt: int,
+        result: StageResult,
+        following: Stage | None,
+        correlation_id: str,
+    ) -> Job:
+        """Store the result together with the start of the next stage, or with the job's end: one commit."""
+
+        def decide(now: JobState) -> Sequence[Event]:
+            events = job_reports.stage_succeeded(
+                now, worker=self._worker, stage=stage.name, attempt=attempt, result=dict(result)
+            )
+            after = JOB.fold(events, state=now)
+            if following is None:
+                return [*events, *job_reports.succeeded(after, worker=self._worker)]
+            return [
+                *events,
+                *job_reports.stage_started(
+                    after, worker=self._worker, stage=following.name, attempt=1
+                ),
+            ]
+
+        await self._report(job.job_id, decide, f"{stage.name}/{attempt}/succeeded", correlation_id)
+        state = (await self._aggregates.load(JOB, job.job_id)).state
+        assert isinstance(state, Job)
+        return state
+
+    async def _failed(
+        self, kind: JobKind, stage: Stage, context: JobContext, attempt: int, failure: StageFailure
+    ) -> None:
+        final = failure.permanent or attempt >= stage.attempts
+        retry_at = None if final else Timestamp(self._now() + round(retry_delay(attempt) * 1000))
+        log.warning(
+            "stage failed",
+            extra={
+                "stage": stage.name,
+                "attempt": attempt,
+                "reason": failure.message,
+                "final": final,
+            },
+        )
+
+        def decide(now: JobState) -> Sequence[Event]:
+            events = job_reports.stage_failed(
+                now,
+                worker=self._worker,
+                stage=stage.name,
+                attempt=attempt,
+                message=failure.message,
+                retry_at=retry_at,
+            )
+            if not final:
+                return events
+            return [
+                *events,
+                *job_reports.failed(
+                    JOB.fold(events, state=now),
+                    worker=self._worker,
+                    stage=stage.name,
+                    message=failure.message,
+                ),
+            ]
+
+        if final:
+            # First the task's own word and its issue, then the job's end: a crash between the two
+            # runs the stage again, the other order would leave a failure nobody was told of.
+            await kind.failed(context, stage.name, failure)
+        await self._report(
+            context.job_id, decide, f"{stage.name}/{attempt}/failed", context.correlation_id
+        )
+        if retry_at is not None:
+            raise RetryLater(at=retry_at)
+        JOBS_ENDED.labels(kind.name, "failed").inc()
+
+    async def _report(
+        self,
+        job_id: JobId,
+        decide: Callable[[JobState], Sequence[Event]],
+        what: str,
+        correlation_id: str,
+    ) -> None:
+        try:
+            await self._reports.report(
+                JOB,
+                job_id,
+                decide,
+                # Unique for each report: a retry of the job passes the same stages again.
+                report_id=f"{self._worker}/{job_id}/{what}/{secrets.token_hex(6)}",
+                correlation_id=correlation_id,
+            )
+        except Rejected as error:
+            raise NotOurs(error.detail) from None
+
+
+def _context(job: Job, correlation_id: str) -> JobContext:
+    return JobContext(
+        job_id=job.job_id,
+        organization_id=job.organization_id,
+        repository_id=job.repository_id,
+        task_id=job.task_id,
+        input=job.input,
+        results=job.results,
+        correlation_id=correlation_id,
+    )

@@ -1,0 +1,107 @@
+"""The repositories of this host, one bare copy for each remote; whoever changes one has it alone."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from events.ids import RepositoryId
+from events.repository import Branch
+from runtime.errors import Rejected
+from workflows.folder_lock import folder_lock
+from workflows.git import Git
+from workflows.repository import RemoteHeads, Repository
+from workflows.sandbox import RemoteState
+
+COMPARED_BRANCHES = 50
+"""Counting what a branch is ahead and behind takes git 5 ms and more: done for so many, newest first."""
+
+
+@dataclass
+class _Known:
+    """What this process knows of a repository."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    heads: RemoteHeads | None = None
+    looked_at: float = 0.0
+
+
+class Repositories:
+    """`folder` holds them; repositories of this disk are read below `local_root` only, without one not at all."""
+
+    def __init__(self, git: Git, folder: Path, *, local_root: Path | None) -> None:
+        self._git = git
+        self._folder = folder
+        self._local_root = local_root
+        self._known: dict[RepositoryId, _Known] = {}
+
+    def path(self, repository_id: RepositoryId) -> Path:
+        return self._folder / repository_id
+
+    @asynccontextmanager
+    async def alone(self, repository_id: RepositoryId) -> AsyncIterator[Repository]:
+        """The repository under its lock. Inside, nobody else adds, removes or fetches, in no process."""
+        first = repository_id not in self._known
+        known = self._known.setdefault(repository_id, _Known())
+        async with known.lock, folder_lock(self._folder / f"{repository_id}.lock") as lock:
+            repository = Repository(self._git, self.path(repository_id), lock=lock)
+            if first:
+                repository.remove_stale_locks()
+            yield repository
+
+    @asynccontextmanager
+    async def fresh(
+        self, repository_id: RepositoryId, remote_url: str
+    ) -> AsyncIterator[tuple[Repository, RemoteHeads]]:
+        """The repository under its lock, with all the remote had when this was called.
+
+        Of many who wait for the same repository one fetches for all. Raises `RemoteUnavailable`.
+        """
+        called_at = time.monotonic()
+        self._allow(remote_url)
+        async with self.alone(repository_id) as repository:
+            known = self._known[repository_id]
+            if known.heads is None or known.looked_at < called_at:
+                await repository.create(remote_url)
+                looking_at = time.monotonic()
+                known.heads = await repository.fetch(remote_url)
+                known.looked_at = looking_at
+            yield repository, known.heads
+
+    async def sync(self, repository_id: RepositoryId, remote_url: str) -> RemoteState:
+        """The remote's branches, by name; those changed last are compared with the default branch."""
+        async with self.fresh(repository_id, remote_url) as (repository, heads):
+            newest = await repository.tips("refs/remotes/origin/")
+        default = heads.default_branch
+        compared = set(list(newest)[:COMPARED_BRANCHES]) if default is not None else set()
+        branches: list[Branch] = []
+        for name, sha in sorted(heads.tips.items()):
+            ahead: int | None = None
+            behind: int | None = None
+            if default is not None and name in compared:
+                behind, ahead = await self._compared(repository_id, heads.tips[default], sha)
+            branches.append(Branch(name=name, sha=sha, ahead=ahead, behind=behind))
+        return RemoteState(default_branch=default, branches=tuple(branches))
+
+    async def _compared(self, repository_id: RepositoryId, one: str, other: str) -> tuple[int, int]:
+        if one == other:
+            return 0, 0
+        counted = await self._git.run(
+            *("rev-list", "--count", "--left-right", f"{one}...{other}"),
+            folder=self.path(repository_id),
+        )
+        left, right = counted.output.split()
+        return int(left), int(right)
+
+    def _allow(self, remote_url: str) -> None:
+        if not remote_url.startswith("/"):
+            return
+        # Judged by where the path leads now: a link may have been put there since it was accepted.
+        root = self._local_root
+        if root is None or not Path(remote_url).resolve().is_relative_to(root.resolve()):
+            raise Rejected(
+                "This server takes no repository from that place on its own disk.",
+                code="remote_forbidden",
+            )

@@ -1,0 +1,175 @@
+"""One bare copy of a remote on this host, as long as its lock is held: fetched, asked, changed."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from workflows.git import Finished, Git, GitFailed
+from workflows.sandbox import RemoteUnavailable
+
+FETCH_SECONDS = 240.0
+LOOK_SECONDS = 60.0
+STALE_LOCK_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class RemoteHeads:
+    """What a remote has: the tip of each branch, and the branch new work starts from."""
+
+    tips: dict[str, str]
+    default_branch: str | None
+
+
+class Repository:
+    """Git in one bare repository. Each command also holds the lock, should it outlive this process."""
+
+    def __init__(self, git: Git, path: Path, *, lock: int) -> None:
+        self.path = path
+        self._git = git
+        self._lock = lock
+
+    async def run(
+        self,
+        *args: str,
+        config: Sequence[str] = (),
+        accept: Sequence[int] = (0,),
+        stdin: bytes = b"",
+    ) -> Finished:
+        """Run git here. Raises `GitFailed`."""
+        return await self._git.run(
+            *args,
+            folder=self.path,
+            config=config,
+            accept=accept,
+            stdin=stdin,
+            keep_open=(self._lock,),
+        )
+
+    async def create(self, remote_url: str) -> None:
+        """Make the repository; half a repository of an earlier attempt is completed."""
+        complete = self.path / "complete"
+        if complete.exists():
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        # Not a mirror: pruning one deletes the branches of the tasks with everything not pushed.
+        await self.run("init", "--quiet", "--bare", "--template=")
+        for name, value in (
+            ("remote.origin.url", remote_url),
+            ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
+            ("core.logAllRefUpdates", "true"),
+        ):
+            await self.run("config", "--replace-all", name, value)
+        complete.touch()
+
+    async def fetch(self, remote_url: str) -> RemoteHeads:
+        """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`."""
+        try:
+            heads = await self._look(remote_url)
+            if await self.tips("refs/remotes/origin/") != heads.tips:
+                await self._fetch(remote_url)
+        except GitFailed as error:
+            raise RemoteUnavailable(
+                f"The remote repository cannot be read. {error.detail}"
+            ) from None
+        if heads.default_branch is not None:
+            target = f"refs/remotes/origin/{heads.default_branch}"
+            await self.run("symbolic-ref", "refs/remotes/origin/HEAD", target)
+        return heads
+
+    async def tips(self, prefix: str) -> dict[str, str]:
+        """The commits of all references below `prefix`, newest first, by their names without it."""
+        form = "--format=%(objectname) %(symref) %(refname)"
+        listed = await self.run("for-each-ref", "--sort=-committerdate", form, prefix)
+        tips: dict[str, str] = {}
+        for line in _text(listed.output).split("\n"):
+            sha, symbolic, name = [*line.split(" ", 2), "", ""][:3]
+            if name and not symbolic:
+                tips[name.removeprefix(prefix)] = sha
+        return tips
+
+    async def checked_out(self) -> dict[str, Path]:
+        """The branches that working trees have checked out, also those without a commit yet."""
+        listed = await self.run("worktree", "list", "--porcelain", "-z")
+        branches: dict[str, Path] = {}
+        folder = Path()
+        for line in _text(listed.output).split("\0"):
+            word, _, value = line.partition(" ")
+            if word == "worktree":
+                folder = Path(value)
+            elif word == "branch":
+                branches[value.removeprefix("refs/heads/")] = folder
+        return branches
+
+    async def merge_base(self, one: str, other: str) -> str | None:
+        """The commit two others have in common."""
+        found = await self.run("merge-base", one, other, accept=(0, 1))
+        return _text(found.output).strip() or None
+
+    async def without_filters(self) -> list[str]:
+        """Settings under which no filter runs, whatever an agent wrote into the repository's own settings."""
+        listed = await self.run(
+            "config", "--name-only", "-z", "--get-regexp", r"^filter\.", accept=(0, 1)
+        )
+        drivers = {
+            name.rpartition(".")[0] for name in _text(listed.output).split("\0") if name.strip()
+        }
+        return [
+            f"{driver}.{setting}"
+            for driver in sorted(drivers)
+            for setting in ("clean=", "smudge=", "process=", "required=false")
+        ]
+
+    def remove_stale_locks(self) -> None:
+        """Remove the lock files of git commands that were killed; nobody takes one for so long."""
+        names = [self.path / name for name in ("packed-refs.lock", "config.lock", "shallow.lock")]
+        for file in (*names, *(self.path / "refs").rglob("*.lock")):
+            with suppress(FileNotFoundError):
+                if time.time() - file.stat().st_mtime > STALE_LOCK_SECONDS:
+                    file.unlink()
+
+    async def _look(self, remote_url: str) -> RemoteHeads:
+        listed = await self._git.run(
+            *("ls-remote", "--symref", "--", remote_url, "HEAD", "refs/heads/*"),
+            folder=self.path,
+            deadline=LOOK_SECONDS,
+            lane="network",
+        )
+        tips: dict[str, str] = {}
+        head: str | None = None
+        pointed_at: str | None = None
+        for line in _text(listed.output).split("\n"):
+            value, _, name = line.partition("\t")
+            if name == "HEAD" and value.startswith("ref: "):
+                pointed_at = value.removeprefix("ref: refs/heads/")
+            elif name == "HEAD":
+                head = value
+            elif name.startswith("refs/heads/"):
+                tips[name.removeprefix("refs/heads/")] = value
+        return RemoteHeads(tips, default_branch(tips, pointed_at=pointed_at, head=head))
+
+    async def _fetch(self, remote_url: str) -> None:
+        # The address is given again, because an agent may have changed the one in the settings.
+        await self._git.run(
+            *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
+            *("--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
+            folder=self.path,
+            deadline=FETCH_SECONDS,
+            lane="network",
+            keep_open=(self._lock,),
+        )
+
+
+def default_branch(tips: dict[str, str], *, pointed_at: str | None, head: str | None) -> str | None:
+    """The branch the remote's HEAD means; where it means none, the one people usually mean."""
+    if pointed_at in tips:
+        return pointed_at
+    usual = [name for name in ("main", "master") if name in tips]
+    same = sorted(name for name, tip in tips.items() if tip == head)
+    both = [name for name in usual if name in same]
+    return next(iter(both or same or usual or sorted(tips)), None)
+
+
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "surrogateescape")

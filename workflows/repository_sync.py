@@ -1,0 +1,71 @@
+"""`repository_sync`: look at a remote and store what is there, so that nobody has to ask it on a read."""
+
+import secrets
+from dataclasses import dataclass
+
+from commands.aggregates import Aggregates
+from commands.organization import ORGANIZATION
+from commands.organization_state import Organization
+from commands.repository import REPOSITORY, sync_failed, synced
+from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
+from workflows.sandbox import SandboxProvider
+from workflows.steady_reports import SteadyReports
+
+
+def kind(stages: "RepositorySync") -> JobKind:
+    """The declaration of the job."""
+    return JobKind(
+        name="repository_sync",
+        stages=(Stage(name="remote_read", run=stages.read_remote, deadline=900),),
+        failed=stages.failed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepositorySync:
+    aggregates: Aggregates
+    reports: SteadyReports
+    local: SandboxProvider
+
+    async def read_remote(self, job: JobContext) -> StageResult:
+        """Fetch, and store the default branch and all branches."""
+        state = await self.local.sync(job.repository, remote_url=await self._remote_url(job))
+        await self.reports.report(
+            REPOSITORY,
+            job.repository,
+            lambda now: synced(
+                now,
+                organization_id=job.organization_id,
+                repository_id=job.repository,
+                job_id=job.job_id,
+                default_branch=state.default_branch,
+                branches=state.branches,
+            ),
+            report_id=f"{job.job_id}/synced/{secrets.token_hex(6)}",
+            correlation_id=job.correlation_id,
+        )
+        return {"default_branch": state.default_branch or "", "branches": str(len(state.branches))}
+
+    async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
+        """The repository's own history says so too: its freshness is shown from there."""
+        await self.reports.report(
+            REPOSITORY,
+            job.repository,
+            lambda now: sync_failed(
+                now,
+                organization_id=job.organization_id,
+                repository_id=job.repository,
+                job_id=job.job_id,
+                message=failure.message,
+            ),
+            report_id=f"{job.job_id}/failed/{secrets.token_hex(6)}",
+            correlation_id=job.correlation_id,
+        )
+
+    async def _remote_url(self, job: JobContext) -> str:
+        state = (await self.aggregates.load(ORGANIZATION, job.organization_id)).state
+        if isinstance(state, Organization):
+            repository = state.repositories.get(job.repository)
+            if repository is not None:
+                return repository.remote_url
+        raise JobNotWanted("the repository was removed")

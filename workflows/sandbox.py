@@ -1,0 +1,131 @@
+"""What a provider of sandboxes does, whichever machine they are on: everything may be asked for twice."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from events.ids import RepositoryId, SandboxId, TaskId
+from events.repository import Branch
+from events.task import TreeFile
+from runtime.errors import Rejected, Unavailable
+from workflows.processes import Child
+
+
+class Sandbox(Struct, frozen=True, kw_only=True):
+    """Where the work of one task is done. `path` is its working tree."""
+
+    sandbox_id: SandboxId
+    task_id: TaskId
+    repository_id: RepositoryId
+    path: str
+
+
+class NewBranch(Struct, frozen=True):
+    """A branch of this name is to be made, from the tip of the remote's default branch."""
+
+    name: str
+
+
+class ExistingBranch(Struct, frozen=True):
+    """The branch of this name is to be worked on, whether the remote has it or an earlier task left it."""
+
+    name: str
+
+
+class Checkout(Struct, frozen=True, kw_only=True):
+    """What the working tree began with: `base` is a commit, or the empty tree in a repository without one."""
+
+    branch: str
+    base: str
+
+
+class RemoteState(Struct, frozen=True, kw_only=True):
+    """The branches of a remote; no default branch means that it has no commit yet."""
+
+    default_branch: str | None
+    branches: tuple[Branch, ...]
+
+
+class CapturedFile(Struct, frozen=True, kw_only=True):
+    """A file that differs from the base, its patch and new content in full if they are not too long."""
+
+    path: str
+    kind: Literal["added", "modified", "deleted", "renamed"]
+    added: int
+    removed: int
+    binary: bool = False
+    patch: str | None = None
+    content: bytes | None = None
+
+
+class Captured(Struct, frozen=True, kw_only=True):
+    """A working tree at one moment. The same `tree_id` means: nothing has changed.
+
+    Of very many differences only the first are listed; `omitted` counts the others.
+    """
+
+    base: str
+    tree_id: str
+    files: tuple[CapturedFile, ...]
+    tree: tuple[TreeFile, ...]
+    omitted: int = 0
+
+
+class BranchExists(Rejected):
+    """A new branch cannot have this name."""
+
+    default_code = "branch_exists"
+
+
+class BranchInUse(Rejected):
+    """Another working tree has the branch checked out."""
+
+    default_code = "branch_in_use"
+
+
+class NoSuchBranch(Rejected):
+    """Neither the remote nor this host has the branch."""
+
+    default_code = "no_such_branch"
+
+
+class RemoteUnavailable(Unavailable):
+    """The remote repository cannot be read now."""
+
+    default_code = "remote_unavailable"
+
+
+class SandboxProvider(Protocol):
+    """One kind of place for sandboxes: `local`, or another behind the same few verbs."""
+
+    @property
+    def name(self) -> str:
+        """The word for it in `task.create`."""
+
+    def allocate(self, *, task_id: TaskId, repository_id: RepositoryId) -> Sandbox:
+        """Name the sandbox of a task, always the same, without making anything."""
+
+    async def prepare(
+        self, sandbox: Sandbox, *, remote_url: str, branch: NewBranch | ExistingBranch
+    ) -> Checkout:
+        """Check the branch out. Raises one of the errors above, or `workflows.git.GitFailed`."""
+
+    async def release(self, task_id: TaskId, *, branch: Literal["keep", "delete"]) -> None:
+        """End what runs in the sandbox and remove it, with everything that was not committed."""
+
+    async def start(
+        self, sandbox: Sandbox, command: Sequence[str], *, env: Mapping[str, str] | None = None
+    ) -> Child:
+        """Run a command in the working tree."""
+
+    async def capture(
+        self, sandbox: Sandbox, *, base: str, unless: str | None = None
+    ) -> Captured | None:
+        """The state of the files against `base`; None if its tree is still `unless`."""
+
+    async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
+        """Look at the remote. Raises `RemoteUnavailable`."""
+
+    def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
+        """Tasks that have a sandbox here but are not among the known."""

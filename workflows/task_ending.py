@@ -1,0 +1,153 @@
+"""`task_archive` and `task_kill`: stop what runs, release the sandbox, say so. Each stage may run again."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from commands.aggregates import Aggregates
+from commands.job import JOB
+from commands.job_state import Job, JobState
+from commands.task import TASK
+from commands.task_reports import issue_raised, sandbox_released, task_archived, task_killed
+from commands.task_state import Task, TaskState
+from events.ids import IssueId, JobId, derive_id
+from events.job import JobCancelRequested, JobEvent
+from events.task import TaskEvent
+from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
+from workflows.sandbox import SandboxProvider
+from workflows.sessions import Sessions
+from workflows.steady_reports import SteadyReports
+
+STOPPING_SECONDS = 60.0
+LOOK_SECONDS = 0.05
+
+
+def archive_kind(ending: "Ending") -> JobKind:
+    """Keeps the branch."""
+    return _kind("task_archive", ending, "keep", "archived")
+
+
+def kill_kind(ending: "Ending") -> JobKind:
+    """Deletes the branch too."""
+    return _kind("task_kill", ending, "delete", "killed")
+
+
+def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: str) -> JobKind:
+    async def release(job: JobContext) -> StageResult:
+        return await ending.release(job, branch=branch)
+
+    return JobKind(
+        name=name,
+        stages=(
+            Stage(name="work_stopped", run=ending.stop_work, deadline=2 * STOPPING_SECONDS),
+            Stage(name="sandbox_released", run=release, deadline=300),
+            Stage(name=last, run=ending.finish, deadline=30),
+        ),
+        failed=ending.failed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    aggregates: Aggregates
+    reports: SteadyReports
+    providers: Mapping[str, SandboxProvider]
+    sessions: Sessions
+
+    async def stop_work(self, job: JobContext) -> StageResult:
+        """Cancel the task's other jobs and end its turns and agents."""
+        task = await self._task(job)
+        others = [job_id for job_id in task.jobs.values() if job_id != job.job_id]
+        for job_id in others:
+            await self.reports.report(
+                JOB, job_id, _cancel_requested, report_id=f"{job.job_id}/cancels/{job_id}"
+            )
+        await self.sessions.end_task(job.task)
+        async with asyncio.timeout(STOPPING_SECONDS):
+            for job_id in others:
+                await self._ended(job_id)
+        # A provisioning that was cancelled just now may have started an agent after the first look.
+        await self.sessions.end_task(job.task)
+        return {}
+
+    async def release(self, job: JobContext, *, branch: Literal["keep", "delete"]) -> StageResult:
+        """Remove the sandbox with everything in it that was not committed."""
+        task = await self._task(job)
+        if task.sandbox is None:
+            return {}
+        sandbox_id = task.sandbox.id
+        # An existing branch was there before the task: it is not ours to delete.
+        keep = branch == "keep" or task.on_branch is not None
+        await self.providers[task.sandbox.provider].release(
+            job.task, branch="keep" if keep else "delete"
+        )
+        await self._report(
+            job,
+            "released",
+            lambda now: sandbox_released(now, sandbox_id=sandbox_id, branch_kept=keep),
+        )
+        return {"branch": "kept" if keep else "deleted"}
+
+    async def finish(self, job: JobContext) -> StageResult:
+        """The last word."""
+        await self._report(job, "ended", lambda now: [*task_archived(now), *task_killed(now)])
+        return {}
+
+    async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
+        """The task stays half put away; the issue offers the retry."""
+        issue_id = IssueId(derive_id("iss", job.job_id, stage))
+        await self._report(
+            job,
+            f"failed/{stage}",
+            lambda now: issue_raised(
+                now,
+                issue_id=issue_id,
+                code=failure.code,
+                message=failure.message,
+                stage=stage,
+                retry_job_id=job.job_id,
+            ),
+        )
+
+    async def _task(self, job: JobContext) -> Task:
+        state = (await self.aggregates.load(TASK, job.task)).state
+        if not isinstance(state, Task):
+            raise JobNotWanted("there is no such task")
+        return state
+
+    async def _ended(self, job_id: JobId) -> None:
+        # Another worker may have the job, so its history is looked at, not a future of this process.
+        while True:
+            state = (await self.aggregates.load(JOB, job_id)).state
+            if not isinstance(state, Job) or not state.open:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _report(
+        self, job: JobContext, what: str, decide: Callable[[TaskState], list[TaskEvent]]
+    ) -> None:
+        await self.reports.report(
+            TASK,
+            job.task,
+            decide,
+            report_id=f"{job.job_id}/{what}/{secrets.token_hex(6)}",
+            correlation_id=job.correlation_id,
+        )
+
+
+def _cancel_requested(job: JobState) -> list[JobEvent]:
+    match job:
+        case Job(open=True, cancel_requested=False):
+            return [
+                JobCancelRequested(
+                    job_id=job.job_id,
+                    kind=job.kind,
+                    organization_id=job.organization_id,
+                    repository_id=job.repository_id,
+                    task_id=job.task_id,
+                )
+            ]
+        case _:
+            return []

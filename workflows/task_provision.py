@@ -1,0 +1,186 @@
+"""`task_provision`: from a created task to a session that can be talked to, stage by stage (CONTRACT 3)."""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from commands.aggregates import Aggregates
+from commands.session_reports import session_ready
+from commands.task import TASK
+from commands.task_reports import (
+    sandbox_allocated,
+    sandbox_ready,
+    task_failed,
+    task_named,
+    task_provisioned,
+)
+from commands.task_state import Session, Task, TaskState
+from events.ids import IssueId, derive_id
+from events.task import TaskEvent
+from workflows.acp_agent import AgentDied, AgentFailed
+from workflows.agent_pool import AgentPool, sandbox_of
+from workflows.file_capture import FileCapture
+from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
+from workflows.sandbox import ExistingBranch, NewBranch, SandboxProvider
+from workflows.steady_reports import SteadyReports
+
+
+def kind(stages: "Provisioning") -> JobKind:
+    """The declaration of the job."""
+    return JobKind(
+        name="task_provision",
+        stages=(
+            Stage(name="name_ensured", run=stages.ensure_name, deadline=30),
+            Stage(name="sandbox_allocated", run=stages.allocate_sandbox, deadline=60),
+            Stage(name="repository_prepared", run=stages.prepare_repository, deadline=900),
+            Stage(name="agent_installed", run=stages.install_agent, deadline=300),
+            Stage(name="agent_started", run=stages.start_agent, deadline=90),
+            Stage(name="session_created", run=stages.create_session, deadline=90),
+        ),
+        failed=stages.failed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provisioning:
+    """The stages. Each may run again after a crash and then finds what it has done already."""
+
+    aggregates: Aggregates
+    reports: SteadyReports
+    providers: Mapping[str, SandboxProvider]
+    agents: AgentPool
+    files: FileCapture
+    host: str
+
+    async def ensure_name(self, job: JobContext) -> StageResult:
+        """Settle the branch: the one asked for, else one made from the title."""
+        task = await self._task(job)
+        branch = task.branch or task.on_branch or task.wanted_branch or branch_name(task)
+        await self._report(job, "named", lambda now: task_named(now, branch=branch))
+        return {"branch": branch}
+
+    async def allocate_sandbox(self, job: JobContext) -> StageResult:
+        """Name the sandbox and bind it to this host, before anything of it is made."""
+        task = await self._task(job)
+        sandbox = self._provider(task).allocate(
+            task_id=task.task_id, repository_id=task.repository_id
+        )
+        await self._report(
+            job,
+            "allocated",
+            lambda now: sandbox_allocated(
+                now,
+                sandbox_id=sandbox.sandbox_id,
+                provider=task.provider,
+                host=self.host,
+                path=sandbox.path,
+            ),
+        )
+        return {"sandbox_id": sandbox.sandbox_id, "path": sandbox.path}
+
+    async def prepare_repository(self, job: JobContext) -> StageResult:
+        """Check the branch out, and capture the files as they are at the beginning."""
+        task = await self._task(job)
+        name = job.results["name_ensured"]["branch"]
+        checkout = await self._provider(task).prepare(
+            sandbox_of(task),
+            remote_url=task.remote_url,
+            branch=ExistingBranch(name) if task.on_branch else NewBranch(name),
+        )
+        sandbox_id = sandbox_of(task).sandbox_id
+        await self._report(
+            job,
+            "prepared",
+            lambda now: sandbox_ready(now, sandbox_id=sandbox_id, base=checkout.base),
+        )
+        await self.files.capture(task.task_id)
+        return {"base": checkout.base}
+
+    async def install_agent(self, job: JobContext) -> StageResult:
+        """Find the agent's program on this host."""
+        task = await self._task(job)
+        return {"command": self.agents.installed(_first_session(task).agent).command[0]}
+
+    async def start_agent(self, job: JobContext) -> StageResult:
+        """Start the agent's process."""
+        task = await self._task(job)
+        await self._agent(task)
+        return {}
+
+    async def create_session(self, job: JobContext) -> StageResult:
+        """The agent's session is there: from this commit on messages are handed over."""
+        task = await self._task(job)
+        session = _first_session(task)
+        if session.status != "closed":
+            # After a crash between the two stages the process has to be started again.
+            await self._agent(task)
+
+        def ready(now: TaskState) -> list[TaskEvent]:
+            return [
+                *session_ready(now, session_id=session.id),
+                *task_provisioned(now, job_id=job.job_id),
+            ]
+
+        await self._report(job, "provisioned", ready)
+        return {"session_id": session.id}
+
+    async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
+        """The task says at which stage it got stuck, and offers the retry."""
+        issue_id = IssueId(derive_id("iss", job.job_id, stage))
+        await self._report(
+            job,
+            f"failed/{stage}",
+            lambda now: task_failed(
+                now,
+                job_id=job.job_id,
+                stage=stage,
+                message=failure.message,
+                issue_id=issue_id,
+                code=failure.code,
+            ),
+        )
+
+    async def _task(self, job: JobContext) -> Task:
+        state = (await self.aggregates.load(TASK, job.task)).state
+        if not isinstance(state, Task) or state.over:
+            raise JobNotWanted("the task is being put away")
+        return state
+
+    def _provider(self, task: Task) -> SandboxProvider:
+        provider = self.providers.get(task.provider)
+        if provider is None:
+            raise StageFailure(
+                f"This worker has no sandbox provider {task.provider}; it has {', '.join(self.providers)}.",
+                code="provider_unknown",
+                permanent=True,
+            )
+        return provider
+
+    async def _agent(self, task: Task) -> None:
+        try:
+            await self.agents.get(task, _first_session(task))
+        except (AgentDied, AgentFailed) as error:
+            raise StageFailure(str(error), code="agent_failed") from error
+
+    async def _report(
+        self, job: JobContext, what: str, decide: Callable[[TaskState], list[TaskEvent]]
+    ) -> None:
+        # The id is fresh each time: a retried job says the same again, and `decide` knows what is so already.
+        await self.reports.report(
+            TASK,
+            job.task,
+            decide,
+            report_id=f"{job.job_id}/{what}/{secrets.token_hex(6)}",
+            correlation_id=job.correlation_id,
+        )
+
+
+def branch_name(task: Task) -> str:
+    """A branch for a task that names none: words of its title and the end of its id, so that it is free."""
+    words = re.sub(r"[^a-z0-9]+", "-", task.title.lower()).strip("-")[:40].strip("-")
+    return f"foundry/{words or 'task'}-{task.task_id[-6:].strip('_') or 'x'}"
+
+
+def _first_session(task: Task) -> Session:
+    return next(iter(task.sessions.values()))

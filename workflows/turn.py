@@ -1,0 +1,197 @@
+"""One turn: a message is handed to an agent once, everything it says is stored, and the turn ends in a clear state."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from commands.session_reports import message_delivered, permission_requested, turn_ended
+from commands.task import TASK
+from commands.task_state import Session, Task, Waiting
+from events.ids import Timestamp
+from events.store import EventStore
+from events.task import PermissionOption, StopReason
+from events.transcript import Entry
+from workflows.acp_agent import AgentDied, AgentFailed, AgentProcess
+from workflows.steady_reports import SteadyReports
+from workflows.transcript_writer import TranscriptWriter
+
+log = logging.getLogger(__name__)
+
+CANCEL_GRACE_SECONDS = 10.0
+
+
+class Turn:
+    """The turn of one message. `run` does it all; `cancel` and `answer` reach into it from outside."""
+
+    def __init__(
+        self,
+        task: Task,
+        session: Session,
+        message: Waiting,
+        *,
+        reports: SteadyReports,
+        store: EventStore,
+        now: Callable[[], Timestamp],
+        worker: str,
+    ) -> None:
+        self._task = task
+        self._session = session
+        self._message = message
+        self._reports = reports
+        self._now = now
+        self._worker = worker
+        self._correlation_id = message.command_id or ""
+        self._agent: AgentProcess | None = None
+        self._cancelling = False
+        self._questions: dict[str, asyncio.Future[str | None]] = {}
+        self._writer = TranscriptWriter(
+            reports,
+            store,
+            organization_id=task.organization_id,
+            task_id=task.task_id,
+            session_id=session.id,
+            correlation_id=self._correlation_id,
+        )
+
+    async def run(self, agent: AgentProcess) -> None:
+        """Hand the message over and stay until the turn has ended and is stored."""
+        if not await self._deliver():
+            return
+        self._agent = agent
+        self._writer.add(
+            Entry(
+                sender="user",
+                kind="message",
+                at=self._message.at,
+                message_id=self._message.id,
+                command_id=self._message.command_id,
+                text=self._message.text,
+            )
+        )
+        writing = asyncio.create_task(self._writer.run(), name="transcript")
+        try:
+            stop_reason, error = await self._prompt(agent)
+        finally:
+            writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+        await self._end(stop_reason, error)
+
+    async def cancel(self) -> None:
+        """Ask the agent to stop; one that does not within 10 seconds is ended."""
+        if self._cancelling or self._agent is None:
+            return
+        self._cancelling = True
+        for question in self._questions.values():
+            if not question.done():
+                question.set_result(None)
+        await self._agent.cancel()
+        await asyncio.sleep(CANCEL_GRACE_SECONDS)
+        await self._agent.close()
+
+    def answer(self, request_id: str, option_id: str) -> None:
+        """A person answered a permission request of this turn."""
+        question = self._questions.get(request_id)
+        if question is not None and not question.done():
+            question.set_result(option_id)
+
+    async def _deliver(self) -> bool:
+        # The id is fresh for every hand-over, so that only this very call is told "delivered": a
+        # worker that starts again finds the fact in the history and never hands over twice.
+        _, events = await self._reports.report(
+            TASK,
+            self._task.task_id,
+            lambda task: message_delivered(
+                task, session_id=self._session.id, message_id=self._message.id
+            ),
+            report_id=f"{self._worker}/{self._message.id}/{secrets.token_hex(6)}",
+            correlation_id=self._correlation_id,
+        )
+        return bool(events)
+
+    async def _prompt(self, agent: AgentProcess) -> tuple[StopReason, str | None]:
+        try:
+            stop_reason = await agent.prompt(
+                self._message.text,
+                attachments=self._message.attachments,
+                on_entry=self._said,
+                ask=self._ask,
+            )
+        except (AgentDied, AgentFailed) as death:
+            if self._cancelling:
+                return "cancelled", None
+            self._writer.add(Entry(sender="system", kind="error", at=self._now(), text=str(death)))
+            return "error", str(death)
+        return ("cancelled" if self._cancelling else stop_reason), None
+
+    async def _said(self, entry: Entry) -> None:
+        self._writer.add(entry)
+        await self._writer.has_room()
+
+    async def _ask(self, title: str, options: Sequence[PermissionOption]) -> str | None:
+        """The option that the task's policy or a person chooses, None for "cancelled"."""
+        match self._task.permissions:
+            case "allow":
+                return _first(options, "allow")
+            case "deny":
+                return _first(options, "reject")
+            case "ask":
+                return await self._ask_a_person(title, options)
+
+    async def _ask_a_person(self, title: str, options: Sequence[PermissionOption]) -> str | None:
+        request_id = secrets.token_hex(8)
+        question = asyncio.get_running_loop().create_future()
+        self._questions[request_id] = question
+        await self._reports.report(
+            TASK,
+            self._task.task_id,
+            lambda task: permission_requested(
+                task,
+                session_id=self._session.id,
+                request_id=request_id,
+                title=title,
+                options=options,
+            ),
+            report_id=f"{self._session.id}/{request_id}",
+            correlation_id=self._correlation_id,
+        )
+        self._writer.add(
+            Entry(
+                sender="system",
+                kind="permission_request",
+                at=self._now(),
+                payload={
+                    "request_id": request_id,
+                    "title": title,
+                    "options": [
+                        {"id": one.id, "name": one.name, "kind": one.kind} for one in options
+                    ],
+                },
+            )
+        )
+        chosen: str | None = await question
+        return chosen
+
+    async def _end(self, stop_reason: StopReason, error: str | None) -> None:
+        position = await self._writer.flush()
+        await self._reports.report(
+            TASK,
+            self._task.task_id,
+            lambda task: turn_ended(
+                task,
+                session_id=self._session.id,
+                message_id=self._message.id,
+                stop_reason=stop_reason,
+                transcript_version=position,
+                error=error,
+            ),
+            report_id=f"{self._message.id}/ended",
+            correlation_id=self._correlation_id,
+        )
+        log.info("turn ended", extra={"session_id": self._session.id, "stop_reason": stop_reason})
+
+
+def _first(options: Sequence[PermissionOption], word: str) -> str | None:
+    return next((option.id for option in options if option.kind.startswith(word)), None)
