@@ -66,8 +66,9 @@ def line_command_id(key: str, number: int) -> str:
 
 def decoded(body: bytes, shape: type[_T]) -> _T:
     """JSON of exactly one shape. Raises `Invalid` with a pointer to what is wrong."""
+    decoder = msgspec.json.Decoder(shape)
     try:
-        value = msgspec.json.decode(body, type=shape)
+        value = decoder.decode(body)
         # msgspec lets the last of two equal names win; another reader might take the first.
         json.loads(body, object_pairs_hook=_no_name_twice)
     except msgspec.ValidationError as error:

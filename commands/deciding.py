@@ -14,10 +14,11 @@ from commands.versions import check_version
 from events import codec
 from events.commit import Commit, Event, Recorded
 from events.ids import Position, Timestamp
-from events.store import EventStore, StalePosition, id_of, subject_of
+from events.store import MAX_COMMIT_BYTES, EventStore, StalePosition, id_of, subject_of
 from runtime.errors import Conflict, FoundryError, Unavailable
 from runtime.logs import current_field
 from runtime.metrics import APPEND_RETRIES
+from runtime.problems import TooLarge
 
 S = TypeVar("S")
 C = TypeVar("C", bound=Order)
@@ -111,6 +112,9 @@ class Deciding:
             correlation_id=str(current_field("correlation_id") or request.command_id),
             ids=named_ids(request.order) | made_ids(events),
         )
+        body = codec.encode(commit)
+        if len(body) > MAX_COMMIT_BYTES:
+            raise TooLarge("The text is too long to be stored; shorten it, or put it into a file.")
         stored = False
         try:
             message_id = request.message_id(subject)
@@ -126,7 +130,7 @@ class Deciding:
             position=position,
             subject=subject,
             message_id=message_id,
-            body=codec.encode(commit),
+            body=body,
             decode=codec.decode,
         )
         self._aggregates.appended(decider, loaded, recorded)

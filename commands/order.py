@@ -10,7 +10,7 @@ from commands.fields import Reference
 class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The body of a command. A field added later needs a default, so that old bodies keep their digest."""
 
-    expected_version: Annotated[int, Meta(ge=0, lt=2**63)] | None = None
+    expected_version: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
 
 
 class ForOrganization(Order, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ class CreateUser(Order, frozen=True, kw_only=True):
 
 class CreateToken(Order, frozen=True, kw_only=True):
     user_id: Reference | None = None
-    expires_at: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+    expires_at: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 
 
 class RevokeToken(Order, frozen=True, kw_only=True):

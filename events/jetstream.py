@@ -17,7 +17,8 @@ from runtime.connection import Connection
 BUCKET = "BLOBS"
 DUPLICATE_WINDOW = 120.0
 ATTEMPT_SECONDS = 2.0
-PATIENCE_SECONDS = 6.0
+PATIENCE_SECONDS = 10.0
+"""Longer than a cluster takes to elect a new leader when one dies."""
 
 
 class JetStreamStore:

@@ -16,8 +16,8 @@ NANOSECONDS = 1_000_000_000
 
 STREAM_NOT_FOUND = 10059
 STREAM_NAME_IN_USE = 10058
-NO_MESSAGE_FOUND = 10037
-WRONG_LAST_SEQUENCE = 10071
+WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
+"""Against what is stored, and on a cluster against what is on its way to be stored."""
 DUPLICATE_IN_PROCESS = 10158
 
 FIRST_PAUSE = 0.05

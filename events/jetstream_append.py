@@ -76,12 +76,11 @@ class Appender:
                 reason = error
                 APPEND_RETRIES.labels("no_answer").inc()
             except ApiError as error:
-                if error.err_code != WRONG_LAST_SEQUENCE and not error.passing:
+                conflict = error.err_code in WRONG_LAST_SEQUENCE
+                if not (conflict or error.passing):
                     raise
                 reason = error
-                APPEND_RETRIES.labels(
-                    "conflict" if error.err_code == WRONG_LAST_SEQUENCE else "refused"
-                ).inc()
+                APPEND_RETRIES.labels("conflict" if conflict else "refused").inc()
             # Neither a time-out nor a conflict nor "duplicate" tells whether our commit is stored:
             # the acknowledgement of an earlier try may have been lost. The stream itself tells.
             if (stored := await self._find(subject, expected, message_id)) is not None:

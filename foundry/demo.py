@@ -79,14 +79,14 @@ class _Demo:
         await self._show_result(task_id, topics)
         return 1 if self._failed(topics) else 0
 
-    async def _command(self, name: str, **data: str) -> dict[str, Any]:
+    async def _command(self, command: str, **data: str) -> dict[str, Any]:
         key = str(uuid.uuid4())
         self._sent_at[key] = time.perf_counter()
         response = await self._client.post(
-            f"/v1/commands/{name}", json=data, headers={"Idempotency-Key": key}
+            f"/v1/commands/{command}", json=data, headers={"Idempotency-Key": key}
         )
         if response.status_code != 202:
-            raise Rejected(f"{name}: {response.json().get('detail', response.text)}")
+            raise Rejected(f"{command}: {response.json().get('detail', response.text)}")
         self._delays.append((time.perf_counter() - self._sent_at[key]) * 1000)
         answer: dict[str, Any] = response.json()
         return answer

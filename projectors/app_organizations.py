@@ -157,7 +157,11 @@ def select_task(rows: Rows, event: TaskSelected) -> None:
 
 def _join(rows: Rows, id: OrganizationId, user: UserId, role: Role) -> None:
     shared = rows.get(f"organization/{id}", "_shared", id, Shared)
-    if shared is None or user in shared.members:
+    if (
+        shared is None
+        or user in shared.members
+        or rows.get(f"app/{user}", "self", user, App) is None
+    ):
         return
     shared = replace(shared, members=(*shared.members, user))
     rows.put(f"organization/{id}", "_shared", id, shared)

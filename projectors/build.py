@@ -140,15 +140,27 @@ async def _work(order: ChildOrder) -> None:
             sys.stdout.buffer.flush()
 
 
+def _read_order() -> bytes:
+    read = b""
+    while not read.endswith(b"\n"):
+        more = os.read(0, 65536)
+        if not more:
+            sys.exit("no order was given")
+        read += more
+    return read
+
+
 def _end_with_parent() -> None:
-    # The parent keeps the pipe open as long as it lives, also when it is killed.
-    sys.stdin.buffer.read()
+    # The parent holds the other end of the pipe as long as it lives, however it dies. Not read
+    # through sys.stdin: its lock, held by a waiting thread, makes the interpreter's end a crash.
+    while os.read(0, 1024):
+        pass
     os._exit(1)
 
 
 def main() -> None:
     os.nice(NICE)
-    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildOrder)
+    order = msgspec.json.decode(_read_order(), type=ChildOrder)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(_work(order))
 

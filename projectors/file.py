@@ -172,7 +172,7 @@ class ProjectionFile:
         if self._next_change - self._oldest_change > self._kept_changes + PRUNE_EVERY:
             self._prune(self._next_change - self._kept_changes)
         elif self._kept_log_bytes() > self._kept_bytes:
-            self._prune(self._oldest_change + PRUNE_EVERY)
+            self._prune(self._oldest_change + (self._next_change - self._oldest_change + 3) // 4)
 
     def forget_changes(self) -> None:
         """Rows are about to change without word of it: what was logged before leads nowhere any more."""

@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projectors.views import Views
-from query_api.parameters import position
+from query_api.parameters import has_control, position
+from query_api.visibility import unseen
 from runtime.http import Authenticator
 from runtime.identity import Caller
 from runtime.lifecycle import Gate
@@ -24,7 +25,11 @@ def asked(answer: Answer, *, gate: Gate, authenticator: Authenticator) -> Endpoi
 
     async def endpoint(request: Request) -> Response:
         async with gate.work(name):
-            return await answer(request, await authenticator.caller(request))
+            caller = await authenticator.caller(request)
+            # Starlette's patterns drop a newline at the end of a path, so that two addresses would be one.
+            if has_control(request.scope["path"]):
+                raise unseen()
+            return await answer(request, caller)
 
     return endpoint
 

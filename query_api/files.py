@@ -88,7 +88,8 @@ class FileAnswers:
         """One file's patch after the other, so that only one large one is in memory at a time."""
         for patch in patches:
             body = await self._bytes(patch)
-            yield body if body.endswith(b"\n") else body + b"\n"
+            if body:
+                yield body if body.endswith(b"\n") else body + b"\n"
 
     async def _bytes(self, stored: str | Blob) -> bytes:
         if isinstance(stored, str):

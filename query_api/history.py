@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +13,6 @@ from events.ids import BEGINNING, Position, Timestamp, is_id
 from events.store import EventStore, subject_of
 from query_api.conditional import KEPT
 from query_api.parameters import page_size, position
-from query_api.pointer import Json
 from query_api.visibility import Visibility, unseen
 from runtime.http import JsonResponse
 from runtime.identity import Caller
@@ -51,7 +50,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     actor: str | None
     command: CommandName | None
     at: Timestamp | None
-    facts: list[dict[str, Json]] | UnsetType = UNSET
+    facts: list[Raw] | UnsetType = UNSET
     unreadable: bool | UnsetType = UNSET
 
 
@@ -131,9 +130,9 @@ def entry_of(recorded: Recorded, *, with_facts: bool) -> HistoryEntry:
     )
 
 
-def shown(event: Event) -> dict[str, Json]:
+def shown(event: Event) -> Raw:
     """An event as it is stored, without the fields nobody may read."""
-    fields: dict[str, Json] = msgspec.to_builtins(event)
-    return {
-        name: value for name, value in fields.items() if name not in SECRET.get(tag_of(event), ())
-    }
+    fields: dict[str, object] = msgspec.to_builtins(event)
+    for name in SECRET.get(tag_of(event), ()):
+        del fields[name]
+    return Raw(msgspec.json.encode(fields))

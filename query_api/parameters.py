@@ -40,7 +40,7 @@ def line(query: Mapping[str, str], name: str, *, longest: int) -> str | None:
         return None
     if len(text) > longest:
         raise wrong(name, f"may have {longest} characters")
-    if _CONTROL.search(text):
+    if has_control(text):
         raise wrong(name, "may not have control characters")
     return text
 
@@ -51,6 +51,11 @@ def required_line(query: Mapping[str, str], name: str, *, longest: int) -> str:
     if not text:
         raise wrong(name, "is missing")
     return text
+
+
+def has_control(text: str) -> bool:
+    """Whether there are control characters in a text."""
+    return _CONTROL.search(text) is not None
 
 
 def wrong(name: str, what: str) -> Invalid:

@@ -23,7 +23,7 @@ def parse(pointer: str) -> tuple[str, ...]:
     return tuple(name.replace("~1", "/").replace("~0", "~") for name in pointer[1:].split("/"))
 
 
-def find(data: Json, path: Sequence[str]) -> Json | UnsetType:
+def find(data: Json, path: Sequence[str]) -> "Json | UnsetType":
     """What stands at the end of the path, `UNSET` when there is no such place."""
     for name in path:
         if isinstance(data, dict) and name in data:
@@ -38,7 +38,7 @@ def find(data: Json, path: Sequence[str]) -> Json | UnsetType:
     return data
 
 
-def _element(elements: list[Json], name: str) -> Json | UnsetType:
+def _element(elements: list[Json], name: str) -> "Json | UnsetType":
     for element in elements:
         if isinstance(element, dict) and element.get("id") == name:
             return element

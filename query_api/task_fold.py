@@ -57,7 +57,7 @@ class TaskFold:
         """The entity whose rows a path into the view's data leads to."""
         return self._view.lists.get(path[0], "self")
 
-    def value(self, path: Sequence[str]) -> Json | UnsetType:
+    def value(self, path: Sequence[str]) -> "Json | UnsetType":
         """What stands at a path now, `UNSET` when there is no such place."""
         entity = self.entity(path)
         if entity == "self":

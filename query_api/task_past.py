@@ -23,10 +23,9 @@ FOLD_SECONDS = 10.0
 
 
 class TaskPasts:
-    def __init__(self, views: Views, store: EventStore, *, longest: int = LONGEST) -> None:
+    def __init__(self, views: Views, store: EventStore) -> None:
         self._views = views
         self._store = store
-        self._longest = longest
         self._places = asyncio.Semaphore(FOLDS_AT_ONCE)
 
     async def as_of(self, task_id: TaskId, position: Position) -> Snapshot:
@@ -51,12 +50,12 @@ class TaskPasts:
 
     async def commits(self, task_id: TaskId, *, up_to: Position | None = None) -> list[Recorded]:
         """The commits of a task and of the jobs it announced, in the order of the log."""
-        own = self._until(await self._store.load(subject_of("task", task_id)), up_to)
+        own = _until(await self._store.load(subject_of("task", task_id)), up_to)
         commits = list(own)
         for job_id in announced_jobs(own):
-            self._bound(commits)
-            commits += self._until(await self._store.load(subject_of("job", job_id)), up_to)
-        self._bound(commits)
+            _bound(commits)
+            commits += _until(await self._store.load(subject_of("job", job_id)), up_to)
+        _bound(commits)
         return sorted(commits, key=lambda commit: commit.position)
 
     async def computed(self, fold: Callable[[], T]) -> T:
@@ -69,19 +68,6 @@ class TaskPasts:
                 "Too many histories are being gone through just now; try again."
             ) from None
 
-    def _bound(self, commits: Sequence[Recorded]) -> None:
-        if len(commits) > self._longest:
-            raise Rejected(
-                f"This would go through more than {self._longest} commits. "
-                "Name an earlier position, or read /v1/history of the task page by page.",
-                code="too_old",
-            )
-
-    def _until(self, commits: Sequence[Recorded], position: Position | None) -> Sequence[Recorded]:
-        kept = [one for one in commits if position is None or one.position <= position]
-        self._bound(kept)
-        return kept
-
 
 def announced_jobs(commits: Sequence[Recorded]) -> list[JobId]:
     """The jobs that these commits announce, each once."""
@@ -93,3 +79,18 @@ def announced_jobs(commits: Sequence[Recorded]) -> list[JobId]:
         if isinstance(event, JobAnnounced)
     }
     return list(announced)
+
+
+def _until(commits: Sequence[Recorded], position: Position | None) -> Sequence[Recorded]:
+    kept = [one for one in commits if position is None or one.position <= position]
+    _bound(kept)
+    return kept
+
+
+def _bound(commits: Sequence[Recorded]) -> None:
+    if len(commits) > LONGEST:
+        raise Rejected(
+            f"This would go through more than {LONGEST} commits. "
+            "Name an earlier position, or read /v1/history of the task page by page.",
+            code="too_old",
+        )

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from msgspec import UNSET, Struct, UnsetType
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,7 +27,7 @@ class Why(Struct, frozen=True, kw_only=True):
     """`command` is null when a worker reported it."""
 
     field: str
-    value: Json
+    value: Raw
     position: Position
     event: str
     command: CommandName | None
@@ -71,7 +72,7 @@ def last_change(
     commit = recorded.commit
     return Why(
         field=field,
-        value=value,
+        value=Raw(msgspec.json.encode(value)),
         position=recorded.position,
         event=tag_of(event),
         command=CommandName(id=commit.command.id, name=commit.command.name)

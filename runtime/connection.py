@@ -34,6 +34,7 @@ class Connection:
         self._inbox = Inbox(client)
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
+        self._closing = False
         self._on_reconnect: list[Callable[[], None]] = []
         self.last_error: Exception | None = None
 
@@ -146,6 +147,7 @@ class Connection:
 
     async def close(self) -> None:
         """Send what is buffered and close; bounded, since either may hang on a dead peer."""
+        self._closing = True
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.client.close()
@@ -161,7 +163,7 @@ class Connection:
             self.last_error = error
 
     async def _disconnected(self) -> None:
-        if self._up.is_set():
+        if self._up.is_set() and not self._closing:
             log.warning("nats disconnected", extra={"reason": repr(self.last_error)})
         self._up.clear()
         NATS_CONNECTED.set(0)

@@ -85,7 +85,9 @@ class _Transport(TcpTransport):
         # this bound a reconnect would wait for the system's own limit, some 15 minutes.
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await writer.wait_closed()
+                # All who wait share one future: without the shield, one of them that is cancelled
+                # would cancel whoever waits next.
+                await asyncio.shield(writer.wait_closed())
         except TimeoutError:
             writer.transport.abort()
 

@@ -1,4 +1,4 @@
-"""Around every plain request: a request id, an access line, a metric, and the gate that closes when the node drains."""
+"""Around every request: a request id, an access line, a metric."""
 
 import logging
 import re
@@ -8,24 +8,19 @@ import time
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.errors import Unavailable
-from runtime.lifecycle import Gate
 from runtime.logs import log_fields
 from runtime.metrics import REQUEST_SECONDS
-from runtime.problems import problem_response
 
-log = logging.getLogger("foundry.requests")
+log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_ALWAYS_ANSWERED = ("/healthz", "/readyz", "/metrics")
 
 
 class Requests:
     """ASGI middleware. `X-Request-Id` is taken over when it is plain, made otherwise, and sent back."""
 
-    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,9 +40,9 @@ class Requests:
                 ]
             await send(message)
 
-        with log_fields(request_id=request_id):
+        with log_fields(request_id=request_id, correlation_id=request_id):
             try:
-                await self._admitted(scope, receive, answer)
+                await self._app(scope, receive, answer)
             finally:
                 seconds = time.perf_counter() - started
                 route = _route(scope)
@@ -61,19 +56,6 @@ class Requests:
                         "ms": round(seconds * 1000, 2),
                     },
                 )
-
-    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in _ALWAYS_ANSWERED:
-            await self._app(scope, receive, send)
-            return
-        try:
-            async with self._gate.work(scope["path"]):
-                await self._app(scope, receive, send)
-        except Unavailable as error:
-            # Only the gate's own refusal gets here: the application answers its errors itself.
-            response = problem_response(error, instance=scope["path"])
-            response.headers["Connection"] = "close"
-            await response(scope, receive, send)
 
 
 def _request_id(scope: Scope) -> str:

@@ -31,6 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     max_streams: int = 20_000
     host: str | None = None
     agents: str | None = None
+    max_agents: int = 32
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
@@ -44,9 +45,21 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
         return Path(self.data).absolute()
 
     @property
+    def local_root(self) -> Path | None:
+        """Below which folder repositories of this disk may be named: by default anywhere, while only this machine can ask."""
+        if self.local_repositories is not None:
+            return Path(self.local_repositories).absolute()
+        return Path("/") if self.address[0] in ("127.0.0.1", "::1", "localhost") else None
+
+    @property
     def origins(self) -> tuple[str, ...]:
         """Other sites whose pages may write with a person's cookie, separated by commas or spaces."""
         return tuple(self.allowed_origins.replace(",", " ").split())
+
+
+def environment() -> Mapping[str, str]:
+    """What this process was started with, for those who pass a chosen part of it on to their children."""
+    return dict(os.environ)
 
 
 class BadSetting(Exception):

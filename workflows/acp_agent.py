@@ -149,7 +149,7 @@ class AgentProcess:
         return stop_reason_of(result)
 
     async def cancel(self) -> None:
-        """Ask for the end of the turn; `prompt` returns `cancelled` once the agent obeys. One that does not is closed by its owner."""
+        """Ask for the end of the turn: `prompt` returns `cancelled` once the agent obeys. Its owner closes one that does not."""
         self._cancelling = True
         self._drop_questions()
         with suppress(Disconnected):
@@ -170,11 +170,7 @@ class AgentProcess:
         self._drop_questions()
         with suppress(OSError):
             self._child.stdin.close()
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._child.wait()
-        except TimeoutError:
-            await self._child.stop()
+        await self._ended()
         # It may be waiting for somebody to take an entry, who is not going to.
         done, _ = await asyncio.wait([self._reading], timeout=CLOSE_SECONDS)
         if not done:
@@ -243,12 +239,13 @@ class AgentProcess:
         finally:
             self._connection.end()
             await self._child.stop()
+            self._child.close()
             errors.cancel()
             if self._log is not None:
                 self._log.close()
 
     async def _ended(self) -> None:
-        # An agent that closed its output but lives on can say nothing any more.
+        """Wait for the end of a process that can hear or say nothing any more, and see to it."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._child.wait()
@@ -295,6 +292,7 @@ class AgentProcess:
         except Disconnected:
             await self._child.stop()
             await asyncio.wait([self._reading])
-            self._reading.result()
+            if not self._reading.cancelled():
+                self._reading.result()
             raise AgentDied(self._child.exit_code, self._stderr.text()) from None
         return result if isinstance(result, dict) else {}

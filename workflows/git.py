@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.errors import Unavailable
+from workflows.piped_process import PipedProcess
 
 Lane = Literal["disk", "network"]
 """Commands that wait for a remote must not keep those waiting that only read this disk."""
@@ -82,22 +83,17 @@ class Git:
         settings = [part for setting in (*_SAFE, *config) for part in ("-c", setting)]
         output = _Output(into)
         async with self._lanes[lane]:
-            process = await asyncio.create_subprocess_exec(
-                "git",
-                *settings,
-                *args,
+            process = await PipedProcess.spawn(
+                ["git", *settings, *args],
                 cwd=folder,
                 # Without a ceiling git would take a repository around the folder for the one meant.
                 env={**self._env, "GIT_CEILING_DIRECTORIES": str(folder.parent), **(env or {})},
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=tuple(keep_open),
+                keep_open=keep_open,
             )
             try:
                 async with asyncio.timeout(deadline):
                     errors = await _communicate(process, stdin, output)
+                    await process.wait()
             except TimeoutError:
                 detail = f"git {args[0]} did not end within {deadline:g} seconds."
                 raise GitFailed(detail, exit_code=None) from None
@@ -105,7 +101,7 @@ class Git:
                 await _end(process)
         if output.too_much:
             raise GitFailed(f"git {args[0]} printed more than can be kept.", exit_code=None)
-        exit_code = process.returncode
+        exit_code = process.exit_code
         assert exit_code is not None
         if exit_code not in accept:
             raise GitFailed(f"git {args[0]}: {first_complaint(bytes(errors))}", exit_code=exit_code)
@@ -178,12 +174,7 @@ class _Output:
             self.kept += chunk
 
 
-async def _communicate(
-    process: asyncio.subprocess.Process, stdin: bytes, output: _Output
-) -> bytearray:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
+async def _communicate(process: PipedProcess, stdin: bytes, output: _Output) -> bytearray:
     errors = bytearray()
     async with asyncio.TaskGroup() as pumps:
         pumps.create_task(_write(process.stdin, stdin), name="git input")
@@ -194,7 +185,6 @@ async def _communicate(
             await asyncio.sleep(0)
         if output.too_much:
             await _end(process)
-    await process.wait()
     return errors
 
 
@@ -211,14 +201,13 @@ async def _read_errors(pipe: asyncio.StreamReader, kept: bytearray) -> None:
             kept += chunk
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: PipedProcess) -> None:
     """Whatever happened, nothing of the command is left: git removes its lock files on SIGTERM only."""
-    if process.returncode is not None:
-        return
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE):
-                await process.wait()
-                return
+        if process.exit_code is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GRACE):
+                    await process.wait()
+    process.close()

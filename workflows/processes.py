@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from events.ids import SandboxId
+from workflows.piped_process import PipedProcess
 
 MARK = "SANDBOX_MARK"
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
@@ -33,36 +34,16 @@ class Limits:
     memory: int | None = None
 
 
-class Child:
-    """A running command. The pipes are asyncio's; what it prints has to be read, else it waits."""
+class Child(PipedProcess):
+    """A running command under its supervisor: `pid` is the supervisor's, and it ends when all of it has ended.
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        self.stdin = process.stdin
-        self.stdout = process.stdout
-        self.stderr = process.stderr
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        """The supervisor's pid."""
-        return self._process.pid
-
-    @property
-    def exit_code(self) -> int | None:
-        """None while it runs; negative for a signal."""
-        return self._process.returncode
-
-    async def wait(self) -> int:
-        """The exit code, once the command and all it started have ended."""
-        return await self._process.wait()
+    What it prints has to be read, else it waits.
+    """
 
     def send(self, number: signal.Signals) -> None:
         """Pass a signal on to the command's process group; SIGTERM ends everything it started too."""
         with suppress(ProcessLookupError):
-            self._process.send_signal(number)
+            self._transport.send_signal(number)
 
     async def stop(self) -> int:
         """End the command and everything it started, by force after `GRACE` seconds."""
@@ -99,17 +80,12 @@ class Processes:
 
         A command that cannot be run ends with 127 and says so on its standard error.
         """
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
-            *(str(os.getpid()), str(GRACE), self._limits, *command),
+        supervisor = (sys.executable, "-I", "-S", str(_SUPERVISOR))
+        child = await Child.spawn(
+            [*supervisor, str(os.getpid()), str(GRACE), self._limits, *command],
             cwd=cwd,
             env=self._environment(sandbox_id, home, env or {}),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
         )
-        child = Child(process)
         running = {one for one in self._children.get(sandbox_id, ()) if one.exit_code is None}
         self._children[sandbox_id] = running | {child}
         return child
@@ -118,6 +94,8 @@ class Processes:
         """End everything that runs in a sandbox, whoever started it."""
         children = self._children.pop(sandbox_id, set())
         await asyncio.gather(*(child.stop() for child in children))
+        for child in children:
+            child.close()
         await _end_marked(f"{self._owner}#{sandbox_id}")
 
     async def end_leftovers(self) -> int:

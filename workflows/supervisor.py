@@ -1,11 +1,12 @@
 """The parent of every process of a sandbox: whatever that process leaves behind ends with it, and all end with the worker.
 
 Run by its path, `python -I -S supervisor.py <worker's pid> <grace> <limits> <command…>`, so it
-imports only what it needs and lets the command start before it imports the rest. It keeps no end
-of the command's pipes. SIGTERM ends everything, in order first, then at once; other signals it is
-sent go to the command. It ends as the command ended: with the same code, by the same signal.
+imports little and the command starts soon. It keeps no end of the command's pipes. SIGTERM ends
+everything, in order first, then at once; other signals it is sent go to the command. It ends as
+the command ended: with the same code, by the same signal.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -20,11 +21,12 @@ KILL_SECONDS = 5.0
 def main(worker: int, grace: float, limits: str, command: list[str]) -> None:
     """Start the command, wait for its end or the worker's, end what is left, end likewise."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    # Before the command: what it leaves behind in its first millisecond is to be found too.
+    _adopt_orphans_and_die_with_parent()
     child = os.fork()
     if child == 0:
         _become(limits, command)
     _let_go_of_pipes()
-    _adopt_orphans_and_die_with_parent()
     status = None if os.getppid() != worker else _watch(child)
     ended = _end_descendants(grace)
     _end_like(ended.get(child, signal.SIGKILL) if status is None else status)
@@ -58,8 +60,6 @@ def _let_go_of_pipes() -> None:
 
 
 def _adopt_orphans_and_die_with_parent() -> None:
-    import ctypes
-
     set_parent_death_signal, set_child_subreaper = 1, 36
     prctl = ctypes.CDLL(None).prctl
     prctl(set_parent_death_signal, signal.SIGTERM)

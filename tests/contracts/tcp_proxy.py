@@ -35,6 +35,8 @@ class TcpProxy:
         task = asyncio.create_task(self._carry(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        # Also for a task that was cancelled before it took its first step.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def close(self) -> None:
         connections = tuple(self._connections)
@@ -48,7 +50,6 @@ class TcpProxy:
                 raise ConnectionRefusedError
             server_reader, server_writer = await asyncio.open_connection(*self._target)
         except OSError:
-            writer.transport.abort()
             return
         ways = [
             asyncio.create_task(self._to_server(reader, server_writer)),
@@ -62,8 +63,7 @@ class TcpProxy:
             for way in ways:
                 way.cancel()
             await asyncio.wait(ways)
-            for end in (writer, server_writer):
-                end.transport.abort()
+            server_writer.transport.abort()
 
     async def _to_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(CHUNK):

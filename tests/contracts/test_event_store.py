@@ -9,7 +9,7 @@ from events.store import MAX_COMMIT_BYTES, EventStore, LogCut, StalePosition, su
 from tests.contracts.sample_commits import ANNA, BERT, commit, fill, take
 
 
-@pytest.fixture(params=["memory", "jetstream"])
+@pytest.fixture(params=["memory", "jetstream", "cluster"])
 def store(request: pytest.FixtureRequest) -> EventStore:
     found: EventStore = request.getfixturevalue(f"{request.param}_store")
     return found

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import Gateway
 from gateway.transport import StreamingProtocol
@@ -77,7 +78,10 @@ TOPICS: dict[str, dict[str, Any]] = {
 
 @asynccontextmanager
 async def running(
-    views: MemoryViews | None = None, guests: Guests | None = None, **options: Any
+    views: MemoryViews | None = None,
+    guests: Guests | None = None,
+    protocol: type[HttpToolsProtocol] = StreamingProtocol,
+    **options: Any,
 ) -> AsyncIterator[Node]:
     views = views or MemoryViews(TOPICS)
     guests = guests or Guests()
@@ -86,7 +90,7 @@ async def running(
     server = _Server(
         uvicorn.Config(
             gateway,
-            http=StreamingProtocol,
+            http=protocol,
             ws="none",
             lifespan="off",
             log_config=None,

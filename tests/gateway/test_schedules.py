@@ -1,7 +1,6 @@
 """For any order of commits, interests, stalls, reconnects and rebuilds the client ends with what the server has."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 import uvloop
@@ -20,11 +19,11 @@ commits = st.tuples(st.just("commit"), st.integers(0, 2), st.integers(0, 4))
 bursts = st.tuples(st.just("burst"), st.integers(0, 2), st.integers(1, 120))
 interests = st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 2), st.just(0))
 others = st.tuples(
-    st.sampled_from(["read", "rebuild", "forget", "reconnect", "return", "late"]),
+    st.sampled_from(["read", "rebuild", "forget", "reconnect", "return", "meanwhile"]),
     st.integers(0, 2),
     st.integers(1, 20),
 )
-schedules = st.lists(st.one_of(commits, commits, bursts, interests, others), max_size=25)
+schedules = st.lists(st.one_of(commits, bursts, interests, others, others), min_size=5, max_size=30)
 
 
 class Client:
@@ -36,6 +35,8 @@ class Client:
         self.revision = 0
         self.sid = ""
         self.number = 0
+        self.meanwhile: list[str] = []
+        node.views.reading = self._read
 
     async def run(self, schedule: list[Step]) -> None:
         reader: Reader | None = None
@@ -53,6 +54,8 @@ class Client:
                 else:
                     await self._catch_up(reader)
                     return
+            for number in range(step[2] % 5):
+                self._commit(TASKS[step[1]], number)
 
     def _stream(
         self, before: Reader | None, *, natively: bool
@@ -71,11 +74,7 @@ class Client:
         topic, views = TASKS[which], self.node.views
         match name:
             case "commit":
-                self.number += 1
-                identity = f"ses_{amount}"
-                removed = remove("session", identity)
-                kept = put("session", identity, number=self.number)
-                views.commit(topic, removed if self.number % 4 == 0 else kept)
+                self._commit(topic, amount)
             case "burst":
                 for _ in range(amount):
                     self.number += 1
@@ -100,36 +99,39 @@ class Client:
                 views.rebuild("task_detail")
             case "forget":
                 views.forget(topic)
-            case "late":
-                views.reading = late(amount)
+            case "meanwhile":
+                self.meanwhile = [topic] * amount
             case _:
                 await asyncio.sleep(0)
+
+    async def _read(self) -> None:
+        """Commits fall between the moments of a read."""
+        if self.meanwhile:
+            self._commit(self.meanwhile.pop(), self.number % 5)
+        await asyncio.sleep(0)
+
+    def _commit(self, topic: str, which: int) -> None:
+        self.number += 1
+        identity = f"ses_{which}"
+        removed = remove("session", identity)
+        kept = put("session", identity, number=self.number)
+        self.node.views.commit(topic, removed if self.number % 4 == 0 else kept)
 
     async def _interest(self, change: dict[str, object]) -> None:
         self.revision += 1
         await self.node.interest(self.sid, {"revision": self.revision, **change})
 
     async def _catch_up(self, reader: Reader) -> None:
-        """A last revision and its ready: everything wanted is live; then one more commit to each."""
+        """A last revision and its ready: everything wanted is live and needs no later commit to be right."""
         views = self.node.views
+        self.meanwhile.clear()
         await self._interest({})
         while (await reader.until("ready")).data["revision"] < self.revision:
             pass
         for topic in self.wanted:
-            version = views.commit(topic, put("session", "ses_last"))
-            await reader.until_version(topic, version)
+            await reader.until_version(topic, await views.version(topic) or 0)
         for topic in self.wanted:
             assert reader.held[topic].document.data == views.data(topic)
-
-
-def late(amount: int) -> Callable[[], Awaitable[None]]:
-    """Reads that let the loop turn a few times, so that commits fall in between."""
-
-    async def pause() -> None:
-        for _ in range(amount):
-            await asyncio.sleep(0)
-
-    return pause
 
 
 async def follow(schedule: list[Step]) -> None:

@@ -140,6 +140,21 @@ async def test_a_client_that_is_closed_for_good_is_reported(connection: Connecti
             await losing
 
 
+@pytest.mark.parametrize("moment", range(6))
+async def test_it_can_be_closed_at_any_moment_of_a_reconnect(
+    proxy: TcpProxy, nats_server: NatsServer, moment: int
+) -> None:
+    async with connect(
+        proxy.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        proxy.refusing = True
+        proxy.cut()
+        for _ in range(moment):
+            await asyncio.sleep(0)
+
+    assert connection.client.is_closed
+
+
 async def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9: ConnectionRefused") as caught:
         async with connect("nats://me:secret@127.0.0.1:9", within=0.3):

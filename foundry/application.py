@@ -1,0 +1,71 @@
+"""The HTTP face of a node: the routes of its roles, one ASGI application."""
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from commands import http as command_routes
+from commands.catalog import CATALOG
+from commands.login_codes import LoginCodes
+from commands.sign_in import SignIn
+from foundry import __version__, health, rebuild_route
+from foundry.node import Node
+from foundry.write_side import now
+from query_api import routes as query_routes
+from runtime.http import Authenticator
+from runtime.problems import HANDLERS
+from runtime.requests import Requests
+from runtime.settings import Settings
+
+
+def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
+    """Streams go straight to the gateway, everything else through Starlette."""
+    authenticator = Authenticator(here.write.access, allowed_origins=settings.origins)
+    routes: list[Route] = health.routes(about=lambda: _about(here), reasons=here.reasons_not_ready)
+    if "commands" in here.roles:
+        sign_in = SignIn(here.write.access, here.write.reports, codes, now)
+        routes += command_routes.routes(here.write.commands, authenticator, sign_in, here.orders)
+    if here.models is not None:
+        routes += query_routes.routes(
+            here.models,
+            here.log.store,
+            here.write.access,
+            authenticator,
+            here.questions,
+            commands=CATALOG,
+            version=__version__,
+        )
+        routes += rebuild_route.routes(here.models, here.log, authenticator)
+    return _Application(
+        Requests(Starlette(routes=routes, exception_handlers=HANDLERS)), here.gateway
+    )
+
+
+class _Application:
+    def __init__(self, plain: ASGIApp, streams: ASGIApp | None) -> None:
+        self._plain = plain
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._streams is not None and _is_stream(scope):
+            await self._streams(scope, receive, send)
+        else:
+            await self._plain(scope, receive, send)
+
+
+def _is_stream(scope: Scope) -> bool:
+    path: str = scope.get("path", "")
+    return path == "/v1/stream" or path.startswith("/v1/stream/")
+
+
+def _about(here: Node) -> dict[str, object]:
+    return {
+        "version": __version__,
+        "node": here.name,
+        "roles": sorted(here.roles),
+        "durability": here.log.durability,
+        "nats_server": here.log.connection.server_version,
+        "connected": here.log.connection.connected,
+        "position": here.feed.position,
+        "lag_ms": here.liveness.lag_ms(),
+    }

@@ -1,0 +1,122 @@
+"""The log this process works on: an embedded nats-server of its own, one that runs here already, or one outside."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from events.jetstream import JetStreamStore, open_store
+from events.jetstream_stream import UnfitStream
+from projectors.build import StoreAddress
+from runtime.connection import Connection, connect
+from runtime.embedded_server import (
+    EmbeddedServer,
+    ServerDidNotStart,
+    ServerInUse,
+    embedded_server,
+    running_server,
+)
+from runtime.errors import Unavailable
+from runtime.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventLog:
+    """`durability` is `fsync`, `os`, `replicated(n)` or `unknown`: what an acknowledged commit survives.
+
+    `address` is how a process of its own opens the same store.
+    """
+
+    store: JetStreamStore
+    connection: Connection
+    durability: str
+    address: StoreAddress
+
+
+@asynccontextmanager
+async def store_at(
+    url: str,
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    creds: str | None = None,
+    ca: str | None = None,
+) -> AsyncIterator[JetStreamStore]:
+    """The store behind an address, for a process of its own."""
+    async with connect(url, user=user, password=password, creds=creds, ca=ca) as connection:
+        yield await open_store(connection)
+
+
+@asynccontextmanager
+async def own_log(settings: Settings) -> AsyncIterator[EventLog]:
+    """For `serve`: the outside server of FOUNDRY_NATS_URL, else an embedded one for as long as this is open."""
+    if settings.nats_url is not None:
+        async with _outside(settings, settings.nats_url) as log:
+            yield log
+        return
+    try:
+        async with (
+            embedded_server(
+                settings.data_folder / "nats", durability=settings.durability
+            ) as server,
+            _embedded(settings, server) as log,
+        ):
+            yield log
+    except (ServerDidNotStart, ServerInUse) as error:
+        raise Unavailable(str(error)) from None
+
+
+@asynccontextmanager
+async def any_log(settings: Settings) -> AsyncIterator[EventLog]:
+    """For the other commands: the server that runs, whoever started it, else an embedded one for their time."""
+    running = None if settings.nats_url else running_server(settings.data_folder / "nats")
+    if running is None:
+        async with own_log(settings) as log:
+            yield log
+    else:
+        async with _embedded(settings, running) as log:
+            yield log
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings, server: EmbeddedServer) -> AsyncIterator[EventLog]:
+    where: dict[str, str | None] = {"url": server.url, "user": server.user, "password": server.password}
+    async with connect(server.url, user=server.user, password=server.password) as connection:
+        yield await _opened(settings, connection, settings.durability, where)
+
+
+@asynccontextmanager
+async def _outside(settings: Settings, url: str) -> AsyncIterator[EventLog]:
+    where = {"url": url, "creds": settings.nats_creds, "ca": settings.nats_ca}
+    async with connect(url, creds=settings.nats_creds, ca=settings.nats_ca) as connection:
+        yield await _opened(settings, connection, "unknown", where)
+
+
+async def _opened(
+    settings: Settings,
+    connection: Connection,
+    single: Literal["fsync", "os", "unknown"],
+    where: dict[str, str | None],
+) -> EventLog:
+    try:
+        store = await open_store(connection, replicas=settings.nats_replicas)
+    except UnfitStream as error:
+        raise Unavailable(str(error)) from None
+    durability = f"replicated({store.replicas})" if store.replicas > 1 else single
+    _check(settings, durability)
+    return EventLog(
+        store=store,
+        connection=connection,
+        durability=durability,
+        address=StoreAddress(factory="foundry.event_log:store_at", arguments=where),
+    )
+
+
+def _check(settings: Settings, durability: str) -> None:
+    required = settings.require_durability
+    if required is None or durability == required or durability.startswith("replicated"):
+        return
+    raise Unavailable(
+        f"FOUNDRY_REQUIRE_DURABILITY asks for {required}, and this log is {durability}. "
+        "Use the embedded server with FOUNDRY_DURABILITY=fsync, or a cluster with FOUNDRY_NATS_REPLICAS=3."
+    )

@@ -1,0 +1,139 @@
+"""`foundry serve`: everything in one process, or the roles that are named (CONTRACT 7)."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from commands.credentials import OWNER
+from commands.login_codes import LoginCodes
+from foundry import __version__
+from foundry.application import application
+from foundry.data_folder import locked
+from foundry.event_log import own_log
+from foundry.node import Node, node
+from foundry.web_server import WebServer, listening_socket
+from foundry.write_side import ensure_token, now
+from runtime import logs
+from runtime.settings import BadSetting, Settings
+
+log = logging.getLogger(__name__)
+
+ALL = frozenset({"commands", "read", "workers"})
+AFTER_DRAIN_SECONDS = 3
+LOOK_SECONDS = 0.02
+
+
+async def serve(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C, then drain; 0 unless something failed."""
+    roles = frozenset(options.roles) or ALL
+    if options.roles and settings.nats_url is None:
+        raise BadSetting(
+            "A node with a role needs the NATS server it shares: set FOUNDRY_NATS_URL."
+        )
+    logs.configure(settings.log_level)
+    started = time.monotonic()
+    stop = _stop_signal()
+    with locked(settings.data_folder):
+        listener = listening_socket(*settings.address)
+        async with AsyncExitStack() as parts:
+            event_log = await parts.enter_async_context(own_log(settings))
+            here = await parts.enter_async_context(node(settings, event_log, roles))
+            token = await ensure_token(settings, here.write)
+            codes = LoginCodes(now)
+            async with _at_work(here) as working, _served(settings, here, codes, listener):
+                if await _ready(here, stop, working):
+                    seconds = time.monotonic() - started
+                    _say_where_to_go(listener, codes, roles, token, seconds)
+                await _first_of(stop.wait(), working)
+    return 0
+
+
+@asynccontextmanager
+async def _at_work(here: Node) -> AsyncIterator[asyncio.Task[None]]:
+    working = asyncio.create_task(here.run(), name="node")
+    try:
+        yield working
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+
+
+@asynccontextmanager
+async def _served(
+    settings: Settings, here: Node, codes: LoginCodes, listener: socket.socket
+) -> AsyncIterator[None]:
+    server = WebServer(application(settings, here, codes), graceful_seconds=AFTER_DRAIN_SECONDS)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="web server")
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        # uvicorn waits for open streams before it ends: they are drained while it still serves.
+        await here.drain(asyncio.get_running_loop().time() + settings.drain_seconds)
+        log.info("cleanup started")
+        server.should_exit = True
+        await serving
+        log.info("cleanup ended")
+
+
+async def _ready(here: Node, stop: asyncio.Event, working: asyncio.Task[None]) -> bool:
+    """Wait until the node is ready; False when it was told to stop, or failed, before."""
+    while here.reasons_not_ready():
+        if stop.is_set() or working.done():
+            return False
+        await asyncio.sleep(LOOK_SECONDS)
+    return True
+
+
+async def _first_of(one: Coroutine[None, None, object], other: asyncio.Task[None]) -> None:
+    waiting = asyncio.ensure_future(one)
+    await asyncio.wait([waiting, other], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stopped(name: str) -> None:
+        log.info("stop requested", extra={"signal": name})
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped, number.name)
+    return stop
+
+
+def _say_where_to_go(
+    listener: socket.socket,
+    codes: LoginCodes,
+    roles: frozenset[str],
+    token: str | None,
+    seconds: float,
+) -> None:
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lines = [f"Foundry {__version__} is ready at {address} ({seconds:.1f} s)"]
+    if roles != ALL:
+        lines.append(f"  roles    {', '.join(sorted(roles))}")
+    if "commands" in roles and token is not None:
+        lines.append(
+            f"  sign in  {address}/#code={codes.issue(OWNER)}   (once, within ten minutes)"
+        )
+    lines += [
+        "  token    .venv/bin/foundry token",
+        "  demo     .venv/bin/foundry demo   (in another terminal)",
+        f"  api      {address}/v1/openapi.json",
+        "  stop     Ctrl-C",
+    ]
+    if token is None:
+        lines[-3] = "  token    in the data folder of the log's first start, or set FOUNDRY_TOKEN"
+    print("\n".join(lines), flush=True)

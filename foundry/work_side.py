@@ -1,0 +1,115 @@
+"""The worker of this host put together: sandboxes, agents, kinds of jobs."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from foundry.data_folder import host_name
+from foundry.event_log import EventLog
+from foundry.write_side import WriteSide, now
+from runtime.lifecycle import Gate
+from runtime.settings import Settings, environment
+from workflows import repository_sync, task_provision
+from workflows.agent_pool import AgentPool
+from workflows.agents import known_agents
+from workflows.file_capture import FileCapture
+from workflows.git import Git
+from workflows.job_runner import JobRunner
+from workflows.local_sandbox import LocalSandboxes
+from workflows.processes import Processes
+from workflows.repositories import Repositories
+from workflows.repository_sync import RepositorySync
+from workflows.sandbox import SandboxProvider
+from workflows.sessions import Sessions
+from workflows.steady_reports import SteadyReports
+from workflows.task_ending import Ending, archive_kind, kill_kind
+from workflows.task_provision import Provisioning
+from workflows.worker import Worker
+
+
+@asynccontextmanager
+async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> AsyncIterator[Worker]:
+    """A worker that has ended what an earlier life of this data folder left running."""
+    data = settings.data_folder
+    host = host_name(data, settings.host)
+    worker_name = f"{host}/{secrets.token_hex(4)}"
+    processes = Processes(owner=str(data), environ=environment())
+    await processes.end_leftovers()
+    git = Git(home=data / "git_home", path=environment().get("PATH", ""))
+    local = LocalSandboxes(
+        data=data,
+        git=git,
+        repositories=Repositories(git, data / "repositories", local_root=settings.local_root),
+        processes=processes,
+    )
+    providers: dict[str, SandboxProvider] = {local.name: local}
+    reports = SteadyReports(side.reports)
+    gate = Gate("worker")
+    agents = AgentPool(
+        providers=providers,
+        agents=known_agents(settings.agents),
+        environ=environment(),
+        log_folder=data / "agent_logs",
+        now=now,
+        limit=settings.max_agents,
+    )
+    files = FileCapture(
+        aggregates=side.aggregates, reports=reports, store=log.store, providers=providers
+    )
+    sessions = Sessions(
+        aggregates=side.aggregates,
+        reports=reports,
+        store=log.store,
+        agents=agents,
+        files=files,
+        host=host,
+        worker=worker_name,
+        now=now,
+        gate=gate,
+    )
+    ending = Ending(
+        aggregates=side.aggregates, reports=reports, providers=providers, sessions=sessions
+    )
+    kinds = (
+        task_provision.kind(
+            Provisioning(
+                aggregates=side.aggregates,
+                reports=reports,
+                providers=providers,
+                agents=agents,
+                files=files,
+                host=host,
+            )
+        ),
+        archive_kind(ending),
+        kill_kind(ending),
+        repository_sync.kind(
+            RepositorySync(aggregates=side.aggregates, reports=reports, local=local)
+        ),
+    )
+    runner = JobRunner(
+        reports=reports,
+        aggregates=side.aggregates,
+        kinds={kind.name: kind for kind in kinds},
+        worker=worker_name,
+        host=host,
+        now=now,
+    )
+    worker = Worker(
+        store=log.store,
+        aggregates=side.aggregates,
+        directory=side.directory,
+        runner=runner,
+        sessions=sessions,
+        files=files,
+        agents=agents,
+        host=host,
+        now=now,
+        gate=gate,
+    )
+    await worker.start()
+    try:
+        yield worker
+    finally:
+        await agents.close()
+        await processes.close()

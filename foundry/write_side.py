@@ -1,0 +1,91 @@
+"""The write side put together: what every node needs to know who is asking, and what takes orders."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from commands.access import Membership
+from commands.aggregates import Aggregates
+from commands.credentials import OWNER, new_token
+from commands.decider import Absent
+from commands.directory import Directory
+from commands.first_owner import ensure_owner
+from commands.handler import Commands
+from commands.reports import Reports
+from commands.user import USER
+from events.addresses import parse_remote
+from events.ids import Timestamp
+from foundry.data_folder import read_token, write_token
+from foundry.event_log import EventLog
+from runtime.errors import Unavailable
+from runtime.settings import Settings
+from workflows.agents import known_agents
+
+
+def now() -> Timestamp:
+    """The clock of this process, in milliseconds since the Unix epoch."""
+    return Timestamp(time.time_ns() // 1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteSide:
+    aggregates: Aggregates
+    directory: Directory
+    access: Membership
+    reports: Reports
+    commands: Commands
+
+
+@asynccontextmanager
+async def write_side(settings: Settings, log: EventLog) -> AsyncIterator[WriteSide]:
+    """Open it at the log's end; a feed with its `aggregates` and `directory` keeps it fresh."""
+    aggregates = Aggregates(log.store)
+    await aggregates.start()
+    forget = log.connection.on_reconnect(aggregates.forget_all)
+    directory = await Directory.open(settings.data_folder / "directory.sqlite3", log.store)
+    access = Membership(aggregates, directory, now)
+    agents = known_agents(settings.agents)
+    try:
+        yield WriteSide(
+            aggregates=aggregates,
+            directory=directory,
+            access=access,
+            reports=Reports(log.store, aggregates, now),
+            commands=Commands(
+                log.store,
+                aggregates,
+                directory,
+                access,
+                now,
+                read_remote=lambda url: parse_remote(url, settings.local_root),
+                known_agents=lambda: agents.keys(),
+            ),
+        )
+    finally:
+        forget()
+        directory.close()
+
+
+async def ensure_token(settings: Settings, side: WriteSide) -> str | None:
+    """The owner's token of this node, made with the owner when the log is new.
+
+    None on a node that has none, for a log whose owner's token stands in another data folder.
+    """
+    if settings.token is not None:
+        if not await ensure_owner(side.reports, settings.token, now=now()):
+            raise Unavailable("FOUNDRY_TOKEN was revoked or has expired; set another one.")
+        return settings.token
+    token = read_token(settings.data_folder)
+    if token is None:
+        owner = (await side.aggregates.confirmed(USER, OWNER)).state
+        if not isinstance(owner, Absent):
+            return None
+        token = new_token(OWNER)
+        # First the file, then the fact: a crash in between loses no token.
+        write_token(settings.data_folder, token)
+    if not await ensure_owner(side.reports, token, now=now()):
+        token = new_token(OWNER)
+        write_token(settings.data_folder, token)
+        await ensure_owner(side.reports, token, now=now())
+    return token

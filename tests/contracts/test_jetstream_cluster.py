@@ -1,0 +1,55 @@
+"""The store on replicas: a server that dies takes no acknowledged commit along and stops nobody for long."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from events.commit import Recorded
+from events.ids import BEGINNING, Position
+from events.jetstream import open_store
+from runtime.connection import connect
+from tests.contracts.nats_cluster import nats_cluster
+from tests.contracts.sample_commits import ANNA, commit, take
+
+COMMITS = 300
+
+
+async def test_a_killed_server_of_three_loses_no_acknowledged_commit(tmp_path: Path) -> None:
+    with nats_cluster(tmp_path) as cluster:
+        async with connect(cluster.urls[0]) as connection:
+            store = await open_store(connection, replicas=3)
+            reading = asyncio.create_task(take(store, BEGINNING, COMMITS))
+            last = BEGINNING
+            for number in range(COMMITS):
+                if number == COMMITS // 2:
+                    cluster.kill(0)
+                last = await store.append(
+                    ANNA, commit(str(number)), expected=last, message_id=f"m{number}"
+                )
+
+            async with asyncio.timeout(30):
+                taken = await reading
+            assert store.replicas == 3
+            assert names(taken) == names(await store.load(ANNA))
+            assert names(taken) == [(Position(n + 1), f"m{n}") for n in range(COMMITS)]
+
+
+async def test_a_load_after_an_append_never_meets_a_replica_that_is_behind(tmp_path: Path) -> None:
+    with nats_cluster(tmp_path) as cluster:
+        async with connect(cluster.urls[0]) as one, connect(cluster.urls[1]) as other:
+            store = await open_store(one, replicas=3)
+            elsewhere = await open_store(other, replicas=3)
+            last = BEGINNING
+            for number in range(COMMITS):
+                last = await store.append(
+                    ANNA, commit(str(number)), expected=last, message_id=f"m{number}"
+                )
+                (loaded,) = await elsewhere.load(ANNA, after=Position(last - 1))
+                newest, there = await elsewhere.last(ANNA), await elsewhere.at(last)
+                assert newest is not None
+                assert there is not None
+                assert {loaded.position, newest.position, there.position} == {last}
+
+
+def names(commits: Sequence[Recorded]) -> list[tuple[Position, str]]:
+    return [(one.position, one.message_id) for one in commits]

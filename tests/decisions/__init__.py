@@ -1,0 +1,1 @@
+"""Decisions: given events, when an order, then events."""

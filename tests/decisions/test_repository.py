@@ -1,0 +1,103 @@
+"""What may be ordered of a repository, and what the jobs that look at it report."""
+
+from functools import partial
+
+from commands.context import Context
+from commands.job import JOB as JOB_KIND
+from commands.job_state import Job
+from commands.repository import (
+    REPOSITORY,
+    ActOnRepository,
+    RefreshRepository,
+    sync_failed,
+    synced,
+)
+from events.commit import Event
+from events.ids import JobId
+from events.job import JobAnnounced
+from tests import facts
+from tests.decisions.given import Spec, context_of, folded, organization
+
+repository = Spec(REPOSITORY)
+
+REFRESH = RefreshRepository(repository_id="repo_1")
+FIRST_SYNC = facts.job_announced(facts.OfRepository())
+NEW_SYNC = JobAnnounced(
+    job_id=JobId(context_of().id("job")),
+    kind="repository_sync",
+    organization_id=facts.ORGANIZATION,
+    repository_id=facts.REPOSITORY,
+    input={"remote_url": "https://example.com/acme/web.git"},
+)
+
+
+def listed(*job: Event) -> Context:
+    """The organization lists the repository with its first sync, whose history is `job`."""
+    state = folded(JOB_KIND, job)
+    return context_of(
+        organization=organization(FIRST_SYNC), job=state if isinstance(state, Job) else None
+    )
+
+
+def test_the_sync_of_the_beginning_counts_until_its_result_is_there() -> None:
+    repository(given=[], when=REFRESH, then=[], context=listed())
+    repository(given=[], when=REFRESH, then=[], context=listed(facts.job_opened()))
+
+
+def test_a_refresh_announces_a_sync_and_the_next_finds_it_open() -> None:
+    repository(given=[facts.repository_synced()], when=REFRESH, then=[NEW_SYNC], context=listed())
+
+
+def test_a_sync_that_was_cancelled_without_a_result_does_not_stand_in_the_way() -> None:
+    job = (facts.job_opened(), facts.job_cancel_requested(), facts.job_cancelled())
+
+    events = REPOSITORY.decide(REPOSITORY.initial, REFRESH, listed(*job))
+
+    assert events == [NEW_SYNC]
+
+
+def test_a_failed_sync_counts_as_a_result() -> None:
+    repository(
+        given=[facts.repository_sync_failed()], when=REFRESH, then=[NEW_SYNC], context=listed()
+    )
+
+
+def test_a_repository_that_was_removed_is_not_found() -> None:
+    removed = context_of(organization=organization(facts.repository_removed()))
+
+    repository(given=[], when=REFRESH, refused="not_found", context=removed)
+
+
+def test_actions_on_stacks_are_refused_with_a_sentence() -> None:
+    order = ActOnRepository(repository_id="repo_1", action="restack_repo")
+
+    repository(given=[], when=order, refused="rejected", context=listed())
+
+
+def test_a_sync_reports_its_result_once() -> None:
+    found = partial(
+        synced,
+        organization_id=facts.ORGANIZATION,
+        repository_id=facts.REPOSITORY,
+        job_id=facts.SYNC_JOB,
+        default_branch="main",
+        branches=(),
+    )
+    done = folded(REPOSITORY, [facts.repository_synced()])
+    failed = folded(REPOSITORY, [facts.repository_sync_failed()])
+
+    assert found(done) == []
+    assert found(failed) == [facts.repository_synced()]
+
+
+def test_a_sync_that_failed_says_so_once() -> None:
+    missed = partial(
+        sync_failed,
+        organization_id=facts.ORGANIZATION,
+        repository_id=facts.REPOSITORY,
+        job_id=facts.SYNC_JOB,
+        message="no such host",
+    )
+
+    assert missed(REPOSITORY.initial) == [facts.repository_sync_failed()]
+    assert missed(folded(REPOSITORY, [facts.repository_sync_failed()])) == []

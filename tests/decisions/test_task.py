@@ -1,0 +1,194 @@
+"""What may be ordered of a task."""
+
+import pytest
+
+from commands.context import Context
+from commands.task import TASK, title_from
+from commands.task_orders import (
+    ArchiveTask,
+    CreateTask,
+    KillTask,
+    PublishPullRequest,
+    RenameBranch,
+    RenameTask,
+    ResolveIssue,
+)
+from events.commit import Event, tag_of
+from events.ids import JobId
+from events.job import JobAnnounced
+from events.task import TaskCreated
+from tests import facts
+from tests.decisions.given import Spec, context_of, folded, organization, refusal
+
+task = Spec(TASK)
+
+MADE: list[Event] = [
+    facts.task_created(),
+    facts.session_created(),
+    facts.message_queued(),
+    facts.job_announced(),
+]
+READY: list[Event] = [*MADE, facts.session_ready(), facts.task_provisioned()]
+CREATE = CreateTask(repository_id="repo_1", prompt="Fix login\nIt is broken.", task_id="task_1")
+
+
+def in_organization(**known: object) -> Context:
+    return context_of(organization=organization(), **known)
+
+
+def announced(kind: str) -> JobAnnounced:
+    job = JobId(context_of().id("job"))
+    return facts.job_announced(facts.OfTask(job=job, kind=kind))
+
+
+# --- Made ---
+
+
+def test_a_task_is_made_with_its_session_its_first_message_and_its_job_in_one_decision() -> None:
+    events = TASK.decide(TASK.initial, CREATE, in_organization())
+
+    assert [tag_of(event) for event in events] == [
+        "task_created",
+        "agent_session_created",
+        "message_queued",
+        "job_announced",
+    ]
+
+
+def test_a_task_that_is_there_cannot_be_made_again_under_its_id() -> None:
+    task(given=MADE, when=CREATE, refused="already_exists", context=in_organization())
+
+
+@pytest.mark.parametrize(
+    ("defaults", "asked", "agent", "model"),
+    [
+        ({}, {}, "shell", None),
+        ({"default_agent": "claude", "default_model": "large"}, {}, "claude", "large"),
+        ({"default_agent": "claude", "default_model": "large"}, {"agent": "shell"}, "shell", None),
+        ({"default_agent": "claude"}, {"model": "small"}, "claude", "small"),
+    ],
+)
+def test_the_agent_is_the_one_asked_for_else_the_organizations_else_the_shell(
+    defaults: dict[str, str], asked: dict[str, str], agent: str, model: str | None
+) -> None:
+    given = organization(facts.organization_updated(**defaults))
+    order = CreateTask(repository_id="repo_1", prompt="Fix login", **asked)  # type: ignore[arg-type]
+
+    created = TASK.decide(TASK.initial, order, context_of(organization=given))[0]
+
+    assert isinstance(created, TaskCreated)
+    assert (created.agent, created.model) == (agent, model)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("agent", "nobody", "unknown_agent"),
+        ("sandbox", "moon", "unknown_sandbox"),
+        ("branch", "-rf", "malformed"),
+        ("branch", "a..b", "malformed"),
+        ("on_branch", "x.lock", "malformed"),
+        ("task_id", "task_../x", "malformed"),
+        ("repository_id", "repo_2", "not_found"),
+    ],
+)
+def test_a_task_that_could_not_be_worked_on_is_not_made(field: str, value: str, code: str) -> None:
+    fields = {"repository_id": "repo_1", "prompt": "Fix login", field: value}
+    order = CreateTask(**fields)  # type: ignore[arg-type]
+
+    task(given=[], when=order, refused=code, context=in_organization())
+
+
+def test_a_task_has_a_new_branch_or_an_existing_one_not_both() -> None:
+    order = CreateTask(repository_id="repo_1", prompt="x", branch="a", on_branch="b")
+
+    task(given=[], when=order, refused="malformed", context=in_organization())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "title"),
+    [
+        ("Fix login", "Fix login"),
+        ("\n  \n  Fix \t login  \nand more", "Fix login"),
+        ("x" * 100, "x" * 79 + "…"),
+        ("\x1b[31mred", "[31mred"),
+        ("\u200b\u2028", "Task"),
+    ],
+)
+def test_a_title_is_taken_from_the_prompts_first_line(prompt: str, title: str) -> None:
+    assert title_from(prompt) == title
+
+
+# --- Renamed ---
+
+
+def test_a_task_can_be_renamed() -> None:
+    task(
+        given=MADE,
+        when=RenameTask(task_id="task_1", title="Mend login"),
+        then=[facts.task_renamed(title="Mend login")],
+    )
+
+
+def test_what_is_no_task_cannot_be_renamed() -> None:
+    task(given=[], when=RenameTask(task_id="task_1", title="x"), refused="not_found")
+
+
+# --- Put away ---
+
+
+def test_archiving_announces_the_job_that_clears_the_sandbox_away() -> None:
+    task(
+        given=READY,
+        when=ArchiveTask(task_id="task_1"),
+        then=[facts.task_archive_requested(), announced("task_archive")],
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        MADE,
+        READY,
+        [*MADE, facts.task_failed()],
+        [*READY, facts.task_archive_requested()],
+        [*READY, facts.task_archive_requested(), facts.task_archived()],
+    ],
+)
+def test_a_task_can_be_killed_from_every_state(given: list[Event]) -> None:
+    task(
+        given=given,
+        when=KillTask(task_id="task_1"),
+        then=[facts.task_kill_requested(), announced("task_kill")],
+    )
+
+
+def test_a_killed_task_can_be_neither_archived_nor_renamed() -> None:
+    killed = folded(TASK, [*READY, facts.task_kill_requested(), facts.task_killed()])
+    rename = RenameTask(task_id="task_1", title="x")
+
+    assert refusal(TASK, killed, ArchiveTask(task_id="task_1"), context_of()) == "task_over"
+    assert refusal(TASK, killed, rename, context_of()) == "task_over"
+
+
+# --- Issues, and what is not there yet ---
+
+
+def test_an_issue_can_be_resolved_once() -> None:
+    task(
+        given=[*MADE, facts.issue_raised()],
+        when=ResolveIssue(task_id="task_1", issue_id="iss_1"),
+        then=[facts.issue_resolved()],
+    )
+
+
+def test_an_issue_that_never_was_is_not_found() -> None:
+    task(given=MADE, when=ResolveIssue(task_id="task_1", issue_id="iss_9"), refused="not_found")
+
+
+def test_what_waits_for_its_workers_is_refused_with_a_sentence() -> None:
+    task(given=READY, when=PublishPullRequest(task_id="task_1"), refused="rejected")
+
+
+def test_a_bad_branch_is_malformed_even_where_renaming_is_not_there_yet() -> None:
+    task(given=READY, when=RenameBranch(task_id="task_1", branch="a b"), refused="malformed")

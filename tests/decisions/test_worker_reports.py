@@ -1,0 +1,261 @@
+"""What workers report about a task and its sessions: what no longer fits changes nothing."""
+
+from functools import partial
+
+import pytest
+
+from commands.session_reports import (
+    message_delivered,
+    permission_requested,
+    session_failed,
+    session_ready,
+    turn_ended,
+)
+from commands.task import TASK
+from commands.task_reports import (
+    files_captured,
+    files_outdated,
+    issue_raised,
+    issue_resolved,
+    sandbox_allocated,
+    sandbox_ready,
+    sandbox_released,
+    task_archived,
+    task_failed,
+    task_killed,
+    task_named,
+    task_provisioned,
+    tree_changed,
+)
+from commands.task_state import Task, TaskState
+from commands.transcript import TRANSCRIPT, Transcript, appended
+from events.commit import Event
+from events.ids import MessageId, Position, SandboxId
+from events.task import PermissionOption, TreeFile
+from runtime.errors import Rejected
+from tests import facts
+from tests.decisions.given import folded
+
+MADE: list[Event] = [
+    facts.task_created(),
+    facts.session_created(),
+    facts.message_queued(),
+    facts.job_announced(),
+]
+READY: list[Event] = [
+    *MADE,
+    facts.sandbox_allocated(),
+    facts.sandbox_ready(),
+    facts.session_ready(),
+    facts.task_provisioned(),
+]
+RUNNING: list[Event] = [*READY, facts.message_delivered()]
+OF_HOST_1 = {"provider": "local", "host": "h1", "path": "/sandboxes/1"}
+
+
+def after(*history: Event) -> TaskState:
+    return folded(TASK, history)
+
+
+# --- Provisioning ---
+
+
+def test_a_branch_is_settled_once() -> None:
+    assert task_named(after(*MADE), branch="fix-login") == [facts.task_named()]
+    assert task_named(after(*MADE, facts.task_named()), branch="fix-login") == []
+
+
+def test_a_sandbox_is_allocated_once_and_another_one_is_refused() -> None:
+    other = SandboxId("sbx_2")
+    with_one = after(*MADE, facts.sandbox_allocated())
+
+    assert sandbox_allocated(after(*MADE), sandbox_id=facts.SANDBOX, **OF_HOST_1) == [
+        facts.sandbox_allocated()
+    ]
+    assert sandbox_allocated(with_one, sandbox_id=facts.SANDBOX, **OF_HOST_1) == []
+    with pytest.raises(Rejected):
+        sandbox_allocated(with_one, sandbox_id=other, **OF_HOST_1)
+
+
+def test_a_task_that_is_put_away_takes_no_sandbox() -> None:
+    killed = after(*MADE, facts.task_kill_requested())
+
+    with pytest.raises(Rejected):
+        sandbox_allocated(killed, sandbox_id=facts.SANDBOX, **OF_HOST_1)
+
+
+def test_a_sandbox_is_ready_from_the_commit_its_branch_starts_at() -> None:
+    allocated = after(*MADE, facts.sandbox_allocated())
+
+    assert sandbox_ready(allocated, sandbox_id=facts.SANDBOX, base="b1") == [facts.sandbox_ready()]
+    assert sandbox_ready(after(*READY), sandbox_id=facts.SANDBOX, base="b1") == []
+    with pytest.raises(Rejected):
+        sandbox_ready(after(*MADE), sandbox_id=facts.SANDBOX, base="b1")
+
+
+def test_a_sandbox_is_released_once() -> None:
+    gone = after(*READY, facts.sandbox_released())
+
+    assert sandbox_released(after(*READY), sandbox_id=facts.SANDBOX, branch_kept=True) == [
+        facts.sandbox_released()
+    ]
+    assert sandbox_released(gone, sandbox_id=facts.SANDBOX, branch_kept=True) == []
+
+
+def test_what_is_provisioned_has_no_open_issue_of_that_job_left() -> None:
+    failed = after(*MADE, facts.task_failed(), facts.issue_raised())
+
+    assert task_provisioned(failed, job_id=facts.JOB) == [
+        facts.task_provisioned(),
+        facts.issue_resolved(),
+    ]
+    assert task_provisioned(after(*READY), job_id=facts.JOB) == []
+
+
+def test_a_failed_provisioning_raises_the_issue_that_offers_the_retry() -> None:
+    events = task_failed(
+        after(*MADE),
+        job_id=facts.JOB,
+        stage=facts.STAGES[0],
+        message="disk full",
+        issue_id=facts.ISSUE,
+        code="stage_failed",
+    )
+
+    assert events == [facts.task_failed(), facts.issue_raised()]
+
+
+def test_a_task_is_archived_or_killed_only_when_that_was_asked_for() -> None:
+    archiving = after(*READY, facts.task_archive_requested())
+    killing = after(*READY, facts.task_archive_requested(), facts.task_kill_requested())
+
+    assert task_archived(after(*READY)) == []
+    assert task_archived(archiving) == [facts.task_archived()]
+    assert task_archived(killing) == []
+    assert task_killed(killing) == [facts.task_killed()]
+
+
+# --- Sessions ---
+
+
+def test_a_session_becomes_ready_once() -> None:
+    made = after(*MADE)
+
+    assert session_ready(made, session_id=facts.SESSION) == [facts.session_ready()]
+    assert session_ready(after(*READY), session_id=facts.SESSION) == []
+    assert session_ready(after(*MADE, facts.session_closed()), session_id=facts.SESSION) == []
+
+
+def test_a_session_that_failed_can_become_ready_again() -> None:
+    failed = after(*READY, facts.session_failed())
+
+    assert session_failed(failed, session_id=facts.SESSION, message="no agent") == []
+    assert session_ready(failed, session_id=facts.SESSION) == [facts.session_ready()]
+
+
+def test_only_the_first_waiting_message_is_delivered_and_only_one_at_a_time() -> None:
+    second = MessageId("msg_2")
+    one = {"session_id": facts.SESSION}
+    two_wait = after(*READY, facts.message_queued(message=second))
+    one_runs = after(*RUNNING, facts.message_queued(message=second))
+
+    assert message_delivered(two_wait, **one, message_id=second) == []
+    assert message_delivered(two_wait, **one, message_id=facts.MESSAGE) == [
+        facts.message_delivered()
+    ]
+    assert message_delivered(one_runs, **one, message_id=second) == []
+    assert message_delivered(after(*MADE), **one, message_id=facts.MESSAGE) == []
+
+
+def test_a_message_is_never_delivered_again_after_its_turn() -> None:
+    done = after(*RUNNING, facts.turn_ended())
+
+    assert message_delivered(done, session_id=facts.SESSION, message_id=facts.MESSAGE) == []
+
+
+def test_a_turn_ends_once_also_when_its_session_was_closed_meanwhile() -> None:
+    ended = partial(
+        turn_ended,
+        session_id=facts.SESSION,
+        message_id=facts.MESSAGE,
+        stop_reason="end_turn",
+        transcript_version=Position(7),
+    )
+
+    assert ended(after(*RUNNING)) == [facts.turn_ended()]
+    assert ended(after(*RUNNING, facts.session_closed())) == [facts.turn_ended()]
+    assert ended(after(*RUNNING, facts.turn_ended())) == []
+
+
+def test_a_permission_is_asked_for_once_and_only_while_a_turn_runs() -> None:
+    requested = partial(
+        permission_requested,
+        session_id=facts.SESSION,
+        request_id="p1",
+        title="Delete everything?",
+        options=(PermissionOption(id="no", name="No", kind="reject_once"),),
+    )
+    asked = after(*RUNNING, facts.permission_requested())
+
+    assert requested(after(*RUNNING)) == [facts.permission_requested()]
+    assert requested(asked) == []
+    assert requested(after(*READY)) == []
+
+
+def test_the_state_tells_the_worker_who_sent_a_waiting_message() -> None:
+    task = after(*MADE)
+
+    assert isinstance(task, Task)
+    (waiting,) = task.sessions[facts.SESSION].queue
+    assert (waiting.text, waiting.actor) == ("Please fix the login.", facts.ANNA)
+
+
+# --- Files, issues, transcripts ---
+
+
+def test_the_same_files_are_captured_again_only_after_they_were_outdated() -> None:
+    captured = facts.files_captured()
+    same = partial(files_captured, base="b1", tree_id="t1", files=())
+    known = after(*READY, captured)
+
+    assert same(after(*READY)) == [captured]
+    assert same(known) == []
+    assert files_outdated(known, status="queued") == [facts.files_outdated()]
+    assert same(after(*READY, captured, facts.files_outdated())) == [captured]
+
+
+def test_a_capture_carries_the_tree_it_differs_by() -> None:
+    put = [TreeFile(path="a.py", size=4)]
+
+    events = files_captured(after(*READY), base="b1", tree_id="t1", files=(), put=put)
+
+    assert events == [facts.tree_changed(put=("a.py",)), facts.files_captured()]
+    assert tree_changed(after(*READY)) == []
+
+
+def test_an_issue_is_raised_while_it_is_not_open_and_resolved_while_it_is() -> None:
+    raised = after(*READY, facts.issue_raised())
+    resolved = after(*READY, facts.issue_raised(), facts.issue_resolved())
+
+    assert issue_raised(raised, issue_id=facts.ISSUE, code="x", message="x") == []
+    assert len(issue_raised(resolved, issue_id=facts.ISSUE, code="x", message="x")) == 1
+    assert issue_resolved(raised, issue_id=facts.ISSUE) == [facts.issue_resolved()]
+    assert issue_resolved(resolved, issue_id=facts.ISSUE) == []
+
+
+def test_entries_go_on_where_the_newest_commit_of_the_transcript_ends() -> None:
+    first = facts.entries_appended(facts.entry("a"), facts.entry("b"), first_index=4)
+    next_ones = partial(
+        appended,
+        organization_id=facts.ORGANIZATION,
+        task_id=facts.TASK,
+        session_id=facts.SESSION,
+    )
+
+    transcript = folded(TRANSCRIPT, [first])
+
+    assert transcript == Transcript(6)
+    assert next_ones(transcript, entries=[facts.entry("c")]) == [
+        facts.entries_appended(facts.entry("c"), first_index=6)
+    ]
+    assert next_ones(transcript, entries=[]) == []

@@ -1,0 +1,312 @@
+"""Read models across restarts, long absences, bad events, and logs that lost their tail."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from events.commit import Commit, Recorded
+from events.feed import Feed
+from events.ids import Position
+from events.memory import MemoryStore
+from projectors import serving
+from projectors.catalog import PROJECTIONS
+from projectors.projection import Projection
+from projectors.read_models import ReadModels, open_read_models
+from projectors.views import Change
+from runtime.errors import Unavailable
+from tests import facts
+from tests.facts import commit
+from tests.projections.log import recorded
+from tests.projections.world import World, keep
+
+WORKSPACE = "workspace/org_1"
+
+
+def renames(count: int) -> list[Commit]:
+    return [
+        commit(facts.organization_created()),
+        *(commit(facts.organization_updated(name=f"Acme {number}")) for number in range(count)),
+    ]
+
+
+async def store_of(commits: Sequence[Commit]) -> MemoryStore:
+    store = MemoryStore()
+    await extend(store, commits)
+    return store
+
+
+async def extend(store: MemoryStore, commits: Sequence[Commit]) -> None:
+    for one in commits:
+        await keep(store, one)
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*.sqlite3")}
+
+
+async def follow(models: ReadModels, store: MemoryStore) -> None:
+    """Let a feed bring the read models to the head of the log."""
+    following = asyncio.create_task(Feed(store, [models]).run())
+    try:
+        await models.reached(await store.head(), within=10)
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+
+
+async def name_of_workspace(models: ReadModels) -> str:
+    snapshot = await models.snapshot(WORKSPACE)
+    assert snapshot is not None
+    name: str = msgspec.json.decode(snapshot.data)["name"]
+    return name
+
+
+async def test_a_snapshot_is_read_once_and_again_after_a_change(world: World) -> None:
+    await world.happen(*renames(1))
+    first = await world.models.snapshot(WORKSPACE)
+
+    assert await world.models.snapshot(WORKSPACE) is first
+    await world.happen(commit(facts.organization_updated(name="Other")))
+
+    assert await name_of_workspace(world.models) == "Other"
+
+
+async def test_a_position_can_be_waited_for(world: World) -> None:
+    waiting = asyncio.create_task(world.models.reached(Position(2), within=5))
+    await world.happen(*renames(1))
+    await waiting
+
+    with pytest.raises(Unavailable, match="has not reached 3") as refusal:
+        await world.models.reached(Position(3), within=0.01)
+    assert refusal.value.code == "not_caught_up"
+
+
+async def test_every_batch_is_told_once_in_order_with_the_position_reached(
+    tmp_path: Path, memory_store: MemoryStore
+) -> None:
+    told: list[tuple[list[Position], Position]] = []
+
+    def listener(changes: Sequence[Change], position: Position) -> None:
+        told.append(([change.version for change in changes], position))
+
+    async with open_read_models(tmp_path, memory_store) as models:
+        stop = models.listen(listener)
+        log = [recorded(one, place) for place, one in enumerate(renames(2), 1)]
+        await models.apply(log)
+        await models.apply(log)
+        stop()
+        await models.apply([recorded(renames(1)[1], 4)])
+
+    assert told == [([1, 2, 3], 3)]
+
+
+async def test_a_restart_goes_on_where_it_was_and_still_knows_what_changed(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    async with open_read_models(tmp_path, store) as models:
+        await extend(store, renames(3))
+        await follow(models, store)
+        epochs = [models.epoch(projection.name) for projection in PROJECTIONS]
+    await keep(store, renames(1)[1])
+
+    async with open_read_models(tmp_path, store) as models:
+        assert [models.epoch(projection.name) for projection in PROJECTIONS] == epochs
+        assert await name_of_workspace(models) == "Acme 2"
+        await follow(models, store)
+
+        assert await name_of_workspace(models) == "Acme 0"
+        changes = await models.changes(WORKSPACE, Position(2))
+        assert changes is not None
+        assert [(change.base, change.version) for change in changes] == [(2, 3), (3, 4), (4, 5)]
+
+
+async def test_a_new_file_is_not_shown_before_it_has_reached_the_tail(tmp_path: Path) -> None:
+    store = await store_of(renames(serving.FEW_COMMITS + 10))
+
+    async with open_read_models(tmp_path, store) as models:
+        with pytest.raises(Unavailable) as refusal:
+            await models.snapshot(WORKSPACE)
+        assert refusal.value.code == "rebuilding"
+        assert not any(one.complete for one in models.progress())
+        await follow(models, store)
+
+        assert all(one.complete for one in models.progress())
+        assert await name_of_workspace(models) == f"Acme {serving.FEW_COMMITS + 9}"
+        version = await models.version(WORKSPACE)
+        assert version == serving.FEW_COMMITS + 11
+        # What was caught up is not known change by change: whoever held something older reads anew.
+        assert await models.changes(WORKSPACE, Position(5)) is None
+        assert await models.changes(WORKSPACE, version) == ()
+
+
+async def test_a_file_that_was_left_behind_forgets_the_changes_from_before(tmp_path: Path) -> None:
+    store = await store_of(renames(3))
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+    for one in renames(serving.FEW_COMMITS + 10)[1:]:
+        await keep(store, one)
+
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+        await keep(store, commit(facts.organization_updated(name="Newest")))
+        await follow(models, store)
+
+        head = await store.head()
+        assert await models.changes(WORKSPACE, Position(3)) is None
+        changes = await models.changes(WORKSPACE, Position(head - 1))
+        assert changes is not None
+        assert [change.base for change in changes] == [head - 1]
+
+
+async def test_other_code_builds_a_new_file_and_the_old_one_goes(tmp_path: Path) -> None:
+    store = await store_of(renames(3))
+    old = [
+        Projection(one.name, one.kinds, one.views, one.project, "projectors.jobs")
+        for one in PROJECTIONS
+    ]
+    async with open_read_models(tmp_path, store, projections=old) as models:
+        await follow(models, store)
+    before = files(tmp_path)
+
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+        assert await name_of_workspace(models) == "Acme 2"
+
+    after = files(tmp_path)
+    assert len(before) == len(after) == 4
+    assert not before & after
+
+
+async def test_an_event_that_cannot_be_decoded_parks_its_aggregate_only(world: World) -> None:
+    await world.happen(
+        commit(facts.organization_created()), commit(facts.task_created(), facts.session_created())
+    )
+    broken = recorded(commit(facts.task_renamed()), 3)
+    broken.body = b'{"at":1,"actor":"x","events":[{"type":"never_heard_of"}]}'
+    await world.models.apply([broken])
+    await world.models.apply(
+        [
+            recorded(commit(facts.task_renamed(title="Later")), 4),
+            recorded(commit(facts.organization_updated(name="Others")), 5),
+        ]
+    )
+
+    assert world.models.position == 5
+    assert (await world.view("task/task_1"))["title"] == "Fix login"
+    assert await name_of_workspace(world.models) == "Others"
+    [parked] = world.models.parked()["task_detail"]
+    assert (parked.subject, parked.position) == ("evt.task.task_1", 3)
+    assert "cannot be decoded" in parked.reason
+
+
+async def test_a_commit_that_cannot_be_folded_leaves_no_half_of_it_behind(tmp_path: Path) -> None:
+    def breaks(rows: object, event: object, commit: Commit) -> None:
+        PROJECTIONS[1].project(rows, event, commit)  # type: ignore[arg-type]
+        if getattr(event, "name", "") == "Bad":
+            raise ValueError("a mistake in the projection")
+
+    whole = PROJECTIONS[1]
+    broken = Projection(whole.name, whole.kinds, whole.views, breaks, whole.module)
+    store = MemoryStore()
+    async with open_read_models(tmp_path, store, projections=[broken]) as models:
+        world = World(models, store, tmp_path)
+        await world.happen(commit(facts.organization_created()))
+        told = await world.happen(
+            commit(facts.member_added(), facts.organization_updated(name="Bad"))
+        )
+
+        assert told == []
+        assert len((await world.view(WORKSPACE))["members"]) == 1
+
+    async with open_read_models(tmp_path, store, projections=[broken]) as models:
+        [parked] = models.parked()["workspace"]
+        assert parked.subject == "evt.organization.org_1"
+
+
+async def test_a_log_that_lost_its_tail_is_folded_anew_under_another_epoch(tmp_path: Path) -> None:
+    store = await store_of(renames(5))
+    resets: list[str] = []
+    async with open_read_models(tmp_path, store) as models:
+        models.on_reset(resets.append)
+        await follow(models, store)
+        assert await models.check_tail(store) == ()
+        epoch = models.epoch("workspace")
+        shorter = await store_of(renames(2))
+
+        rebuilt = await models.check_tail(shorter)
+
+        assert sorted(rebuilt) == sorted(resets) == sorted(one.name for one in PROJECTIONS)
+        assert models.epoch("workspace") == f"{epoch}-1"
+        assert models.position == 3
+        assert await name_of_workspace(models) == "Acme 1"
+        await keep(shorter, renames(1)[1])
+        await follow(models, shorter)
+        assert await name_of_workspace(models) == "Acme 0"
+        assert await models.check_tail(shorter) == ()
+
+    async with open_read_models(tmp_path, shorter) as models:
+        assert models.epoch("workspace") == f"{epoch}-1"
+        assert await name_of_workspace(models) == "Acme 0"
+
+
+async def test_another_log_is_noticed_at_the_start_also_when_it_is_longer(tmp_path: Path) -> None:
+    store = await store_of(renames(2))
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+    other = await store_of([commit(facts.user_created()), *renames(5)])
+    found = await other.at(Position(3))
+    assert found is not None
+    found.message_id = "another"
+
+    async with open_read_models(tmp_path, other) as models:
+        assert models.epoch("workspace").endswith("-1")
+        await follow(models, other)
+        assert await name_of_workspace(models) == "Acme 4"
+
+
+async def test_an_empty_log_after_a_cut_is_served_at_once(tmp_path: Path) -> None:
+    store = await store_of(renames(2))
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+
+        await models.check_tail(MemoryStore())
+
+        assert await models.snapshot(WORKSPACE) is None
+        assert models.position == 0
+
+
+async def test_a_client_that_missed_very_much_reads_the_view_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projectors.reader.MOST_CHANGES", 3)
+    store = MemoryStore()
+    async with open_read_models(tmp_path, store) as models:
+        await extend(store, renames(10))
+        await follow(models, store)
+
+        assert await models.changes(WORKSPACE, Position(2)) is None
+        changes = await models.changes(WORKSPACE, Position(8))
+        assert changes is not None
+        assert [change.version for change in changes] == [9, 10, 11]
+
+
+async def test_a_follower_that_is_cancelled_in_a_catch_up_leaves_whole_files(
+    tmp_path: Path,
+) -> None:
+    store = await store_of(renames(serving.FEW_COMMITS + 2000))
+    async with open_read_models(tmp_path, store) as models:
+        reading = store.read(Position(0))
+        async with aclosing(reading) as batches:  # type: ignore[type-var]
+            batch: Sequence[Recorded] = await anext(batches)
+        applying = asyncio.create_task(models.apply(batch))
+        await asyncio.sleep(0)
+        applying.cancel()
+        await asyncio.wait([applying])
+        await follow(models, store)
+
+        assert await name_of_workspace(models) == f"Acme {serving.FEW_COMMITS + 1999}"

@@ -1,0 +1,189 @@
+"""A rebuild beside the served file: unnoticed when the rows are the same, a swap when they are not."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from events.memory import MemoryStore
+from projectors.build import (
+    Builder,
+    BuildOrder,
+    BuildProgress,
+    StoreAddress,
+    build_here,
+    build_in_child,
+)
+from projectors.read_models import open_read_models
+from projectors.rebuild import Rebuilt, rebuild, verify
+from runtime.errors import Unavailable
+from tests import facts
+from tests.facts import commit
+from tests.projections.stores import write_log
+from tests.projections.world import World
+
+WORKSPACE = "workspace/org_1"
+LIFE = (
+    commit(facts.organization_created()),
+    commit(facts.repository_added()),
+    commit(facts.task_created(), facts.session_created()),
+    commit(facts.entries_appended(*[facts.entry()] * 300)),
+)
+
+
+@asynccontextmanager
+async def lived_in(folder: Path) -> AsyncIterator[World]:
+    store = MemoryStore()
+    async with open_read_models(folder / "projections", store) as models:
+        world = World(models, store, folder)
+        await world.happen(*LIFE)
+        yield world
+
+
+def damage(world: World) -> None:
+    """What no event ever said: a row changed behind the projection's back."""
+    path = world.models.serving("workspace").projector.file.path
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "UPDATE rows SET value = CAST(replace(value, 'Acme', 'Evil') AS BLOB)"
+            " WHERE topic = ? AND entity = 'self'",
+            (WORKSPACE,),
+        )
+
+
+async def result(steps: AsyncGenerator[BuildProgress | Rebuilt, None]) -> Rebuilt:
+    *progress, last = [step async for step in steps]
+    assert isinstance(last, Rebuilt)
+    assert progress
+    return last
+
+
+async def test_equal_rows_keep_the_live_file_and_nobody_notices(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        resets: list[str] = []
+        world.models.on_reset(resets.append)
+        for projection in ("app_shell", "workspace", "task_detail", "transcript"):
+            epoch = world.models.epoch(projection)
+
+            rebuilt = await result(
+                rebuild(world.models, world.store, projection, build_here(world.store))
+            )
+
+            assert rebuilt.live_digest == rebuilt.rebuilt_digest
+            assert not rebuilt.swapped
+            assert world.models.epoch(projection) == epoch
+        assert resets == []
+        assert len(list_files(tmp_path)) == 4
+
+
+async def test_other_rows_are_swapped_in_under_the_next_epoch(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        resets: list[str] = []
+        world.models.on_reset(resets.append)
+        epoch = world.models.epoch("workspace")
+        damage(world)
+
+        rebuilt = await result(
+            rebuild(world.models, world.store, "workspace", build_here(world.store))
+        )
+
+        assert rebuilt.swapped
+        assert resets == ["workspace"]
+        assert rebuilt.epoch == world.models.epoch("workspace") == f"{epoch}-1"
+        assert (await world.view(WORKSPACE))["name"] == "Acme"
+        [change] = await world.happen(commit(facts.member_added()))
+        assert (change.topic, change.epoch, change.base) == (WORKSPACE, f"{epoch}-1", 3)
+        assert len(list_files(tmp_path)) == 4
+
+
+async def test_verify_names_the_rows_that_differ_and_changes_nothing(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        epoch = world.models.epoch("workspace")
+        damage(world)
+
+        verified = await result(
+            verify(world.models, world.store, "workspace", build_here(world.store))
+        )
+
+        assert not verified.swapped
+        assert world.models.epoch("workspace") == epoch
+        [difference] = verified.differences
+        assert (difference.topic, difference.entity) == (WORKSPACE, "self")
+        assert "Evil" in str(difference.live)
+        assert "Acme" in str(difference.rebuilt)
+
+
+async def test_what_happens_during_a_rebuild_is_in_both_files(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        damage(world)
+
+        def busy(order: BuildOrder) -> AsyncGenerator[BuildProgress, None]:
+            async def steps() -> AsyncGenerator[BuildProgress, None]:
+                async for step in build_here(world.store)(order):
+                    yield step
+                await world.happen(commit(facts.member_added()), commit(facts.task_renamed()))
+
+            return steps()
+
+        rebuilt = await result(rebuild(world.models, world.store, "workspace", busy))
+
+        assert rebuilt.swapped
+        assert len(rebuilt.differences) == 1
+        assert len((await world.view(WORKSPACE))["members"]) == 2
+
+
+async def test_a_process_of_its_own_builds_the_same_rows(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        log = tmp_path / "log"
+        write_log(LIFE, log)
+        address = StoreAddress(
+            factory="tests.projections.stores:read_log", arguments={"path": str(log)}
+        )
+
+        rebuilt = await result(
+            rebuild(world.models, world.store, "transcript", build_in_child(address))
+        )
+
+        assert rebuilt.live_digest == rebuilt.rebuilt_digest
+
+
+async def test_a_building_process_that_fails_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        address = StoreAddress(
+            factory="tests.projections.stores:read_log", arguments={"path": "/nowhere"}
+        )
+
+        with pytest.raises(Unavailable, match="ended with 1"):
+            await result(rebuild(world.models, world.store, "workspace", build_in_child(address)))
+
+        assert (await world.view(WORKSPACE))["name"] == "Acme"
+        assert len(list_files(tmp_path)) == 4
+
+
+async def test_an_abandoned_rebuild_leaves_no_file_and_no_process_behind(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        started = asyncio.Event()
+
+        def endless(order: BuildOrder) -> AsyncGenerator[BuildProgress, None]:
+            async def steps() -> AsyncGenerator[BuildProgress, None]:
+                async for step in build_here(world.store)(order):
+                    yield step
+                started.set()
+                await asyncio.Event().wait()
+
+            return steps()
+
+        build: Builder = endless
+        task = asyncio.create_task(result(rebuild(world.models, world.store, "workspace", build)))
+        await started.wait()
+        task.cancel()
+        await asyncio.wait([task])
+
+        assert len(list_files(tmp_path)) == 4
+
+
+def list_files(folder: Path) -> list[Path]:
+    return [path for path in (folder / "projections").iterdir() if ".sqlite3-" not in path.name]

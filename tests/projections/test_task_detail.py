@@ -1,0 +1,362 @@
+"""`task/<id>`, `files/<id>`, `processes/<id>`, `job/<id>`."""
+
+import pytest
+
+from events.fact import Blob
+from events.ids import BEGINNING, JobId, MessageId, ProcessId, TaskId
+from events.job import JobEvent
+from events.task import ChangedFile
+from projectors.jobs import SHOWN
+from tests import facts
+from tests.facts import TASK, commit
+from tests.projections.world import World, element
+
+
+async def begin(world: World) -> None:
+    await world.happen(
+        commit(
+            facts.task_created(),
+            facts.session_created(),
+            facts.message_queued(),
+            facts.job_announced(),
+        )
+    )
+
+
+async def test_a_task_answers_as_soon_as_it_is_announced(world: World) -> None:
+    await begin(world)
+
+    assert await world.view("task/task_1") == {
+        "id": "task_1",
+        "organization_id": "org_1",
+        "repository_id": "repo_1",
+        "title": "Fix login",
+        "prompt": "Please fix the login.",
+        "status": "queued",
+        "status_message": "Waiting for a worker.",
+        "branch": None,
+        "agent": "shell",
+        "permissions": "ask",
+        "created_at": 1000,
+        "updated_at": 1000,
+        "pull_request": None,
+        "sessions": [
+            {
+                "id": "ses_1",
+                "name": "Session 1",
+                "agent": "shell",
+                "model": None,
+                "status": "pending_provision",
+                "thinking_since_at": None,
+                "error": None,
+                "queue": [
+                    {
+                        "id": "msg_1",
+                        "text": "Please fix the login.",
+                        "attachments": [],
+                        "user_id": "usr_anna",
+                        "at": 1000,
+                    }
+                ],
+                "permission_requests": [],
+                "transcript_version": None,
+            }
+        ],
+        "sandboxes": [],
+        "jobs": [
+            {
+                "id": "job_1",
+                "kind": "task_provision",
+                "status": "queued",
+                "stage": None,
+                "stages": [],
+            }
+        ],
+        "issues": [],
+    }
+    assert await world.view("files/task_1") == {
+        "base": None,
+        "tree_id": None,
+        "captured_at": None,
+        "status": "stale",
+        "files": [],
+        "tree": [],
+    }
+    assert await world.view("processes/task_1") == {"processes": []}
+    assert (await world.view("job/job_1"))["status"] == "queued"
+    assert (await world.view("transcript/ses_1"))["entries"] == []
+
+
+async def test_what_never_was_has_no_topic(world: World) -> None:
+    await begin(world)
+
+    for topic in ("task/task_2", "transcript/ses_2", "nonsense/x", "nonsense", "app/usr_x"):
+        assert await world.models.snapshot(topic) is None
+        assert await world.models.version(topic) is None
+        assert await world.models.changes(topic, BEGINNING) is None
+
+
+async def test_messages_wait_in_order_until_they_are_delivered_or_cancelled(world: World) -> None:
+    await begin(world)
+    for number in (2, 3):
+        await world.happen(commit(facts.message_queued(message=MessageId(f"msg_{number}"))))
+
+    await world.happen(
+        commit(facts.message_delivered()),
+        commit(facts.message_cancelled(message=MessageId("msg_3"))),
+        commit(facts.message_queued(message=MessageId("msg_0"))),
+    )
+
+    session = element(await world.view("task/task_1"), "sessions", "ses_1")
+    assert [message["id"] for message in session["queue"]] == ["msg_2", "msg_0"]
+    assert session["status"] == "running"
+
+
+async def test_a_permission_is_asked_for_until_it_is_answered_or_the_turn_ends(
+    world: World,
+) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.permission_requested()),
+        commit(facts.permission_requested(request="p2")),
+        commit(facts.permission_answered()),
+    )
+    session = element(await world.view("task/task_1"), "sessions", "ses_1")
+    assert [request["id"] for request in session["permission_requests"]] == ["p2"]
+
+    await world.happen(commit(facts.turn_ended(transcript_version=42)))
+
+    session = element(await world.view("task/task_1"), "sessions", "ses_1")
+    assert (session["permission_requests"], session["transcript_version"]) == ([], 42)
+
+
+async def test_names_models_and_branches_can_change(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.task_renamed()),
+        commit(facts.task_named()),
+        commit(facts.session_renamed()),
+        commit(facts.session_model_changed()),
+        commit(facts.session_failed()),
+        commit(facts.session_stop_requested(), at=8000),
+    )
+
+    task = await world.view("task/task_1")
+    assert (task["title"], task["branch"], task["updated_at"]) == (
+        "Mend login",
+        "fix-login",
+        8000,
+    )
+    session = element(task, "sessions", "ses_1")
+    assert (session["name"], session["model"], session["status"], session["error"]) == (
+        "Tests",
+        "large",
+        "error",
+        "no agent",
+    )
+    assert len(session["queue"]) == 1
+
+
+async def test_a_sandbox_is_allocated_ready_and_released(world: World) -> None:
+    await begin(world)
+    seen = []
+    for event in (facts.sandbox_allocated(), facts.sandbox_ready(), facts.sandbox_released()):
+        await world.happen(commit(event))
+        sandbox = element(await world.view("task/task_1"), "sandboxes", "sbx_1")
+        seen.append(sandbox.pop("status"))
+        assert sandbox == {
+            "id": "sbx_1",
+            "provider": "local",
+            "host": "h1",
+            "path": "/sandboxes/1",
+        }
+
+    assert seen == ["allocated", "ready", "released"]
+
+
+async def test_an_issue_names_its_retry_and_when_it_was_resolved(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.issue_raised(), at=2000),
+        commit(facts.issue_resolved(), at=3000),
+        commit(facts.issue_resolved(), at=4000),
+    )
+
+    assert element(await world.view("task/task_1"), "issues", "iss_1") == {
+        "id": "iss_1",
+        "code": "stage_failed",
+        "stage": "name_ensured",
+        "message": "disk full",
+        "at": 2000,
+        "resolved_at": 3000,
+        "retry_job_id": "job_1",
+    }
+
+
+async def test_a_job_shows_every_stage_with_attempts_and_results(world: World) -> None:
+    await begin(world)
+    stages = ("name_ensured", "agent_started")
+    await world.happen(
+        commit(facts.job_opened(stages=stages), at=1),
+        commit(facts.job_started(), at=2),
+        commit(facts.stage_started(), at=3),
+        commit(facts.stage_succeeded(result={"branch": "fix"}), at=4),
+        commit(facts.stage_started(stage="agent_started"), at=5),
+        commit(facts.stage_failed(stage="agent_started", retry_at=9), at=6),
+    )
+
+    shown = {
+        "id": "job_1",
+        "kind": "task_provision",
+        "status": "retrying",
+        "stage": "agent_started",
+        "stages": [
+            {
+                "id": "name_ensured",
+                "status": "succeeded",
+                "attempt": 1,
+                "started_at": 3,
+                "ended_at": 4,
+                "message": None,
+            },
+            {
+                "id": "agent_started",
+                "status": "retrying",
+                "attempt": 1,
+                "started_at": 5,
+                "ended_at": 6,
+                "message": "disk full",
+            },
+        ],
+    }
+    assert element(await world.view("task/task_1"), "jobs", "job_1") == shown
+    assert await world.view("job/job_1") == shown | {
+        "target": {"kind": "task", "id": "task_1"},
+        "results": {"name_ensured": {"branch": "fix"}},
+        # A view's own lists are ordered by id, wherever they come from.
+        "stages": sorted(shown["stages"], key=lambda stage: stage["id"]),  # type: ignore[index]
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "stage_status"),
+    [
+        (facts.job_failed(), "failed", "failed"),
+        (facts.job_cancelled(), "cancelled", "cancelled"),
+        (facts.job_retry_requested(), "queued", "queued"),
+    ],
+)
+async def test_how_a_job_ends_shows_in_the_stage_it_was_at(
+    world: World, event: JobEvent, status: str, stage_status: str
+) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.job_opened()),
+        commit(facts.stage_started()),
+        commit(facts.stage_failed()),
+        commit(facts.stage_started(attempt=2)),
+        commit(event),
+    )
+
+    job = await world.view("job/job_1")
+    assert job["status"] == status
+    assert element(job, "stages", "name_ensured")["status"] == stage_status
+
+
+async def test_a_job_belongs_to_the_task_that_announced_it_first(world: World) -> None:
+    await begin(world)
+    other = TaskId("task_2")
+    await world.happen(commit(facts.task_created(other), facts.job_announced(facts.OfTask(other))))
+
+    assert (await world.view("job/job_1"))["target"] == {"kind": "task", "id": "task_1"}
+    assert (await world.view("task/task_2"))["jobs"] == []
+
+
+async def test_a_task_lists_its_newest_jobs_only_and_each_has_its_own_topic(world: World) -> None:
+    await begin(world)
+    for number in range(SHOWN):
+        of = facts.OfTask(job=JobId(f"job_x{number}"))
+        await world.happen(commit(facts.files_outdated(), facts.job_announced(of)))
+
+    jobs = (await world.view("task/task_1"))["jobs"]
+    assert len(jobs) == SHOWN
+    assert "job_1" not in [job["id"] for job in jobs]
+    assert (await world.view("job/job_1"))["id"] == "job_1"
+
+
+async def test_captured_files_replace_the_ones_before_and_keep_their_patches(world: World) -> None:
+    await begin(world)
+    large = ChangedFile(
+        path="big", kind="added", added=9, removed=0, diff_blob=Blob(id="ab", size=9), binary=True
+    )
+    await world.happen(
+        commit(facts.sandbox_ready()),
+        commit(facts.files_captured(files=(facts.changed_file("gone"), facts.changed_file("a")))),
+        commit(
+            facts.files_captured(files=(facts.changed_file("a", 5, 0), large), tree_id="t2"),
+            at=6000,
+        ),
+        commit(facts.files_outdated()),
+    )
+
+    assert await world.view("files/task_1") == {
+        "base": "b1",
+        "tree_id": "t2",
+        "captured_at": 6000,
+        "status": "queued",
+        "files": [
+            {"id": "a", "kind": "modified", "added": 5, "removed": 0, "binary": False},
+            {"id": "big", "kind": "added", "added": 9, "removed": 0, "binary": True},
+        ],
+        "tree": [],
+    }
+    assert await world.models.diff_paths(TASK) == ["a", "big"]
+    assert await world.models.diff(TASK, "a") == "+a"
+    assert await world.models.content(TASK, "a") == "x\n"
+    assert await world.models.diff(TASK, "big") == Blob(id="ab", size=9)
+    assert await world.models.content(TASK, "big") is None
+    assert await world.models.diff(TASK, "gone") is None
+    assert await world.models.diffs(TASK) == ["+a", Blob(id="ab", size=9)]
+    assert await world.models.blob_referrers("ab", limit=9) == ["files/task_1"]
+    assert await world.models.names_blob("files/task_1", "ab")
+    assert not await world.models.names_blob("files/task_1", "cd")
+
+
+async def test_the_tree_is_kept_as_differences(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.tree_changed(put=("a", "b c", "ü"))),
+        commit(facts.tree_changed(put=("a2",), removed=("a", "never"))),
+    )
+
+    assert (await world.view("files/task_1"))["tree"] == [
+        {"id": "a2", "size": 2},
+        {"id": "b c", "size": 3},
+        {"id": "ü", "size": 1},
+    ]
+
+
+async def test_a_process_runs_prints_and_ends(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.process_requested()),
+        commit(facts.process_started(), at=2000),
+        commit(facts.process_output(tail="half")),
+        commit(facts.process_stop_requested()),
+        commit(facts.process_exited(exit_code=-15), at=3000),
+        commit(facts.process_output(tail="all of it")),
+        commit(facts.process_requested(process=ProcessId("proc_2"))),
+    )
+
+    processes = await world.view("processes/task_1")
+    assert element(processes, "processes", "proc_1") == {
+        "id": "proc_1",
+        "command": "make",
+        "args": ["test"],
+        "status": "exited",
+        "exit_code": -15,
+        "started_at": 2000,
+        "exited_at": 3000,
+        "tail": "all of it",
+    }
+    assert element(processes, "processes", "proc_2")["status"] == "queued"

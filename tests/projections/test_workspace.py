@@ -1,0 +1,387 @@
+"""`workspace/<organization>` and `repository/<repository>`."""
+
+import msgspec
+import pytest
+
+from events.ids import IssueId, JobId, OrganizationId, TaskId
+from events.task import TaskEvent
+from tests import facts
+from tests.facts import commit
+from tests.projections.world import World, element
+
+WORKSPACE, REPOSITORY = "workspace/org_1", "repository/repo_1"
+WEEK = 7 * 24 * 3_600_000
+
+
+async def begin(world: World) -> None:
+    await world.happen(
+        commit(facts.organization_created()),
+        commit(facts.repository_added(), facts.job_announced(facts.OfRepository())),
+        commit(
+            facts.task_created(),
+            facts.session_created(),
+            facts.message_queued(),
+            facts.job_announced(),
+        ),
+    )
+
+
+async def provision(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.job_opened(), facts.job_started()),
+        commit(facts.sandbox_ready(), facts.task_named(), facts.session_ready()),
+        commit(facts.task_provisioned()),
+        commit(facts.job_succeeded()),
+    )
+
+
+async def test_a_workspace_shows_its_name_defaults_and_members(world: World) -> None:
+    await world.happen(
+        commit(facts.organization_created()),
+        commit(facts.organization_updated(default_agent="claude", default_model="large")),
+        commit(facts.member_added()),
+        commit(facts.member_role_set(role="admin")),
+    )
+
+    assert await world.view(WORKSPACE) == {
+        "id": "org_1",
+        "name": "Acme",
+        "default_agent": "claude",
+        "default_model": "large",
+        "members": [
+            {"id": "usr_anna", "name": "Anna", "role": "owner"},
+            {"id": "usr_bert", "name": "Bert", "role": "admin"},
+        ],
+        "repositories": [],
+        "tasks": [],
+        "pull_requests": [],
+    }
+
+
+async def test_a_new_task_is_queued_with_its_session_and_job(world: World) -> None:
+    await begin(world)
+
+    assert (await world.view(WORKSPACE))["tasks"] == [
+        {
+            "id": "task_1",
+            "repository_id": "repo_1",
+            "title": "Fix login",
+            "status": "queued",
+            "status_message": "Waiting for a worker.",
+            "branch": None,
+            "agent": "shell",
+            "pull_request": None,
+            "sessions": [
+                {
+                    "id": "ses_1",
+                    "name": "Session 1",
+                    "agent": "shell",
+                    "model": None,
+                    "status": "pending_provision",
+                    "thinking_since_at": None,
+                    "error": None,
+                }
+            ],
+            "job": {"id": "job_1", "kind": "task_provision", "stage": None, "status": "queued"},
+            "issue_count": 0,
+            "diff": {"files": 0, "added": 0, "removed": 0},
+            "created_at": 1000,
+            "updated_at": 1000,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ([], "idle"),
+        ([facts.message_delivered()], "running"),
+        ([facts.message_delivered(), facts.turn_ended()], "idle"),
+        ([facts.message_delivered(), facts.turn_ended(stop_reason="error")], "idle"),
+        ([facts.task_failed()], "error"),
+        ([facts.task_archive_requested()], "archiving"),
+        ([facts.task_archive_requested(), facts.task_archived()], "archived"),
+        ([facts.task_archived(), facts.task_kill_requested()], "killing"),
+        ([facts.task_kill_requested(), facts.task_killed()], "killed"),
+        ([facts.task_failed(), facts.task_kill_requested()], "killing"),
+    ],
+)
+async def test_the_status_of_a_provisioned_task_follows_its_events(
+    world: World, events: list[TaskEvent], status: str
+) -> None:
+    await provision(world)
+    await world.happen(*(commit(event) for event in events))
+
+    assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == status
+
+
+async def test_provisioning_says_at_which_stage_it_is_and_errors_say_why(world: World) -> None:
+    await begin(world)
+    seen = []
+    for one in (
+        commit(facts.job_opened(), facts.job_started()),
+        commit(facts.stage_started(stage="repository_prepared")),
+        commit(facts.task_failed(message="No such branch.")),
+        commit(facts.job_retry_requested()),
+    ):
+        await world.happen(one)
+        task = element(await world.view(WORKSPACE), "tasks", "task_1")
+        seen.append((task["status"], task["status_message"]))
+
+    assert seen == [
+        ("provisioning", "Preparing the sandbox."),
+        ("provisioning", "Checking out the repository."),
+        ("error", "No such branch."),
+        ("provisioning", "Checking out the repository."),
+    ]
+
+
+async def test_a_cancelled_provisioning_is_an_error_that_a_retry_mends(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.job_cancel_requested(), actor=facts.ANNA), commit(facts.job_cancelled())
+    )
+    assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == "error"
+
+    await world.happen(commit(facts.job_retry_requested()))
+
+    assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == "queued"
+
+
+async def test_sessions_go_from_pending_to_thinking_and_back(world: World) -> None:
+    await begin(world)
+    seen = []
+    turns: tuple[TaskEvent, ...] = (
+        facts.sandbox_ready(),
+        facts.session_ready(),
+        facts.message_delivered(),
+        facts.turn_ended(stop_reason="interrupted"),
+        facts.message_delivered(),
+        facts.turn_ended(stop_reason="error", error="It crashed."),
+        facts.session_closed(),
+    )
+    for at, event in enumerate(turns, 2000):
+        await world.happen(commit(event, at=at))
+        [session] = element(await world.view(WORKSPACE), "tasks", "task_1")["sessions"]
+        seen.append((session["status"], session["thinking_since_at"], session["error"]))
+
+    assert seen == [
+        ("pending_session_create", None, None),
+        ("ready", None, None),
+        ("running", 2002, None),
+        ("idle", None, None),
+        ("running", 2004, None),
+        ("error", None, "It crashed."),
+        ("closed", None, "It crashed."),
+    ]
+
+
+async def test_issues_and_the_diff_are_counted(world: World) -> None:
+    await provision(world)
+    files = (facts.changed_file("a", 3, 1), facts.changed_file("b", 4, 0))
+    await world.happen(
+        commit(facts.issue_raised()),
+        commit(facts.issue_raised(issue=IssueId("iss_2"))),
+        commit(facts.issue_resolved()),
+        commit(facts.files_captured(files=files)),
+    )
+
+    task = element(await world.view(WORKSPACE), "tasks", "task_1")
+    assert task["issue_count"] == 1
+    assert task["diff"] == {"files": 2, "added": 7, "removed": 1}
+
+
+async def test_the_job_shown_is_the_newest_open_one_or_else_the_newest(world: World) -> None:
+    await provision(world)
+    first, second = (
+        facts.OfTask(job=JobId(f"job_{number}"), kind="files_capture") for number in (2, 3)
+    )
+
+    seen = []
+    for event in (
+        facts.job_announced(first),
+        facts.job_announced(second),
+        facts.job_succeeded(second),
+        facts.job_succeeded(first),
+    ):
+        await world.happen(commit(facts.issue_resolved(), event))
+        job = element(await world.view(WORKSPACE), "tasks", "task_1")["job"]
+        seen.append((job["id"], job["status"]))
+
+    assert seen == [
+        ("job_2", "queued"),
+        ("job_3", "queued"),
+        ("job_2", "queued"),
+        ("job_3", "succeeded"),
+    ]
+
+
+async def test_archived_tasks_leave_after_seven_days_with_the_next_commit(world: World) -> None:
+    await provision(world)
+    await world.happen(
+        commit(facts.task_created(TaskId("task_2"))),
+        commit(facts.task_archived(), at=5000),
+        commit(facts.organization_updated(name="A"), at=5000 + WEEK - 1),
+    )
+    assert len((await world.view(WORKSPACE))["tasks"]) == 2
+
+    [change] = await world.happen(commit(facts.organization_updated(name="B"), at=5000 + WEEK))
+
+    assert [task["id"] for task in (await world.view(WORKSPACE))["tasks"]] == ["task_2"]
+    assert {"op": "remove", "entity": "task", "id": "task_1"} in msgspec.json.decode(change.changes)
+
+
+async def test_a_task_that_left_stays_away_whatever_is_reported_of_it(world: World) -> None:
+    await provision(world)
+    await world.happen(
+        commit(facts.task_archived(), at=5000),
+        commit(facts.organization_updated(name="B"), at=5000 + WEEK),
+        commit(facts.task_killed(), at=6000 + WEEK),
+    )
+
+    assert (await world.view(WORKSPACE))["tasks"] == []
+    assert (await world.view("task/task_1"))["status"] == "killed"
+
+
+async def test_repositories_count_their_open_tasks_and_remember_the_last_activity(
+    world: World,
+) -> None:
+    await provision(world)
+    await world.happen(
+        commit(facts.task_created(TaskId("task_2")), at=2000),
+        commit(facts.message_queued(), at=3000),
+    )
+    repository = element(await world.view(WORKSPACE), "repositories", "repo_1")
+    assert (repository["task_count"], repository["latest_activity_at"]) == (2, 3000)
+
+    await world.happen(commit(facts.task_archived(), at=4000), commit(facts.task_killed(), at=4001))
+
+    repository = element(await world.view(WORKSPACE), "repositories", "repo_1")
+    assert (repository["task_count"], repository["latest_activity_at"]) == (1, 3000)
+
+
+async def test_branches_are_as_fresh_as_the_last_sync(world: World) -> None:
+    await begin(world)
+    of = facts.OfRepository()
+    seen = []
+    for one in (
+        commit(facts.job_opened(of, stages=("sync",)), facts.job_started(of)),
+        commit(facts.repository_synced(facts.branch()), at=7000),
+        commit(facts.job_succeeded(of)),
+        commit(facts.repository_sync_failed()),
+    ):
+        await world.happen(one)
+        repository = element(await world.view(WORKSPACE), "repositories", "repo_1")
+        itself = await world.view(REPOSITORY)
+        assert repository["branches_status"] == itself["branches_status"]
+        seen.append((itself["branches_status"], itself["branches_at"], itself["default_branch"]))
+
+    assert seen == [
+        ("running", None, None),
+        ("fresh", 7000, "main"),
+        ("fresh", 7000, "main"),
+        ("error", 7000, "main"),
+    ]
+
+
+async def test_a_repository_shows_its_branches_with_their_tasks_and_its_jobs(world: World) -> None:
+    await provision(world)
+    await world.happen(
+        commit(facts.repository_synced(facts.branch(), facts.branch("old"))),
+        commit(facts.repository_synced(facts.branch(), facts.branch("fix-login", "a2"))),
+    )
+
+    repository = await world.view(REPOSITORY)
+    assert [branch["id"] for branch in repository["branches"]] == ["fix-login", "main"]
+    assert element(repository, "branches", "fix-login") == {
+        "id": "fix-login",
+        "sha": "a2",
+        "task_id": "task_1",
+        "ahead": 0,
+        "behind": 0,
+        "conflicts": False,
+        "parent": None,
+        "pull_request": None,
+    }
+    assert [(job["id"], job["kind"]) for job in repository["jobs"]] == [
+        ("job_sync", "repository_sync")
+    ]
+
+    await world.happen(commit(facts.task_killed()))
+
+    assert element(await world.view(REPOSITORY), "branches", "fix-login")["task_id"] is None
+
+
+async def test_a_removed_repository_is_gone_and_says_so(world: World) -> None:
+    await begin(world)
+    await world.happen(commit(facts.repository_synced(facts.branch())))
+
+    told = await world.happen(commit(facts.repository_removed()))
+
+    assert await world.models.snapshot(REPOSITORY) is None
+    assert await world.models.version(REPOSITORY) is None
+    [last] = [change for change in told if change.topic == REPOSITORY]
+    operations = msgspec.json.decode(last.changes)
+    assert {operation["op"] for operation in operations} == {"remove"}
+    assert {operation["entity"] for operation in operations} == {"self", "branch", "job"}
+    assert (await world.view(WORKSPACE))["repositories"] == []
+
+
+async def test_another_organization_cannot_take_over_a_repository(world: World) -> None:
+    await begin(world)
+    thief = OrganizationId("org_2")
+
+    await world.happen(
+        commit(facts.organization_created(thief)),
+        commit(facts.repository_added(organization=thief)),
+    )
+
+    assert (await world.view(REPOSITORY))["organization_id"] == "org_1"
+
+
+async def test_one_commit_makes_one_change_per_topic_naming_its_cause(world: World) -> None:
+    await begin(world)
+
+    told = await world.happen(commit(facts.task_renamed(), at=9000, command_id="c-1"))
+
+    assert {change.topic for change in told} == {WORKSPACE, "task/task_1"}
+    for change in told:
+        assert (change.base, change.version) == (3, 4)
+        assert msgspec.json.decode(change.cause) == {
+            "kind": "event",
+            "event": "task_renamed",
+            "position": 4,
+            "actor": "usr_anna",
+            "at": 9000,
+            "command_id": "c-1",
+        }
+
+
+async def test_a_commit_that_changes_nothing_of_a_topic_tells_nothing(world: World) -> None:
+    await begin(world)
+
+    told = await world.happen(commit(facts.tree_changed(put=("a",)), actor=facts.WORKER))
+
+    assert [change.topic for change in told] == ["files/task_1"]
+    assert await world.models.version(WORKSPACE) == 3
+
+
+async def test_tasks_are_listed_in_pages_and_found_by_status_and_words(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.task_created(TaskId("task_2"), title="Write DOCS")),
+        commit(facts.task_created(TaskId("task_3"), title="Docs again", on_branch="dev")),
+        commit(facts.task_killed(TaskId("task_3"))),
+    )
+
+    async def ids(**question: object) -> list[str]:
+        organization = OrganizationId("org_1")
+        found = await world.models.tasks(organization, **question)  # type: ignore[arg-type]
+        return [msgspec.json.decode(task)["id"] for task in found]
+
+    assert await ids() == ["task_1", "task_2", "task_3"]
+    assert await ids(after="task_1", limit=1) == ["task_2"]
+    assert await ids(q="docs") == ["task_2", "task_3"]
+    assert await ids(q="DEV") == ["task_3"]
+    assert await ids(q="docs", status="queued") == ["task_2"]

@@ -1,0 +1,159 @@
+"""An agent that does what the first word of each prompt says; standard library only, so that it starts fast."""
+
+import json
+import os
+import sys
+from typing import Any
+
+SESSION = "scripted-1"
+
+
+def send(**message: object) -> None:
+    sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+
+
+def update(word: str, /, **fields: object) -> None:
+    params = {"sessionId": SESSION, "update": {"sessionUpdate": word, **fields}}
+    send(method="session/update", params=params)
+
+
+def chunk(text: str) -> None:
+    update("agent_message_chunk", content={"type": "text", "text": text})
+
+
+def receive() -> dict[str, Any]:
+    sys.stdout.flush()
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit(0)
+    message: dict[str, Any] = json.loads(line)
+    return message
+
+
+def permission() -> None:
+    options = [
+        {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
+        {"optionId": "no", "name": "No", "kind": "reject_once"},
+    ]
+    tool = {"toolCallId": "call_1", "title": "Delete everything"}
+    params = {"sessionId": SESSION, "toolCall": tool, "options": options}
+    send(id="ask-1", method="session/request_permission", params=params)
+    while True:
+        answer = receive()
+        if answer.get("id") == "ask-1":
+            chunk(json.dumps(answer["result"]["outcome"]))
+            return
+
+
+def turn(prompt: list[dict[str, Any]]) -> str | None:
+    """The stop reason; None if the turn got an answer already."""
+    word, _, rest = prompt[0]["text"].partition(" ")
+    match word:
+        case "echo":
+            chunk(rest)
+        case "blocks":
+            chunk(json.dumps(prompt))
+        case "burst":
+            for number in range(int(rest)):
+                chunk(f"{number} ")
+        case "tool":
+            update("tool_call", toolCallId="call_1", title="ls", kind="execute", status="pending")
+            update("tool_call_update", toolCallId="call_1", status="completed", rawOutput={"n": 1})
+            update("plan", entries=[])
+        case "ask":
+            permission()
+        case "die":
+            chunk("last words")
+            sys.stdout.flush()
+            sys.stderr.write("Traceback\nBoom: it broke\n")
+            sys.stderr.flush()
+            os._exit(int(rest))
+        case "flood":
+            sys.stderr.write("x" * 1023 * int(rest) + "\nthe end of the flood\n")
+            sys.stderr.flush()
+            chunk("dry")
+        case "forever":
+            chunk("thinking")
+            while receive().get("method") != "session/cancel":
+                pass
+            return "cancelled"
+        case "stubborn":
+            chunk("thinking")
+            while True:
+                receive()
+        case "noise":
+            sys.stdout.write("debug: not a message\n[1, 2]\n\n")
+            sys.stdout.buffer.flush()
+            sys.stdout.flush()
+            sys.stdout.buffer.write(
+                b'{"jsonrpc":"2.0","method":"session/update","params":{"update":'
+            )
+            sys.stdout.buffer.write(
+                b'{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"half \\ud83d \xff"}}}}\n'
+            )
+            sys.stdout.buffer.flush()
+        case "long":
+            sys.stdout.write("x" * int(rest) + "\n")
+            chunk("after")
+        case "unknown":
+            send(id="fs-1", method="fs/read_text_file", params={"path": "/etc/passwd"})
+            chunk(str(receive()["error"]["code"]))
+        case "refuse":
+            return "refusal"
+        case "fail":
+            raise RuntimeError(rest)
+        case "hush":
+            os.close(1)
+            while True:
+                receive()
+    return "end_turn"
+
+
+def answer(request: dict[str, Any], mode: str) -> None:
+    match request["method"]:
+        case "initialize" if mode == "mute":
+            return
+        case "initialize":
+            able = {
+                "loadSession": mode == "load",
+                "sessionCapabilities": {"resume": {}} if mode == "resume" else {},
+            }
+            version = 2 if mode == "future" else 1
+            result: dict[str, object] = {"protocolVersion": version, "agentCapabilities": able}
+        case "session/new":
+            if mode == "locked":
+                send(id=request["id"], error={"code": -32000, "message": "Log in first."})
+                return
+            models = [{"group": "g", "options": [{"value": "fast", "name": "Fast"}]}]
+            option = {"id": "model", "category": "model", "type": "select", "options": models}
+            result = {"sessionId": SESSION, "configOptions": [option]}
+        case "session/load":
+            chunk("what was said before")
+            result = {}
+        case "session/resume":
+            result = {}
+        case "session/set_config_option":
+            chunk(f"now {request['params']['value']}")
+            result = {"configOptions": []}
+        case "session/prompt":
+            try:
+                result = {"stopReason": turn(request["params"]["prompt"])}
+            except RuntimeError as error:
+                send(id=request["id"], error={"code": -32603, "message": str(error)})
+                return
+        case _:
+            return
+    send(id=request["id"], result=result)
+
+
+def main() -> None:
+    mode = sys.argv[1] if len(sys.argv) > 1 else ""
+    if mode == "dead":
+        sys.stderr.write("no licence\n")
+        sys.exit(4)
+    while True:
+        answer(receive(), mode)
+
+
+if __name__ == "__main__":
+    main()
