@@ -23,11 +23,11 @@ class DraftPace:
         """Wait until a draft may be committed; False as soon as a later one, or a sent message, replaces it."""
         key = (user_id, session_id)
         self.supersede(user_id, session_id)
-        wait_ms = min(
-            self._committed.get(key, 0) + self._interval_ms - self._now(), self._interval_ms
-        )
-        if wait_ms > 0 and await self._superseded(key, wait_ms / 1000):
-            return False
+        committed = self._committed.get(key)
+        if committed is not None:
+            wait_ms = min(committed + self._interval_ms - self._now(), self._interval_ms)
+            if wait_ms > 0 and await self._superseded(key, wait_ms / 1000):
+                return False
         self._committed[key] = self._now()
         self._committed.move_to_end(key)
         while len(self._committed) > REMEMBERED:

@@ -102,9 +102,10 @@ class Connection:
         self._taken_bytes += frame.size
         return len(self._taken) == 1
 
-    def flush(self, stamp: Stamp) -> None:
+    def flush(self, stamp: Stamp) -> int:
         taken, self._taken, self._taken_bytes = self._taken, [], 0
-        self._send(taken, stamp)
+        self.wire.send(taken, self._identity(stamp))
+        return len(taken)
 
     def replaced(self, subscription: Subscription) -> None:
         if subscription.mode is Mode.LIVE:
@@ -278,13 +279,17 @@ class Connection:
     # --- Small steps ---
 
     def _send(self, events: Sequence[Frame], stamp: Stamp | None) -> None:
-        identity = b""
-        if stamp is not None and not self._owing and not self._ready_owed:
-            if self._cover is None:
-                self._cover = cover_of(one.topic for one in self._subscriptions.values())
-            identity = stamp.line(self._cover)
-        self.wire.send(events, identity)
-        FRAMES.labels(events[-1].event).inc(len(events))
+        self.wire.send(events, b"" if stamp is None else self._identity(stamp))
+        for event in events:
+            FRAMES.labels(event.event).inc()
+
+    def _identity(self, stamp: Stamp) -> bytes:
+        """The `id:` line; none while the stream owes anything."""
+        if self._owing or self._ready_owed:
+            return b""
+        if self._cover is None:
+            self._cover = cover_of(one.topic for one in self._subscriptions.values())
+        return stamp.line(self._cover)
 
     def _add(self, topic: Topic | str, holding: Holding | None) -> None:
         if isinstance(topic, str):

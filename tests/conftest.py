@@ -66,7 +66,7 @@ async def nats_connection(nats_server: NatsServer) -> AsyncIterator[Connection]:
 
 @pytest.fixture
 async def jetstream_store(nats_connection: Connection) -> JetStreamStore:
-    return await open_store(nats_connection, duplicate_window=0.2)
+    return await open_store(nats_connection)
 
 
 @pytest.fixture

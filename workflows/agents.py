@@ -94,12 +94,16 @@ def _npm(package: str) -> str:
     return f"Install it with `npm install --global {package}`, or choose the agent `shell`."
 
 
-_SHELL_AGENT = str(Path(__file__).with_name("shell_agent.py"))
+# Without site packages and variables, Python starts in a third of the time; so it is told where we are.
+_SHELL_AGENT = (
+    "import sys; sys.path.append(sys.argv[1]); from workflows.shell_agent import main; main()"
+)
+_ROOT = str(Path(__file__).parent.parent)
 
 _BUILT_IN = {
     agent.name: agent
     for agent in (
-        AgentCommand(name="shell", command=(sys.executable, "-I", "-S", _SHELL_AGENT)),
+        AgentCommand(name="shell", command=(sys.executable, "-I", "-S", "-c", _SHELL_AGENT, _ROOT)),
         AgentCommand(
             name="claude",
             command=("claude-agent-acp",),

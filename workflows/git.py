@@ -189,7 +189,8 @@ async def _communicate(process: PipedProcess, stdin: bytes, output: _Output) -> 
 
 
 async def _write(pipe: asyncio.StreamWriter, data: bytes) -> None:
-    with suppress(BrokenPipeError, ConnectionResetError):
+    # uvloop says RuntimeError for a pipe whose other end has gone already.
+    with suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
         pipe.write(data)
         await pipe.drain()
     pipe.close()

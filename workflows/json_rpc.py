@@ -111,7 +111,8 @@ class Connection:
             self._writer.write(msgspec.json.encode({"jsonrpc": "2.0", **message}) + b"\n")
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._writer.drain()
-        except (OSError, TimeoutError):
+        except (OSError, RuntimeError, TimeoutError):
+            # RuntimeError is uvloop's word for a pipe whose other end has gone already.
             raise Disconnected from None
 
     def _settle(self, message: Message) -> None:

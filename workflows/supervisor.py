@@ -73,10 +73,18 @@ def _watch(child: int) -> int | None:
         if number == signal.SIGTERM:
             return None
         if number in PASSED_ON:
-            os.killpg(child, number)
+            _pass_on(child, number)
         ended = _reap()
         if child in ended:
             return ended[child]
+
+
+def _pass_on(child: int, number: int) -> None:
+    try:
+        os.killpg(child, number)
+    except ProcessLookupError:
+        # It has not come to make its group; but it is there, since nobody has waited for it.
+        os.kill(child, number)
 
 
 def _end_descendants(grace: float) -> dict[int, int]:

@@ -18,7 +18,7 @@ from commands.handler import Commands
 from commands.reports import Reports
 from events.addresses import parse_remote
 from events.feed import Feed
-from events.ids import Position, Timestamp
+from events.ids import OrganizationId, Position, Timestamp
 from events.store import EventStore
 from runtime.identity import Caller
 
@@ -126,7 +126,7 @@ class Acme:
 
     def __init__(self, owner: Caller, organization_id: str, repository_id: str) -> None:
         self.owner = owner
-        self.organization_id = organization_id
+        self.organization_id = OrganizationId(organization_id)
         self.repository_id = repository_id
 
 

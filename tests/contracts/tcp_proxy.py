@@ -51,18 +51,13 @@ class TcpProxy:
             server_reader, server_writer = await asyncio.open_connection(*self._target)
         except OSError:
             return
-        ways = [
-            asyncio.create_task(self._to_server(reader, server_writer)),
-            asyncio.create_task(self._to_client(server_reader, writer)),
-        ]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
+            async with asyncio.TaskGroup() as ways:
+                ways.create_task(self._to_server(reader, server_writer))
+                ways.create_task(self._to_client(server_reader, writer))
+        except* OSError:
             pass
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.wait(ways)
             server_writer.transport.abort()
 
     async def _to_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,6 +65,7 @@ class TcpProxy:
             await self._open.wait()
             writer.write(data)
             await writer.drain()
+        raise ConnectionResetError
 
     async def _to_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(CHUNK):
@@ -79,6 +75,7 @@ class TcpProxy:
                 continue
             writer.write(data)
             await writer.drain()
+        raise ConnectionResetError
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ async def behind_proxy(
     async with connect(
         proxy.url, user=nats_server.user, password=nats_server.password
     ) as connection:
-        yield await open_store(connection, attempt=0.3, patience=3, duplicate_window=0.2)
+        yield await open_store(connection, attempt=0.3, patience=3)
 
 
 def test_the_store_is_an_event_store(jetstream_store: JetStreamStore) -> None:
@@ -105,17 +105,18 @@ async def test_a_connection_that_carries_nothing_loses_and_doubles_no_append(
 
 
 async def test_the_same_commit_again_is_known_after_the_duplicate_window(
-    nats_connection: Connection, jetstream_store: JetStreamStore
+    nats_connection: Connection,
 ) -> None:
-    first = await jetstream_store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
-    await jetstream_store.append(ANNA, commit("2"), expected=first, message_id="m2")
+    store = await open_store(nats_connection, duplicate_window=0.2)
+    first = await store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+    await store.append(ANNA, commit("2"), expected=first, message_id="m2")
     await _outlast_the_duplicate_window(nats_connection)
 
-    again = await jetstream_store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+    again = await store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
 
     assert again == first
     with pytest.raises(StalePosition):
-        await jetstream_store.append(ANNA, commit("3"), expected=BEGINNING, message_id="m3")
+        await store.append(ANNA, commit("3"), expected=BEGINNING, message_id="m3")
 
 
 async def _outlast_the_duplicate_window(connection: Connection) -> None:
@@ -172,7 +173,7 @@ async def test_a_store_opened_twice_finds_its_own_stream(
 ) -> None:
     await fill(jetstream_store, 2)
 
-    again = await open_store(nats_connection, duplicate_window=0.2)
+    again = await open_store(nats_connection)
 
     assert await again.head() == 2
     assert again.replicas == 1

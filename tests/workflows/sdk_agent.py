@@ -1,13 +1,13 @@
 """An agent made with the protocol's own SDK: what our side of the protocol is checked against."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import acp
 from acp.schema import PermissionOption, ToolCallUpdate
 
 
-class SdkAgent(acp.Agent):
+class SdkAgent:
     _connection: acp.Client
 
     def on_connect(self, conn: acp.Client) -> None:
@@ -33,4 +33,4 @@ class SdkAgent(acp.Agent):
 
 
 if __name__ == "__main__":
-    asyncio.run(acp.run_agent(SdkAgent()))
+    asyncio.run(acp.run_agent(cast("acp.Agent", SdkAgent())))

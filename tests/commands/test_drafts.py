@@ -1,0 +1,46 @@
+"""Drafts: one commit a second for one person in one session, the newest text wins."""
+
+import asyncio
+
+from commands.drafts import DraftPace
+from events.ids import Timestamp
+from tests.commands.node import Node, acme, task_of
+
+
+async def test_later_drafts_within_the_second_are_held_and_only_the_newest_is_kept(
+    node: Node,
+) -> None:
+    place = await acme(node)
+    made = await task_of(node, place)
+    session = {name: made.ids[name] for name in ("task_id", "session_id")}
+    draft = "agent_session.update_draft"
+
+    first = await node.order(place.owner, draft, text="a", **session)
+    held = [
+        asyncio.create_task(node.order(place.owner, draft, text=text, **session))
+        for text in ("ab", "abc")
+    ]
+    superseded = await held[0]
+    sent = await node.order(place.owner, "agent_session.send", text="abc", **session)
+    cleared = await held[1]
+
+    assert first.events == ["draft_updated"]
+    assert (superseded.events, superseded.position) == ([], first.position)
+    assert sent.events == ["message_queued"]
+    assert cleared.events == []
+
+
+async def test_a_held_draft_goes_when_its_second_is_over() -> None:
+    pace = DraftPace(lambda: Timestamp(1000), interval_ms=5)
+
+    assert await pace.newest("usr_1", "ses_1")
+    assert await pace.newest("usr_1", "ses_1")
+
+
+async def test_drafts_of_other_sessions_and_people_are_not_held() -> None:
+    pace = DraftPace(lambda: Timestamp(1000), interval_ms=60_000)
+
+    async with asyncio.timeout(1):
+        assert await pace.newest("usr_1", "ses_1")
+        assert await pace.newest("usr_1", "ses_2")
+        assert await pace.newest("usr_2", "ses_1")
