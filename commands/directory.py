@@ -18,6 +18,7 @@ from commands.keys import command_key
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import (
+    BEGINNING,
     JobId,
     OrganizationId,
     Position,
@@ -68,19 +69,28 @@ class Directory:
         self._db = db
         self._store = store
         self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
-        (position,) = db.execute("SELECT position FROM checkpoint").fetchone()
-        self.checkpoint = Position(position)
+        self.checkpoint = BEGINNING
 
     @classmethod
     async def open(cls, path: Path | str, store: EventStore) -> Self:
         """Go on with the file, or start afresh when it is missing, of other code, or of another log."""
-        db = _connect(path)
-        position, message_id = db.execute("SELECT position, message_id FROM checkpoint").fetchone()
-        if position:
-            there = await store.at(Position(position))
-            if there is None or there.message_id != message_id:
-                _create(db)
-        return cls(db, store)
+        directory = cls(_connect(path), store)
+        await directory.verify()
+        return directory
+
+    async def verify(self) -> None:
+        """Start afresh if the log is not the one that was written down: it was replaced, or lost its tail.
+
+        For the start and for every reconnect, while no feed runs.
+        """
+        position, message_id = self._db.execute(
+            "SELECT position, message_id FROM checkpoint"
+        ).fetchone()
+        there = await self._store.at(Position(position)) if position else None
+        if position and (there is None or there.message_id != message_id):
+            _create(self._db)
+            position = BEGINNING
+        self.checkpoint = Position(position)
 
     def close(self) -> None:
         self._db.close()

@@ -130,9 +130,9 @@ class OrganizationDesk:
     async def _create_task(self, request: Request, order: CreateTask, base: Context) -> Answer:
         name = order.repository_id
         task_id = chosen_id(order.task_id, base.id("task"), prefix="task")
-        located = await self._places.located(name, "repo", "repository")
 
         async def prepare(state: TaskState) -> Context:
+            located = await self._places.located(name, "repo", "repository")
             organization = await self._places.organization(
                 located.aggregate_id, request.user_id, noun="repository", name=name
             )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 from events.commit import Recorded
@@ -36,11 +37,13 @@ class Feed:
         self.position = min(
             (follower.checkpoint for follower in self._followers), default=Position(0)
         )
-        async for batch in self._store.read(self.position):
-            for follower in self._followers:
-                await follower.apply(batch)
-            self.position = batch[-1].position
-            self._wake()
+        # Closed here, so that the reader's consumer goes with it when this task is cancelled.
+        async with aclosing(self._store.read(self.position)) as batches:
+            async for batch in batches:
+                for follower in self._followers:
+                    await follower.apply(batch)
+                self.position = batch[-1].position
+                self._wake()
 
     async def reached(self, position: Position, *, within: float) -> None:
         """Wait until everything up to `position` was applied. Raises `Unavailable` after `within` seconds."""

@@ -1,6 +1,6 @@
 """The event store on NATS JetStream: one stream, one message per commit."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from events.commit import Commit, Recorded
 from events.fact import Blob
@@ -53,7 +53,7 @@ class JetStreamStore:
     async def head(self) -> Position:
         return Position((await stream_info(self._api)).state.last_seq)
 
-    def read(self, after: Position) -> AsyncIterator[Sequence[Recorded]]:
+    def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
         return Reader(
             self._api, self._messages, after=after, replicated=self.replicas > 1
         ).batches()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from events.commit import Recorded
 from events.ids import Position
@@ -34,7 +34,7 @@ class Reader:
         self._created: str | None = None
         self._checks = CUT_CHECKS if replicated else 1
 
-    async def batches(self) -> AsyncIterator[Sequence[Recorded]]:
+    async def batches(self) -> AsyncGenerator[Sequence[Recorded], None]:
         """What is there, at most `BATCH` at a time. Raises `LogCut`; every other trouble is waited out."""
         while True:
             pull: Pull | None = None

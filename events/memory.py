@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from events import codec
 from events.commit import Commit, Recorded
@@ -59,7 +59,7 @@ class MemoryStore:
     async def head(self) -> Position:
         return Position(len(self._log))
 
-    async def read(self, after: Position) -> AsyncIterator[Sequence[Recorded]]:
+    async def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
         if after > len(self._log):
             raise LogCut(f"the log ends at {len(self._log)}, before {after}")
         position = int(after)

@@ -1,6 +1,6 @@
 """The event store as everybody else sees it. `events/memory.py` and `events/jetstream.py` keep the same promises."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from events.commit import Commit, Recorded
@@ -45,7 +45,8 @@ class EventStore(Protocol):
         """Store a commit as the next one of `subject`; the position is durable when this returns.
 
         `expected` is the position of the subject's last commit, 0 for none. A second append of the
-        same `message_id` to the same subject answers the position of the first. Raises
+        same `message_id` to the same subject answers the position of the first: for ever when it
+        expects what the first expected, and for two minutes whatever it expects. Raises
         `StalePosition` when somebody else was there first, and `Unavailable` when the store could
         not be reached and the commit is known not to be stored, or nobody can tell: try again with
         the same `message_id`.
@@ -63,7 +64,7 @@ class EventStore(Protocol):
     async def head(self) -> Position:
         """The position of the newest commit of all, 0 for an empty log."""
 
-    def read(self, after: Position) -> AsyncIterator[Sequence[Recorded]]:
+    def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
         """Every commit after a position in order, without gaps, then live ones as they come; never ends.
 
         Survives reconnects and restarts of the server. Raises `LogCut` when the log is found to end

@@ -80,7 +80,11 @@ async def any_log(settings: Settings) -> AsyncIterator[EventLog]:
 
 @asynccontextmanager
 async def _embedded(settings: Settings, server: EmbeddedServer) -> AsyncIterator[EventLog]:
-    where: dict[str, str | None] = {"url": server.url, "user": server.user, "password": server.password}
+    where: dict[str, str | None] = {
+        "url": server.url,
+        "user": server.user,
+        "password": server.password,
+    }
     async with connect(server.url, user=server.user, password=server.password) as connection:
         yield await _opened(settings, connection, settings.durability, where)
 

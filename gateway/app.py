@@ -75,6 +75,8 @@ class Gateway:
         max_large_bytes: int = 256 * 1024 * 1024,
     ) -> None:
         self.node = _UNSAFE.sub("-", node)
+        # Two nodes may listen on addresses of the same name, and a restarted one has none of its old streams.
+        self._instance = f"{self.node}-{secrets.token_hex(4)}"
         self._views = views
         self._hub = Hub(views, lag_ms=lag_ms)
         self._source = Source(
@@ -94,7 +96,7 @@ class Gateway:
         self._origins = Origins(allowed_origins)
         self._streams: dict[str, Connection] = {}
         self._empty = asyncio.Event()
-        self._desk = InterestDesk(self.node, self._streams, relay)
+        self._desk = InterestDesk(self._instance, self._streams, relay)
         self._retry_ms = retry_ms
         self._max_streams = max_streams
         self._max_pending_bytes = max_pending_bytes
@@ -106,7 +108,7 @@ class Gateway:
         return self._streams.values()
 
     async def run(self) -> None:
-        """Heartbeats, checks and requests of other nodes, until cancelled."""
+        """Heartbeats, checks and requests of other nodes. Cancel it after `drain`, never before."""
         try:
             async with self._desk.serving():
                 await self._heartbeats.run()
@@ -150,7 +152,7 @@ class Gateway:
             await response(scope, receive, send)
 
     async def _answer(self, request: Request, receive: Receive, send: Send) -> Response | None:
-        match = _PATH.fullmatch(request.url.path)
+        match = _PATH.fullmatch(request.scope["path"])
         if match is None:
             raise HTTPException(404)
         sid = match["sid"]
@@ -185,7 +187,7 @@ class Gateway:
             if len(self._streams) >= self._max_streams:
                 raise Unavailable("This node carries as many streams as it can; try again.")
             connection = Connection(
-                f"{self.node}.{secrets.token_hex(10)}", caller, wire, self._source
+                f"{self._instance}.{secrets.token_hex(10)}", caller, wire, self._source
             )
             STREAMS_OPENED.labels("resume" if opening.resumes else "bootstrap").inc()
             self._remember(connection)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from events.ids import BEGINNING, Position
 from gateway import frames
+from gateway.carried import Carried
 from gateway.catching_up import Delivery
-from gateway.cursor import Stamp, cover_of
+from gateway.cursor import Stamp
 from gateway.ending import Ended
 from gateway.frames import Frame
 from gateway.holding import Holding
@@ -35,8 +36,7 @@ class Connection:
         self.wire = wire
         self._source = source
         self._not_before = BEGINNING
-        self._subscriptions: dict[str, Subscription] = {}
-        self._owing: dict[Subscription, None] = {}
+        self.carried = Carried(source.hub, self)
         self._control: deque[Frame] = deque()
         self._taken: list[Frame] = []
         self._taken_bytes = 0
@@ -45,7 +45,6 @@ class Connection:
         self._id_owed = False
         self._inside_event = False
         self._ending: Ended | None = None
-        self._cover: bytes | None = None
         self._wake = asyncio.Event()
 
     # --- What the client asks for ---
@@ -65,14 +64,13 @@ class Connection:
         """Carry other topics from now on; an older revision changes nothing. Returns the revision in force."""
         if revision <= self._revision:
             return self._revision
-        if len((self._subscriptions.keys() - set(remove)) | add.keys()) > MAX_TOPICS:
+        if len({*self.carried.names} - {*remove} | add.keys()) > MAX_TOPICS:
             raise Rejected(
                 f"A stream carries {MAX_TOPICS} topics at most; remove some.",
                 code="too_many_topics",
             )
         for wire in remove:
-            if wire in self._subscriptions:
-                self._drop(self._subscriptions[wire])
+            self.carried.drop(wire)
         for wire, holding in add.items():
             self._add(parse_topic(wire, self.caller.user_id) or wire, holding)
         self._revision = revision
@@ -113,12 +111,6 @@ class Connection:
 
     # --- What the node decides ---
 
-    @property
-    def live(self) -> list[Subscription]:
-        """The topics the client was brought up to date on at least once."""
-        modes = (Mode.LIVE, Mode.BEHIND)
-        return [one for one in self._subscriptions.values() if one.mode in modes]
-
     def beat(self, heartbeat: Frame, stamp: Stamp) -> None:
         """A sign of life; not needed while other bytes are on their way."""
         if not self._inside_event and not self.wire.paused:
@@ -127,7 +119,7 @@ class Connection:
     def refuse(self, subscription: Subscription, frame: Frame) -> None:
         """Stop carrying a topic and say why: `forbidden` or `gone`."""
         if subscription.mode is not Mode.DROPPED:
-            self._drop(subscription)
+            self.carried.drop(subscription.topic.wire)
             self.say(frame)
 
     def say(self, frame: Frame) -> None:
@@ -159,8 +151,8 @@ class Connection:
                     self._send((self._control.popleft(),), None)
                 elif self.wire.paused:
                     await self._sleep()
-                elif self._owing:
-                    await self._bring_up(next(iter(self._owing)))
+                elif self.carried.owes:
+                    await self._bring_up(self.carried.next_owed())
                 elif self._ready_owed:
                     self._say_ready()
                 elif self._id_owed:
@@ -174,8 +166,8 @@ class Connection:
                 self._send((bye,), None)
             return ended
         finally:
-            for subscription in list(self._subscriptions.values()):
-                self._drop(subscription)
+            for subscription in self.carried:
+                self.carried.drop(subscription.topic.wire)
 
     def _check_ending(self) -> None:
         if self.wire.lost:
@@ -189,8 +181,7 @@ class Connection:
         self._check_ending()
 
     async def _bring_up(self, subscription: Subscription) -> None:
-        """One turn: the topic is live after it, or refused, or nearer and last in the row."""
-        self._owing[subscription] = self._owing.pop(subscription)
+        """One turn: the topic is live after it, or refused, or nearer."""
         if not subscription.permitted:
             if not await self._source.sees(self.caller, subscription.topic):
                 self.refuse(subscription, frames.forbidden(subscription.topic.wire))
@@ -266,13 +257,12 @@ class Connection:
             self._send((frames.change(change),), None)
             subscription.advance(change)
         self._id_owed = True
-        subscription.mode = Mode.LIVE
-        del self._owing[subscription]
+        self.carried.settle(subscription)
 
     def _say_ready(self) -> None:
         self._ready_owed = False
         self._id_owed = False
-        topics = {one.topic.wire: one.etag() for one in self.live}
+        topics = {one.topic.wire: one.etag() for one in self.carried.live}
         ready = frames.ready(revision=self._revision, topics=topics)
         self._send((ready,), self._source.hub.stamp())
 
@@ -285,32 +275,16 @@ class Connection:
 
     def _identity(self, stamp: Stamp) -> bytes:
         """The `id:` line; none while the stream owes anything."""
-        if self._owing or self._ready_owed:
+        if self.carried.owes or self._ready_owed:
             return b""
-        if self._cover is None:
-            self._cover = cover_of(one.topic for one in self._subscriptions.values())
-        return stamp.line(self._cover)
+        return stamp.line(self.carried.cover)
 
     def _add(self, topic: Topic | str, holding: Holding | None) -> None:
-        if isinstance(topic, str):
+        if isinstance(topic, Topic):
+            self.carried.add(topic, holding)
+        else:
             self.say(frames.forbidden(topic))
-            return
-        if topic.wire in self._subscriptions:
-            self._drop(self._subscriptions[topic.wire])
-        subscription = Subscription(topic, holding)
-        self._subscriptions[topic.wire] = subscription
-        self._owing[subscription] = None
-        self._cover = None
-        self._source.hub.subscribe(subscription, self)
 
     def _owe(self, subscription: Subscription) -> None:
-        subscription.mode = Mode.BEHIND
-        self._owing[subscription] = None
+        self.carried.owe(subscription)
         self.wake()
-
-    def _drop(self, subscription: Subscription) -> None:
-        subscription.mode = Mode.DROPPED
-        self._owing.pop(subscription, None)
-        del self._subscriptions[subscription.topic.wire]
-        self._cover = None
-        self._source.hub.unsubscribe(subscription)

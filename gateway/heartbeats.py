@@ -11,7 +11,8 @@ from gateway.connection import Connection
 from gateway.ending import Ended
 from gateway.permission import Permission
 from gateway.source import Source
-from runtime.errors import FoundryError
+from gateway.topics import Topic
+from runtime.errors import FoundryError, Unavailable
 from runtime.metrics import STREAM_PENDING_BYTES
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,25 @@ class _Watched:
         self.checked_at = now
         self.still_since = now
         self.taken = 0
+
+
+class _Round:
+    """One visit's answers, each asked for once however many streams need it."""
+
+    def __init__(self, source: Source) -> None:
+        self.permission = Permission(source.access)
+        self._views = source.views
+        self._ended: dict[str, bool] = {}
+
+    async def has_ended(self, topic: Topic) -> bool:
+        if topic.stored not in self._ended:
+            try:
+                version = await self._views.version(topic.stored)
+                self._ended[topic.stored] = version is None
+            except Unavailable:
+                # Its projection is being rebuilt: what the stream has sent stays right.
+                self._ended[topic.stored] = False
+        return self._ended[topic.stored]
 
 
 class Heartbeats:
@@ -97,14 +117,14 @@ class Heartbeats:
     # --- Rights ---
 
     async def _check(self, place: int) -> None:
-        permission = Permission(self._source.access)
+        round_ = _Round(self._source)
         now = time.monotonic()
         failures = 0
         for connection, watched in list(self._slots[place].items()):
             if failures < FAILURES_A_ROUND:
                 try:
                     async with asyncio.timeout(CHECK_SECONDS):
-                        await self._check_one(connection, permission)
+                        await self._check_one(connection, round_)
                     watched.checked_at = now
                 except (FoundryError, TimeoutError):
                     failures += 1
@@ -113,15 +133,15 @@ class Heartbeats:
         if failures:
             log.warning("streams could not be checked", extra={"failures": failures})
 
-    async def _check_one(self, connection: Connection, permission: Permission) -> None:
-        if not await permission.is_valid(connection.caller):
+    async def _check_one(self, connection: Connection, round_: _Round) -> None:
+        if not await round_.permission.is_valid(connection.caller):
             connection.leave(
                 Ended("unauthenticated", "Sign in again and open a new stream.", retry=False)
             )
             return
-        for subscription in connection.live:
+        for subscription in connection.carried.live:
             topic = subscription.topic
-            if not await permission.sees(connection.caller, topic):
+            if not await round_.permission.sees(connection.caller, topic):
                 connection.refuse(subscription, frames.forbidden(topic.wire))
-            elif await self._source.views.version(topic.stored) is None:
+            elif await round_.has_ended(topic):
                 connection.refuse(subscription, frames.gone(topic.wire))

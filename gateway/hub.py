@@ -79,6 +79,8 @@ class Hub:
 
     def _reset(self, projection: str) -> None:
         self._marks = epoch_marks(self._views)
+        # After a cut of the log it is lower: an old position must not get the new epoch's marks.
+        self.position = self._views.position
         for subscribers in self._topics.values():
             for subscription, subscriber in subscribers.items():
                 if subscription.topic.projection == projection:

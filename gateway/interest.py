@@ -31,6 +31,8 @@ class _Answer(Struct, frozen=True, omit_defaults=True):
 
 
 class InterestDesk:
+    """`node` is this process among all that share the relay."""
+
     def __init__(self, node: str, streams: Mapping[str, Connection], relay: Relay | None) -> None:
         self._node = node
         self._streams = streams
@@ -78,7 +80,7 @@ class InterestDesk:
 
 
 def _is_node(text: str) -> bool:
-    return text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+    return len(text) <= 128 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
 
 
 def _no_stream() -> NotFound:

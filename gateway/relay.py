@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Protocol
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import ConnectionClosedError, Error, NoRespondersError
+from nats.errors import Error, NoRespondersError
 
 from runtime.errors import Unavailable
 
@@ -34,7 +34,7 @@ class NatsRelay:
             answer = await self._client.request(_subject(node), request, timeout=self._within)
         except NoRespondersError:
             return None
-        except (Error, ConnectionClosedError, TimeoutError):
+        except (Error, TimeoutError):
             raise Unavailable("The node of this stream does not answer; try again.") from None
         return bytes(answer.data)
 
@@ -44,8 +44,9 @@ class NatsRelay:
             await message.respond(await handler(message.data))
 
         subscription = await self._client.subscribe(_subject(node), cb=answer)
-        # Without it the server may not know of the subscription yet.
-        await self._client.flush(timeout=max(1, round(self._within)))
+        # Without it the server may not know of the subscription yet; while it is away, it learns on reconnect.
+        with suppress(Error, TimeoutError):
+            await self._client.flush(timeout=max(1, round(self._within)))
         try:
             yield
         finally:

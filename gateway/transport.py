@@ -135,8 +135,10 @@ class TransportWire:
         except TimeoutError:
             self.abort()
         finally:
-            self._protocol.stream = None
-            self._limit(None)
+            # A pipelined request may have begun the next stream already.
+            if self._protocol.stream is self:
+                self._protocol.stream = None
+                self._limit(None)
 
     def on_paused(self) -> None:
         self.paused = True

@@ -17,6 +17,9 @@ KEPT_CHANGES = 100_000
 KEPT_BYTES = 256 * 1024 * 1024
 PRUNE_EVERY = 512
 
+TRANSACTION_BYTES = 6 * 4096
+"""The pages that even a small transaction writes."""
+
 
 class Checkpoint(Struct, frozen=True):
     """How far the file is: `digest` is a running hash of every message id up to `position`."""
@@ -53,6 +56,8 @@ class ProjectionFile:
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self.path = path
+        self.unsettled_bytes = 0
+        """About so much was written since the last `settle`."""
         self._numbered = numbered
         self._kept_changes = kept_changes
         self._kept_bytes = kept_bytes
@@ -63,7 +68,8 @@ class ProjectionFile:
             self._db.execute("PRAGMA journal_mode = WAL")
             # Whatever a power cut takes is folded again from the log; the file itself stays sound.
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA wal_autocheckpoint = 4000")
+            # Normally `settle` does it, off the event loop; this is for a catch-up, in its thread.
+            self._db.execute("PRAGMA wal_autocheckpoint = 20000")
             if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
             newest: tuple[int, int] = self._db.execute(
@@ -125,6 +131,12 @@ class ProjectionFile:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+        self.unsettled_bytes += TRANSACTION_BYTES
+
+    def settle(self) -> None:
+        """Move what was written from the write-ahead log into the file. Waits for the disk: call it in a thread."""
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self.unsettled_bytes = 0
 
     def write_rows(self, pending: Mapping[str, Mapping[RowKey, Written]]) -> None:
         puts, removes = [], []
@@ -134,6 +146,7 @@ class ProjectionFile:
                     removes.append(self._place(key))
                 else:
                     puts.append((*self._place(key), row.encoded(), row.position))
+                    self.unsettled_bytes += len(puts[-1][4])
         # In the order of the table, so that neighbours land on a page that is at hand already.
         puts.sort(key=lambda put: put[:4])
         self._db.executemany(
@@ -141,9 +154,10 @@ class ProjectionFile:
             " SET value = excluded.value, position = excluded.position",
             puts,
         )
-        self._db.executemany(
-            "DELETE FROM rows WHERE topic = ? AND entity = ? AND place = ? AND id = ?", removes
-        )
+        if removes:
+            self._db.executemany(
+                "DELETE FROM rows WHERE topic = ? AND entity = ? AND place = ? AND id = ?", removes
+            )
 
     def write_topics(self, topics: Iterable[TopicVersion]) -> None:
         self._db.executemany(
@@ -156,6 +170,7 @@ class ProjectionFile:
         rows = []
         for change in changes:
             self._written += len(change.changes) + len(change.cause)
+            self.unsettled_bytes += len(change.changes)
             rows.append(
                 (
                     self._next_change,

@@ -111,8 +111,10 @@ class Projector:
                 if changed:
                     self.file.write_rows(self.rows.pending)
                     self.file.write_topics(self._topics.values())
-                    self.file.write_changes(changes)
-                    self.file.write_parked(self._newly_parked)
+                    if changes:
+                        self.file.write_changes(changes)
+                    if self._newly_parked:
+                        self.file.write_parked(self._newly_parked)
                 self.file.write_checkpoint(self.checkpoint)
         except BaseException:
             self._forget()

@@ -27,6 +27,9 @@ from runtime.metrics import EVENT_TO_DISPATCH_SECONDS
 
 log = logging.getLogger(__name__)
 
+UNSETTLED_BYTES = 16 * 1024 * 1024
+"""So much may stand in the write-ahead log of a file before it is moved, in a thread, into the file."""
+
 SLICE = 32
 """Commits between two turns of the event loop: a few milliseconds of work."""
 
@@ -61,7 +64,9 @@ class ReadModels:
                     if serving.live:
                         self._untold += serving.apply_live(commits)
                 self._tell(commits)
-                await asyncio.sleep(0)
+                await self._settle()
+                if start + SLICE < len(batch):
+                    await asyncio.sleep(0)
 
     async def check_tail(self, store: EventStore) -> Sequence[str]:
         """Compare each file's last commit with the log's; rebuild those that folded another log.
@@ -224,17 +229,16 @@ class ReadModels:
 
     async def _catch_up(self, behind: Sequence[Serving], batch: Sequence[Recorded]) -> None:
         for serving in behind:
-            # A thread cannot be cancelled: whoever cancels waits until the file is let go.
-            work = asyncio.ensure_future(asyncio.to_thread(serving.catch_up, batch))
-            try:
-                await asyncio.shield(work)
-            except asyncio.CancelledError:
-                await asyncio.wait([work])
-                raise
-            await asyncio.sleep(0)
+            await in_thread(partial(serving.catch_up, batch))
             if serving.live:
                 self._cache.clear()
                 log.info("projection caught up", extra={"projection": serving.name})
+
+    async def _settle(self) -> None:
+        for serving in self._serving.values():
+            file = serving.projector.file
+            if file.unsettled_bytes > UNSETTLED_BYTES:
+                await in_thread(file.settle)
 
     def _tell(self, commits: Sequence[Recorded]) -> None:
         # Changes stay untold when a later file of the same slice could not be written.
@@ -297,6 +301,16 @@ async def is_prefix_of(store: EventStore, checkpoint: Checkpoint) -> bool:
         return True
     found = await store.at(checkpoint.position)
     return found is not None and found.message_id == checkpoint.message_id
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Do what would block the event loop in a thread. Whoever is cancelled meanwhile waits for its end."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
 
 
 def _discard(listeners: list[Callable[..., None]], listener: Callable[..., None]) -> None:

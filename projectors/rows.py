@@ -47,6 +47,8 @@ class Written(Struct):
     value: Struct | None
     position: Position
     json: bytes | None = None
+    once: bool = False
+    """Never looked at again by the fold: no use keeping it in memory once it is in the file."""
 
     def encoded(self) -> bytes:
         if self.json is None:
@@ -99,6 +101,7 @@ class Rows:
     def add(self, topic: str, entity: str, id: str, value: Struct, *, shown: bool = True) -> None:
         """Like `put` for a row that cannot be there yet. Not `shown`: older than the view's window."""
         self._write((topic, entity, id), value)
+        self.pending[topic][topic, entity, id].once = True
         if not shown:
             self._shown[topic, entity, id] = False
 
@@ -163,7 +166,9 @@ class Rows:
         for rows in self.pending.values():
             for key, row in rows.items():
                 self._uncache(key)
-                if row.value is not None and row.json is not None and len(row.json) < LARGE:
+                if row.once or row.value is None or row.json is None:
+                    continue
+                if len(row.json) < LARGE:
                     self._cache_row(key, row.value, len(row.json))
         self.pending.clear()
 

@@ -9,6 +9,7 @@ from query_api.openapi_shapes import (
     Interest,
     InterestAnswer,
     Login,
+    SignedIn,
     StreamOpening,
 )
 from query_api.problem_catalog import ProblemMeaning
@@ -210,8 +211,15 @@ ELSEWHERE = (
         tag="identity",
         summary="Sign in with a token or a one-time code; sets a cookie",
         body=Body(Login),
-        answers=(Answer("signed in", media="", status=204),),
-        problems=("malformed", "too_large", "unsupported_media_type"),
+        answers=(Answer("signed in, with the cookie", SignedIn),),
+        problems=(
+            "malformed",
+            "unauthenticated",
+            "forbidden",
+            "too_large",
+            "unsupported_media_type",
+            "draining",
+        ),
         open_to_all=True,
     ),
     DocumentedRoute(

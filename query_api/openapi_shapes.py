@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 Held = Annotated[
     str | None, Meta(description="`<epoch>.<version>` of what the client holds, null for nothing")
@@ -29,12 +29,13 @@ class Problem(Struct, frozen=True, omit_defaults=True):
 
 
 class CommandAnswer(Struct, frozen=True):
-    """Durable when sent. `events` is empty when there was nothing to change."""
+    """Durable when sent. `events` is empty when nothing changed; a `secret` that was made is shown once only."""
 
     command_id: str
     position: int
     events: list[str]
     ids: dict[str, str]
+    secret: str | UnsetType = UNSET
 
 
 class CommandLine(Struct, frozen=True):
@@ -63,6 +64,15 @@ class Login(Struct, frozen=True):
 
     token: str | None = None
     code: str | None = None
+
+
+class SignedInUser(Struct, frozen=True):
+    id: str
+    name: str
+
+
+class SignedIn(Struct, frozen=True):
+    user: SignedInUser
 
 
 class StreamOpening(Struct, frozen=True):

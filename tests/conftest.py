@@ -1,28 +1,15 @@
 """Fixtures shared by all tests: a real nats-server for the whole session, and fresh event stores on it."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from subprocess import DEVNULL, Popen
-from time import monotonic, sleep
 
-import msgspec
 import pytest
-from msgspec import Struct
 
 from events.jetstream import JetStreamStore, open_store
 from events.memory import MemoryStore
 from runtime.connection import Connection, connect
-from runtime.embedded_server import server_program
+from tests.nats_process import NatsServer, nats_server_in
 
 STREAMS = ("EVENTS", "OBJ_BLOBS")
-
-
-class NatsServer(Struct, frozen=True):
-    """Where the session's nats-server is and how to get in. Every test begins with no streams on it."""
-
-    url: str
-    user: str
-    password: str
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,22 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    folder = tmp_path_factory.mktemp("nats")
-    user, password = "test", "only-for-this-session"
-    settings = {
-        "listen": "127.0.0.1:-1",
-        "authorization": {"user": user, "password": password},
-        "jetstream": {"store_dir": str(folder)},
-        "ports_file_dir": str(folder),
-    }
-    (folder / "server.conf").write_bytes(msgspec.json.encode(settings))
-    with Popen(
-        [server_program(), "-c", folder / "server.conf"], stdout=DEVNULL, stderr=DEVNULL
-    ) as server:
-        try:
-            yield NatsServer(_url(folder), user, password)
-        finally:
-            server.terminate()
+    """Every test that takes `nats_connection` begins with no streams on it."""
+    with nats_server_in(tmp_path_factory.mktemp("nats")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -72,14 +46,3 @@ async def jetstream_store(nats_connection: Connection) -> JetStreamStore:
 @pytest.fixture
 def memory_store() -> MemoryStore:
     return MemoryStore()
-
-
-def _url(folder: Path) -> str:
-    deadline = monotonic() + 10
-    while monotonic() < deadline:
-        for file in folder.glob("nats-server_*.ports"):
-            if content := file.read_bytes():
-                ports: dict[str, list[str]] = msgspec.json.decode(content)
-                return ports["nats"][0]
-        sleep(0.005)
-    raise TimeoutError("nats-server did not name its port within 10 s")

@@ -51,7 +51,7 @@ def parse_agents(text: str) -> dict[str, AgentCommand]:
     try:
         raw = msgspec.json.decode(text) if text.lstrip().startswith("{") else tomllib.loads(text)
         declared = msgspec.convert(raw, dict[str, list[str] | _Declared])
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError) as error:
+    except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeEncodeError) as error:
         raise BadAgents(f"FOUNDRY_AGENTS: {error}") from None
     agents: dict[str, AgentCommand] = {}
     for name, one in declared.items():

@@ -12,7 +12,7 @@ from events.jetstream_stream import StreamConfig, UnfitStream, dangers, differen
 from events.store import EventStore, StalePosition
 from runtime.connection import Connection, connect
 from runtime.errors import Unavailable
-from tests.conftest import NatsServer
+from tests.nats_process import NatsServer
 from tests.contracts.sample_commits import ANNA, BERT, commit, fill, take
 from tests.contracts.tcp_proxy import TcpProxy, tcp_proxy
 

@@ -10,7 +10,13 @@ from events.ids import Position
 from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
 from runtime.errors import Unavailable
 
-PLURAL = {"task": "tasks", "entry": "entries", "session": "sessions", "file": "files"}
+PLURAL = {
+    "entry": "entries",
+    "member": "members",
+    "repository": "repositories",
+    "session": "sessions",
+    "task": "tasks",
+}
 
 Op = dict[str, Any]
 
@@ -132,6 +138,15 @@ class MemoryViews:
                 self.forget(topic)
         for listener in self._reset_listeners:
             listener(projection)
+
+    def cut(self, position: int) -> None:
+        """The log lost its tail: positions start again from here, under another epoch."""
+        self._head = position
+        self._position = Position(position)
+        for topic, version in self._versions.items():
+            self._versions[topic] = min(version, Position(position))
+        for projection in self._epochs:
+            self.rebuild(projection)
 
     def data(self, topic: str) -> dict[str, Any]:
         return self._documents[topic].data

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import Gateway
 from gateway.transport import StreamingProtocol
+from projectors.views import Views
 from tests.gateway.guests import Guests
 from tests.gateway.memory_views import MemoryViews
 from tests.gateway.reader import Held, Reader, asking
@@ -80,13 +81,14 @@ TOPICS: dict[str, dict[str, Any]] = {
 async def running(
     views: MemoryViews | None = None,
     guests: Guests | None = None,
+    read_side: Views | None = None,
     protocol: type[HttpToolsProtocol] = StreamingProtocol,
     **options: Any,
 ) -> AsyncIterator[Node]:
     views = views or MemoryViews(TOPICS)
     guests = guests or Guests()
     settings = {"node": "node-a", "lag_ms": lambda: 0, "appear_seconds": 0.05, **options}
-    gateway = Gateway(views, guests, **settings)
+    gateway = Gateway(read_side or views, guests, **settings)
     server = _Server(
         uvicorn.Config(
             gateway,

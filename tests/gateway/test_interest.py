@@ -1,21 +1,18 @@
 """Changing what an open stream carries."""
 
 import asyncio
-import os
-import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import nats
 import pytest
 
 from gateway.relay import NatsRelay
+from runtime.connection import connect
 from runtime.errors import Unavailable
 from tests.gateway.memory_views import put
 from tests.gateway.node import Node, running
 from tests.gateway.reader import Reader
+from tests.nats_process import NatsServer
 
 
 async def sid_of(reader: Reader) -> str:
@@ -114,7 +111,7 @@ async def test_nobody_else_finds_the_stream(node: Node) -> None:
 
         answers = [
             await node.interest(sid, {"revision": 1}, token="bob"),
-            await node.interest("node-a.unknown", {"revision": 1}),
+            await node.interest("node-a-0.unknown", {"revision": 1}),
             await node.interest("nothing", {"revision": 1}),
         ]
 
@@ -134,64 +131,37 @@ async def test_too_many_topics_are_refused_and_the_stream_goes_on(node: Node) ->
     assert (status, answer["code"]) == (422, "too_many_topics")
 
 
-@pytest.fixture(scope="module")
-def nats_server() -> str:
-    beside = Path(sys.executable).parent / "nats-server"
-    return str(beside) if os.access(beside, os.X_OK) else shutil.which("nats-server") or ""
-
-
 @asynccontextmanager
-async def nats_url(program: str, folder: Path) -> AsyncIterator[str]:
-    server = await asyncio.create_subprocess_exec(
-        program,
-        *("-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(folder)),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert server.stderr is not None
-    try:
-        async with asyncio.timeout(10):
-            while b"client connections on" not in (line := await server.stderr.readline()):
-                assert line
-        yield "nats://" + line.decode().rsplit(" ", 1)[1].strip()
-    finally:
-        server.terminate()
-        await server.communicate()
+async def relay(server: NatsServer, **options: float) -> AsyncIterator[NatsRelay]:
+    async with connect(server.url, user=server.user, password=server.password) as connection:
+        yield NatsRelay(connection.client, **options)
 
 
-async def test_interest_reaches_the_stream_through_another_node(
-    nats_server: str, tmp_path: Path
-) -> None:
-    async with nats_url(nats_server, tmp_path) as url:
-        client_a, client_b = await nats.connect(url), await nats.connect(url)
-        async with (
-            running(relay=NatsRelay(client_a)) as node,
-            running(node.views, node.guests, node="node-b", relay=NatsRelay(client_b)) as other,
-            node.post_stream({"task/task_1": None}) as reader,
-        ):
-            sid = await sid_of(reader)
+async def test_interest_reaches_the_stream_through_another_node(nats_server: NatsServer) -> None:
+    async with (
+        relay(nats_server) as relay_a,
+        relay(nats_server) as relay_b,
+        running(relay=relay_a) as node,
+        running(node.views, node.guests, relay=relay_b) as other,
+        node.post_stream({"task/task_1": None}) as reader,
+    ):
+        sid = await sid_of(reader)
 
-            taken = await other.interest(sid, {"revision": 1, "add": {"task/task_2": None}})
-            ready = await reader.until("ready")
-            foreign = await other.interest(sid, {"revision": 2}, token="bob")
-            nowhere = await other.interest("node-c.abc", {"revision": 1})
-
-        await client_a.close()
-        await client_b.close()
+        taken = await other.interest(sid, {"revision": 1, "add": {"task/task_2": None}})
+        ready = await reader.until("ready")
+        foreign = await other.interest(sid, {"revision": 2}, token="bob")
+        nowhere = await other.interest("node-c.abc", {"revision": 1})
 
     assert taken == (202, {"revision": 1})
     assert ready.data["topics"].keys() == {"task/task_1", "task/task_2"}
     assert (foreign[0], nowhere[0]) == (404, 404)
 
 
-async def test_a_node_that_stays_silent_is_unavailable(nats_server: str, tmp_path: Path) -> None:
+async def test_a_node_that_stays_silent_is_unavailable(nats_server: NatsServer) -> None:
     async def never(payload: bytes) -> bytes:
         await asyncio.Event().wait()
         return payload
 
-    async with nats_url(nats_server, tmp_path) as url:
-        client = await nats.connect(url)
-        relay = NatsRelay(client, within=0.1)
-        async with relay.serving("node-a", never):
-            with pytest.raises(Unavailable):
-                await relay.forward("node-a", b"{}")
-        await client.close()
+    async with relay(nats_server, within=0.1) as silent, silent.serving("node-a", never):
+        with pytest.raises(Unavailable):
+            await silent.forward("node-a", b"{}")

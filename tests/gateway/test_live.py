@@ -129,3 +129,18 @@ async def test_a_new_epoch_of_a_projection_sends_each_of_its_topics_once_more(no
     assert {one["topic"] for one in snapshots} == {"task/task_1", "task/task_2"}
     assert {one["epoch"] for one in snapshots} == {"task_detail-1x"}
     assert {one["cause"]["kind"] for one in snapshots} == {"reset"}
+
+
+async def test_after_the_log_was_cut_ids_start_from_where_it_ends(node: Node) -> None:
+    async with node.stream("task/task_1") as reader:
+        await reader.until("ready")
+        for number in range(5):
+            node.views.commit("task/task_2", put("session", f"ses_{number}"))
+
+        node.views.cut(6)
+        await reader.until("snapshot")
+        beat = await reader.until("heartbeat")
+
+    cursor = parse_cursor(beat.id)
+    assert cursor is not None
+    assert cursor.position == 6

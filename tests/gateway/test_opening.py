@@ -15,7 +15,7 @@ async def test_a_stream_begins_with_hello_snapshots_and_ready(node: Node) -> Non
     assert reader.retry == 2000
     assert [event.name for event in reader.seen] == ["hello", "snapshot", "snapshot", "ready"]
     hello = reader.seen[0].data
-    assert hello["sid"].startswith("node-a.")
+    assert hello["sid"].startswith("node-a-")
     assert (hello["node"], hello["protocol"], hello["heartbeat_ms"]) == ("node-a", 1, 15000)
     assert reader.seen[1].data["cause"] == {"kind": "bootstrap"}
     assert reader.held["app"].document.data == node.views.data("app/usr_ann")

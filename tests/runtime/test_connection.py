@@ -11,7 +11,7 @@ from runtime.connection import Connection, ConnectionLost, connect
 from runtime.embedded_server import embedded_server
 from runtime.errors import Unavailable
 from runtime.inbox import NoAnswer, NotSent
-from tests.conftest import NatsServer
+from tests.nats_process import NatsServer
 from tests.contracts.tcp_proxy import TcpProxy, tcp_proxy
 
 INFO = "$JS.API.INFO"

@@ -1,0 +1,140 @@
+"""`foundry doctor`: looks at everything that can be wrong and says how to mend it."""
+
+import argparse
+import json
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+from msgspec import Struct, to_builtins
+
+from foundry import running
+from foundry.event_log import any_log
+from runtime.errors import FoundryError
+from runtime.settings import Settings, environment
+from workflows.agents import find_agent, known_agents
+
+ENOUGH_DISK = 1 << 30
+
+
+class Finding(Struct, frozen=True):
+    """One thing looked at; `advice` says what to do when it is not well."""
+
+    what: str
+    well: bool
+    detail: str
+    advice: str = ""
+
+
+async def doctor(settings: Settings, options: argparse.Namespace) -> int:
+    """Status 0 when all is well."""
+    findings = [finding async for finding in _findings(settings)]
+    for finding in findings:
+        if options.json:
+            print(json.dumps(to_builtins(finding)))
+        else:
+            print(f"{'ok ' if finding.well else 'BAD'}  {finding.what}: {finding.detail}")
+            if not finding.well:
+                print(f"     {finding.advice}")
+    return 0 if all(finding.well for finding in findings) else 1
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    yield _program("git", "Install git; sandboxes are made with it.")
+    yield _disk(settings)
+    yield _agents(settings)
+    async for finding in _log(settings):
+        yield finding
+    for finding in _parked(settings.data_folder / "projections"):
+        yield finding
+    async for finding in _server(settings):
+        yield finding
+
+
+def _program(name: str, advice: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(name, path is not None, path or "not found on PATH", advice)
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.data_folder
+    free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+    return Finding(
+        "disk",
+        free > ENOUGH_DISK,
+        f"{free >> 20} MiB free at {folder}",
+        "Make room: on a full disk JetStream stops answering and commands get 503.",
+    )
+
+
+def _agents(settings: Settings) -> Finding:
+    agents = known_agents(settings.agents)
+    found = []
+    for name in agents:
+        try:
+            find_agent(agents, name, path=environment().get("PATH", ""))
+        except FoundryError:
+            continue
+        found.append(name)
+    return Finding(
+        "agents",
+        "shell" in found,
+        f"{', '.join(found)} of {', '.join(agents)} can be started here",
+        "Install the project again: the built-in agent is missing.",
+    )
+
+
+async def _log(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        async with any_log(settings) as log:
+            head = await log.store.head()
+            yield Finding(
+                "log",
+                True,
+                f"{head} commits, nats-server {log.connection.server_version}, durability {log.durability}",
+            )
+    except FoundryError as error:
+        yield Finding(
+            "log",
+            False,
+            error.detail,
+            "Check FOUNDRY_NATS_URL, or the log of the embedded server in the data folder.",
+        )
+
+
+def _parked(folder: Path) -> list[Finding]:
+    findings = []
+    for path in sorted(folder.glob("*.sqlite3")):
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            rows = db.execute("SELECT subject, position, reason FROM parked").fetchall()
+        db.close()
+        detail = "; ".join(
+            f"{subject} at {position}: {reason}" for subject, position, reason in rows
+        )
+        findings.append(
+            Finding(
+                f"projection {path.stem}",
+                not rows,
+                detail or "nothing parked",
+                "These aggregates stand still at an event that cannot be folded; the others go on.",
+            )
+        )
+    return findings
+
+
+async def _server(settings: Settings) -> AsyncIterator[Finding]:
+    address = running.address_of(settings)
+    if not await running.answers(settings):
+        yield Finding("server", True, f"none runs at {address}")
+        return
+    async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=5) as client:
+        ready = await client.get("/readyz")
+    reasons = ready.json().get("reasons", [])
+    yield Finding(
+        "server",
+        ready.status_code == 200,
+        f"{address} is {'ready' if not reasons else '; '.join(reasons)}",
+        "Wait for a catch-up to end; for anything else the server's log says more.",
+    )

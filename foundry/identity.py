@@ -1,0 +1,62 @@
+"""`foundry token` and `foundry user add`: who may come in."""
+
+import argparse
+import json
+import uuid
+
+from commands.credentials import OWNER
+from commands.handler import Commands
+from commands.user import CreateToken, CreateUser
+from foundry import running
+from foundry.data_folder import read_token
+from runtime.errors import Unavailable
+from runtime.identity import Caller
+from runtime.settings import Settings
+
+
+async def token(settings: Settings, options: argparse.Namespace) -> int:
+    """Print the owner's token; on a data folder that was never used, make the owner first."""
+    found = settings.token or read_token(settings.data_folder)
+    if found is None and settings.nats_url is None:
+        async with running.own_node(settings, frozenset({"commands"})):
+            found = read_token(settings.data_folder)
+    if found is None:
+        raise Unavailable(
+            "This data folder has no token: it stands where the log was started first. Set FOUNDRY_TOKEN."
+        )
+    print(json.dumps({"token": found}) if options.json else found)
+    return 0
+
+
+async def add_user(settings: Settings, options: argparse.Namespace) -> int:
+    """Make a user and a token for them, and print both once."""
+    async with running.server(settings) as client:
+        if client is not None:
+            created = await running.order(client, "user.create", name=options.name)
+            user_id = created["ids"]["user_id"]
+            made = await running.order(client, "token.create", user_id=user_id)
+            secret = made["secret"]
+        else:
+            async with running.own_node(settings, frozenset({"commands"})) as here:
+                user_id, secret = await _add(here.write.commands, options.name)
+    if options.json:
+        print(json.dumps({"user_id": user_id, "token": secret}))
+    else:
+        print(
+            f"{user_id}\n{secret}\nThe token is shown this once; add the user to an organization:"
+        )
+        print(f"  organization.add_member  user_id={user_id}  role=member")
+    return 0
+
+
+async def _add(commands: Commands, name: str) -> tuple[str, str]:
+    owner = Caller(user_id=OWNER, name="Owner", credential_id="cli")
+    created = await commands.handle(
+        owner, "user.create", CreateUser(name=name), command_id=str(uuid.uuid4())
+    )
+    user_id = created.ids["user_id"]
+    made = await commands.handle(
+        owner, "token.create", CreateToken(user_id=user_id), command_id=str(uuid.uuid4())
+    )
+    assert isinstance(made.secret, str)
+    return user_id, made.secret

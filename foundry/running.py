@@ -1,0 +1,93 @@
+"""The running server, as the other commands see it: over HTTP, with the owner's token."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from foundry.data_folder import is_locked, locked, read_token
+from foundry.event_log import own_log
+from foundry.node import Node, node
+from foundry.write_side import ensure_token
+from runtime.errors import Rejected, Unavailable
+from runtime.settings import Settings
+
+LOOK_SECONDS = 0.02
+PATIENCE_SECONDS = 600.0
+
+
+def address_of(settings: Settings) -> str:
+    """Where the server of these settings listens."""
+    host, port = settings.address
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def token_of(settings: Settings) -> str:
+    """The owner's token this machine has. Raises `Unavailable` with the way out."""
+    token = settings.token or read_token(settings.data_folder)
+    if token is None:
+        raise Unavailable(
+            "There is no owner's token in the data folder: start `foundry serve` once, or set FOUNDRY_TOKEN."
+        )
+    return token
+
+
+async def answers(settings: Settings) -> bool:
+    """Whether a server listens there."""
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+            response = await client.get(f"{address_of(settings)}/healthz")
+            return response.status_code == 200 and "durability" in response.json()
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+@asynccontextmanager
+async def server(settings: Settings) -> AsyncIterator[httpx.AsyncClient | None]:
+    """A client of the running server; None when none runs, and the data folder is free."""
+    if not await answers(settings):
+        if is_locked(settings.data_folder):
+            raise Unavailable(
+                f"A `foundry serve` has {settings.data_folder} but does not answer at "
+                f"{address_of(settings)}; set FOUNDRY_LISTEN to its address."
+            )
+        yield None
+        return
+    async with httpx.AsyncClient(
+        base_url=address_of(settings),
+        headers={"Authorization": f"Bearer {token_of(settings)}"},
+        trust_env=False,
+        timeout=httpx.Timeout(30, read=PATIENCE_SECONDS),
+    ) as client:
+        yield client
+
+
+@asynccontextmanager
+async def own_node(settings: Settings, roles: frozenset[str]) -> AsyncIterator[Node]:
+    """A node for the time of one command, caught up with the log; the data folder is held meanwhile."""
+    with locked(settings.data_folder):
+        async with own_log(settings) as log, node(settings, log, roles) as here:
+            working = asyncio.create_task(here.run(), name="node")
+            try:
+                await ensure_token(settings, here.write)
+                while here.reasons_not_ready() and not working.done():
+                    await asyncio.sleep(LOOK_SECONDS)
+                if working.done():
+                    working.result()
+                yield here
+            finally:
+                working.cancel()
+                await asyncio.wait([working])
+
+
+async def order(client: httpx.AsyncClient, command: str, **data: object) -> dict[str, Any]:
+    """Send one command. Raises `Rejected` with the problem's sentence."""
+    response = await client.post(f"/v1/commands/{command}", json=data)
+    answer: dict[str, Any] = response.json()
+    if response.status_code != 202:
+        raise Rejected(str(answer.get("detail", response.text)))
+    return answer

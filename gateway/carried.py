@@ -1,0 +1,77 @@
+"""The topics one stream carries, and which of them it owes its client."""
+
+from collections.abc import Collection, Iterator
+
+from gateway.cursor import cover_of
+from gateway.holding import Holding
+from gateway.hub import Hub, Subscriber
+from gateway.subscription import Mode, Subscription
+from gateway.topics import Topic
+
+
+class Carried:
+    def __init__(self, hub: Hub, subscriber: Subscriber) -> None:
+        self._hub = hub
+        self._subscriber = subscriber
+        self._subscriptions: dict[str, Subscription] = {}
+        self._owed: dict[Subscription, None] = {}
+        self._cover: bytes | None = None
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(tuple(self._subscriptions.values()))
+
+    @property
+    def names(self) -> Collection[str]:
+        """The topics as clients call them."""
+        return self._subscriptions.keys()
+
+    @property
+    def live(self) -> list[Subscription]:
+        """Those the client was brought up to date on at least once."""
+        return [one for one in self if one.mode in (Mode.LIVE, Mode.BEHIND)]
+
+    @property
+    def owes(self) -> bool:
+        """Whether the client waits for any of them."""
+        return bool(self._owed)
+
+    @property
+    def cover(self) -> bytes:
+        """The part of the cursor that names them."""
+        if self._cover is None:
+            self._cover = cover_of(one.topic for one in self._subscriptions.values())
+        return self._cover
+
+    def add(self, topic: Topic, holding: Holding | None) -> None:
+        """Carry a topic, from what the client holds of it; one that is carried already starts again from there."""
+        self.drop(topic.wire)
+        subscription = Subscription(topic, holding)
+        self._subscriptions[topic.wire] = subscription
+        self._owed[subscription] = None
+        self._cover = None
+        self._hub.subscribe(subscription, self._subscriber)
+
+    def drop(self, name: str) -> None:
+        """Carry a topic no more, if it was."""
+        subscription = self._subscriptions.pop(name, None)
+        if subscription is not None:
+            subscription.mode = Mode.DROPPED
+            self._owed.pop(subscription, None)
+            self._cover = None
+            self._hub.unsubscribe(subscription)
+
+    def next_owed(self) -> Subscription:
+        """The one that has waited longest for its turn; it goes to the end of the row."""
+        subscription = next(iter(self._owed))
+        self._owed[subscription] = self._owed.pop(subscription)
+        return subscription
+
+    def owe(self, subscription: Subscription) -> None:
+        """A live topic has changed and the client was not told."""
+        subscription.mode = Mode.BEHIND
+        self._owed[subscription] = None
+
+    def settle(self, subscription: Subscription) -> None:
+        """The client is up to date."""
+        subscription.mode = Mode.LIVE
+        del self._owed[subscription]

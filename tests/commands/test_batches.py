@@ -1,0 +1,91 @@
+"""Many commands in one request."""
+
+import httpx
+import msgspec
+
+from commands.bodies import BATCH_LIMIT, BODY_LIMIT
+from tests.commands.edge import check_problem
+from tests.commands.node import Node, key
+
+
+async def batch(
+    client: httpx.AsyncClient, *lines: object, command_id: str = key("batch")
+) -> list[dict[str, object]]:
+    body = b"\n".join(
+        line if isinstance(line, bytes) else msgspec.json.encode(line) for line in lines
+    )
+    response = await client.post(
+        "/v1/commands",
+        content=body,
+        headers={"content-type": "application/x-ndjson", "Idempotency-Key": command_id},
+    )
+    assert response.status_code == 200
+    return [msgspec.json.decode(line) for line in response.content.splitlines()]
+
+
+async def test_lines_run_one_after_another_and_a_bad_one_stops_nothing(
+    client: httpx.AsyncClient,
+) -> None:
+    one = {
+        "name": "organization.create",
+        "data": {"name": "Acme", "organization_id": "org_batch"},
+    }
+    two = {"name": "organization.update", "data": {"organization_id": "org_batch", "name": "New"}}
+
+    answers = await batch(
+        client,
+        one,
+        b"",
+        b"{nonsense",
+        {"name": "no.such", "data": {}},
+        {"name": "organization.create", "data": {"name": "x" * BODY_LIMIT}},
+        {"name": "organization.create", "command_id": "x", "data": {"name": "x"}},
+        {"name": "organization.create", "data": {"name": "x", "colour": "red"}},
+        {"name": "organization.create", "data": [[[[]]]]},
+        {"name": "organization.create", "more": 1},
+        two,
+    )
+
+    assert [(answer["line"], answer["status"]) for answer in answers] == [
+        (1, 202),
+        (3, 400),
+        (4, 404),
+        (5, 413),
+        (6, 400),
+        (7, 400),
+        (8, 400),
+        (9, 400),
+        (10, 202),
+    ]
+    assert answers[-1]["events"] == ["organization_updated"]
+
+
+async def test_a_batch_that_comes_again_gives_the_same_answers(
+    client: httpx.AsyncClient, node: Node
+) -> None:
+    lines = [{"name": "organization.create", "data": {"name": f"Org {n}"}} for n in range(3)]
+    first = await batch(client, *lines)
+    head = await node.store.head()
+
+    again = await batch(client, *lines)
+    other = await batch(client, lines[0], command_id=key("other"))
+
+    assert again == first
+    assert await node.store.head() == head + 1
+    assert other[0]["ids"] != first[0]["ids"]
+
+
+async def test_a_batch_over_the_limit_is_too_large(client: httpx.AsyncClient) -> None:
+    response = await client.post(
+        "/v1/commands",
+        content=b" " * (BATCH_LIMIT + 1),
+        headers={"content-type": "application/x-ndjson"},
+    )
+
+    check_problem(response, 413, "too_large")
+
+
+async def test_a_batch_is_not_json(client: httpx.AsyncClient) -> None:
+    response = await client.post("/v1/commands", json={})
+
+    check_problem(response, 415, "unsupported_media_type")

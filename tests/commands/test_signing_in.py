@@ -1,0 +1,83 @@
+"""Signing a browser in and out."""
+
+import pytest
+
+from commands.credentials import OWNER
+from tests.commands.edge import CREATE, NAME, Edge, check_problem
+from tests.commands.node import OWNER_TOKEN
+
+
+async def test_signing_in_sets_a_cookie_that_scripts_and_other_sites_do_not_get(
+    edge: Edge,
+) -> None:
+    async with edge.client(None) as client:
+        response = await client.post("/v1/login", json={"token": OWNER_TOKEN})
+        made = await client.post(CREATE, json=NAME)
+        out = await client.post("/v1/logout")
+        after = await client.post(CREATE, json=NAME)
+
+    cookie = response.headers["set-cookie"]
+    assert response.json() == {"user": {"id": OWNER, "name": "Owner"}}
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Path=/" in cookie
+    assert "Secure" not in cookie
+    assert (made.status_code, out.status_code, after.status_code) == (202, 204, 401)
+
+
+async def test_over_tls_the_cookie_is_for_tls_only(edge: Edge) -> None:
+    async with edge.client(None) as client:
+        response = await client.post("https://foundry/v1/login", json={"token": OWNER_TOKEN})
+
+    assert "Secure" in response.headers["set-cookie"]
+
+
+async def test_a_code_signs_in_once(edge: Edge) -> None:
+    code = edge.codes.issue(OWNER)
+    async with edge.client(None) as client:
+        first = await client.post("/v1/login", json={"code": code})
+        second = await client.post("/v1/login", json={"code": code})
+
+    assert first.status_code == 200
+    check_problem(second, 401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"token": "a", "code": "b"}, 400),
+        ({"token": 7}, 400),
+        ({"token": "wrong"}, 401),
+        ({"token": ""}, 401),
+        ({"token": "x" * 100_000}, 401),
+        ({"code": "never"}, 401),
+        ({"password": "x"}, 400),
+    ],
+)
+async def test_bad_credentials_open_nothing(
+    edge: Edge, body: dict[str, object], status: int
+) -> None:
+    async with edge.client(None) as client:
+        response = await client.post("/v1/login", json=body)
+
+    assert response.status_code == status
+    assert "set-cookie" not in response.headers
+
+
+async def test_signing_out_twice_is_fine(edge: Edge) -> None:
+    async with edge.client(None) as client:
+        assert (await client.post("/v1/logout")).status_code == 204
+
+
+async def test_another_sites_page_may_not_write_with_the_cookie(edge: Edge) -> None:
+    async with edge.client(None) as client:
+        await client.post("/v1/login", json={"token": OWNER_TOKEN})
+        foreign = {"origin": "https://evil.example"}
+        own = {"origin": "http://foundry"}
+
+        refused = await client.post(CREATE, json=NAME, headers=foreign)
+        allowed = await client.post(CREATE, json=NAME, headers=own)
+
+    check_problem(refused, 403, "forbidden")
+    assert allowed.status_code == 202

@@ -1,0 +1,69 @@
+"""Commands made for a version: `If-Match` and `expected_version`."""
+
+import pytest
+
+from commands.session_reports import session_ready
+from commands.task import TASK
+from events.ids import SessionId
+from runtime.problems import VersionMismatch
+from tests.commands.node import Node, acme, task_of
+
+
+async def test_a_version_older_than_the_last_command_does_not_match(node: Node) -> None:
+    place = await acme(node)
+    made = await task_of(node, place)
+    task = {"task_id": made.ids["task_id"]}
+    await node.order(place.owner, "task.rename", title="One", **task)
+
+    for asked in (
+        {"if_match": f'"{made.position}"'},
+        {"if_match": f'W/"abc-1.{made.position}"'},
+        {"if_match": '"something else"'},
+        {"expected_version": made.position},
+    ):
+        with pytest.raises(VersionMismatch):
+            await node.order(place.owner, "task.rename", title="Two", **task, **asked)
+
+
+@pytest.mark.parametrize("spelling", ['"{}"', 'W/"e-1.{}"', '"x", "e.{}"', "{}", "*"])
+async def test_a_version_at_the_last_command_matches_however_it_is_spelt(
+    node: Node, spelling: str
+) -> None:
+    place = await acme(node)
+    made = await task_of(node, place)
+
+    answer = await node.order(
+        place.owner,
+        "task.rename",
+        if_match=spelling.format(made.position),
+        task_id=made.ids["task_id"],
+        title="One",
+    )
+
+    assert answer.events == ["task_renamed"]
+
+
+async def test_what_workers_report_does_not_count_as_a_change(node: Node) -> None:
+    place = await acme(node)
+    made = await task_of(node, place)
+    await node.reports.report(
+        TASK,
+        made.ids["task_id"],
+        lambda task: session_ready(task, session_id=SessionId(made.ids["session_id"])),
+        report_id="ready",
+    )
+
+    answer = await node.order(
+        place.owner,
+        "task.rename",
+        task_id=made.ids["task_id"],
+        title="One",
+        expected_version=made.position,
+    )
+
+    assert answer.events == ["task_renamed"]
+
+
+async def test_nothing_matches_any_version_of_what_is_not_there(node: Node) -> None:
+    with pytest.raises(VersionMismatch):
+        await node.order(await node.owner(), "organization.create", if_match="*", name="Acme")

@@ -1,0 +1,56 @@
+"""A plain nats-server for tests: its own process on a free port of 127.0.0.1, gone when the context is left."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from time import monotonic, sleep
+
+import msgspec
+from msgspec import Struct
+
+from runtime.embedded_server import server_program
+
+
+class NatsServer(Struct, frozen=True):
+    """Where a nats-server is and how to get in."""
+
+    url: str
+    user: str
+    password: str
+
+    @property
+    def url_with_password(self) -> str:
+        """As FOUNDRY_NATS_URL takes it."""
+        return self.url.replace("nats://", f"nats://{self.user}:{self.password}@")
+
+
+@contextmanager
+def nats_server_in(folder: Path) -> Iterator[NatsServer]:
+    """A server with JetStream that keeps everything in `folder`."""
+    user, password = "test", "only-for-this-session"
+    settings = {
+        "listen": "127.0.0.1:-1",
+        "authorization": {"user": user, "password": password},
+        "jetstream": {"store_dir": str(folder)},
+        "ports_file_dir": str(folder),
+    }
+    (folder / "server.conf").write_bytes(msgspec.json.encode(settings))
+    with Popen(
+        [server_program(), "-c", folder / "server.conf"], stdout=DEVNULL, stderr=DEVNULL
+    ) as server:
+        try:
+            yield NatsServer(_url(folder), user, password)
+        finally:
+            server.terminate()
+
+
+def _url(folder: Path) -> str:
+    deadline = monotonic() + 10
+    while monotonic() < deadline:
+        for file in folder.glob("nats-server_*.ports"):
+            if content := file.read_bytes():
+                ports: dict[str, list[str]] = msgspec.json.decode(content)
+                return ports["nats"][0]
+        sleep(0.005)
+    raise TimeoutError("nats-server did not name its port within 10 s")

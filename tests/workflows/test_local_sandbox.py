@@ -1,0 +1,392 @@
+import asyncio
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from events.ids import RepositoryId, TaskId
+from events.repository import Branch
+from runtime.errors import Invalid, Rejected
+from tests.workflows.remote import REPOSITORY, Remote, runs
+from workflows.git import Git
+from workflows.local_sandbox import LocalSandboxes
+from workflows.repositories import Repositories
+from workflows.sandbox import (
+    BranchExists,
+    BranchInUse,
+    Checkout,
+    ExistingBranch,
+    NewBranch,
+    NoSuchBranch,
+    RemoteState,
+    RemoteUnavailable,
+    Sandbox,
+)
+from workflows.working_tree import EMPTY_TREE
+
+ONE = TaskId("task_1")
+TWO = TaskId("task_2")
+
+
+async def prepare(
+    sandboxes: LocalSandboxes,
+    remote: Remote,
+    branch: NewBranch | ExistingBranch,
+    task_id: TaskId = ONE,
+) -> tuple[Sandbox, Checkout]:
+    sandbox = sandboxes.allocate(task_id=task_id, repository_id=REPOSITORY)
+    return sandbox, await sandboxes.prepare(sandbox, remote_url=remote.url, branch=branch)
+
+
+async def run(sandboxes: LocalSandboxes, sandbox: Sandbox, script: str) -> str:
+    child = await sandboxes.start(sandbox, ["sh", "-c", script])
+    async with asyncio.timeout(20):
+        output, errors = await asyncio.gather(child.stdout.read(), child.stderr.read())
+        assert (await child.wait(), errors.decode()) == (0, "")
+    return output.decode().strip()
+
+
+async def test_a_new_branch_starts_at_the_tip_of_the_default_branch(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    tip = remote.commit(**{"src__größe.txt": "1"})
+
+    sandbox, checkout = await prepare(sandboxes, remote, NewBranch("foundry/one"))
+
+    assert checkout == Checkout(branch="foundry/one", base=tip)
+    assert Path(sandbox.path, "src", "größe.txt").read_text() == "1"
+    assert await run(sandboxes, sandbox, "git branch --show-current") == "foundry/one"
+    assert await run(sandboxes, sandbox, "git status --short") == ""
+    assert await run(sandboxes, sandbox, "git remote get-url origin") == remote.url
+
+
+async def test_an_agent_can_commit_without_being_introduced(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+
+    await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
+
+    assert await run(sandboxes, sandbox, "git log --format=%an -1") == "Foundry agent"
+
+
+async def test_what_the_remote_got_since_the_last_look_is_there(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    newer = remote.commit(a="2")
+
+    _, checkout = await prepare(sandboxes, remote, NewBranch("two"), TWO)
+
+    assert checkout.base == newer
+
+
+async def test_preparing_again_finds_what_is_there_and_leaves_the_work_alone(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, first = await prepare(sandboxes, remote, NewBranch("one"))
+    Path(sandbox.path, "a").write_text("work")
+    remote.commit(a="2")
+
+    assert await prepare(sandboxes, remote, NewBranch("one")) == (sandbox, first)
+    assert Path(sandbox.path, "a").read_text() == "work"
+
+
+@pytest.mark.parametrize("lost", ["note", "tree", "git", "both"])
+async def test_half_a_working_tree_of_a_crash_is_made_whole(
+    sandboxes: LocalSandboxes, remote: Remote, lost: str
+) -> None:
+    remote.commit(a="1")
+    sandbox, first = await prepare(sandboxes, remote, NewBranch("one"))
+    tree = Path(sandbox.path)
+    note = sandboxes.state_folder(ONE) / "note.json"
+    if lost in ("note", "both"):
+        note.write_text(note.read_text().replace('"complete":true', '"complete":false'))
+    if lost in ("tree", "both"):
+        shutil.rmtree(tree)
+    if lost == "git":
+        (tree / ".git").unlink()
+
+    _, again = await prepare(sandboxes, remote, NewBranch("one"))
+
+    assert again == first
+    assert await run(sandboxes, sandbox, "git status --short --branch") == "## one"
+    assert await run(sandboxes, sandbox, "cat a") == "1"
+
+
+async def test_a_lost_working_tree_comes_back_with_its_commits(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    base = remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
+    shutil.rmtree(sandbox.path)
+
+    _, checkout = await prepare(sandboxes, remote, NewBranch("one"))
+
+    assert checkout.base == base
+    assert Path(sandbox.path, "a").read_text() == "2\n"
+
+
+@pytest.mark.parametrize("name", ["taken", "main", "taken/below", "ma"])
+async def test_a_name_that_is_taken_or_in_the_way_is_refused(
+    sandboxes: LocalSandboxes, remote: Remote, name: str
+) -> None:
+    remote.commit(a="1")
+    remote.git("branch", "ma/in")
+    await prepare(sandboxes, remote, NewBranch("taken"))
+
+    with pytest.raises(BranchExists):
+        await prepare(sandboxes, remote, NewBranch(name), TWO)
+
+
+async def test_a_remote_branch_is_worked_on_and_compared_with_where_it_left_the_default(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    base = remote.commit(a="1")
+    remote.git("checkout", "--quiet", "-b", "feature")
+    remote.commit(b="1")
+    remote.git("checkout", "--quiet", "main")
+    remote.commit(a="2")
+
+    sandbox, checkout = await prepare(sandboxes, remote, ExistingBranch("feature"))
+
+    assert checkout == Checkout(branch="feature", base=base)
+    assert sorted(path.name for path in Path(sandbox.path).iterdir()) == [".git", "a", "b"]
+
+
+async def test_a_branch_left_by_an_archived_task_is_taken_up_with_what_the_remote_added(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
+    await run(sandboxes, sandbox, "git push --quiet origin one 2>/dev/null")
+    await sandboxes.release(ONE, branch="keep")
+    remote.git("checkout", "--quiet", "one")
+    remote.commit(a="3")
+
+    again, _ = await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
+
+    assert Path(again.path, "a").read_text() == "3"
+
+
+async def test_a_branch_somebody_works_on_and_one_that_is_nowhere_are_told_apart(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+
+    with pytest.raises(BranchInUse, match="task_1"):
+        await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
+    with pytest.raises(NoSuchBranch):
+        await prepare(sandboxes, remote, ExistingBranch("nowhere"), TWO)
+    with pytest.raises(Invalid):
+        await prepare(sandboxes, remote, NewBranch("-x"), TWO)
+
+
+async def test_work_can_begin_in_a_repository_without_a_commit(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    sandbox, checkout = await prepare(sandboxes, remote, NewBranch("first"))
+
+    assert checkout == Checkout(branch="first", base=EMPTY_TREE)
+    assert await prepare(sandboxes, remote, NewBranch("first")) == (sandbox, checkout)
+    with pytest.raises(BranchExists):
+        await prepare(sandboxes, remote, NewBranch("first"), TWO)
+    with pytest.raises(NoSuchBranch):
+        await prepare(sandboxes, remote, ExistingBranch("main"), TWO)
+
+    Path(sandbox.path, "new").write_text("1\n")
+    captured = await sandboxes.capture(sandbox, base=checkout.base)
+    assert captured is not None
+    assert [file.path for file in captured.files] == ["new"]
+    await run(sandboxes, sandbox, "git add new && git commit --quiet -m first")
+    assert await run(sandboxes, sandbox, "git log --format=%s") == "first"
+
+
+async def test_many_tasks_of_one_repository_are_prepared_at_once(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    tip = remote.commit(a="1")
+    names = [f"task_{number}" for number in range(12)]
+
+    made = await asyncio.gather(
+        *(prepare(sandboxes, remote, NewBranch(f"b/{name}"), TaskId(name)) for name in names)
+    )
+
+    assert [checkout.base for _, checkout in made] == [tip] * 12
+
+
+async def test_two_processes_on_one_data_folder_take_turns(
+    sandboxes: LocalSandboxes, git: Git, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1")
+    other = Repositories(git, tmp_path / "data" / "repositories", local_root=tmp_path)
+
+    async with other.alone(REPOSITORY):
+        waiting = asyncio.create_task(prepare(sandboxes, remote, NewBranch("one")))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(waiting), timeout=0.2)
+
+    async with asyncio.timeout(20):
+        await waiting
+
+
+async def test_releasing_ends_what_runs_and_keeps_the_branch(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
+    child = await sandboxes.start(sandbox, ["sh", "-c", "echo $$; exec sleep 1000"])
+    pid = int(await child.stdout.readline())
+
+    await sandboxes.release(ONE, branch="keep")
+    await sandboxes.release(ONE, branch="keep")
+
+    assert not runs(pid)
+    assert not Path(sandbox.path).exists()
+    assert sandboxes.orphans([]) == []
+    again, _ = await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
+    assert Path(again.path, "a").read_text() == "2\n"
+
+
+async def test_killing_deletes_the_branch_whatever_the_agent_did_to_the_tree(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "mkdir -p cache/deep && touch cache/deep/x && chmod -R a-w cache")
+    await run(sandboxes, sandbox, "git worktree lock .")
+
+    await sandboxes.release(ONE, branch="delete")
+
+    async with repositories.alone(REPOSITORY) as repository:
+        assert await repository.tips("refs/heads/") == {}
+        assert await repository.tips("refs/foundry/") == {}
+        assert await repository.checked_out() == {}
+    await prepare(sandboxes, remote, NewBranch("one"))
+
+
+async def test_what_nobody_knows_is_listed_and_can_be_released(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    await prepare(sandboxes, remote, NewBranch("two"), TWO)
+
+    assert sandboxes.orphans([ONE]) == [TWO]
+    await sandboxes.release(TWO, branch="keep")
+    assert sandboxes.orphans([ONE]) == []
+
+
+async def test_a_crash_while_removing_leaves_trash_that_is_emptied(
+    sandboxes: LocalSandboxes, tmp_path: Path
+) -> None:
+    left = tmp_path / "data" / "trash" / "left"
+    (left / "locked").mkdir(parents=True)
+    (left / "locked" / "file").touch()
+    (left / "locked").chmod(stat.S_IRUSR)
+
+    await sandboxes.empty_trash()
+
+    assert not left.exists()
+
+
+async def test_a_sandbox_that_is_gone_is_no_place_to_run_anything(
+    sandboxes: LocalSandboxes,
+) -> None:
+    sandbox = sandboxes.allocate(task_id=ONE, repository_id=REPOSITORY)
+
+    with pytest.raises(Rejected, match="not there"):
+        await sandboxes.start(sandbox, ["true"])
+    with pytest.raises(Rejected, match="not there"):
+        await sandboxes.capture(sandbox, base=EMPTY_TREE)
+
+
+async def test_a_remote_that_disappeared_is_told_in_a_sentence(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    shutil.rmtree(remote.path)
+
+    with pytest.raises(RemoteUnavailable, match="cannot be read"):
+        await prepare(sandboxes, remote, NewBranch("two"), TWO)
+    with pytest.raises(RemoteUnavailable):
+        await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+
+async def test_a_link_out_of_the_allowed_folder_is_not_followed(
+    git_link: Path, sandboxes: LocalSandboxes
+) -> None:
+    with pytest.raises(Rejected, match="no repository from that place"):
+        await sandboxes.sync(RepositoryId("repo_2"), remote_url=str(git_link))
+
+
+@pytest.fixture
+def git_link(tmp_path: Path) -> Path:
+    link = tmp_path / "link"
+    link.symlink_to("/usr")
+    return link
+
+
+async def test_filters_an_agent_installed_do_not_run_for_the_next_task(
+    sandboxes: LocalSandboxes, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(**{".gitattributes": "* filter=evil", "a": "1"})
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, f"git config filter.evil.smudge 'touch {tmp_path}/ran; cat'")
+
+    other, _ = await prepare(sandboxes, remote, NewBranch("two"), TWO)
+
+    assert not (tmp_path / "ran").exists()
+    assert Path(other.path, "a").read_text() == "1"
+
+
+async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    remote.git("checkout", "--quiet", "-b", "feature")
+    feature = remote.commit(b="1")
+    remote.git("branch", "gone")
+    remote.git("checkout", "--quiet", "main")
+    remote.commit(a="2")
+    main = remote.commit(a="3")
+    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    remote.git("branch", "-D", "gone")
+
+    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+    assert state == RemoteState(
+        default_branch="main",
+        branches=(
+            Branch(name="feature", sha=feature, ahead=1, behind=2),
+            Branch(name="main", sha=main, ahead=0, behind=0),
+        ),
+    )
+
+
+async def test_a_sync_of_a_repository_without_a_commit_finds_nothing(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    assert await sandboxes.sync(REPOSITORY, remote_url=remote.url) == RemoteState(
+        default_branch=None, branches=()
+    )
+
+
+async def test_a_task_branch_survives_the_syncs(sandboxes: LocalSandboxes, remote: Remote) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
+    remote.commit(a="3")
+
+    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+    assert await run(sandboxes, sandbox, "git log --format=%s -1") == "two"
