@@ -4,7 +4,6 @@ import argparse
 import json
 import uuid
 
-from commands.credentials import OWNER
 from commands.handler import Commands
 from commands.user import CreateToken, CreateUser
 from foundry import running
@@ -38,7 +37,9 @@ async def add_user(settings: Settings, options: argparse.Namespace) -> int:
             secret = made["secret"]
         else:
             async with running.own_node(settings, frozenset({"commands"})) as here:
-                user_id, secret = await _add(here.write.commands, options.name)
+                owner = await here.write.access.identify(running.token_of(settings))
+                assert owner is not None
+                user_id, secret = await _add(here.write.commands, owner, options.name)
     if options.json:
         print(json.dumps({"user_id": user_id, "token": secret}))
     else:
@@ -49,8 +50,7 @@ async def add_user(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-async def _add(commands: Commands, name: str) -> tuple[str, str]:
-    owner = Caller(user_id=OWNER, name="Owner", credential_id="cli")
+async def _add(commands: Commands, owner: Caller, name: str) -> tuple[str, str]:
     created = await commands.handle(
         owner, "user.create", CreateUser(name=name), command_id=str(uuid.uuid4())
     )

@@ -54,6 +54,9 @@ class Serving:
         self.tail = BEGINNING
         self._started = time.monotonic()
         self._pending_bytes = 0
+        self._apply_seconds = PROJECTION_APPLY_SECONDS.labels(projection.name)
+        self._events_folded = PROJECTION_EVENTS.labels(projection.name)
+        self._position = PROJECTION_POSITION.labels(projection.name)
 
     @property
     def name(self) -> str:
@@ -106,7 +109,7 @@ class Serving:
         for commit in commits:
             self.projector.fold(commit, logging_changes=True)
         changes = self.projector.flush()
-        PROJECTION_APPLY_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+        self._apply_seconds.observe(time.perf_counter() - started)
         self._count(len(commits))
         return changes
 
@@ -145,8 +148,8 @@ class Serving:
         self.projector.close()
 
     def _count(self, commits: int) -> None:
-        PROJECTION_EVENTS.labels(self.name).inc(commits)
-        PROJECTION_POSITION.labels(self.name).set(self.projector.position)
+        self._events_folded.inc(commits)
+        self._position.set(self.projector.position)
 
 
 async def serve(projection: Projection, folder: Path, epoch: str) -> Serving:

@@ -12,9 +12,9 @@ from events.jetstream_stream import StreamConfig, UnfitStream, dangers, differen
 from events.store import EventStore, StalePosition
 from runtime.connection import Connection, connect
 from runtime.errors import Unavailable
-from tests.nats_process import NatsServer
 from tests.contracts.sample_commits import ANNA, BERT, commit, fill, take
 from tests.contracts.tcp_proxy import TcpProxy, tcp_proxy
+from tests.nats_process import NatsServer
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from runtime.connection import Connection, ConnectionLost, connect
 from runtime.embedded_server import embedded_server
 from runtime.errors import Unavailable
 from runtime.inbox import NoAnswer, NotSent
-from tests.nats_process import NatsServer
 from tests.contracts.tcp_proxy import TcpProxy, tcp_proxy
+from tests.nats_process import NatsServer
 
 INFO = "$JS.API.INFO"
 

@@ -52,21 +52,21 @@ class Client:
     # --- Orders ---
 
     async def order(
-        self, name: str, *, key: str | None = None, if_match: str | None = None, **fields: object
+        self, name: str, /, *, key: str | None = None, if_match: str | None = None, **fields: object
     ) -> httpx.Response:
         """Send a command; whatever the answer is."""
         headers = {} if key is None else {"Idempotency-Key": key}
         headers |= {} if if_match is None else {"If-Match": if_match}
         return await self.http.post(f"/v1/commands/{name}", json=fields, headers=headers)
 
-    async def command(self, name: str, *, key: str | None = None, **fields: object) -> Accepted:
+    async def command(self, name: str, /, *, key: str | None = None, **fields: object) -> Accepted:
         """Send a command that is to be accepted."""
         answer = await self.order(name, key=key, **fields)
         assert answer.status_code == 202, answer.text
         assert set(answer.json()) <= {"command_id", "position", "events", "ids", "secret"}
         return Accepted(**{"secret": None, **answer.json()})
 
-    async def refused(self, name: str, *, key: str | None = None, **fields: object) -> Any:
+    async def refused(self, name: str, /, *, key: str | None = None, **fields: object) -> Any:
         """Send a command that is to be refused; the problem."""
         return problem(await self.order(name, key=key, **fields))
 
@@ -111,7 +111,7 @@ class Client:
         """As a native EventSource: topics in the URL. `after` is the stream it lost, whose state it kept."""
         params = [*(("topic", topic) for topic in topics), *query.items()]
         sent = dict(headers or {})
-        if after is not None and after.last_id is not None:
+        if after is not None and after.last_id is not None and "cursor" not in query:
             sent["Last-Event-ID"] = after.last_id
         async with self.http.stream("GET", "/v1/stream", params=params, headers=sent) as response:
             yield Stream(response, topics, held=after.held if after else None)

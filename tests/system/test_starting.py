@@ -1,0 +1,79 @@
+"""Starting and stopping a node, as an operator sees it."""
+
+import stat
+
+from tests.system.client import Client
+from tests.system.conftest import Enter, StartNode
+from tests.system.node_process import NodeProcess
+
+
+async def test_an_empty_node_is_ready_quickly_and_says_where_to_go(
+    start_node: StartNode, enter: Enter
+) -> None:
+    node = start_node()
+
+    assert node.seconds_to_ready < 10, f"{node.seconds_to_ready:.2f} s"
+    client = await enter(node.address, node.token)
+    ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()["reasons"]) == (200, [])
+    alive = (await client.get("/healthz")).json()
+    assert (alive["status"], alive["durability"]) == ("alive", "fsync")
+    assert node.stop() == 0
+
+
+def test_the_owners_token_is_kept_from_others_and_printed(system: NodeProcess) -> None:
+    printed = system.run("token")
+
+    assert (printed.status, printed.out.strip()) == (0, system.token)
+    assert stat.S_IMODE((system.data / "token").stat().st_mode) == 0o600
+
+
+def test_a_second_node_on_the_same_data_names_the_first(system: NodeProcess) -> None:
+    second = system.run("serve")
+
+    assert second.status != 0
+    assert str(system.pid) in second.err
+    assert "Traceback" not in second.err
+
+
+def test_an_unknown_setting_is_named(system: NodeProcess) -> None:
+    refused = system.run("serve", FOUNDRY_HEARTBEET_SECONDS="1")
+
+    assert refused.status != 0
+    assert "FOUNDRY_HEARTBEET_SECONDS" in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_a_setting_of_the_wrong_kind_is_named(system: NodeProcess) -> None:
+    refused = system.run("serve", FOUNDRY_DRAIN_SECONDS="soon")
+
+    assert refused.status != 0
+    assert "FOUNDRY_DRAIN_SECONDS" in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_a_role_needs_the_address_of_the_server_it_shares(system: NodeProcess) -> None:
+    refused = system.run("serve", "read")
+
+    assert refused.status != 0
+    assert "FOUNDRY_NATS_URL" in refused.err
+
+
+def test_a_taken_address_is_named(start_node: StartNode, system: NodeProcess) -> None:
+    taken = system.address.removeprefix("http://")
+    other = NodeProcess(system.data.parent / "other")
+
+    refused = other.run("serve", FOUNDRY_LISTEN=taken)
+
+    assert refused.status != 0
+    assert taken in refused.err
+    assert "Traceback" not in refused.err
+
+
+async def test_metrics_and_openapi_are_there(owner: Client) -> None:
+    metrics = await owner.get("/metrics")
+    openapi = await owner.get("/v1/openapi.json")
+
+    assert metrics.status_code == 200
+    assert "# HELP" in metrics.text
+    assert "/v1/commands/task.create" in openapi.text
