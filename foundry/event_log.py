@@ -7,6 +7,7 @@ from typing import Literal
 
 from events.jetstream import JetStreamStore, open_store
 from events.jetstream_stream import UnfitStream
+from foundry.durability import outside_durability, require
 from projectors.build import StoreAddress
 from runtime.connection import Connection, connect
 from runtime.embedded_server import (
@@ -93,34 +94,24 @@ async def _embedded(settings: Settings, server: EmbeddedServer) -> AsyncIterator
 async def _outside(settings: Settings, url: str) -> AsyncIterator[EventLog]:
     where = {"url": url, "creds": settings.nats_creds, "ca": settings.nats_ca}
     async with connect(url, creds=settings.nats_creds, ca=settings.nats_ca) as connection:
-        yield await _opened(settings, connection, "unknown", where)
+        yield await _opened(settings, connection, None, where)
 
 
 async def _opened(
     settings: Settings,
     connection: Connection,
-    single: Literal["fsync", "os", "unknown"],
+    own: Literal["fsync", "os"] | None,
     where: dict[str, str | None],
 ) -> EventLog:
     try:
         store = await open_store(connection, replicas=settings.nats_replicas)
     except UnfitStream as error:
         raise Unavailable(str(error)) from None
-    durability = f"replicated({store.replicas})" if store.replicas > 1 else single
-    _check(settings, durability)
+    durability = own or await outside_durability(settings, replicas=store.replicas)
+    require(settings, durability)
     return EventLog(
         store=store,
         connection=connection,
         durability=durability,
         address=StoreAddress(factory="foundry.event_log:store_at", arguments=where),
-    )
-
-
-def _check(settings: Settings, durability: str) -> None:
-    required = settings.require_durability
-    if required is None or durability == required or durability.startswith("replicated"):
-        return
-    raise Unavailable(
-        f"FOUNDRY_REQUIRE_DURABILITY asks for {required}, and this log is {durability}. "
-        "Use the embedded server with FOUNDRY_DURABILITY=fsync, or a cluster with FOUNDRY_NATS_REPLICAS=3."
     )

@@ -62,6 +62,8 @@ class Projector:
         self._written = checkpoint
         self._message_id = checkpoint.message_id
         self._digest = checkpoint.digest
+        self.folded_events = 0
+        """Since the start; commits of other kinds are not even decoded."""
         self.rows = Rows(file)
         self._versions: dict[str, Position] = {}
         self._topics: dict[str, TopicVersion] = {}
@@ -156,6 +158,7 @@ class Projector:
         except Exception as error:
             self._park(recorded, f"cannot be folded: {error!r}")
             return
+        self.folded_events += len(commit.events)
         for topic, sealed in self.rows.seal(recorded.position).items():
             if logging_changes:
                 self._changes.append(self._change(topic, sealed, commit, recorded.position))
@@ -213,11 +216,13 @@ class Projector:
     def _forget(self) -> None:
         """Back to what the file says: the commits since then will be read again."""
         self.rows.drop()
+        self._changes.clear()
         self._versions.clear()
         self._topics.clear()
         self._newly_parked.clear()
         self._parked = {one.subject: one for one in self.file.parked()}
         self._written = self.file.checkpoint()
+        self.complete = self._written.complete
         self.position = self.stored_position = self._written.position
         self._message_id = self._written.message_id
         self._digest = self._written.digest

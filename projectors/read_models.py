@@ -15,12 +15,14 @@ from events.ids import BEGINNING, OrganizationId, Position, TaskId
 from events.store import EventStore
 from projectors.catalog import PROJECTIONS
 from projectors.epoch import epoch_of
-from projectors.file import SCHEMA, Checkpoint, Parked
+from projectors.file import SCHEMA, Parked
 from projectors.file_names import live_epoch
+from projectors.in_thread import in_thread
 from projectors.projection import Projection
 from projectors.read_until import read_until
 from projectors.serving import Progress, Serving, serve
 from projectors.snapshot_cache import SnapshotCache
+from projectors.tail import is_prefix_of
 from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
 from projectors.waiting import Waiting
 from runtime.metrics import EVENT_TO_DISPATCH_SECONDS
@@ -156,10 +158,6 @@ class ReadModels:
             organization_id, status=status, q=q, after=after, limit=limit
         )
 
-    async def diff_paths(self, task_id: TaskId) -> Sequence[str]:
-        """The files that differ from the task's base."""
-        return await self._serving["task_detail"].reader.paths(f"files/{task_id}")
-
     async def diff(self, task_id: TaskId, path: str) -> str | Blob | None:
         """The patch of a changed file; None when it did not change or its patch is not text."""
         reader = self._serving["task_detail"].reader
@@ -293,24 +291,6 @@ async def open_read_models(
         yield models
     finally:
         await models.close()
-
-
-async def is_prefix_of(store: EventStore, checkpoint: Checkpoint) -> bool:
-    """Whether what was folded up to a checkpoint is still the beginning of the log."""
-    if checkpoint.position == BEGINNING:
-        return True
-    found = await store.at(checkpoint.position)
-    return found is not None and found.message_id == checkpoint.message_id
-
-
-async def in_thread(work: Callable[[], None]) -> None:
-    """Do what would block the event loop in a thread. Whoever is cancelled meanwhile waits for its end."""
-    working = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        raise
 
 
 def _discard(listeners: list[Callable[..., None]], listener: Callable[..., None]) -> None:

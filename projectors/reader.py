@@ -151,13 +151,6 @@ class Reader:
         )
         return [f"{kind}/{id}" for kind, id in found]
 
-    async def paths(self, topic: str) -> Sequence[str]:
-        found = await self._ask(
-            "SELECT id FROM rows WHERE topic = ? AND entity = 'file' AND place = 0 ORDER BY id",
-            (topic,),
-        )
-        return [row[0] for row in found]
-
     async def names_blob(self, topic: str, blob_id: str) -> bool:
         """Whether a topic refers to a blob; what an agent wrote cannot pretend so."""
         kind, _, id = topic.partition("/")

@@ -54,6 +54,7 @@ class Serving:
         self.tail = BEGINNING
         self._started = time.monotonic()
         self._pending_bytes = 0
+        self._counted_events = 0
         self._apply_seconds = PROJECTION_APPLY_SECONDS.labels(projection.name)
         self._events_folded = PROJECTION_EVENTS.labels(projection.name)
         self._position = PROJECTION_POSITION.labels(projection.name)
@@ -110,7 +111,7 @@ class Serving:
             self.projector.fold(commit, logging_changes=True)
         changes = self.projector.flush()
         self._apply_seconds.observe(time.perf_counter() - started)
-        self._count(len(commits))
+        self._count()
         return changes
 
     def catch_up(self, commits: Sequence[Recorded]) -> None:
@@ -131,7 +132,7 @@ class Serving:
             seconds = time.monotonic() - self._started
             PROJECTION_REBUILD_SECONDS.labels(self.name).observe(seconds)
             remove_others(self.folder, self.name, self.projector.file.path)
-        self._count(len(commits))
+        self._count()
 
     async def restart(self) -> "Serving":
         """The same projection on a new, empty file, under the next epoch; this one is closed and removed."""
@@ -147,8 +148,9 @@ class Serving:
         await self._reader.close()
         self.projector.close()
 
-    def _count(self, commits: int) -> None:
-        self._events_folded.inc(commits)
+    def _count(self) -> None:
+        self._events_folded.inc(self.projector.folded_events - self._counted_events)
+        self._counted_events = self.projector.folded_events
         self._position.set(self.projector.position)
 
 

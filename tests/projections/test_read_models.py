@@ -1,8 +1,9 @@
 """Read models across restarts, long absences, bad events, and logs that lost their tail."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from events.commit import Commit, Recorded
 from events.feed import Feed
-from events.ids import Position
+from events.ids import Position, SessionId
 from events.memory import MemoryStore
 from projectors import serving
 from projectors.catalog import PROJECTIONS
@@ -301,7 +302,7 @@ async def test_a_follower_that_is_cancelled_in_a_catch_up_leaves_whole_files(
     store = await store_of(renames(serving.FEW_COMMITS + 2000))
     async with open_read_models(tmp_path, store) as models:
         reading = store.read(Position(0))
-        async with aclosing(reading) as batches:  # type: ignore[type-var]
+        async with aclosing(reading) as batches:
             batch: Sequence[Recorded] = await anext(batches)
         applying = asyncio.create_task(models.apply(batch))
         await asyncio.sleep(0)
@@ -310,3 +311,34 @@ async def test_a_follower_that_is_cancelled_in_a_catch_up_leaves_whole_files(
         await follow(models, store)
 
         assert await name_of_workspace(models) == f"Acme {serving.FEW_COMMITS + 1999}"
+
+
+async def test_a_file_that_could_not_be_written_delays_what_is_told_and_loses_nothing(
+    world: World,
+) -> None:
+    await world.happen(
+        commit(facts.organization_created()), commit(facts.task_created(), facts.session_created())
+    )
+    last = world.models.serving("transcript").projector.file.path
+    with closing(sqlite3.connect(last)) as db:
+        db.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON checkpoint"
+            " BEGIN SELECT RAISE (ABORT, 'no space left'); END"
+        )
+    both = commit(facts.task_renamed(), facts.session_created(session=SessionId("ses_2")))
+    before = len(world.told)
+
+    with pytest.raises(sqlite3.IntegrityError, match="no space left"):
+        await world.happen(both)
+    assert len(world.told) == before
+    assert world.models.position == 2
+    with closing(sqlite3.connect(last)) as db:
+        db.execute("DROP TRIGGER full")
+    await world.models.apply([recorded(both, 3)])
+
+    assert [change.topic for change in world.told[before:]] == [
+        WORKSPACE,
+        "task/task_1",
+        "transcript/ses_2",
+    ]
+    assert world.models.position == 3

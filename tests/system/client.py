@@ -81,7 +81,7 @@ class Client:
         self, path: str, headers: Mapping[str, str] | None = None, **query: object
     ) -> httpx.Response:
         params = {name: str(value) for name, value in query.items()}
-        return await self.http.get(path, params=params, headers=dict(headers or {}))
+        return await self.http.get(path, params=params or None, headers=dict(headers or {}))
 
     async def view(self, topic: str, **query: object) -> Any:
         """A view that is to be there: topic, epoch, version and data."""

@@ -164,6 +164,7 @@ async def test_programs_an_agent_set_up_for_git_do_not_run(work: Work, tmp_path:
 
 
 async def test_ignored_files_an_agent_tracks_are_followed(work: Work) -> None:
+    await work.captured()
     (work.tree / "ignored").mkdir()
     (work.tree / "ignored" / "x").write_text("1\n")
     await work.git("add", "--force", "ignored/x")

@@ -1,0 +1,14 @@
+"""Work that waits for the disk, off the event loop."""
+
+import asyncio
+from collections.abc import Callable
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Do what would block the event loop in a thread. Whoever is cancelled meanwhile waits for its end."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise

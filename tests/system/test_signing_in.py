@@ -1,0 +1,117 @@
+"""Signing in and out, as a browser does."""
+
+import httpx
+
+from tests.system.client import problem
+from tests.system.node_process import NodeProcess
+from tests.system.conftest import StartNode
+
+SESSION = "foundry_session"
+
+
+def browser(node: NodeProcess) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=node.address, trust_env=False)
+
+
+async def test_a_token_signs_a_browser_in_and_out(system: NodeProcess) -> None:
+    async with browser(system) as page:
+        signed_in = await page.post("/v1/login", json={"token": system.token})
+        app = await page.get("/v1/views/app")
+        secret = page.cookies[SESSION]
+        signed_out = await page.post("/v1/logout")
+        after = await page.get("/v1/views/app")
+        page.cookies.set(SESSION, secret)
+        with_the_old_cookie = await page.get("/v1/views/app")
+
+    flags = signed_in.headers["set-cookie"].lower()
+    assert "httponly" in flags
+    assert "samesite=lax" in flags
+    assert "secure" not in flags
+    assert secret not in signed_in.text
+    assert (app.status_code, app.json()["data"]["user"]["id"]) == (200, "usr_owner")
+    assert signed_out.is_success
+    assert (after.status_code, with_the_old_cookie.status_code) == (401, 401)
+    assert problem(after)["code"] == "unauthenticated"
+
+
+async def test_the_code_of_the_start_up_link_works_once(start_node: StartNode) -> None:
+    node = start_node()
+    assert node.token not in node.login_code
+
+    async with browser(node) as page:
+        first = await page.post("/v1/login", json={"code": node.login_code})
+        app = await page.get("/v1/views/app")
+    async with browser(node) as other_page:
+        second = await other_page.post("/v1/login", json={"code": node.login_code})
+
+    assert (first.status_code, app.status_code) == (200, 200)
+    assert problem(second)["status"] == 401
+
+
+async def test_a_cookie_survives_a_restart(start_node: StartNode) -> None:
+    node = start_node()
+    async with browser(node) as page:
+        await page.post("/v1/login", json={"token": node.token})
+        cookies = dict(page.cookies)
+
+    node.kill()
+    node.start()
+
+    async with browser(node) as page:
+        page.cookies.update(cookies)
+        app = await page.get("/v1/views/app")
+    assert app.status_code == 200
+
+
+async def test_another_sites_page_may_not_write_with_the_cookie(system: NodeProcess) -> None:
+    async with browser(system) as page:
+        await page.post("/v1/login", json={"token": system.token})
+        create = {"url": "/v1/commands/organization.create", "json": {"name": "Evil"}}
+
+        foreign = await page.post(**create, headers={"Origin": "https://evil.example"})
+        opaque = await page.post(**create, headers={"Origin": "null"})
+        own = await page.post(**create, headers={"Origin": system.address})
+        form = await page.post(
+            "/v1/commands/organization.create",
+            content='{"name":"Evil"}',
+            headers={"Origin": "https://evil.example", "Content-Type": "text/plain"},
+        )
+
+    assert (foreign.status_code, problem(foreign)["code"]) == (403, "forbidden")
+    assert problem(opaque)["code"] == "forbidden"
+    assert own.status_code == 202
+    assert form.status_code in (403, 415)
+
+
+async def test_no_and_bad_identities_are_asked_to_sign_in(system: NodeProcess) -> None:
+    async with browser(system) as page:
+        for headers in (
+            {},
+            {"Authorization": "Bearer nobody"},
+            {"Authorization": "Basic b3duZXI6"},
+            {"Authorization": "Bearer"},
+            {"Authorization": "Bearer fdy_owner_" + "0" * 48},
+            {"Authorization": "Bearer " + "x" * 5000},
+            {"Cookie": f"{SESSION}=fds_owner_x"},
+        ):
+            for path in ("/v1/views/app", "/v1/stream?topic=app", "/v1/tasks"):
+                answer = await page.get(path, headers=headers)
+                assert problem(answer)["code"] == "unauthenticated", (headers, path)
+                assert "www-authenticate" in answer.headers
+            order = await page.post("/v1/commands/organization.create", json={}, headers=headers)
+            assert order.status_code == 401
+
+
+async def test_bad_logins_are_problems(system: NodeProcess) -> None:
+    async with browser(system) as page:
+        for body, status in (
+            ({}, 400),
+            ({"token": system.token, "code": "x"}, 400),
+            ({"token": 1}, 400),
+            ({"password": "x"}, 400),
+            ({"token": "nobody"}, 401),
+            ({"code": "nobody"}, 401),
+        ):
+            answer = await page.post("/v1/login", json=body)
+            assert problem(answer)["status"] == status, body
+            assert "set-cookie" not in answer.headers
