@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from events.feed import Feed, Follower
@@ -23,7 +23,7 @@ from workflows.worker import Worker
 log = logging.getLogger(__name__)
 
 GUARD_SECONDS = 10.0
-LINGER_SECONDS = 5.0
+RESTARTS = 3
 
 
 class NodeFailed(Unavailable):
@@ -52,7 +52,6 @@ class Node:
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._follow(), name="follow the log")
             parts.create_task(self.liveness.watch(), name="liveness")
-            parts.create_task(self._guard_tail(), name="tail guard")
             parts.create_task(self.log.connection.until_lost(), name="nats")
             if self.gateway is not None:
                 parts.create_task(self.gateway.run(), name="gateway")
@@ -93,57 +92,61 @@ class Node:
         return reasons
 
     async def _follow(self) -> None:
-        """Read the log; a reader that stands still is started anew once, then the process leaves with a reason."""
+        """Read the log; begin anew when it was cut, and when the reader stands still, up to three times."""
         restarts = 0
         while True:
-            reader = asyncio.create_task(self.feed.run(), name="feed")
-            watch = asyncio.create_task(self.liveness.until_stuck(), name="stuck")
-            try:
-                await asyncio.wait([reader, watch], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                reader.cancel()
-                watch.cancel()
-                await asyncio.wait([reader, watch])
-            if not reader.cancelled() and isinstance(reader.exception(), LogCut):
-                await self._log_was_cut()
-            elif not reader.cancelled():
-                reader.result()
+            if await self._read_until_broken():
+                await self._level_with_log()
+                continue
             restarts += 1
-            if restarts > 3:
+            if restarts > RESTARTS:
                 raise NodeFailed("The reader of the log stands still and a new start did not help.")
             log.warning("reader of the log started anew", extra={"restarts": restarts})
 
-    async def _log_was_cut(self) -> None:
-        # The directory compares its file with the log when it is opened: a new start of the
-        # process is the one path that brings all parts level with the log there is now.
-        log.error("the log ends before what was read from it")
-        raise NodeFailed("The log lost its tail; this node starts anew from the log there is now.")
+    async def _read_until_broken(self) -> bool:
+        """True when the log lost its tail, False when the reader stands still. Raises what the reader raises."""
+        reader = asyncio.create_task(self.feed.run(), name="feed")
+        stuck = asyncio.create_task(self.liveness.until_stuck(), name="stuck")
+        cut = asyncio.create_task(self._until_cut(), name="tail guard")
+        watchers = [reader, stuck, cut]
+        try:
+            done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.wait(watchers)
+        if reader in done and not isinstance(reader.exception(), LogCut):
+            reader.result()
+        return stuck not in done
 
-    async def _guard_tail(self) -> None:
-        """Compare what was folded with the log, on each reconnect and every ten seconds."""
+    async def _until_cut(self) -> None:
+        """Compare what was folded with the log, on each reconnect and every ten seconds; end when it is another one."""
         reconnected = asyncio.Event()
         forget = self.log.connection.on_reconnect(reconnected.set)
         try:
-            while True:
-                try:
+            while not await self._was_cut():
+                with suppress(TimeoutError):
                     async with asyncio.timeout(GUARD_SECONDS):
                         await reconnected.wait()
-                except TimeoutError:
-                    pass
                 reconnected.clear()
-                await self._compare_tail()
         finally:
             forget()
 
-    async def _compare_tail(self) -> None:
-        if self.models is None:
-            return
+    async def _was_cut(self) -> bool:
         try:
-            cut = await self.models.check_tail(self.log.store)
+            return not await self.write.directory.stands_in(self.log.store)
         except Unavailable:
-            return
-        if cut:
-            raise NodeFailed("The log is not the one that was folded; this node starts anew.")
+            return False
+
+    async def _level_with_log(self) -> None:
+        """Everything that was folded from commits that are gone is folded anew."""
+        log.error("the log lost its tail; everything folded from it is checked and built anew")
+        await self.write.directory.verify()
+        await self.write.aggregates.start()
+        if self.models is not None:
+            await self.models.check_tail(self.log.store)
+        if self.worker is not None:
+            await self.worker.start()
 
 
 @asynccontextmanager

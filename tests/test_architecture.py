@@ -73,7 +73,15 @@ READS_ITS_CHILDS_ENVIRONMENT: set[str] = set()
 
 def test_decisions_are_pure() -> None:
     impure = {"asyncio", "time", "random", "secrets", "logging", "os", "uuid"}
-    deciders = ("user", "organization", "repository", "task", "agent_session", "task_reports", "job")
+    deciders = (
+        "user",
+        "organization",
+        "repository",
+        "task",
+        "agent_session",
+        "task_reports",
+        "job",
+    )
 
     wrong = {
         name: sorted(imported_packages(ROOT / "commands" / f"{name}.py") & impure)
