@@ -83,14 +83,20 @@ class Directory:
 
         For the start and for every reconnect, while no feed runs.
         """
+        if not await self.fits_the_log():
+            _create(self._db)
+        (position,) = self._db.execute("SELECT position FROM checkpoint").fetchone()
+        self.checkpoint = Position(position)
+
+    async def fits_the_log(self) -> bool:
+        """Whether the log still has, where it stood, the last commit that was written down."""
         position, message_id = self._db.execute(
             "SELECT position, message_id FROM checkpoint"
         ).fetchone()
-        there = await self._store.at(Position(position)) if position else None
-        if position and (there is None or there.message_id != message_id):
-            _create(self._db)
-            position = BEGINNING
-        self.checkpoint = Position(position)
+        if not position:
+            return True
+        there = await self._store.at(Position(position))
+        return there is not None and there.message_id == message_id
 
     def close(self) -> None:
         self._db.close()

@@ -117,6 +117,8 @@ class Node:
             await asyncio.wait(watchers)
         if reader in done and not isinstance(reader.exception(), LogCut):
             reader.result()
+        if cut in done:
+            cut.result()
         return stuck not in done
 
     async def _until_cut(self) -> None:
@@ -134,7 +136,7 @@ class Node:
 
     async def _was_cut(self) -> bool:
         try:
-            return not await self.write.directory.stands_in(self.log.store)
+            return not await self.write.directory.fits_the_log()
         except Unavailable:
             return False
 

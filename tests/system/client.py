@@ -78,7 +78,7 @@ class Client:
     # --- Questions ---
 
     async def get(
-        self, path: str, headers: Mapping[str, str] | None = None, **query: object
+        self, path: str, /, headers: Mapping[str, str] | None = None, **query: object
     ) -> httpx.Response:
         params = {name: str(value) for name, value in query.items()}
         return await self.http.get(path, params=params or None, headers=dict(headers or {}))

@@ -3,8 +3,8 @@
 import httpx
 
 from tests.system.client import problem
-from tests.system.node_process import NodeProcess
 from tests.system.conftest import StartNode
+from tests.system.node_process import NodeProcess
 
 SESSION = "foundry_session"
 

@@ -1,0 +1,102 @@
+"""Archiving and killing: nothing of a task stays behind on the machine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.client import Accepted
+from tests.system.people import PROVISIONED_WITHIN, House
+
+# The background process writes its number down, so that the test can look for it.
+BACKGROUND = "sleep 300 > /dev/null 2>&1 & echo $! > {file}; setsid sleep 301 > /dev/null 2>&1 & echo $! >> {file}; echo started; sleep 100"
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("task.kill", "killed"), ("task.archive", "archived")]
+)
+async def test_the_working_tree_and_all_processes_go(
+    house: House, tmp_path: Path, command: str, status: str
+) -> None:
+    pids_file = tmp_path / "pids"
+    created = await house.create_task(BACKGROUND.format(file=pids_file))
+    task = await _started(house, created)
+    (sandbox,) = task["sandboxes"]
+    pids = [int(line) for line in pids_file.read_text().split()]
+    assert [_runs(pid) for pid in pids] == [True, True]
+
+    ended = await house.owner.command(command, task_id=created.ids["task_id"])
+
+    topic = f"task/{created.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        task = await stream.until_data(
+            topic, lambda task: task["status"] == status, PROVISIONED_WITHIN
+        )
+    assert "job_id" in ended.ids
+    assert not Path(sandbox["path"]).exists()
+    assert [_runs(pid) for pid in pids] == [False, False]
+    assert [one["status"] for one in task["sandboxes"]] != ["ready"]
+    again = await house.owner.refused(
+        "agent_session.send",
+        task_id=created.ids["task_id"],
+        session_id=created.ids["session_id"],
+        text="echo more",
+    )
+    assert again["status"] == 422
+
+
+async def test_a_task_is_killed_while_it_is_provisioned(house: House) -> None:
+    created = await house.create_task("sleep 100")
+
+    await house.owner.command("task.kill", task_id=created.ids["task_id"])
+
+    topic = f"task/{created.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        task = await stream.until_data(
+            topic, lambda task: task["status"] == "killed", PROVISIONED_WITHIN
+        )
+    assert all(not Path(one["path"]).exists() for one in task["sandboxes"])
+
+
+async def test_killing_twice_is_killing_once(house: House) -> None:
+    created = await house.create_task()
+
+    one = await house.owner.command("task.kill", task_id=created.ids["task_id"])
+    two = await house.owner.command("task.kill", task_id=created.ids["task_id"])
+
+    assert one.events
+    assert two.events == []
+    topic = f"task/{created.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(topic, lambda task: task["status"] == "killed", PROVISIONED_WITHIN)
+
+
+async def test_a_repository_with_running_tasks_stays(house: House) -> None:
+    await house.create_task("true")
+
+    refused = await house.owner.refused("repository.remove", repository_id=house.repository_id)
+
+    assert refused["status"] == 422
+
+
+async def _started(house: House, created: Accepted) -> Any:
+    """The task, once its script said that it started."""
+    task, transcript = f"task/{created.ids['task_id']}", f"transcript/{created.ids['session_id']}"
+    async with house.owner.stream(task, transcript) as stream:
+        await stream.until_data(
+            transcript,
+            lambda data: any("started" in (entry["text"] or "") for entry in data["entries"][1:]),
+            PROVISIONED_WITHIN,
+        )
+        await stream.until_data(
+            task, lambda data: data["sessions"][0]["status"] == "running", PROVISIONED_WITHIN
+        )
+        return stream.held[task].data
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is alive; one that nobody has waited for is not."""
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
