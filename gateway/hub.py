@@ -16,7 +16,6 @@ from gateway.subscription import Subscription
 from projectors.views import Change, Views
 from runtime.metrics import FRAMES, TOPICS
 
-
 log = logging.getLogger(__name__)
 
 
