@@ -66,10 +66,11 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
     topic = f"task/{created.ids['task_id']}"
     async with house.owner.stream(topic) as stream:
         failed = await stream.until_data(
-            topic, lambda task: task["status"] == "error", PROVISIONED_WITHIN
+            topic,
+            lambda task: task["status"] == "error" and task["jobs"][0]["status"] == "failed",
+            PROVISIONED_WITHIN,
         )
         (issue,) = failed["issues"]
-        (job,) = [one for one in failed["jobs"] if one["kind"] == "task_provision"]
 
         git_repository.git("branch", "-D", "taken")
         await house.owner.command("job.retry", job_id=issue["retry_job_id"])
@@ -79,7 +80,6 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
             PROVISIONED_WITHIN,
         )
 
-    assert job["status"] == "failed"
     assert "taken" in issue["message"]
     assert issue["stage"] == "repository_prepared"
     assert mended["branch"] == "taken"
@@ -87,7 +87,9 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
     assert said(await entries_of(house.owner, created.ids["session_id"])) == "here\n"
 
 
-async def test_a_repository_that_is_not_there_is_an_issue(house: House, tmp_path: Path) -> None:
+async def test_a_repository_that_is_not_there_is_tried_again_until_the_job_is_cancelled(
+    house: House, tmp_path: Path
+) -> None:
     added = await house.owner.command(
         "repository.add",
         organization_id=house.organization_id,
@@ -101,9 +103,15 @@ async def test_a_repository_that_is_not_there_is_an_issue(house: House, tmp_path
     topic = f"task/{created.ids['task_id']}"
     async with house.owner.stream(topic) as stream:
         task = await stream.until_data(
-            topic, lambda task: task["status"] == "error", PROVISIONED_WITHIN
+            topic, lambda task: task["jobs"][0]["status"] == "retrying", PROVISIONED_WITHIN
         )
-    assert [issue["stage"] for issue in task["issues"]] == ["repository_prepared"]
+        await house.owner.command("job.cancel", job_id=created.ids["job_id"])
+        cancelled = await stream.until_data(
+            topic, lambda task: task["jobs"][0]["status"] == "cancelled", PROVISIONED_WITHIN
+        )
+    (stage,) = [one for one in task["jobs"][0]["stages"] if one["id"] == "repository_prepared"]
+    assert "nothing" in stage["message"]
+    assert cancelled["status"] == "error"
 
 
 async def test_messages_sent_while_provisioning_are_delivered_in_order(house: House) -> None:

@@ -16,7 +16,7 @@ async def test_errors_and_the_exit_code_are_seen_in_the_transcript(house: House)
 
     text = str(entries)
     assert "out" in text
-    (err,) = [entry for entry in entries if "err\n" in (entry["text"] or "")]
+    (err,) = [entry for entry in entries if "err\n" in (entry.get("text") or "")]
     assert err["payload"] == {"stream": "stderr"} or err["kind"] == "stderr", err
     assert "'exit_code': 3" in text
     task = await house.owner.data(f"task/{created.ids['task_id']}")
@@ -137,7 +137,7 @@ async def _said(client: Client, session_id: str, word: str) -> None:
         await stream.until_data(
             topic,
             lambda data: any(
-                word in (entry["text"] or "")
+                word in (entry.get("text") or "")
                 for entry in data["entries"]
                 if entry["sender"] == "agent"
             ),
