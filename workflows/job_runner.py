@@ -3,7 +3,6 @@
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from commands import job_reports
 from commands.aggregates import Aggregates
@@ -31,11 +30,12 @@ from workflows.steady_reports import SteadyReports
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
 class RetryLater(Exception):
-    """The stage failed and may be tried again then."""
+    """The stage failed and may be tried again at `at`."""
 
-    at: Timestamp
+    def __init__(self, at: Timestamp) -> None:
+        super().__init__(at)
+        self.at = at
 
 
 class JobRunner:
@@ -248,7 +248,7 @@ class JobRunner:
             context.job_id, decide, f"{stage.name}/{attempt}/failed", context.correlation_id
         )
         if retry_at is not None:
-            raise RetryLater(at=retry_at)
+            raise RetryLater(retry_at)
         JOBS_ENDED.labels(kind.name, "failed").inc()
 
     async def _report(
