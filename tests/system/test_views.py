@@ -69,7 +69,9 @@ async def test_a_transcript_is_paged_backwards(house: House) -> None:
     assert indexes == list(range(whole["first_index"], last + 1))
     assert [entry["index"] for entry in newest["entries"]] == indexes[-2:]
     assert [entry["index"] for entry in page["entries"]] == indexes[-3:-1]
-    said = "".join(entry.get("text") or "" for entry in whole["entries"] if entry["sender"] == "agent")
+    said = "".join(
+        entry.get("text") or "" for entry in whole["entries"] if entry["sender"] == "agent"
+    )
     assert said.split() == [str(number) for number in range(1, 31)]
 
 
