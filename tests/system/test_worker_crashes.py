@@ -1,24 +1,12 @@
 """kill -9 of the worker at every commit of its jobs, one after the other in the life of one task: the task ends as if nothing had been."""
 
-import asyncio
-import subprocess
-import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.nats_process import NatsServer, nats_server_in
-from tests.system.conftest import OWNER_TOKEN, QUICK, Enter, StartNode
-from tests.system.git_repository import GitRepository
-from tests.system.log_gate import Cut, LogGate, log_gate
-from tests.system.node_process import NodeProcess
-from tests.system.people import House, turn_is_over
+from tests.system.crashing import Crashing
+from tests.system.log_gate import Cut
 
-REACHED_WITHIN = 40.0
-ENDED_WITHIN = 60.0
 GOES_ON_WITHIN_MS = 10_000
 
 PROVISION = {
@@ -43,96 +31,6 @@ def every_cut(stages: dict[str, tuple[str, ...]]) -> list[Cut]:
 
 def ending(last: str) -> dict[str, tuple[str, ...]]:
     return {"work_stopped": (), "sandbox_released": ("sandbox_released",), last: (f"task_{last}",)}
-
-
-@pytest.fixture
-def nats(tmp_path: Path) -> Iterator[NatsServer]:
-    (tmp_path / "nats").mkdir()
-    with nats_server_in(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
-async def gate(nats: NatsServer) -> AsyncIterator[LogGate]:
-    async with log_gate(nats) as gate:
-        yield gate
-
-
-@dataclass
-class Crashing:
-    """A worker behind the gate, and a house at a node that stays."""
-
-    worker: NodeProcess
-    gate: LogGate
-    house: House
-
-    async def through(self, cuts: Sequence[Cut]) -> int:
-        """Kill the worker at each cut in turn, then let it go on; when it was ready, in milliseconds."""
-        for cut, following in zip(cuts, [*cuts[1:], None], strict=True):
-            try:
-                await self.gate.reached(REACHED_WITHIN)
-            except TimeoutError:
-                raise AssertionError(f"{cut} not reached\n{self.worker.end_of_log()}") from None
-            await asyncio.to_thread(self.worker.kill)
-            self.gate.arm(following)
-            if following is not None:
-                self.worker.launch()
-        await asyncio.to_thread(self.worker.start)
-        return time.time_ns() // 1_000_000
-
-    async def until(self, task_id: str, status: str) -> Any:
-        topic = f"task/{task_id}"
-        async with self.house.owner.stream(topic) as stream:
-            return await stream.until_data(
-                topic,
-                lambda task: (
-                    task["status"] == status and turn_is_over(task)
-                    if status == "idle"
-                    else task["status"] == status
-                ),
-                ENDED_WITHIN,
-            )
-
-    async def facts_of(self, thing_id: str) -> list[tuple[int, str]]:
-        """Each fact of a history with its time."""
-        answer = await self.house.owner.get(f"/v1/history/{thing_id}", limit=1000)
-        entries = answer.json()["entries"]
-        return [(entry["at"], fact) for entry in entries for fact in entry["events"]]
-
-    def working_trees(self) -> int:
-        """How many working trees git knows, of all repositories of the worker."""
-        repositories = self.worker.data / "repositories"
-        listed = [
-            subprocess.run(
-                ["git", "-C", str(folder), "worktree", "list", "--porcelain"],
-                capture_output=True,
-                check=True,
-            ).stdout.count(b"worktree ")
-            # The bare repository lists itself.
-            - 1
-            for folder in repositories.iterdir()
-            if folder.is_dir()
-        ]
-        return sum(listed)
-
-
-@pytest.fixture
-async def crashing(
-    start_node: StartNode, enter: Enter, nats: NatsServer, gate: LogGate, tmp_path: Path
-) -> AsyncIterator[Crashing]:
-    staying = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
-    node = await asyncio.to_thread(start_node, "staying", "commands", "read", **staying)
-    worker = NodeProcess(
-        tmp_path / "worker", "workers", **QUICK, **{**staying, "FOUNDRY_NATS_URL": gate.url}
-    )
-    client = await enter(node.address, OWNER_TOKEN)
-    await asyncio.to_thread(worker.start)
-    try:
-        repository = GitRepository(tmp_path / "remotes" / "project")
-        yield Crashing(worker, gate, await House.build(client, repository.url))
-    finally:
-        gate.arm(None)
-        await asyncio.to_thread(worker.end)
 
 
 async def test_a_provisioning_is_killed_at_every_commit(crashing: Crashing, tmp_path: Path) -> None:
