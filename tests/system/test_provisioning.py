@@ -46,6 +46,28 @@ async def test_a_task_is_announced_at_once_and_provisioned_stage_by_stage(house:
     assert statuses, "it could be watched"
 
 
+async def test_what_a_watcher_folds_of_a_whole_job_is_what_the_views_show(house: House) -> None:
+    created = await house.create_task("echo hello > new.txt; rm word.txt; echo done")
+    ids = created.ids
+    task, files = f"task/{ids['task_id']}", f"files/{ids['task_id']}"
+    topics = (
+        *("app", house.workspace, f"repository/{house.repository_id}", task, files),
+        *(f"processes/{ids['task_id']}", f"job/{ids['job_id']}"),
+        f"transcript/{ids['session_id']}",
+    )
+
+    async with house.owner.stream(*topics) as stream:
+        await stream.until_ready()
+        await stream.until_data(task, turn_is_over, PROVISIONED_WITHIN)
+        await stream.until_data(files, lambda data: len(data["files"]) == 2)
+
+        await house.owner.agrees_with(stream)
+        assert stream.held.keys() == set(topics)
+        await house.owner.command("task.kill", task_id=ids["task_id"])
+        await stream.until_data(task, lambda data: data["status"] == "killed", PROVISIONED_WITHIN)
+        await house.owner.agrees_with(stream)
+
+
 async def test_a_task_works_on_a_branch_that_is_there(
     house: House, git_repository: GitRepository
 ) -> None:

@@ -14,11 +14,10 @@ async def test_errors_and_the_exit_code_are_seen_in_the_transcript(house: House)
 
     entries = (await house.owner.data(f"transcript/{created.ids['session_id']}"))["entries"]
 
-    text = str(entries)
-    assert "out" in text
-    (err,) = [entry for entry in entries if "err\n" in (entry.get("text") or "")]
-    assert err["payload"] == {"stream": "stderr"} or err["kind"] == "stderr", err
-    assert "'exit_code': 3" in text
+    said = {entry.get("text"): entry["kind"] for entry in entries}
+    assert said["err\n"] == "stderr"
+    assert said["out\n"] != "stderr"
+    assert "'exit_code': 3" in str(entries)
     task = await house.owner.data(f"task/{created.ids['task_id']}")
     assert task["status"] == "idle"
 
@@ -63,7 +62,7 @@ async def test_a_closed_session_takes_no_more_messages(house: House) -> None:
     await house.owner.command("agent_session.close", **of(created))
     refused = await house.owner.refused("agent_session.send", **of(created), text="echo more")
 
-    assert (refused["status"], refused["code"]) == (422, "rejected") or refused["status"] == 422
+    assert refused["status"] == 422
     task = await house.owner.data(f"task/{created.ids['task_id']}")
     assert [session["status"] for session in task["sessions"]] == ["closed"]
 
