@@ -178,6 +178,11 @@ class Directory:
         rows = self._db.execute("SELECT id FROM tasks WHERE host = ? ORDER BY id", (host,))
         return [TaskId(task_id) for (task_id,) in rows]
 
+    async def hosts(self) -> list[str]:
+        """All hosts that hold sandboxes."""
+        rows = self._db.execute("SELECT DISTINCT host FROM tasks WHERE host IS NOT NULL ORDER BY 1")
+        return [host for (host,) in rows]
+
     async def organizations_of(self, user_id: str) -> list[OrganizationId]:
         """The organizations in which somebody seems to be a member."""
         rows = self._db.execute(

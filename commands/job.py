@@ -1,4 +1,4 @@
-"""A job as people may rule it: stop it, or take it up again where it failed."""
+"""A job as people may rule it: stop it, or take it up again where it failed or was stopped."""
 
 from typing import TypeAlias, assert_never
 
@@ -43,11 +43,11 @@ def _retry(job: Job) -> list[Event]:
     match job.status:
         case "queued" | "running" | "retrying":
             return []
-        case "failed":
+        case "failed" | "cancelled":
             return [JobRetryRequested(**job_owners(job))]
-        case "succeeded" | "cancelled":
+        case "succeeded":
             raise Rejected(
-                f"The job has {job.status}; only a failed one can be taken up again.",
+                "The job has succeeded; only one that failed or was cancelled can be taken up again.",
                 code="job_ended",
             )
         case _:

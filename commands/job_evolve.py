@@ -48,7 +48,7 @@ def _evolve_job(job: Job, event: Event) -> Job:
             )
         case StageSucceeded():
             results = {**job.results, event.stage: event.result}
-            return replace(job, results=results, status="running", retry_at=None)
+            return replace(job, results=results, status="running", retry_at=None, failures=0)
         case StageFailed():
             retrying = event.retry_at is not None
             return replace(
@@ -56,6 +56,7 @@ def _evolve_job(job: Job, event: Event) -> Job:
                 status="retrying" if retrying else job.status,
                 stage=event.stage,
                 attempt=event.attempt,
+                failures=job.failures + 1,
                 retry_at=event.retry_at,
                 message=event.message,
             )
@@ -71,7 +72,13 @@ def _evolve_job(job: Job, event: Event) -> Job:
             return replace(job, status="cancelled")
         case JobRetryRequested():
             return replace(
-                job, status="queued", attempt=0, worker=None, cancel_requested=False, message=""
+                job,
+                status="queued",
+                attempt=0,
+                failures=0,
+                worker=None,
+                cancel_requested=False,
+                message="",
             )
         case _:
             return job

@@ -44,7 +44,7 @@ def opened(
 
 
 def started(job: JobState, *, worker: str, host: str) -> list[JobEvent]:
-    """`worker` takes the job, also from another that holds it: the caller knows that one is gone."""
+    """`worker` takes the job, also from another that holds it: the caller knows that this is right."""
     match job:
         case Job(worker=holder, status="running") if holder == worker:
             return []
@@ -113,6 +113,15 @@ def cancelled(job: JobState) -> list[JobEvent]:
             return [JobCancelled(**job_owners(job))]
         case _:
             return []
+
+
+def dropped(job: JobState, *, worker: str) -> list[JobEvent]:
+    """What the job was for is gone: it ends without anybody having asked for that."""
+    match job:
+        case Job(status="cancelled"):
+            return []
+        case _:
+            return [JobCancelled(**job_owners(_held(job, worker)))]
 
 
 def _held(job: JobState, worker: str) -> Job:

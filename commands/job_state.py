@@ -13,6 +13,7 @@ JobStatus = Literal["queued", "running", "retrying", "succeeded", "failed", "can
 class Job(Struct, frozen=True, kw_only=True):
     """`stage` and `attempt` are the newest started; `results` those of the stages that succeeded.
 
+    `failures` counts those of the stage in work, since its start or a person's retry.
     `worker` is the run that may report on: the one that last started it. `message` tells why a
     failed one failed, `retry_at` when a retrying one goes on.
     """
@@ -28,6 +29,7 @@ class Job(Struct, frozen=True, kw_only=True):
     status: JobStatus = "queued"
     stage: str | None = None
     attempt: int = 0
+    failures: int = 0
     retry_at: Timestamp | None = None
     results: dict[str, dict[str, str]] = {}
     worker: str | None = None

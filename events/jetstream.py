@@ -8,6 +8,7 @@ from events.ids import BEGINNING, Position
 from events.jetstream_api import JetStreamApi
 from events.jetstream_append import Appender
 from events.jetstream_blobs import Blobs
+from events.jetstream_hints import Hints
 from events.jetstream_messages import Messages
 from events.jetstream_reader import Reader
 from events.jetstream_stream import ENVELOPE_BYTES, UnfitStream, ensure_stream, stream_info
@@ -57,6 +58,10 @@ class JetStreamStore:
         return Reader(
             self._api, self._messages, after=after, replicated=self.replicas > 1
         ).batches()
+
+    def hints(self) -> AsyncGenerator[Sequence[Recorded], None]:
+        """New commits, each told to one of all the processes that read here, at least once."""
+        return Hints(self._api).batches()
 
     async def put_blob(self, content: bytes) -> Blob:
         return await self._blobs.put(content)

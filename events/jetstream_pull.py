@@ -108,14 +108,14 @@ class Pull:
 
     def peek(self) -> Position | None:
         """The position of the next message that is here already."""
-        return _position(self._buffer[0]) if self._buffer else None
+        return position_of(self._buffer[0]) if self._buffer else None
 
     def take(self) -> Recorded:
         message = self._buffer.popleft()
         self._credit -= 1
         headers = message.headers or {}
         return recorded(
-            _position(message), message.subject, headers.get(MESSAGE_ID, ""), message.data
+            position_of(message), message.subject, headers.get(MESSAGE_ID, ""), message.data
         )
 
     async def ask_for_more(self) -> None:
@@ -184,7 +184,7 @@ _PULL = msgspec.json.encode(
 )
 
 
-def _position(message: Msg) -> Position:
+def position_of(message: Msg) -> Position:
     """From the reply subject: `$JS.ACK.<stream>.<consumer>.<deliveries>.<position>.…`, or with two tokens more."""
     tokens = message.reply.split(".")
     return Position(int(tokens[5] if len(tokens) < 11 else tokens[7]))

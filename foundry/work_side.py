@@ -12,10 +12,17 @@ from runtime.settings import Settings, environment
 from workflows import repository_sync, task_provision
 from workflows.agent_pool import AgentPool
 from workflows.agents import known_agents
+from workflows.announcements import Announcements
 from workflows.file_capture import FileCapture
 from workflows.git import Git
+from workflows.host_watch import HostWatch
+from workflows.job_lanes import JobLanes
 from workflows.job_runner import JobRunner
+from workflows.job_sweep import JobSweep
+from workflows.leftovers import Leftovers
 from workflows.local_sandbox import LocalSandboxes
+from workflows.placement import Placement
+from workflows.presence import Presence
 from workflows.processes import Processes
 from workflows.repositories import Repositories
 from workflows.repository_sync import RepositorySync
@@ -35,7 +42,11 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     worker_name = f"{host}/{secrets.token_hex(4)}"
     processes = Processes(owner=str(data), environ=environment())
     await processes.end_leftovers()
-    git = Git(home=data / "git_home", path=environment().get("PATH", ""))
+    git = Git(
+        home=data / "git_home",
+        path=environment().get("PATH", ""),
+        mark=processes.mark("git"),
+    )
     local = LocalSandboxes(
         data=data,
         git=git,
@@ -45,6 +56,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     providers: dict[str, SandboxProvider] = {local.name: local}
     reports = SteadyReports(side.reports)
     gate = Gate("worker")
+    presence = Presence(log.connection, host=host, away_seconds=settings.host_away_seconds)
     agents = AgentPool(
         providers=providers,
         agents=known_agents(settings.agents),
@@ -68,7 +80,12 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         gate=gate,
     )
     ending = Ending(
-        aggregates=side.aggregates, reports=reports, providers=providers, sessions=sessions
+        aggregates=side.aggregates,
+        reports=reports,
+        providers=providers,
+        sessions=sessions,
+        presence=presence,
+        host=host,
     )
     kinds = (
         task_provision.kind(
@@ -87,24 +104,57 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
             RepositorySync(aggregates=side.aggregates, reports=reports, local=local)
         ),
     )
+    by_name = {kind.name: kind for kind in kinds}
+    announcements = Announcements(log.store, side.aggregates)
+    placement = Placement(side.aggregates, presence, host=host)
+    hosts = HostWatch(
+        aggregates=side.aggregates,
+        directory=side.directory,
+        reports=reports,
+        presence=presence,
+        host=host,
+    )
     runner = JobRunner(
         reports=reports,
         aggregates=side.aggregates,
-        kinds={kind.name: kind for kind in kinds},
+        kinds=by_name,
         worker=worker_name,
         host=host,
+        gone=presence.gone,
         now=now,
+    )
+    lanes = JobLanes(
+        runner=runner,
+        kinds=by_name,
+        announcements=announcements,
+        placement=placement,
+        now=now,
+        gate=gate,
     )
     worker = Worker(
         store=log.store,
-        aggregates=side.aggregates,
+        hints=log.store.hints,
         directory=side.directory,
-        runner=runner,
+        lanes=lanes,
+        announcements=announcements,
+        placement=placement,
+        sweep=JobSweep(
+            directory=side.directory,
+            announcements=announcements,
+            lanes=lanes,
+            presence=presence,
+            hosts=hosts,
+            host=host,
+        ),
+        presence=presence,
+        hosts=hosts,
+        leftovers=Leftovers(
+            aggregates=side.aggregates, directory=side.directory, local=local, host=host
+        ),
         sessions=sessions,
         files=files,
         agents=agents,
         host=host,
-        now=now,
         gate=gate,
     )
     await worker.start()

@@ -30,6 +30,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     heartbeat_seconds: float = 15.0
     max_streams: int = 20_000
     host: str | None = None
+    host_away_seconds: float = 15.0
     agents: str | None = None
     max_agents: int = 32
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -37,10 +37,19 @@ class Finished:
 
 
 class Git:
-    """`home` is a private folder, `path` the PATH to find git on, `ssh_key` the only key ssh may offer."""
+    """`home` is a private folder, `path` the PATH to find git on, `ssh_key` the only key ssh may offer.
+
+    `mark` are variables by which a command that outlived its killed worker is found and ended.
+    """
 
     def __init__(
-        self, *, home: Path, path: str, at_once: int = 2, ssh_key: Path | None = None
+        self,
+        *,
+        home: Path,
+        path: str,
+        at_once: int = 2,
+        ssh_key: Path | None = None,
+        mark: Mapping[str, str] | None = None,
     ) -> None:
         self._lanes: dict[Lane, asyncio.Semaphore] = {
             "disk": asyncio.Semaphore(at_once),
@@ -59,6 +68,7 @@ class Git:
             "SSH_ASKPASS": "",
             "GIT_SSH_VARIANT": "ssh",
             "GIT_SSH_COMMAND": _ssh(home, ssh_key),
+            **(mark or {}),
         }
 
     async def run(

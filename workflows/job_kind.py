@@ -23,6 +23,10 @@ class JobNotWanted(Exception):
     """What the job was for is gone (its task is being killed): it ends as cancelled."""
 
 
+class NotOurs(Exception):
+    """Another worker has the job or should have it, or it has ended: leave it alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobContext:
     """What a stage knows: whom the job is for, and what the stages before it found out."""
@@ -52,31 +56,45 @@ StageResult = Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retry:
+    """How often a stage is tried, the first time included, and how long is waited in between (seconds)."""
+
+    attempts: int = 3
+    first: float = 0.5
+    longest: float = 30.0
+
+    def delay(self, failures: int, *, random_unit: Callable[[], float] = random.random) -> float:
+        """Seconds to wait after so many failures: doubled each time, the upper half of it by chance."""
+        ceiling = min(self.longest, self.first * 2.0 ** (failures - 1))
+        return ceiling * (0.5 + random_unit() / 2)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One step. `run` may be called again after a crash: it is idempotent by (job, stage).
 
-    `deadline` is in seconds for one attempt, `attempts` counts the first one too.
+    `deadline` is in seconds for one attempt. A crash of the worker is no failure: it uses up no attempt.
     """
 
     name: str
     run: Callable[[JobContext], Awaitable[StageResult]]
     deadline: float = 120.0
-    attempts: int = 3
+    retry: Retry = Retry()
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """`failed` is told before the job's failure is stored, and once more after a crash in between."""
+    """`failed` is told before the job's failure is stored, and once more after a crash in between.
+
+    It is told of a person's `job.cancel` in the same way, as a failure with the code `job_cancelled`.
+    `at_once` and `per_repository` bound how many of the kind one worker runs at a time.
+    """
 
     name: str
     stages: tuple[Stage, ...]
     failed: Callable[[JobContext, str, StageFailure], Awaitable[None]]
+    at_once: int = 6
+    per_repository: int = 6
 
     def stage_names(self) -> tuple[str, ...]:
         return tuple(stage.name for stage in self.stages)
-
-
-def retry_delay(attempt: int, *, random_unit: Callable[[], float] = random.random) -> float:
-    """Seconds to wait before the attempt after `attempt`: 0.5, 1, 2, … up to 30, with full jitter above half."""
-    ceiling = float(min(30.0, 0.5 * 2 ** (attempt - 1)))
-    return ceiling * (0.5 + random_unit() / 2)

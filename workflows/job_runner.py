@@ -1,11 +1,8 @@
 """Takes one job as far as it goes: claims it, runs its stages, stores each result before the next begins."""
 
-import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from commands import job_reports
 from commands.aggregates import Aggregates
@@ -14,46 +11,38 @@ from commands.job import JOB
 from commands.job_state import Job, JobState
 from events.commit import Event
 from events.ids import JobId, Timestamp
-from events.job import JobAnnounced
-from runtime.errors import FoundryError, Invalid, NotFound, Rejected
+from runtime.errors import Rejected
 from runtime.logs import log_fields
-from runtime.metrics import JOB_QUEUE_SECONDS, JOBS_ENDED, STAGE_SECONDS
+from runtime.metrics import JOB_QUEUE_SECONDS, JOBS_ENDED
+from workflows.announcements import Announcement
 from workflows.job_kind import (
     JobContext,
     JobKind,
     JobNotWanted,
+    NotOurs,
     Stage,
     StageFailure,
     StageResult,
-    retry_delay,
 )
+from workflows.stage_run import run_stage
 from workflows.steady_reports import SteadyReports
 
 log = logging.getLogger(__name__)
 
 
-class NotOurs(Exception):
-    """Another worker has the job, or it has ended: leave it alone."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class RetryLater(Exception):
-    """The stage failed and may be tried again then."""
+    """The stage failed and may be tried again at `at`."""
 
-    at: Timestamp
-
-
-@dataclass(frozen=True, kw_only=True)
-class Announcement:
-    """Where a job was announced, and what for."""
-
-    event: JobAnnounced
-    at: Timestamp
-    correlation_id: str
+    def __init__(self, at: Timestamp) -> None:
+        super().__init__(at)
+        self.at = at
 
 
 class JobRunner:
-    """`worker` names this process, `host` the machine whose sandboxes it can reach."""
+    """`worker` names this process, `host` the machine whose sandboxes it can reach.
+
+    `gone` tells of another host whether what it began may be taken over.
+    """
 
     def __init__(
         self,
@@ -63,6 +52,7 @@ class JobRunner:
         kinds: Mapping[str, JobKind],
         worker: str,
         host: str,
+        gone: Callable[[str], bool],
         now: Callable[[], Timestamp],
     ) -> None:
         self._reports = reports
@@ -70,29 +60,37 @@ class JobRunner:
         self._kinds = kinds
         self._worker = worker
         self._host = host
+        self._gone = gone
         self._now = now
 
-    async def run(self, announcement: Announcement) -> None:
-        """Run the job to its end. Raises `RetryLater`, or `NotOurs` when there is nothing to do here."""
+    async def run(self, announcement: Announcement, *, bound: bool = False) -> None:
+        """Run the job to its end. Raises `RetryLater`, or `NotOurs` when there is nothing to do here.
+
+        A job `bound` to this host by its sandbox is taken from whoever has it.
+        """
         announced = announcement.event
         kind = self._kinds.get(announced.kind)
         if kind is None:
             raise NotOurs(f"no worker here knows the job kind {announced.kind}")
         with log_fields(job_id=announced.job_id, correlation_id=announcement.correlation_id):
-            job = await self._claim(announcement, kind)
+            job = await self._claim(announcement, kind, bound=bound)
             await self._run_stages(kind, job, announcement.correlation_id)
 
     async def cancelled(self, announcement: Announcement) -> None:
-        """The running stage was stopped because somebody asked for it: say so in the job's history."""
-        await self._report(
-            announcement.event.job_id,
-            job_reports.cancelled,
-            "cancelled",
-            announcement.correlation_id,
+        """The running stage was stopped because somebody asked for it: say so where it counts, then in the job."""
+        kind, job_id = self._kinds[announcement.event.kind], announcement.event.job_id
+        job = (await self._aggregates.confirmed(JOB, job_id)).state
+        if not isinstance(job, Job) or not (job.open and job.cancel_requested):
+            return
+        await kind.failed(
+            _context(job, announcement.correlation_id),
+            job.next_stage or kind.stages[-1].name,
+            StageFailure("The job was cancelled.", code="job_cancelled", permanent=True),
         )
-        JOBS_ENDED.labels(announcement.event.kind, "cancelled").inc()
+        await self._report(job_id, job_reports.cancelled, "cancelled", announcement.correlation_id)
+        JOBS_ENDED.labels(kind.name, "cancelled").inc()
 
-    async def _claim(self, announcement: Announcement, kind: JobKind) -> Job:
+    async def _claim(self, announcement: Announcement, kind: JobKind, *, bound: bool) -> Job:
         job_id = announcement.event.job_id
         first = (await self._aggregates.confirmed(JOB, job_id)).state
 
@@ -107,7 +105,7 @@ class JobRunner:
                 return [*opened, *self._started(JOB.fold(opened, state=job))]
             if job.status not in ("queued", "running", "retrying"):
                 raise NotOurs(f"the job is {job.status}")
-            if job.worker not in (None, self._worker) and job.host not in (None, self._host):
+            if not (bound or self._is_free(job)):
                 raise NotOurs(f"{job.host} has the job")
             if job.worker == self._worker and job.status != "queued":
                 return []
@@ -124,6 +122,10 @@ class JobRunner:
         log.info("job started", extra={"kind": kind.name, "stage": job.stage})
         return job
 
+    def _is_free(self, job: Job) -> bool:
+        # The data folder of a host is locked: what another worker of this host began, has ended.
+        return job.worker is None or job.host in (None, self._host) or self._gone(job.host)
+
     def _started(self, job: JobState) -> Sequence[Event]:
         return job_reports.started(job, worker=self._worker, host=self._host)
 
@@ -135,14 +137,19 @@ class JobRunner:
             if index == 0:
                 await self._start_stage(job, stage, attempt, correlation_id)
             try:
-                result = await self._attempt(kind, stage, context, attempt)
+                result = await run_stage(kind.name, stage, context, attempt)
             except JobNotWanted as reason:
                 log.info("job is not wanted any more", extra={"reason": str(reason)})
-                await self._report(job.job_id, job_reports.cancelled, "unwanted", correlation_id)
+                await self._report(
+                    job.job_id,
+                    lambda now: job_reports.dropped(now, worker=self._worker),
+                    "unwanted",
+                    correlation_id,
+                )
                 JOBS_ENDED.labels(kind.name, "cancelled").inc()
                 return
             except StageFailure as failure:
-                await self._failed(kind, stage, context, attempt, failure)
+                await self._failed(kind, stage, context, job, attempt, failure)
                 return
             following = left[index + 1] if index + 1 < len(left) else None
             job = await self._succeeded(job, stage, attempt, result, following, correlation_id)
@@ -158,38 +165,6 @@ class JobRunner:
             f"{stage.name}/{attempt}/started",
             correlation_id,
         )
-
-    async def _attempt(
-        self, kind: JobKind, stage: Stage, context: JobContext, attempt: int
-    ) -> StageResult:
-        started = time.perf_counter()
-        outcome = "failed"
-        try:
-            async with asyncio.timeout(stage.deadline):
-                result = await stage.run(context)
-            outcome = "succeeded"
-        except TimeoutError:
-            raise StageFailure(
-                f"{stage.name} did not finish within {stage.deadline:g} seconds.",
-                code="stage_timeout",
-            ) from None
-        except (Rejected, Invalid, NotFound) as error:
-            raise StageFailure(error.detail, code=error.code, permanent=True) from error
-        except (FoundryError, OSError) as error:
-            raise StageFailure(str(error), code=getattr(error, "code", "stage_failed")) from error
-        finally:
-            seconds = time.perf_counter() - started
-            STAGE_SECONDS.labels(kind.name, stage.name, outcome).observe(seconds)
-            log.info(
-                "stage ended",
-                extra={
-                    "stage": stage.name,
-                    "attempt": attempt,
-                    "outcome": outcome,
-                    "seconds": round(seconds, 3),
-                },
-            )
-        return result
 
     async def _succeeded(
         self,
@@ -222,10 +197,18 @@ class JobRunner:
         return state
 
     async def _failed(
-        self, kind: JobKind, stage: Stage, context: JobContext, attempt: int, failure: StageFailure
+        self,
+        kind: JobKind,
+        stage: Stage,
+        context: JobContext,
+        job: Job,
+        attempt: int,
+        failure: StageFailure,
     ) -> None:
-        final = failure.permanent or attempt >= stage.attempts
-        retry_at = None if final else Timestamp(self._now() + round(retry_delay(attempt) * 1000))
+        failures = job.failures + 1
+        final = failure.permanent or failures >= stage.retry.attempts
+        delay = Timestamp(round(stage.retry.delay(failures) * 1000))
+        retry_at = None if final else Timestamp(self._now() + delay)
         log.warning(
             "stage failed",
             extra={
@@ -265,7 +248,7 @@ class JobRunner:
             context.job_id, decide, f"{stage.name}/{attempt}/failed", context.correlation_id
         )
         if retry_at is not None:
-            raise RetryLater(at=retry_at)
+            raise RetryLater(retry_at)
         JOBS_ENDED.labels(kind.name, "failed").inc()
 
     async def _report(

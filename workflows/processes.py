@@ -102,6 +102,10 @@ class Processes:
         """End what an earlier life of this data folder left behind, and say how many; only at start, under its lock."""
         return await _end_marked(f"{self._owner}#")
 
+    def mark(self, name: str) -> dict[str, str]:
+        """The variables by which `end_leftovers` finds a process that was not started here."""
+        return {MARK: f"{self._owner}#{name}"}
+
     async def close(self) -> None:
         """End every process started here."""
         for sandbox_id in list(self._children):
@@ -122,7 +126,7 @@ class Processes:
             "TERM": "dumb",
             "GIT_TERMINAL_PROMPT": "0",
             **env,
-            MARK: f"{self._owner}#{sandbox_id}",
+            **self.mark(sandbox_id),
         }
 
 

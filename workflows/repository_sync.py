@@ -18,6 +18,8 @@ def kind(stages: "RepositorySync") -> JobKind:
         name="repository_sync",
         stages=(Stage(name="remote_read", run=stages.read_remote, deadline=900),),
         failed=stages.failed,
+        at_once=3,
+        per_repository=1,
     )
 
 

@@ -10,12 +10,29 @@ from commands.aggregates import Aggregates
 from commands.job import JOB
 from commands.job_state import Job, JobState
 from commands.task import TASK
-from commands.task_reports import issue_raised, sandbox_released, task_archived, task_killed
-from commands.task_state import Task, TaskState
+from commands.task_evolve import ARCHIVE, KILL
+from commands.task_reports import (
+    issue_raised,
+    issue_resolved,
+    sandbox_released,
+    task_archived,
+    task_killed,
+)
+from commands.task_state import Sandbox, Task, TaskState
 from events.ids import IssueId, JobId, derive_id
 from events.job import JobCancelRequested, JobEvent
 from events.task import TaskEvent
-from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
+from workflows.host_watch import away_issue
+from workflows.job_kind import (
+    JobContext,
+    JobKind,
+    JobNotWanted,
+    NotOurs,
+    Stage,
+    StageFailure,
+    StageResult,
+)
+from workflows.presence import Presence
 from workflows.sandbox import SandboxProvider
 from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
@@ -26,17 +43,20 @@ LOOK_SECONDS = 0.05
 
 def archive_kind(ending: "Ending") -> JobKind:
     """Keeps the branch."""
-    return _kind("task_archive", ending, "keep", "archived")
+    return _kind(ARCHIVE, ending, "keep", "archived")
 
 
 def kill_kind(ending: "Ending") -> JobKind:
     """Deletes the branch too."""
-    return _kind("task_kill", ending, "delete", "killed")
+    return _kind(KILL, ending, "delete", "killed")
 
 
 def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: str) -> JobKind:
     async def release(job: JobContext) -> StageResult:
         return await ending.release(job, branch=branch)
+
+    async def failed(job: JobContext, stage: str, failure: StageFailure) -> None:
+        await ending.failed(job, stage, failure, unless_killing=name != KILL)
 
     return JobKind(
         name=name,
@@ -45,7 +65,7 @@ def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: 
             Stage(name="sandbox_released", run=release, deadline=300),
             Stage(name=last, run=ending.finish, deadline=30),
         ),
-        failed=ending.failed,
+        failed=failed,
     )
 
 
@@ -55,6 +75,8 @@ class Ending:
     reports: SteadyReports
     providers: Mapping[str, SandboxProvider]
     sessions: Sessions
+    presence: Presence
+    host: str
 
     async def stop_work(self, job: JobContext) -> StageResult:
         """Cancel the task's other jobs and end its turns and agents."""
@@ -78,6 +100,8 @@ class Ending:
         if task.sandbox is None:
             return {}
         sandbox_id = task.sandbox.id
+        if task.sandbox.host != self.host:
+            return await self._give_up(job, task.sandbox)
         # An existing branch was there before the task: it is not ours to delete.
         keep = branch == "keep" or task.on_branch is not None
         await self.providers[task.sandbox.provider].release(
@@ -90,13 +114,32 @@ class Ending:
         )
         return {"branch": "kept" if keep else "deleted"}
 
+    async def _give_up(self, job: JobContext, sandbox: Sandbox) -> StageResult:
+        """The host that has the sandbox stays away: what is left there is removed when it comes back."""
+        if not self.presence.away(sandbox.host):
+            raise NotOurs(f"the sandbox is on {sandbox.host}")
+        issue_id = away_issue(job.task, sandbox.host)
+        await self._report(
+            job,
+            "given_up",
+            lambda now: [
+                *sandbox_released(now, sandbox_id=sandbox.id, branch_kept=True),
+                *issue_resolved(now, issue_id=issue_id),
+            ],
+        )
+        return {"branch": "kept", "abandoned_on": sandbox.host}
+
     async def finish(self, job: JobContext) -> StageResult:
         """The last word."""
         await self._report(job, "ended", lambda now: [*task_archived(now), *task_killed(now)])
         return {}
 
-    async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
+    async def failed(
+        self, job: JobContext, stage: str, failure: StageFailure, *, unless_killing: bool
+    ) -> None:
         """The task stays half put away; the issue offers the retry."""
+        if unless_killing and (await self._task(job)).status in ("killing", "killed"):
+            return
         issue_id = IssueId(derive_id("iss", job.job_id, stage))
         await self._report(
             job,

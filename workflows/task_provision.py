@@ -39,6 +39,7 @@ def kind(stages: "Provisioning") -> JobKind:
             Stage(name="session_created", run=stages.create_session, deadline=90),
         ),
         failed=stages.failed,
+        per_repository=4,
     )
 
 

@@ -1,14 +1,17 @@
 """Running systems for the black-box tests: one shared by many, own ones for those that break things."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.nats_process import nats_server_in
+from tests.nats_process import NatsServer, nats_server_in
 from tests.system.client import Client
+from tests.system.crashing import Crashing
 from tests.system.git_repository import GitRepository
+from tests.system.log_gate import LogGate, log_gate
 from tests.system.node_process import NodeProcess
 from tests.system.people import House, Person
 
@@ -109,3 +112,35 @@ async def pair_house(pair: tuple[NodeProcess, NodeProcess], enter: Enter) -> tup
 async def stranger(owner: Client, enter: Enter) -> Person:
     """Somebody who belongs to no organization, at the shared system."""
     return await Person.arrive(owner, enter, "Stranger")
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[NatsServer]:
+    (tmp_path / "nats").mkdir()
+    with nats_server_in(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture
+async def gate(nats: NatsServer) -> AsyncIterator[LogGate]:
+    async with log_gate(nats) as gate:
+        yield gate
+
+
+@pytest.fixture
+async def crashing(
+    start_node: StartNode, enter: Enter, nats: NatsServer, gate: LogGate, tmp_path: Path
+) -> AsyncIterator[Crashing]:
+    staying = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
+    node = await asyncio.to_thread(start_node, "staying", "commands", "read", **staying)
+    worker = NodeProcess(
+        tmp_path / "worker", "workers", **QUICK, **{**staying, "FOUNDRY_NATS_URL": gate.url}
+    )
+    client = await enter(node.address, OWNER_TOKEN)
+    await asyncio.to_thread(worker.start)
+    try:
+        repository = GitRepository(tmp_path / "remotes" / "project")
+        yield Crashing(worker, gate, await House.build(client, repository.url))
+    finally:
+        gate.arm(None)
+        await asyncio.to_thread(worker.end)

@@ -39,9 +39,8 @@ class NodeProcess:
         """The owner's token, as it stands in the data folder."""
         return (self.data / "token").read_text().strip()
 
-    def start(self) -> None:
-        """Start it and wait until it says that it is ready."""
-        began = monotonic()
+    def launch(self) -> None:
+        """Start it and wait for nothing."""
         with self.log.open("ab") as log:
             self._process = Popen(
                 [sys.executable, "-m", "foundry", "serve", *self._roles],
@@ -50,6 +49,11 @@ class NodeProcess:
                 stdout=PIPE,
                 stderr=log,
             )
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        began = monotonic()
+        self.launch()
         said = self._said_until(b"Ctrl-C", began + START_SECONDS)
         self.seconds_to_ready = monotonic() - began
         found = _READY.search(said)

@@ -1,0 +1,85 @@
+"""Programs that get stuck once on request: a `git` for the worker's PATH and an agent, told by files in a folder."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+SCRIPTED_AGENT = Path(__file__).parent.parent / "workflows" / "scripted_agent.py"
+
+# Whoever finds the file of one of its words removes it, says its process id, and stays.
+_GIT = """#!/bin/sh
+for word; do
+  if [ -f "{folder}/$word" ]; then
+    rm "{folder}/$word"
+    echo $$ > "{folder}/stuck"
+    exec sleep 1000
+  fi
+done
+exec {git} "$@"
+"""
+_AGENT = """#!/bin/sh
+if [ -e "{folder}/agent" ]; then
+  rm "{folder}/agent"
+  echo $$ > "{folder}/stuck"
+  exec sleep 1000
+fi
+if [ -s "{folder}/fail" ]; then
+  sed -i 1d "{folder}/fail"
+  echo "no licence" >&2
+  exit 4
+fi
+exec {python} {agent}
+"""
+
+
+class Stuck:
+    """`settings` make a node use them; `agent` is the agent's name."""
+
+    agent = "moody"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        (folder / "bin").mkdir(parents=True)
+        os.mkfifo(folder / "stuck")
+        self._write("bin/git", _GIT, git=shutil.which("git"))
+        self._write("agent.sh", _AGENT, python=sys.executable, agent=SCRIPTED_AGENT)
+        # Held open for both, so that neither the programs nor the test wait for the other to open it.
+        self._pipe = os.open(folder / "stuck", os.O_RDWR | os.O_NONBLOCK)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "PATH": f"{self._folder / 'bin'}:{os.environ['PATH']}",
+            "FOUNDRY_AGENTS": json.dumps({self.agent: [str(self._folder / "agent.sh")]}),
+        }
+
+    def stick(self, word: str) -> None:
+        """The next git command with this word, or the next `agent`, gets stuck."""
+        (self._folder / word).touch()
+
+    def fail_agent(self, times: int) -> None:
+        """The next so many starts of the agent fail."""
+        (self._folder / "fail").write_text("no\n" * times)
+
+    async def is_stuck(self, within: float = 30) -> int:
+        """Wait until something is; its process id."""
+        loop = asyncio.get_running_loop()
+        said = loop.create_future()
+        loop.add_reader(self._pipe, lambda: said.done() or said.set_result(None))
+        try:
+            async with asyncio.timeout(within):
+                await said
+        finally:
+            loop.remove_reader(self._pipe)
+        return int(os.read(self._pipe, 100))
+
+    def close(self) -> None:
+        os.close(self._pipe)
+
+    def _write(self, name: str, text: str, **words: object) -> None:
+        path = self._folder / name
+        path.write_text(text.format(folder=self._folder, **words))
+        path.chmod(0o755)

@@ -1,0 +1,132 @@
+"""Stages that hang, fail, are cut in the middle, or are cancelled: nothing they started stays behind, and the task gets on."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.client import Client
+from tests.system.conftest import Enter, StartNode
+from tests.system.git_repository import GitRepository
+from tests.system.node_process import NodeProcess
+from tests.system.people import PROVISIONED_WITHIN, House
+from tests.system.stuck import Stuck
+
+GOES_ON_WITHIN = 10.0
+
+
+@pytest.fixture
+def stuck(tmp_path: Path) -> Iterator[Stuck]:
+    stuck = Stuck(tmp_path / "moods")
+    yield stuck
+    stuck.close()
+
+
+@pytest.fixture
+def node(start_node: StartNode, stuck: Stuck) -> NodeProcess:
+    return start_node(**stuck.settings)
+
+
+@pytest.fixture
+async def house(node: NodeProcess, enter: Enter, git_repository: GitRepository) -> House:
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    topic = house.workspace
+    async with house.owner.stream(topic) as stream:
+        # So that the look at the remote that gets stuck is the task's own.
+        await stream.until_data(
+            topic, lambda data: any(one["branches_at"] for one in data["repositories"])
+        )
+    return house
+
+
+@pytest.mark.parametrize("where", ["ls-remote", "worktree", "write-tree", "agent"])
+async def test_a_stage_that_is_cut_in_the_middle_goes_on(
+    house: House, node: NodeProcess, stuck: Stuck, enter: Enter, where: str
+) -> None:
+    stuck.stick(where)
+    created = await house.create_task("echo done", agent=stuck.agent, permissions="allow")
+    pid = await stuck.is_stuck()
+
+    node.kill()
+    node.start()
+    ready = time.monotonic()
+
+    client = await enter(node.address, node.token)
+    await until(client, created.ids["task_id"], lambda task: task["status"] == "idle")
+    assert time.monotonic() - ready < GOES_ON_WITHIN
+    assert not runs(pid)
+
+
+@pytest.mark.parametrize("where", ["ls-remote", "agent"])
+async def test_cancelling_reaches_the_running_stage_and_its_processes(
+    house: House, stuck: Stuck, where: str
+) -> None:
+    stuck.stick(where)
+    created = await house.create_task("echo done", agent=stuck.agent)
+    pid = await stuck.is_stuck()
+
+    await house.owner.command("job.cancel", job_id=created.ids["job_id"])
+    task = await until(
+        house.owner, created.ids["task_id"], lambda task: task["jobs"][0]["status"] == "cancelled"
+    )
+
+    assert task["status"] == "error"
+    assert [issue["code"] for issue in task["issues"]] == ["job_cancelled"]
+    assert not runs(pid)
+    await house.owner.command("job.retry", job_id=created.ids["job_id"])
+    task = await until(house.owner, created.ids["task_id"], lambda task: task["status"] == "idle")
+    assert task["issues"][0]["resolved_at"]
+
+
+async def test_an_agent_that_fails_twice_then_works(house: House, stuck: Stuck) -> None:
+    stuck.fail_agent(2)
+
+    started = time.monotonic()
+    created = await house.create_task("echo done", agent=stuck.agent)
+    answered = time.monotonic() - started
+
+    task = await until(house.owner, created.ids["task_id"], lambda task: task["status"] == "idle")
+    stages = {stage["id"]: stage for stage in task["jobs"][0]["stages"]}
+    assert (stages["agent_started"]["status"], stages["agent_started"]["attempt"]) == (
+        "succeeded",
+        3,
+    )
+    assert task["issues"] == []
+    assert answered < 1, "whatever the agent does, the answer comes at once"
+
+
+async def test_an_agent_that_fails_for_good_is_an_issue_that_a_retry_settles(
+    house: House, stuck: Stuck
+) -> None:
+    stuck.fail_agent(3)
+    created = await house.create_task("echo done", agent=stuck.agent)
+    failed = await until(
+        house.owner,
+        created.ids["task_id"],
+        lambda task: task["jobs"][0]["status"] == "failed" and task["issues"],
+    )
+
+    await house.owner.command("job.retry", job_id=failed["issues"][0]["retry_job_id"])
+    mended = await until(house.owner, created.ids["task_id"], lambda task: task["status"] == "idle")
+
+    assert (failed["status"], failed["issues"][0]["stage"]) == ("error", "agent_started")
+    assert "no licence" in failed["issues"][0]["message"]
+    assert mended["issues"][0]["resolved_at"]
+    attempts = [stage["attempt"] for stage in mended["jobs"][0]["stages"]]
+    assert attempts == [1, 1, 1, 1, 1, 1]
+
+
+async def until(client: Client, task_id: str, wanted: Callable[[Any], object]) -> Any:
+    topic = f"task/{task_id}"
+    async with client.stream(topic) as stream:
+        return await stream.until_data(topic, wanted, PROVISIONED_WITHIN)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is alive; one that nobody has waited for is not."""
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,152 @@
+"""Runs the jobs of this worker: several at once, each again when it is due, until it is done or somebody cancels it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from events.ids import JobId, Timestamp
+from runtime.errors import FoundryError
+from runtime.lifecycle import Gate
+from runtime.logs import log_fields
+from workflows.announcements import Announcement, Announcements
+from workflows.job_kind import JobKind, NotOurs
+from workflows.job_queue import JobQueue
+from workflows.job_runner import JobRunner, RetryLater
+from workflows.placement import Placement
+
+log = logging.getLogger(__name__)
+
+LANES = 10
+RETRY_SECONDS = 1.0
+DEFECT_SECONDS = 30.0
+
+
+class JobLanes:
+    """`want` and `cancel` only note what is to be done; `run` owns all the work."""
+
+    def __init__(
+        self,
+        *,
+        runner: JobRunner,
+        kinds: Mapping[str, JobKind],
+        announcements: Announcements,
+        placement: Placement,
+        now: Callable[[], Timestamp],
+        gate: Gate,
+    ) -> None:
+        self._runner = runner
+        self._kinds = kinds
+        self._announcements = announcements
+        self._placement = placement
+        self._now = now
+        self._gate = gate
+        self._queue = JobQueue(kinds, lanes=LANES)
+        self._working: dict[JobId, asyncio.Task[None]] = {}
+        self._later: dict[JobId, asyncio.TimerHandle] = {}
+        self._cancelled: set[JobId] = set()
+        self._to_cancel: asyncio.Queue[JobId] = asyncio.Queue()
+
+    def __contains__(self, job_id: JobId) -> bool:
+        """Whether this worker has the job in hand: it waits, runs, or will be tried again."""
+        return job_id in self._queue or job_id in self._later
+
+    def __len__(self) -> int:
+        """How many jobs wait."""
+        return len(self._queue)
+
+    async def room(self) -> None:
+        """Wait until there is a reason to ask for more jobs."""
+        await self._queue.room()
+
+    def want(self, announcement: Announcement) -> None:
+        """Run this job as soon as there is a place for it."""
+        if announcement.event.kind not in self._kinds:
+            log.warning("no worker of this version knows the job", extra=_about(announcement))
+            return
+        timer = self._later.pop(announcement.event.job_id, None)
+        if timer is not None:
+            timer.cancel()
+        self._queue.put(announcement)
+
+    def cancel(self, job_id: JobId) -> None:
+        """Somebody asked for it: stop the running stage, or end a job that nobody is working on."""
+        working = self._working.get(job_id)
+        if working is not None:
+            self._cancelled.add(job_id)
+            working.cancel()
+        else:
+            self._to_cancel.put_nowait(job_id)
+
+    async def run(self) -> None:
+        """Serve until cancelled; what runs then is left to the next start, or to another worker."""
+        async with asyncio.TaskGroup() as group:
+            # Not in a lane: the jobs in all lanes may wait for a cancellation.
+            group.create_task(self._end_cancelled(), name="cancellations")
+            while True:
+                announcement = await self._queue.take()
+                job_id = announcement.event.job_id
+                if self._gate.draining:
+                    self._queue.done(job_id)
+                    continue
+                work = group.create_task(self._work(announcement), name=f"job {job_id}")
+                self._working[job_id] = work
+
+    async def _end_cancelled(self) -> None:
+        while True:
+            job_id = await self._to_cancel.get()
+            if job_id in self._working:
+                self.cancel(job_id)
+                continue
+            try:
+                announcement = await self._announcements.of_begun_job(job_id)
+            except FoundryError as error:
+                log.warning("cancellation waits", extra={"reason": error.detail})
+                asyncio.get_running_loop().call_later(RETRY_SECONDS, self.cancel, job_id)
+                continue
+            if announcement is not None and announcement.event.kind in self._kinds:
+                # The claim finds the request and ends the job without a stage being run.
+                await self._work(announcement)
+
+    async def _work(self, announcement: Announcement) -> None:
+        job_id = announcement.event.job_id
+        again_in: float | None = None
+        with log_fields(job_id=job_id):
+            try:
+                async with self._gate.work("job"):
+                    again_in = await self._run(announcement)
+            except FoundryError as error:
+                log.warning("job waits", extra={"reason": error.detail})
+                again_in = RETRY_SECONDS
+            except Exception:
+                log.exception("job failed in the worker itself")
+                again_in = DEFECT_SECONDS
+            finally:
+                self._working.pop(job_id, None)
+                self._cancelled.discard(job_id)
+                self._queue.done(job_id)
+        if again_in is not None:
+            loop = asyncio.get_running_loop()
+            self._later[job_id] = loop.call_later(again_in, self.want, announcement)
+
+    async def _run(self, announcement: Announcement) -> float | None:
+        """Run a job as far as it goes; the seconds after which to look at it again, None for never."""
+        try:
+            place = await self._placement.of(announcement.event)
+            if place != "elsewhere":
+                await self._runner.run(announcement, bound=place == "here")
+        except NotOurs as reason:
+            log.info("job left alone", extra={"reason": str(reason)})
+        except RetryLater as later:
+            return max(0.0, (later.at - self._now()) / 1000)
+        except asyncio.CancelledError:
+            if announcement.event.job_id not in self._cancelled:
+                raise
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            await self._runner.cancelled(announcement)
+        return None
+
+
+def _about(announcement: Announcement) -> dict[str, str]:
+    return {"job_id": announcement.event.job_id, "kind": announcement.event.kind}

@@ -1,0 +1,75 @@
+"""What an earlier life of this host left on its disk: sandboxes that no task has any more, and half removed folders."""
+
+import logging
+from typing import Literal
+
+from commands.aggregates import Aggregates
+from commands.decider import Absent
+from commands.directory import Directory
+from commands.task import TASK
+from commands.task_state import Task, TaskState
+from events.ids import TaskId
+from runtime.errors import FoundryError
+from workflows.local_sandbox import LocalSandboxes
+
+log = logging.getLogger(__name__)
+
+
+class Leftovers:
+    def __init__(
+        self, *, aggregates: Aggregates, directory: Directory, local: LocalSandboxes, host: str
+    ) -> None:
+        self._aggregates = aggregates
+        self._directory = directory
+        self._local = local
+        self._host = host
+
+    async def clean(self) -> None:
+        """Remove them. What cannot be removed is left to the next start; nobody waits for it."""
+        try:
+            await self._local.empty_trash()
+            for task_id in await self._orphans():
+                await self._remove(task_id)
+        except (FoundryError, OSError) as error:
+            log.warning("leftovers stay for now", extra={"reason": str(error)})
+
+    async def _orphans(self) -> list[TaskId]:
+        known = await self._directory.tasks_on(self._host)
+        orphans = self._local.orphans(known)
+        if orphans and not known and not await self._any_is_known(orphans):
+            # Another log was connected to this data folder: its work is not ours to throw away.
+            log.error(
+                "no sandbox of this data folder is known to the log; all are left alone",
+                extra={"sandboxes": len(orphans)},
+            )
+            return []
+        return orphans
+
+    async def _any_is_known(self, task_ids: list[TaskId]) -> bool:
+        for task_id in task_ids:
+            if isinstance((await self._aggregates.load(TASK, task_id)).state, Task):
+                return True
+        return False
+
+    async def _remove(self, task_id: TaskId) -> None:
+        # At its head: the directory may not have heard of a sandbox that was allocated just now.
+        task = (await self._aggregates.confirmed(TASK, task_id)).state
+        branch = branch_of_orphan(task, host=self._host)
+        if branch is None:
+            return
+        try:
+            await self._local.release(task_id, branch=branch)
+            log.info("orphaned sandbox removed", extra={"task_id": task_id, "branch": branch})
+        except (FoundryError, OSError) as error:
+            log.warning(
+                "orphaned sandbox stays for now", extra={"task_id": task_id, "reason": str(error)}
+            )
+
+
+def branch_of_orphan(task: TaskState, *, host: str) -> Literal["keep", "delete"] | None:
+    """What becomes of the branch of a sandbox that is to be removed; None when its task still has it here."""
+    if isinstance(task, Absent):
+        return "keep"
+    if task.sandbox is not None and task.sandbox.host == host:
+        return None
+    return "delete" if task.status == "killed" and task.on_branch is None else "keep"

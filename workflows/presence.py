@@ -1,0 +1,95 @@
+"""Which hosts have a worker that is alive: each says so every few seconds, over plain NATS, and nothing is stored."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from nats.aio.msg import Msg
+from nats.errors import Error
+
+from runtime.connection import Connection
+
+log = logging.getLogger(__name__)
+
+SUBJECT = "workers.presence"
+BEATS = 5
+"""So many heartbeats in a row have to be missed before a host counts as away."""
+LONGEST_BEAT = 2.0
+
+
+class Beat(Struct, frozen=True):
+    host: str
+    says: Literal["here", "leaving"] = "here"
+
+
+class Presence:
+    """`away_seconds` of silence make a host away; only silence that this process could have heard counts."""
+
+    def __init__(self, connection: Connection, *, host: str, away_seconds: float) -> None:
+        self._connection = connection
+        self._host = host
+        self.away_seconds = away_seconds
+        self._heard: dict[str, float] = {}
+        self._left: set[str] = set()
+        self._listening_since: float | None = None
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Inside, the others are heard."""
+        subscription = await self._connection.client.subscribe(SUBJECT, cb=self._take)
+        forget = self._connection.on_reconnect(self._begin)
+        self._begin()
+        try:
+            yield
+        finally:
+            forget()
+            with suppress(Error):
+                await subscription.unsubscribe()
+
+    async def run(self) -> None:
+        """Say that this host is here, until cancelled."""
+        while True:
+            await self._say(Beat(self._host))
+            await asyncio.sleep(min(LONGEST_BEAT, self.away_seconds / BEATS))
+
+    async def leave(self) -> None:
+        """Say that this host takes no more work: what is not bound to it need not wait for the silence."""
+        await self._say(Beat(self._host, "leaving"))
+
+    def away(self, host: str) -> bool:
+        """Whether a host has been silent for so long that somebody should look after it."""
+        if host == self._host or self._listening_since is None or not self._connection.connected:
+            return False
+        last = max(self._heard.get(host, 0.0), self._listening_since)
+        return asyncio.get_running_loop().time() - last >= self.away_seconds
+
+    def gone(self, host: str) -> bool:
+        """Whether what a host began, and what is not bound to it, may be taken over: it is away or said goodbye."""
+        return host in self._left or self.away(host)
+
+    def _begin(self) -> None:
+        # While there was no connection nobody could be heard, so nobody's silence meant anything.
+        self._listening_since = asyncio.get_running_loop().time()
+
+    async def _say(self, beat: Beat) -> None:
+        if not self._connection.connected:
+            return
+        try:
+            await self._connection.client.publish(SUBJECT, msgspec.json.encode(beat))
+        except Error as error:
+            log.info("heartbeat could not be sent", extra={"reason": repr(error)})
+
+    async def _take(self, message: Msg) -> None:
+        try:
+            beat = msgspec.json.decode(message.data, type=Beat)
+        except msgspec.MsgspecError:
+            return
+        if beat.says == "leaving":
+            self._left.add(beat.host)
+        else:
+            self._left.discard(beat.host)
+            self._heard[beat.host] = asyncio.get_running_loop().time()
