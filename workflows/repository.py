@@ -108,6 +108,11 @@ class Repository:
         found = await self.run("merge-base", one, other, accept=(0, 1))
         return _text(found.output).strip() or None
 
+    async def has(self, commit: str) -> bool:
+        """Whether a commit is here."""
+        looked = await self.run("cat-file", "-e", f"{commit}^{{commit}}", accept=(0, 1, 128))
+        return looked.exit_code == 0
+
     async def contains(self, commit: str, older: str) -> bool:
         """Whether everything of an older commit is in another."""
         return await self.merge_base(commit, older) == older
