@@ -5,6 +5,7 @@ branches and moving those here is made good by the next worker.
 """
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +14,9 @@ import msgspec
 from commands.aggregates import Aggregates
 from commands.repository import REPOSITORY, parent_recorded
 from commands.stack import KINDS
+from commands.task import TASK
+from commands.task_state import Task
+from events.ids import TaskId
 from workflows.job_kind import JobContext, JobKind, Stage, StageFailure, StageResult
 from workflows.repository_sync import RepositorySync
 from workflows.stack_plan import steps_of
@@ -99,6 +103,16 @@ class StackWork:
 
     async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
         """The job's own last word says what is in the way; the branches seen last are as true as before."""
+
+
+def in_turn(aggregates: Aggregates) -> Callable[[TaskId], Awaitable[bool]]:
+    """Whether an agent is at work in a task, asked of its state."""
+
+    async def ask(task_id: TaskId) -> bool:
+        state = (await aggregates.load(TASK, task_id)).state
+        return isinstance(state, Task) and state.in_turn
+
+    return ask
 
 
 def _moved(job: JobContext) -> list[Restacked]:

@@ -19,6 +19,7 @@ from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFa
 from workflows.sandbox import SandboxProvider
 from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
+from workflows.task_processes import TaskProcesses
 
 STOPPING_SECONDS = 60.0
 LOOK_SECONDS = 0.05
@@ -55,9 +56,10 @@ class Ending:
     reports: SteadyReports
     providers: Mapping[str, SandboxProvider]
     sessions: Sessions
+    processes: TaskProcesses
 
     async def stop_work(self, job: JobContext) -> StageResult:
-        """Cancel the task's other jobs and end its turns and agents."""
+        """Cancel the task's other jobs and end its turns, agents and processes."""
         task = await self._task(job)
         others = [job_id for job_id in task.jobs.values() if job_id != job.job_id]
         for job_id in others:
@@ -68,6 +70,7 @@ class Ending:
         async with asyncio.timeout(STOPPING_SECONDS):
             for job_id in others:
                 await self._ended(job_id)
+        await self.processes.end_task(job.task)
         # A provisioning that was cancelled just now may have started an agent after the first look.
         await self.sessions.end_task(job.task)
         return {}

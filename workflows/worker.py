@@ -25,6 +25,9 @@ from events.task import (
     AgentSessionStopRequested,
     MessageQueued,
     PermissionAnswered,
+    ProcessInput,
+    ProcessRequested,
+    ProcessStopRequested,
     TaskProvisioned,
 )
 from runtime.errors import FoundryError
@@ -34,6 +37,7 @@ from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
 from workflows.job_runner import Announcement, JobRunner, NotOurs, RetryLater
 from workflows.sessions import Sessions
+from workflows.task_processes import TaskProcesses
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ class Worker:
         directory: Directory,
         runner: JobRunner,
         sessions: Sessions,
+        processes: TaskProcesses,
         files: FileCapture,
         agents: AgentPool,
         host: str,
@@ -73,6 +78,7 @@ class Worker:
         self._directory = directory
         self._runner = runner
         self._sessions = sessions
+        self._processes = processes
         self._files = files
         self._agents = agents
         self._host = host
@@ -127,6 +133,8 @@ class Worker:
                     self._wanted.put_nowait(event.job_id)
                 case _ if isinstance(event, SESSION_WORK):
                     self._sessions.wake(event.task_id)
+                case ProcessRequested() | ProcessInput() | ProcessStopRequested():
+                    self._processes.wake(event.task_id)
                 case _:
                     pass
 
@@ -136,6 +144,7 @@ class Worker:
         """Take up what was left, then serve until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sessions.run(), name="sessions")
+            group.create_task(self._processes.run(), name="processes")
             group.create_task(self._files.run(), name="file captures")
             group.create_task(self._agents.sweep(), name="idle agents")
             await self._recover()
@@ -146,7 +155,9 @@ class Worker:
 
     async def drain(self, deadline: float) -> None:
         """Take no more work, give running work until `deadline`, then leave it to the next start."""
-        await self._gate.drain(deadline)
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._gate.drain(deadline), name="drain jobs and sessions")
+            parts.create_task(self._processes.close(deadline), name="end processes")
         await self._agents.close()
 
     async def _recover(self) -> None:
@@ -155,6 +166,8 @@ class Worker:
         for task_id in await self._directory.tasks_on(self._host):
             await self._sessions.interrupt(task_id)
             self._sessions.wake(task_id)
+            await self._processes.recover(task_id)
+            self._processes.wake(task_id)
             self._files.request(task_id)
         for job in await self._directory.open_jobs():
             if job.job_id not in self._announced:
