@@ -23,9 +23,7 @@ def decide_work(task: Task, order: BranchCommand, context: Context) -> list[Even
         case RenameBranch():
             return _rename(task, order, context)
         case RevertFile():
-            _check_path(order.path)
-            check_workable(task)
-            return [_announced(task, REVERT_FILE, context, path=order.path)]
+            return _revert(task, order, context)
         case _:
             assert_never(order)
 
@@ -77,6 +75,16 @@ def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
         return []
     _check_still(task)
     return [_announced(task, RENAME_BRANCH, context, branch=order.branch)]
+
+
+def _revert(task: Task, order: RevertFile, context: Context) -> list[Event]:
+    _check_path(order.path)
+    announced = _announced(task, REVERT_FILE, context, path=order.path)
+    # Several files may be reverted at once; only the very same command says nothing new.
+    if task.jobs.get(REVERT_FILE) == announced.job_id:
+        return []
+    check_workable(task)
+    return [announced]
 
 
 def _still_open(task: Task, kind: str, context: Context) -> bool:
