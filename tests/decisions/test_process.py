@@ -46,7 +46,9 @@ def test_an_id_that_is_none_is_malformed() -> None:
 
 
 def test_so_many_processes_and_no_more_run_at_once() -> None:
-    many = [facts.process_requested(process=ProcessId(f"proc_x{n}")) for n in range(MAX_RUNNING)]
+    many: list[Event] = [
+        facts.process_requested(process=ProcessId(f"proc_x{n}")) for n in range(MAX_RUNNING)
+    ]
     one_ended = [*many, facts.process_exited(process=ProcessId("proc_x0"))]
 
     task(given=[*READY, *many], when=START, refused="too_many_processes")
