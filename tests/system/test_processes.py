@@ -1,6 +1,9 @@
 """Processes in a task's sandbox, ordered over HTTP and watched live."""
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
@@ -84,8 +87,13 @@ async def test_an_archived_task_has_no_process_left(house: House) -> None:
     assert refused["code"] == "task_over"
 
 
-async def test_after_a_kill_of_the_node_a_process_has_ended_and_nobody_saw_how(
-    start_node: StartNode, enter: Enter, git_repository: GitRepository
+@pytest.mark.parametrize(("end", "exit_code"), [("kill", None), ("stop", -15)])
+async def test_a_process_ends_with_its_node_and_only_a_kill_leaves_its_exit_code_unseen(
+    start_node: StartNode,
+    enter: Enter,
+    git_repository: GitRepository,
+    end: str,
+    exit_code: int | None,
 ) -> None:
     node = start_node()
     house = await House.build(await enter(node.address, node.token), git_repository.url)
@@ -95,10 +103,10 @@ async def test_after_a_kill_of_the_node_a_process_has_ended_and_nobody_saw_how(
         await house.owner.command("process.start", task_id=task_id, command="sleep", args=["100"])
         await the_process(stream, topic, status="running")
 
-        node.kill()
+    await asyncio.to_thread(getattr(node, end))
     node.start()
     again = await enter(node.address, node.token)
 
     async with again.stream(topic) as stream:
         process = await the_process(stream, topic, status="exited")
-    assert process["exit_code"] is None
+    assert process["exit_code"] == exit_code
