@@ -68,7 +68,12 @@ class Stuck:
         """Wait until something is; its process id."""
         loop = asyncio.get_running_loop()
         said = loop.create_future()
-        loop.add_reader(self._pipe, lambda: said.done() or said.set_result(None))
+
+        def readable() -> None:
+            if not said.done():
+                said.set_result(None)
+
+        loop.add_reader(self._pipe, readable)
         try:
             async with asyncio.timeout(within):
                 await said
