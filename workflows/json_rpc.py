@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from workflows.sandbox import Input, Output
+
 Message = dict[str, Any]
 """A JSON object as an agent sent it: its shape is the protocol's, and agents add to it."""
 
@@ -50,9 +52,7 @@ class Listener(Protocol):
 class Connection:
     """`run` reads until the other side ends; `request` and `notify` may be used meanwhile."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: Listener
-    ) -> None:
+    def __init__(self, reader: Output, writer: Input, listener: Listener) -> None:
         self._reader = reader
         self._writer = writer
         self._listener = listener
@@ -130,7 +130,7 @@ class Connection:
             call.set_exception(RemoteError(0, str(error)))
 
 
-async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def _lines(reader: Output) -> AsyncIterator[bytes]:
     """Lines of up to `LINE_BYTES`; of longer ones nothing, so that no agent can fill the memory."""
     parts: list[bytes] = []
     size = 0

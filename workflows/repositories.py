@@ -11,7 +11,7 @@ from events.ids import RepositoryId
 from events.repository import Branch
 from runtime.errors import Rejected
 from workflows.folder_lock import folder_lock
-from workflows.git import Git
+from workflows.git import RunsGit
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import RemoteState
 
@@ -20,7 +20,7 @@ COMPARED_BRANCHES = 50
 
 
 @dataclass
-class _Known:
+class Known:
     """What this process knows of a repository."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -31,11 +31,11 @@ class _Known:
 class Repositories:
     """`folder` holds them; repositories of this disk are read below `local_root` only, without one not at all."""
 
-    def __init__(self, git: Git, folder: Path, *, local_root: Path | None) -> None:
+    def __init__(self, git: RunsGit, folder: Path, *, local_root: Path | None) -> None:
         self._git = git
         self._folder = folder
         self._local_root = local_root
-        self._known: dict[RepositoryId, _Known] = {}
+        self._known: dict[RepositoryId, Known] = {}
 
     def path(self, repository_id: RepositoryId) -> Path:
         return self._folder / repository_id
@@ -44,7 +44,7 @@ class Repositories:
     async def alone(self, repository_id: RepositoryId) -> AsyncIterator[Repository]:
         """The repository under its lock. Inside, nobody else adds, removes or fetches, in no process."""
         first = repository_id not in self._known
-        known = self._known.setdefault(repository_id, _Known())
+        known = self._known.setdefault(repository_id, Known())
         async with known.lock, folder_lock(self._folder / f"{repository_id}.lock") as lock:
             repository = Repository(self._git, self.path(repository_id), lock=lock)
             if first:
