@@ -60,13 +60,24 @@ async def test_a_turn_gives_what_the_agent_said_before_it_ends(
     ]
 
 
-async def test_a_burst_arrives_whole_and_in_order(api: SandboxAgentApi, tmp_path: Path) -> None:
+async def test_a_burst_arrives_in_order_and_nothing_is_lost_in_silence(
+    api: SandboxAgentApi, tmp_path: Path
+) -> None:
     notes = Notes()
 
     async with talking(api, tmp_path) as agent:
         await turn(agent, "burst 30000", notes)
 
-    assert [entry.text for entry in notes.entries] == [f"{number} " for number in range(30_000)]
+    expected = 0
+    for entry in notes.entries:
+        if entry.kind == "truncated":
+            # On a busy machine the server itself cannot keep up with its agent.
+            assert isinstance(entry.payload, dict)
+            expected += entry.payload["missing"]
+        else:
+            assert entry.text == f"{expected} "
+            expected += 1
+    assert expected == 30_000
 
 
 async def test_what_the_server_threw_away_is_said_and_the_turn_still_ends(
@@ -136,14 +147,23 @@ async def test_an_agent_that_dies_in_a_turn_ends_the_turn_with_its_exit(
     assert notes.said[-1][:2] == ("system", "exit")
 
 
-async def test_an_agent_that_cannot_be_started_says_why(
+async def test_an_agent_that_ends_before_it_answers_is_not_waited_for(
     api: SandboxAgentApi, server: SandboxAgentServer, tmp_path: Path
 ) -> None:
-    server.give_agent(["/nonexistent/agent"])
+    server.give_agent(["/bin/false"])
 
-    with pytest.raises(AgentDied, match="answered 502"):
+    with pytest.raises(AgentDied, match="exit code"):
         async with talking(api, tmp_path):
             pass
+
+
+async def test_an_agent_that_cannot_be_started_says_why(
+    api: SandboxAgentApi, tmp_path: Path
+) -> None:
+    running = await SandboxAgentAcp.start(api, agent="no-such-agent", key="ses_1")
+
+    with pytest.raises(AgentDied, match="unsupported agent: no-such-agent"):
+        await AgentProcess.start(running, cwd=tmp_path, now=lambda: Timestamp(1))
 
 
 async def test_a_closed_agent_is_gone_from_the_server_although_its_turn_was_running(

@@ -124,7 +124,9 @@ async def test_a_process_is_written_to_signalled_and_heard_to_its_end(
     sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
 ) -> None:
     sandbox, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
-    script = 'trap "echo bye >&2; exit 5" INT; read line; echo "got $line"; while :; do sleep 0.05; done'
+    script = (
+        'trap "echo bye >&2; exit 5" INT; read line; echo "got $line"; while :; do sleep 0.05; done'
+    )
     process = await sandboxes.start(sandbox, ["sh", "-c", script])
 
     process.stdin.write(b"hello\n")

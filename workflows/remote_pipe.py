@@ -3,6 +3,8 @@
 import asyncio
 
 ROOM_BYTES = 32 << 20
+PIECE_BYTES = 16 << 10
+"""Handed out at once. What a reader makes of more would keep the wire unread for too long."""
 
 
 class RemotePipe:
@@ -41,7 +43,9 @@ class RemotePipe:
             await self._news.wait()
             if n < 0:
                 self._room.set()
-        taken = bytes(self._kept if n < 0 else self._kept[:n])
+        # Also when there is plenty: first whoever feeds it has its turn.
+        await asyncio.sleep(0)
+        taken = bytes(self._kept if n < 0 else self._kept[: min(n, PIECE_BYTES)])
         del self._kept[: len(taken)]
         if len(self._kept) < ROOM_BYTES:
             self._room.set()

@@ -27,6 +27,7 @@ ANSWER_SECONDS = 2.0
 DELETE_SECONDS = 1.0
 """The server does not answer this request while the agent lives, but obeys it."""
 
+START_LOOK_SECONDS = 0.05
 RECONNECTS = 6
 AGENT_GONE = (404, 502)
 TURN_OUTLASTED = 504
@@ -60,6 +61,7 @@ class SandboxAgentAcp:
         self._path = f"/v1/acp/{key}"
         self._begun = False
         self._last = 0
+        self._asked_again_after = -1
         self._asked: set[int | str] = set()
         self._in_turn = ""
         self._ended = asyncio.Event()
@@ -108,20 +110,18 @@ class SandboxAgentAcp:
         if head.method == "session/prompt":
             self._in_turn = msgspec.json.decode(head.params, type=_Prompt).session_id
         self._asked.add(head.id)
-        if not self._begun:
-            # The stream of events is there once the agent is.
-            await self._post(line, head.id, params={"agent": self._agent})
-            self._begun = True
-            if not self._ended.is_set():
-                self._own(self._listen(), "agent events")
-            return
+        options: dict[str, Any] = {}
+        if not self._tasks:
+            options["params"] = {"agent": self._agent}
+            self._own(self._listen(), "agent events")
         sent = asyncio.Event()
 
         async def trace(step: str, _: object) -> None:
             if step == "http11.send_request_body.complete":
                 sent.set()
 
-        posting = self._own(self._post(line, head.id, extensions={"trace": trace}), "agent request")
+        options["extensions"] = {"trace": trace}
+        posting = self._own(self._post(line, head.id, **options), "agent request")
         waiting = asyncio.ensure_future(sent.wait())
         await asyncio.wait([posting, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -143,7 +143,8 @@ class SandboxAgentAcp:
         elif answer.is_error and answer.status_code != TURN_OUTLASTED and id is not None:
             refusal = {"code": REFUSED, "message": complaint(answer)}
             self._take(msgspec.json.encode({"jsonrpc": "2.0", "id": id, "error": refusal}))
-        elif answer.is_success and id is not None and self._begun:
+        elif answer.is_success and id is not None:
+            self._begun = True
             await self._make_up_for(id, answer.content)
 
     async def _make_up_for(self, id: int | str, answer: bytes) -> None:
@@ -158,16 +159,22 @@ class SandboxAgentAcp:
 
     async def _listen(self) -> None:
         failures = 0
-        while failures <= RECONNECTS:
+        while failures <= RECONNECTS and not self._ended.is_set():
             before = self._last
             try:
                 gone = not await self._read_events()
             except (httpx.HTTPError, NotEvents):
                 gone = False
+            if gone and not self._begun:
+                # The first message is on its way: the agent is being started. Only its events
+                # say so if it ends before it has answered.
+                await asyncio.sleep(START_LOOK_SECONDS)
+                continue
             if gone:
                 break
-            failures = 1 if self._last > before else failures + 1
-            await asyncio.sleep(0.1 * 2**failures)
+            failures = 0 if self._last > before else failures + 1
+            if failures:
+                await asyncio.sleep(0.1 * 2**failures)
         self._fail("The sandbox-agent server has no events of this agent any more.")
 
     async def _read_events(self) -> bool:
@@ -181,9 +188,15 @@ class SandboxAgentAcp:
         ) as answer:
             if not answer.is_success:
                 return False
+            self._begun = True
             async for number, message in server_sent(answer.aiter_bytes()):
                 if number <= self._last:
                     continue
+                if number > self._last + 1 and self._asked_again_after != self._last:
+                    # It waits for nobody, but what it sent last it has still: asking anew is
+                    # how to catch up.
+                    self._asked_again_after = self._last
+                    return True
                 if number > self._last + 1:
                     self._say_truncated(number - self._last - 1)
                 self._last = number
