@@ -10,6 +10,11 @@ from workflows.sandbox import Running, Sandbox, SandboxProvider
 from workflows.sandbox_agent_acp import SandboxAgentAcp
 from workflows.sandbox_agent_api import SandboxAgentApi
 
+SANDBOX_AGENT_AGENTS = frozenset(
+    ("amp", "claude", "codex", "cursor", "mock", "opencode", "pi"),
+)
+"""The agents a sandbox-agent server may know (0.4.2): no command has to wait for it to tell."""
+
 
 class AgentLauncher(Protocol):
     """One for each provider of sandboxes."""
