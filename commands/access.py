@@ -11,18 +11,8 @@ from commands.user import USER
 from commands.user_state import Credential, User, UserState
 from events.ids import Timestamp, UserId, is_id
 from events.organization import Role
+from events.topics import names_a_topic
 from runtime.identity import Caller
-
-PREFIXES = {
-    "workspace": "org",
-    "repository": "repo",
-    "task": "task",
-    "files": "task",
-    "processes": "task",
-    "job": "job",
-    "transcript": "ses",
-}
-"""What the id in a topic is an id of. `app` is missing: it belongs to a person, not to an organization."""
 
 
 class Membership:
@@ -63,8 +53,7 @@ class Membership:
     async def organization_of(self, topic: str) -> str | None:
         """The organization a topic belongs to; None when there is no such thing, and for `app`."""
         kind, _, thing_id = topic.partition("/")
-        prefix = PREFIXES.get(kind)
-        if prefix is None or not is_id(thing_id, prefix):
+        if not names_a_topic(kind, thing_id):
             return None
         located = await self._directory.locate(thing_id)
         return located.organization_id if located else None

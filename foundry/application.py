@@ -8,7 +8,7 @@ from commands import http as command_routes
 from commands.catalog import CATALOG
 from commands.login_codes import LoginCodes
 from commands.sign_in import SignIn
-from foundry import __version__, health, rebuild_route
+from foundry import __version__, health, page, rebuild_route
 from foundry.node import Node
 from foundry.write_side import now
 from query_api import routes as query_routes
@@ -36,6 +36,7 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
             version=__version__,
         )
         routes += rebuild_route.routes(here.models, here.log, authenticator)
+        routes += page.routes()
     return _Application(
         Requests(Starlette(routes=routes, exception_handlers=HANDLERS)), here.gateway
     )

@@ -21,7 +21,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            holder = lock.read().strip() or "another process"
+            holder = lock.readline().strip() or "another process"
             raise DataFolderInUse(
                 f"{folder} is in use by {holder}. Stop that one, or set FOUNDRY_DATA to another folder."
             ) from None
@@ -29,6 +29,20 @@ def locked(folder: Path) -> Iterator[None]:
         lock.write(f"`foundry serve` with process id {os.getpid()}")
         lock.flush()
         yield
+
+
+def write_address(folder: Path, address: str) -> None:
+    """Say where the `foundry serve` that holds the folder listens, until it lets go of the folder."""
+    with (folder / "lock").open("a") as lock:
+        lock.write(f"\n{address}\n")
+
+
+def read_address(folder: Path) -> str | None:
+    """Where the `foundry serve` of this folder listens; None when none works there."""
+    if not is_locked(folder):
+        return None
+    _, _, address = (folder / "lock").read_text().partition("\n")
+    return address.strip() or None
 
 
 def is_locked(folder: Path) -> bool:

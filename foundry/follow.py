@@ -1,7 +1,7 @@
 """Follow topics of a running server: a Server-Sent Events reader and the fold of CONTRACT 5.1, for the demo."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,7 @@ def _apply(view: dict[str, Any], change: dict[str, Any]) -> None:
         elements.append(change["value"])
 
 
-async def frames(client: httpx.AsyncClient, topics: list[str]) -> AsyncIterator[Frame]:
+async def frames(client: httpx.AsyncClient, topics: Sequence[str]) -> AsyncIterator[Frame]:
     """The frames of one stream until it ends."""
     async with client.stream(
         "GET", "/v1/stream", params=[("topic", topic) for topic in topics], timeout=None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from events.feed import Feed, Follower
 from events.store import LogCut
+from foundry.data_folder import host_name
 from foundry.event_log import EventLog
 from foundry.liveness import Liveness
 from foundry.work_side import work_side
@@ -208,5 +209,5 @@ def _gateway(
 
 
 def _node_name(settings: Settings) -> str:
-    host, port = settings.address
-    return f"{host}-{port}"
+    # Of the data folder, which one process holds: in containers all listen on the same address.
+    return host_name(settings.data_folder, wanted=None)

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
-from foundry.data_folder import is_locked, locked, read_token
+from foundry.data_folder import is_locked, locked, read_address, read_token
 from foundry.event_log import own_log
 from foundry.node import Node, node
+from foundry.web_server import url_of
 from foundry.write_side import ensure_token
 from runtime.errors import Rejected, Unavailable
 from runtime.settings import Settings
@@ -19,11 +20,10 @@ PATIENCE_SECONDS = 600.0
 
 
 def address_of(settings: Settings) -> str:
-    """Where the server of these settings listens."""
-    host, port = settings.address
-    if host in ("0.0.0.0", "::"):
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    """Where the server of this data folder listens, else where these settings would have it listen."""
+    if (address := read_address(settings.data_folder)) is not None:
+        return address
+    return url_of(*settings.address)
 
 
 def token_of(settings: Settings) -> str:

@@ -13,10 +13,10 @@ from commands.credentials import OWNER
 from commands.login_codes import LoginCodes
 from foundry import __version__
 from foundry.application import application
-from foundry.data_folder import locked
+from foundry.data_folder import locked, write_address
 from foundry.event_log import own_log
 from foundry.node import Node, node
-from foundry.web_server import WebServer, listening_socket
+from foundry.web_server import WebServer, listening_socket, url_of
 from foundry.write_side import ensure_token, now
 from runtime import logs
 from runtime.settings import BadSetting, Settings
@@ -46,9 +46,11 @@ async def serve(settings: Settings, options: argparse.Namespace) -> int:
             token = await ensure_token(settings, here.write)
             codes = LoginCodes(now)
             async with _at_work(here) as working, _served(settings, here, codes, listener):
+                address = url_of(*listener.getsockname()[:2])
+                write_address(settings.data_folder, address)
                 if await _ready(here, stop, working):
                     seconds = time.monotonic() - started
-                    _say_where_to_go(listener, codes, roles, token, seconds)
+                    _say_where_to_go(address, codes, roles, token, seconds)
                 await _first_of(stop.wait(), working)
     return 0
 
@@ -113,14 +115,12 @@ def _stop_signal() -> asyncio.Event:
 
 
 def _say_where_to_go(
-    listener: socket.socket,
+    address: str,
     codes: LoginCodes,
     roles: frozenset[str],
     token: str | None,
     seconds: float,
 ) -> None:
-    host, port = listener.getsockname()[:2]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     lines = [f"Foundry {__version__} is ready at {address} ({seconds:.1f} s)"]
     if roles != ALL:
         lines.append(f"  roles    {', '.join(sorted(roles))}")

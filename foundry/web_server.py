@@ -48,3 +48,10 @@ def listening_socket(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}:{port} ({error.strerror}); set FOUNDRY_LISTEN to another address."
         ) from None
     return listener
+
+
+def url_of(host: str, port: int) -> str:
+    """How somebody on this machine reaches what listens there."""
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

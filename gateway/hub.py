@@ -1,8 +1,12 @@
 """Hands every change to the streams that carry its topic: synchronously, right after the commit, encoded once."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
+
+import msgspec
+from msgspec import Struct
 
 from events.ids import Position
 from gateway import frames
@@ -11,6 +15,12 @@ from gateway.frames import Frame
 from gateway.subscription import Subscription
 from projectors.views import Change, Views
 from runtime.metrics import FRAMES, TOPICS
+
+log = logging.getLogger(__name__)
+
+
+class _Cause(Struct):
+    command_id: str | None = None
 
 
 class Subscriber(Protocol):
@@ -76,6 +86,24 @@ class Hub:
         stamp = self.stamp()
         # Counted once a batch: a counter costs as much as a delivery.
         FRAMES.labels("change").inc(sum(subscriber.flush(stamp) for subscriber in touched))
+        if touched and log.isEnabledFor(logging.INFO):
+            for change in changes:
+                self._log(change)
+
+    def _log(self, change: Change) -> None:
+        """The last step of a command's way; what workers caused is too much to log."""
+        streams = len(self._topics.get(change.topic, ()))
+        command_id = msgspec.json.decode(change.cause, type=_Cause).command_id
+        if streams and command_id is not None:
+            log.info(
+                "change sent",
+                extra={
+                    "topic": change.topic,
+                    "position": change.version,
+                    "command_id": command_id,
+                    "streams": streams,
+                },
+            )
 
     def _reset(self, projection: str) -> None:
         self._marks = epoch_marks(self._views)

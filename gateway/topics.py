@@ -2,18 +2,8 @@
 
 from msgspec import Struct
 
-from events.ids import is_id
+from events.topics import names_a_topic
 from projectors.views import PROJECTION_OF
-
-_PREFIX = {
-    "workspace": "org",
-    "repository": "repo",
-    "task": "task",
-    "files": "task",
-    "processes": "task",
-    "job": "job",
-    "transcript": "ses",
-}
 
 
 class Topic(Struct, frozen=True):
@@ -39,8 +29,7 @@ def parse_topic(wire: str, user_id: str) -> Topic | None:
     if wire == "app":
         return Topic(wire, f"app/{user_id}", "app")
     view, _, identity = wire.partition("/")
-    prefix = _PREFIX.get(view)
-    if prefix is None or not is_id(identity, prefix):
+    if not names_a_topic(view, identity):
         return None
     return Topic(wire, wire, view)
 

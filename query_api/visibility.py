@@ -1,19 +1,9 @@
 """Who may see what. What may not be seen and what never was get the same answer (CONTRACT 2)."""
 
 from events.ids import is_id
+from events.topics import names_a_topic
 from runtime.errors import NotFound
 from runtime.identity import Access, Caller
-
-ID_PREFIX = {
-    "workspace": "org",
-    "repository": "repo",
-    "task": "task",
-    "files": "task",
-    "processes": "task",
-    "job": "job",
-    "transcript": "ses",
-}
-"""The kinds of topics that are named by an id, and the prefix of that id."""
 
 
 def unseen() -> NotFound:
@@ -26,7 +16,7 @@ def unseen() -> NotFound:
 def check_topic(topic: str) -> None:
     """Raise `NotFound` unless `topic` could be one, as written on the wire; asks nobody."""
     kind, _, topic_id = topic.partition("/")
-    if topic != "app" and not (kind in ID_PREFIX and is_id(topic_id, ID_PREFIX[kind])):
+    if topic != "app" and not names_a_topic(kind, topic_id):
         raise unseen()
 
 

@@ -37,7 +37,7 @@ async def take(store: EventStore, after: Position, count: int) -> Sequence[Recor
     taken: list[Recorded] = []
     batches = store.read(after)
     assert isinstance(batches, AsyncIterator)
-    async with aclosing(batches):  # type: ignore[type-var]
+    async with aclosing(batches):
         async for batch in batches:
             taken += batch
             if len(taken) >= count:

@@ -272,7 +272,7 @@ async def test_a_reader_notices_that_the_newest_message_was_lost_on_the_way(
     async with asyncio.timeout(15):
         second = await reading
     assert [one.position for one in (*first, *second)] == [1, 2, 3]
-    await batches.aclose()  # type: ignore[attr-defined]
+    await batches.aclose()
 
 
 async def _name_of_the_consumer(connection: Connection) -> str:

@@ -1,5 +1,7 @@
 """A person at an address: orders, questions and streams over HTTP, and nothing else."""
 
+import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -52,21 +54,21 @@ class Client:
     # --- Orders ---
 
     async def order(
-        self, name: str, /, *, key: str | None = None, if_match: str | None = None, **fields: object
+        self, name: str, /, *, key: str | None = None, if_match: str | None = None, **fields: Any
     ) -> httpx.Response:
         """Send a command; whatever the answer is."""
         headers = {} if key is None else {"Idempotency-Key": key}
         headers |= {} if if_match is None else {"If-Match": if_match}
         return await self.http.post(f"/v1/commands/{name}", json=fields, headers=headers)
 
-    async def command(self, name: str, /, *, key: str | None = None, **fields: object) -> Accepted:
+    async def command(self, name: str, /, *, key: str | None = None, **fields: Any) -> Accepted:
         """Send a command that is to be accepted."""
         answer = await self.order(name, key=key, **fields)
         assert answer.status_code == 202, answer.text
         assert set(answer.json()) <= {"command_id", "position", "events", "ids", "secret"}
         return Accepted(**{"secret": None, **answer.json()})
 
-    async def refused(self, name: str, /, *, key: str | None = None, **fields: object) -> Any:
+    async def refused(self, name: str, /, *, key: str | None = None, **fields: Any) -> Any:
         """Send a command that is to be refused; the problem."""
         return problem(await self.order(name, key=key, **fields))
 
@@ -78,12 +80,12 @@ class Client:
     # --- Questions ---
 
     async def get(
-        self, path: str, /, headers: Mapping[str, str] | None = None, **query: object
+        self, path: str, /, headers: Mapping[str, str] | None = None, **query: Any
     ) -> httpx.Response:
         params = {name: str(value) for name, value in query.items()}
         return await self.http.get(path, params=params or None, headers=dict(headers or {}))
 
-    async def view(self, topic: str, **query: object) -> Any:
+    async def view(self, topic: str, **query: Any) -> Any:
         """A view that is to be there: topic, epoch, version and data."""
         answer = await self.get(f"/v1/views/{topic}", **query)
         assert answer.status_code == 200, answer.text
@@ -91,12 +93,20 @@ class Client:
         assert answer.headers["etag"] == f'"{view["epoch"]}.{view["version"]}"'
         return view
 
-    async def data(self, topic: str, **query: object) -> Any:
+    async def data(self, topic: str, **query: Any) -> Any:
         return (await self.view(topic, **query))["data"]
 
-    async def position(self) -> int:
-        """How far this node has read the log."""
-        return int((await self.http.get("/healthz")).json()["position"])
+    async def agrees_with(self, stream: Stream) -> None:
+        """What was folded from a stream is what the views show; reads on where they are ahead."""
+        async with asyncio.timeout(WITHIN):
+            for topic in list(stream.held):
+                while True:
+                    view = await self.view(topic, at_least=stream.held[topic].version)
+                    await stream.until_version(topic, view["version"])
+                    held = stream.held[topic]
+                    if held.version == view["version"]:
+                        break
+                assert (held.epoch, held.data) == (view["epoch"], view["data"]), topic
 
     # --- Live ---
 
@@ -109,7 +119,7 @@ class Client:
         **query: str,
     ) -> AsyncIterator[Stream]:
         """As a native EventSource: topics in the URL. `after` is the stream it lost, whose state it kept."""
-        params = [*(("topic", topic) for topic in topics), *query.items()]
+        params = httpx.QueryParams([*(("topic", topic) for topic in topics), *query.items()])
         sent = dict(headers or {})
         if after is not None and after.last_id is not None and "cursor" not in query:
             sent["Last-Event-ID"] = after.last_id
@@ -142,7 +152,8 @@ def problem(answer: httpx.Response) -> Any:
     }
     assert document["status"] == answer.status_code
     assert document["type"] == f"/problems/{document['code']}"
-    assert document["instance"] == answer.request.url.path
+    # As everywhere in URLs, a line end in a path is left out.
+    assert document["instance"] == re.sub(r"[\r\n\t]", "", answer.request.url.path)
     assert document["detail"]
     assert answer.status_code < 500 or "retry-after" in answer.headers
     return document

@@ -61,13 +61,13 @@ class House:
             role=role,
         )
 
-    async def create_task(self, prompt: str = "true", **fields: object) -> Accepted:
+    async def create_task(self, prompt: str = "true", **fields: Any) -> Accepted:
         """Whose job may take its time."""
         return await self.owner.command(
             "task.create", repository_id=self.repository_id, prompt=prompt, **fields
         )
 
-    async def finished_task(self, prompt: str = "true", **fields: object) -> Accepted:
+    async def finished_task(self, prompt: str = "true", **fields: Any) -> Accepted:
         """A task whose first message was answered."""
         created = await self.create_task(prompt, **fields)
         topic = f"task/{created.ids['task_id']}"

@@ -83,7 +83,7 @@ async def _begun(client: Client, session_id: str) -> None:
         await stream.until_data(
             topic,
             lambda data: any(
-                "begun" in (entry["text"] or "")
+                "begun" in (entry.get("text") or "")
                 for entry in data["entries"]
                 if entry["sender"] == "agent"
             ),

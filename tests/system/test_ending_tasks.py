@@ -85,7 +85,9 @@ async def _started(house: House, created: Accepted) -> Any:
     async with house.owner.stream(task, transcript) as stream:
         await stream.until_data(
             transcript,
-            lambda data: any("started" in (entry["text"] or "") for entry in data["entries"][1:]),
+            lambda data: any(
+                "started" in (entry.get("text") or "") for entry in data["entries"][1:]
+            ),
             PROVISIONED_WITHIN,
         )
         await stream.until_data(

@@ -46,6 +46,28 @@ async def test_a_task_is_announced_at_once_and_provisioned_stage_by_stage(house:
     assert statuses, "it could be watched"
 
 
+async def test_what_a_watcher_folds_of_a_whole_job_is_what_the_views_show(house: House) -> None:
+    created = await house.create_task("echo hello > new.txt; rm word.txt; echo done")
+    ids = created.ids
+    task, files = f"task/{ids['task_id']}", f"files/{ids['task_id']}"
+    topics = (
+        *("app", house.workspace, f"repository/{house.repository_id}", task, files),
+        *(f"processes/{ids['task_id']}", f"job/{ids['job_id']}"),
+        f"transcript/{ids['session_id']}",
+    )
+
+    async with house.owner.stream(*topics) as stream:
+        await stream.until_ready()
+        await stream.until_data(task, turn_is_over, PROVISIONED_WITHIN)
+        await stream.until_data(files, lambda data: len(data["files"]) == 2)
+
+        await house.owner.agrees_with(stream)
+        assert stream.held.keys() == set(topics)
+        await house.owner.command("task.kill", task_id=ids["task_id"])
+        await stream.until_data(task, lambda data: data["status"] == "killed", PROVISIONED_WITHIN)
+        await house.owner.agrees_with(stream)
+
+
 async def test_a_task_works_on_a_branch_that_is_there(
     house: House, git_repository: GitRepository
 ) -> None:
@@ -66,10 +88,11 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
     topic = f"task/{created.ids['task_id']}"
     async with house.owner.stream(topic) as stream:
         failed = await stream.until_data(
-            topic, lambda task: task["status"] == "error", PROVISIONED_WITHIN
+            topic,
+            lambda task: task["status"] == "error" and task["jobs"][0]["status"] == "failed",
+            PROVISIONED_WITHIN,
         )
         (issue,) = failed["issues"]
-        (job,) = [one for one in failed["jobs"] if one["kind"] == "task_provision"]
 
         git_repository.git("branch", "-D", "taken")
         await house.owner.command("job.retry", job_id=issue["retry_job_id"])
@@ -79,7 +102,6 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
             PROVISIONED_WITHIN,
         )
 
-    assert job["status"] == "failed"
     assert "taken" in issue["message"]
     assert issue["stage"] == "repository_prepared"
     assert mended["branch"] == "taken"
@@ -87,7 +109,9 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
     assert said(await entries_of(house.owner, created.ids["session_id"])) == "here\n"
 
 
-async def test_a_repository_that_is_not_there_is_an_issue(house: House, tmp_path: Path) -> None:
+async def test_a_repository_that_is_not_there_is_tried_again_until_the_job_is_cancelled(
+    house: House, tmp_path: Path
+) -> None:
     added = await house.owner.command(
         "repository.add",
         organization_id=house.organization_id,
@@ -101,9 +125,15 @@ async def test_a_repository_that_is_not_there_is_an_issue(house: House, tmp_path
     topic = f"task/{created.ids['task_id']}"
     async with house.owner.stream(topic) as stream:
         task = await stream.until_data(
-            topic, lambda task: task["status"] == "error", PROVISIONED_WITHIN
+            topic, lambda task: task["jobs"][0]["status"] == "retrying", PROVISIONED_WITHIN
         )
-    assert [issue["stage"] for issue in task["issues"]] == ["repository_prepared"]
+        await house.owner.command("job.cancel", job_id=created.ids["job_id"])
+        cancelled = await stream.until_data(
+            topic, lambda task: task["jobs"][0]["status"] == "cancelled", PROVISIONED_WITHIN
+        )
+    (stage,) = [one for one in task["jobs"][0]["stages"] if one["id"] == "repository_prepared"]
+    assert "nothing" in stage["message"]
+    assert cancelled["status"] == "error"
 
 
 async def test_messages_sent_while_provisioning_are_delivered_in_order(house: House) -> None:

@@ -1,6 +1,6 @@
 """A client that lost its stream gets exactly what it missed, from this node or another, also after a crash."""
 
-from tests.system.client import Client
+from tests.system.client import Client, problem
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
 from tests.system.people import House
@@ -81,6 +81,50 @@ async def test_a_cursor_that_is_no_cursor_is_as_good_as_none(house: House) -> No
         assert snapshot.data["cause"]["kind"] == "bootstrap"
 
 
+async def test_a_topic_that_the_lost_stream_did_not_carry_comes_whole(house: House) -> None:
+    async with house.owner.stream("app") as lost:
+        await lost.until_ready()
+
+    async with house.owner.stream("app", house.workspace, after=lost) as stream:
+        await stream.until_ready()
+
+    (snapshot,) = stream.named("snapshot")
+    assert snapshot.data["topic"] == house.workspace
+    assert snapshot.data["cause"]["kind"] == "bootstrap"
+
+
+async def test_a_quiet_stream_shows_that_it_lives(house: House) -> None:
+    async with house.owner.stream("app") as stream:
+        await stream.until_ready()
+
+        beats = [await stream.until_named("heartbeat") for _ in range(2)]
+
+    hello = stream.seen[0].data
+    assert hello["heartbeat_ms"] <= 15_000
+    assert beats[1].data["at"] >= beats[0].data["at"]
+    assert beats[1].id is not None
+
+
+async def test_a_full_node_sends_native_clients_away_so_that_they_come_back(
+    start_node: StartNode, enter: Enter
+) -> None:
+    node = start_node(FOUNDRY_MAX_STREAMS="1")
+    client = await enter(node.address, node.token)
+    async with client.stream("app") as first:
+        await first.until_ready()
+
+        async with client.stream("app") as second:
+            events = await second.rest()
+        fetched = await client.http.post("/v1/stream", json={"topics": {"app": None}})
+
+        assert second.response.status_code == 200
+        assert [(event.name, event.data["retry"]) for event in events] == [("bye", True)]
+        assert second.retry_ms
+        assert problem(fetched)["status"] in (429, 503)
+        made = await client.command("organization.create", name="Meanwhile")
+        await first.until_version("app", made.position)
+
+
 async def test_after_a_kill_a_stream_goes_on_where_it_was(
     start_node: StartNode, enter: Enter, git_repository: GitRepository
 ) -> None:
@@ -100,13 +144,11 @@ async def test_after_a_kill_a_stream_goes_on_where_it_was(
     async with again.stream(house.workspace, after=lost) as stream:
         await stream.until_version(house.workspace, last.position)
         await stream.until_ready()
+        await again.agrees_with(stream)
 
     seen_then = _steps(watched, house.workspace, after=lost.held[house.workspace].version)
     assert _steps(stream, house.workspace)[: len(seen_then)] == seen_then
     assert not stream.named("snapshot")
-    view = await again.view(house.workspace, at_least=stream.held[house.workspace].version)
-    if view["version"] == stream.held[house.workspace].version:
-        assert view["data"] == stream.held[house.workspace].data
 
 
 async def test_what_a_command_answered_before_a_kill_is_there_after_it(

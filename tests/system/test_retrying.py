@@ -2,7 +2,7 @@
 
 import json
 
-from tests.system.client import Client, new_key
+from tests.system.client import Client, new_key, problem
 from tests.system.conftest import Enter, StartNode
 from tests.system.people import House, Person
 
@@ -185,6 +185,20 @@ async def test_a_batch_answers_line_by_line(house: House) -> None:
     assert [answer["line"] for answer in answers] == [1, 2, 3, 4, 5, 6]
     assert [answer["status"] for answer in answers] == [202, 202, 400, 404, 202, 400]
     assert second.text == first.text
+
+
+async def test_a_batch_is_bounded_as_a_whole_and_line_by_line(house: House) -> None:
+    long_line = b'{"name":"organization.create","data":{"name":"' + b"x" * 600_000 + b'"}}'
+    good = b'{"name":"organization.select","data":{"organization_id":"%b"}}' % (
+        house.organization_id.encode()
+    )
+
+    mixed = await house.owner.batch(long_line + b"\n" + good)
+    too_much = await house.owner.batch((good + b"\n") * (9 * 1024 * 1024 // len(good)))
+
+    statuses = [json.loads(line)["status"] for line in mixed.text.split("\n") if line]
+    assert statuses == [413, 202]
+    assert problem(too_much)["code"] == "too_large"
 
 
 async def _repository(house: House) -> dict[str, str]:

@@ -66,11 +66,14 @@ async def test_a_cookie_survives_a_restart(start_node: StartNode) -> None:
 async def test_another_sites_page_may_not_write_with_the_cookie(system: NodeProcess) -> None:
     async with browser(system) as page:
         await page.post("/v1/login", json={"token": system.token})
-        create = {"url": "/v1/commands/organization.create", "json": {"name": "Evil"}}
-
-        foreign = await page.post(**create, headers={"Origin": "https://evil.example"})
-        opaque = await page.post(**create, headers={"Origin": "null"})
-        own = await page.post(**create, headers={"Origin": system.address})
+        foreign, opaque, own = [
+            await page.post(
+                "/v1/commands/organization.create",
+                json={"name": "Written"},
+                headers={"Origin": origin},
+            )
+            for origin in ("https://evil.example", "null", system.address)
+        ]
         form = await page.post(
             "/v1/commands/organization.create",
             content='{"name":"Evil"}',

@@ -1,0 +1,1 @@
+"""The black-box tests against the container image. Only `make test-containers` runs them."""

@@ -1,0 +1,66 @@
+"""The other commands of the CLI, on a node that runs."""
+
+import asyncio
+import json
+
+from tests.system.conftest import Enter
+from tests.system.node_process import Finished, NodeProcess
+from tests.system.people import House
+
+
+async def _run(node: NodeProcess, *arguments: str) -> Finished:
+    return await asyncio.to_thread(node.run, *arguments)
+
+
+async def test_a_user_is_added_and_can_come_in(system: NodeProcess, enter: Enter) -> None:
+    added = await _run(system, "user", "add", "Ann", "--json")
+
+    assert added.status == 0, added.err
+    token = next(value for value in json.loads(added.out).values() if str(value).startswith("fdy_"))
+    client = await enter(system.address, token)
+    assert (await client.data("app"))["user"]["name"] == "Ann"
+
+
+async def test_the_history_of_a_task_is_printed(system: NodeProcess, house: House) -> None:
+    created = await house.create_task()
+
+    people = await _run(system, "history", created.ids["task_id"])
+    machines = await _run(system, "history", created.ids["task_id"], "--json")
+
+    assert "task_created" in people.out
+    lines = [json.loads(line) for line in machines.out.split("\n") if line]
+    assert lines[0]["position"] == created.position
+
+
+async def test_a_history_of_nothing_fails_with_a_sentence(system: NodeProcess) -> None:
+    for nothing in ("task_nothing", "nonsense", "task_*"):
+        done = await _run(system, "history", nothing)
+        assert done.status != 0, nothing
+        assert done.err.startswith("foundry: ")
+        assert "Traceback" not in done.err
+
+
+async def test_the_projections_are_what_the_log_says(system: NodeProcess, house: House) -> None:
+    await house.finished_task("true")
+
+    verified = await _run(system, "verify", "--json")
+
+    assert verified.status == 0, verified.out + verified.err
+    for line in verified.out.split("\n"):
+        if line:
+            assert json.loads(line)["differences"] == []
+
+
+async def test_the_log_is_read_once_and_counted(system: NodeProcess, house: House) -> None:
+    await house.create_task()
+
+    replayed = await _run(system, "replay", "--json")
+
+    assert replayed.status == 0, replayed.err
+    assert "task_created" in replayed.out or json.loads(replayed.out.split("\n")[-2])
+
+
+async def test_the_doctor_finds_nothing(system: NodeProcess) -> None:
+    done = await _run(system, "doctor")
+
+    assert done.status == 0, done.out + done.err

@@ -1,0 +1,77 @@
+"""What breaks below the system is mended or said, and costs nobody what they were promised."""
+
+import asyncio
+import os
+import select
+import signal
+from pathlib import Path
+
+from tests.system.client import Client, new_key, problem
+from tests.system.conftest import Enter, StartNode
+
+MENDED_WITHIN = 30.0
+
+
+async def test_a_killed_nats_server_comes_back_and_nothing_is_lost(
+    start_node: StartNode, enter: Enter
+) -> None:
+    node = start_node()
+    client = await enter(node.address, node.token)
+    async with client.stream("app") as stream:
+        await stream.until_ready()
+        before = await client.command("organization.create", name="Before")
+
+        os.kill(_nats_server_of(node.pid), signal.SIGKILL)
+        after = await _create_at_last(client, "After")
+
+        await stream.until_version("app", after)
+        await client.agrees_with(stream)
+
+    names = [one["name"] for one in stream.held["app"].data["organizations"]]
+    assert sorted(names) == ["After", "Before"]
+    assert after > before.position
+    (again,) = [one for one in stream.about("app") if one.data["version"] == before.position]
+    assert again.name == "change"
+
+
+async def test_nothing_outlives_a_killed_node(start_node: StartNode) -> None:
+    node = start_node()
+    handles = [os.pidfd_open(pid) for pid in _children_of(node.pid)]
+    assert handles
+
+    node.kill()
+
+    for handle in handles:
+        ended, _, _ = select.select([handle], [], [], 10)
+        os.close(handle)
+        assert ended
+
+
+async def _create_at_last(client: Client, name: str) -> int:
+    """Create an organization however often it takes, always with one key; its position."""
+    key = new_key()
+    async with asyncio.timeout(MENDED_WITHIN):
+        while True:
+            answer = await client.order("organization.create", key=key, name=name)
+            if answer.status_code == 202:
+                return int(answer.json()["position"])
+            assert problem(answer)["code"] == "unavailable"
+            await asyncio.sleep(float(answer.headers["retry-after"]) / 10)
+
+
+def _children_of(pid: int) -> list[int]:
+    """The processes that a process started and that still run."""
+    return [
+        int(child)
+        for thread in Path(f"/proc/{pid}/task").iterdir()
+        for child in (thread / "children").read_text().split()
+    ]
+
+
+def _nats_server_of(pid: int) -> int:
+    (server,) = [
+        child
+        for child in _children_of(pid)
+        if b"nats-server" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+    return server

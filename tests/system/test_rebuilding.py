@@ -1,0 +1,95 @@
+"""`foundry rebuild` while people work: invisible when nothing was wrong, one reset when something was repaired."""
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+from tests.system.conftest import Enter, StartNode
+from tests.system.git_repository import GitRepository
+from tests.system.node_process import Finished, NodeProcess
+from tests.system.people import House
+
+
+async def test_a_rebuild_under_load_is_not_noticed(
+    start_node: StartNode, enter: Enter, git_repository: GitRepository
+) -> None:
+    node = start_node()
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    async with house.owner.stream(house.workspace) as stream:
+        await stream.until_ready()
+        rebuilding = asyncio.create_task(_rebuild(node))
+        while not rebuilding.done():
+            last = await house.create_task()
+        await stream.until_version(house.workspace, last.position)
+
+    done = await rebuilding
+    assert done.status == 0, done.err
+    assert all(json.loads(line) for line in done.out.split("\n") if line)
+    first, *others = stream.about(house.workspace)
+    assert {event.name for event in others} == {"change"}
+    view = await house.owner.view(house.workspace)
+    assert view["epoch"] == first.data["epoch"]
+
+
+async def test_a_row_that_was_spoilt_is_repaired_with_one_reset(
+    start_node: StartNode, enter: Enter, git_repository: GitRepository
+) -> None:
+    node = start_node()
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    created = await house.finished_task("true", title="As it was")
+    before = await house.owner.view(house.workspace, at_least=created.position)
+    node.stop()
+    _spoil(node.data)
+    node.start()
+    client = await enter(node.address, node.token)
+    spoilt = await client.data(house.workspace)
+
+    async with client.stream(house.workspace) as stream:
+        await stream.until_ready()
+        done = await _rebuild(node)
+        await stream.until(
+            lambda event: event.name == "snapshot" and event.data["cause"]["kind"] == "reset"
+        )
+        made = await client.command("task.create", repository_id=house.repository_id, prompt="true")
+        await stream.until_version(house.workspace, made.position)
+
+    assert "Spoilt by" in str(spoilt)
+    assert done.status == 0, done.err
+    assert [event.data["cause"]["kind"] for event in stream.named("snapshot")] == [
+        "bootstrap",
+        "reset",
+    ]
+    after = await client.view(house.workspace)
+    assert after["epoch"] == before["epoch"] + "-1"
+    assert "As it was" in str(after["data"])
+    assert "Spoilt by" not in str(after["data"])
+
+
+async def test_a_projection_nobody_knows_is_not_rebuilt(start_node: StartNode) -> None:
+    node = start_node()
+
+    done = await asyncio.to_thread(node.run, "rebuild", "nonsense")
+
+    assert done.status != 0
+
+
+async def _rebuild(node: NodeProcess) -> Finished:
+    return await asyncio.to_thread(node.run, "rebuild", "workspace", "--json")
+
+
+def _spoil(data: Path) -> None:
+    """What a broken disk or a curious person might do to the file of the workspaces."""
+    (file,) = (data / "projections").glob("workspace-*.sqlite3")
+    connection = sqlite3.connect(file)
+    with connection:
+        for (table,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        ).fetchall():
+            for column in connection.execute(f"PRAGMA table_info({table})").fetchall():
+                connection.execute(
+                    f"UPDATE {table} SET {column[1]} ="
+                    f" CAST(replace(CAST({column[1]} AS TEXT), 'As it was', 'Spoilt by') AS BLOB)"
+                    f" WHERE CAST({column[1]} AS TEXT) LIKE '%As it was%'"
+                )
+    connection.close()

@@ -1,0 +1,75 @@
+"""Repositories: looked at in the background, refreshed once at a time, let go when nothing needs them."""
+
+from pathlib import Path
+
+from tests.system.git_repository import GitRepository
+from tests.system.people import PROVISIONED_WITHIN, House
+
+
+async def test_the_branches_of_a_new_repository_appear(
+    house: House, git_repository: GitRepository
+) -> None:
+    topic = f"repository/{house.repository_id}"
+
+    async with house.owner.stream(topic, house.workspace) as stream:
+        data = await stream.until_data(topic, lambda data: data["branches"], PROVISIONED_WITHIN)
+        await house.owner.agrees_with(stream)
+
+    (branch,) = data["branches"]
+    assert (branch["id"], branch["sha"]) == ("main", git_repository.git("rev-parse", "main"))
+
+
+async def test_a_refresh_sees_what_was_pushed(house: House, git_repository: GitRepository) -> None:
+    topic = f"repository/{house.repository_id}"
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(topic, lambda data: data["branches"], PROVISIONED_WITHIN)
+        git_repository.git("branch", "pushed")
+        git_repository.git("checkout", "--quiet", "-b", "gone")
+        git_repository.git("checkout", "--quiet", "main")
+        git_repository.git("branch", "-D", "gone")
+
+        await house.owner.command("repository.refresh", repository_id=house.repository_id)
+
+        data = await stream.until_data(
+            topic, lambda data: len(data["branches"]) == 2, PROVISIONED_WITHIN
+        )
+    assert [branch["id"] for branch in data["branches"]] == ["main", "pushed"]
+
+
+async def test_a_second_refresh_is_the_one_that_runs(house: House, tmp_path: Path) -> None:
+    added = await house.owner.command(
+        "repository.add",
+        organization_id=house.organization_id,
+        remote_url=str(tmp_path / "nothing"),
+    )
+    repository_id = added.ids["repository_id"]
+
+    one = await house.owner.command("repository.refresh", repository_id=repository_id)
+    two = await house.owner.command("repository.refresh", repository_id=repository_id)
+
+    assert one.ids["job_id"] == two.ids["job_id"] == added.ids["job_id"]
+    assert two.events == []
+
+
+async def test_a_repository_without_tasks_is_removed(house: House) -> None:
+    async with house.owner.stream(house.workspace) as stream:
+        await stream.until_ready()
+        await house.owner.command("repository.remove", repository_id=house.repository_id)
+        await stream.until_data(house.workspace, lambda data: not data["repositories"])
+        await house.owner.agrees_with(stream)
+
+    refused = await house.owner.order(
+        "task.create", repository_id=house.repository_id, prompt="true"
+    )
+    assert refused.status_code in (404, 422)
+
+
+async def test_what_needs_a_provider_is_refused_with_a_sentence(house: House) -> None:
+    created = await house.create_task()
+
+    refusals = [
+        await house.owner.refused("organization.sync", organization_id=house.organization_id),
+        await house.owner.refused("task.publish_pull_request", task_id=created.ids["task_id"]),
+    ]
+
+    assert [(one["status"], one["code"]) for one in refusals] == [(422, "rejected")] * 2
