@@ -32,9 +32,9 @@ def git_repository(path: Path, files: int = 200) -> Path:
 
 
 @contextmanager
-def node(data: Path) -> Iterator[tuple[str, str]]:
+def node(data: Path, **further: str) -> Iterator[tuple[str, str]]:
     """`foundry serve` in a process of its own: its address and its owner's token."""
-    settings = {"FOUNDRY_DATA": str(data), "FOUNDRY_LISTEN": "127.0.0.1:0"}
+    settings = {"FOUNDRY_DATA": str(data), "FOUNDRY_LISTEN": "127.0.0.1:0", **further}
     with data.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "foundry", "serve"],

@@ -21,13 +21,19 @@ from typing import Any
 import httpx
 
 from bench.figures import Figures
-from bench.scenery import git_repository, node
+from bench.scenery import ROOT, git_repository, node
 from foundry.follow import Topics, frames
 
 SMALL = (3, 2)
 FULL = (50, 4)
 WITHIN = 120.0
 READS_BEFORE, READS_AFTER = 2, 3
+IDLE_COMMANDS = 100
+CHUNKS = 30_000
+BURSTING = "scripted"
+"""An agent that says as much as its message asks for."""
+
+_SCRIPTED = [sys.executable, "-I", "-S", str(ROOT / "tests/workflows/scripted_agent.py")]
 
 
 @dataclass
@@ -76,6 +82,7 @@ async def run(bench: Workbench, repository: str, tasks: int, extra_sessions: int
         for _ in range(READS_AFTER):
             sizes["final"] = await bench.read(workspace, "snapshotReadFinal")
         _progress(number + 1, tasks)
+    await _burst(bench, added["ids"]["repository_id"])
     return {f"snapshotPayload{name.title()}Bytes": size for name, size in sizes.items()}
 
 
@@ -102,6 +109,46 @@ async def _task(bench: Workbench, repository_id: str, number: int, extra_session
         )
         await _answered(bench, task_id, session_id, word)
         bench.figures.add("messageRoundTrip", time.perf_counter() - began)
+
+
+async def _burst(bench: Workbench, repository_id: str) -> None:
+    """What other commands feel of an agent that says 30,000 things in one turn."""
+    created = await bench.command(
+        "task.create", repository_id=repository_id, prompt="echo ready", agent=BURSTING
+    )
+    task_id, session_id = created["ids"]["task_id"], created["ids"]["session_id"]
+    await _answered(bench, task_id, session_id, "ready")
+    for number in range(IDLE_COMMANDS):
+        with bench.figures.timed("commandIdle"):
+            await bench.command("task.rename", task_id=task_id, title=f"idle {number}")
+    read = (await bench.client.get(f"/v1/views/task/{task_id}")).json()
+    before = read["data"]["sessions"][0]["transcript_version"]
+
+    def is_over(views: dict[str, dict[str, Any]]) -> bool:
+        session = views[f"task/{task_id}"]["sessions"][0]
+        return session["status"] == "idle" and session["transcript_version"] > before
+
+    began = time.perf_counter()
+    watching = asyncio.create_task(_watch(bench.client, f"transcript/{session_id}"))
+    await bench.command(
+        "agent_session.send", task_id=task_id, session_id=session_id, text=f"burst {CHUNKS}"
+    )
+    over = asyncio.create_task(bench.wait(f"task/{task_id}", until=is_over))
+    number = 0
+    while not over.done():
+        with bench.figures.timed("commandInBurst"):
+            await bench.command("task.rename", task_id=task_id, title=f"burst {number}")
+        number += 1
+    await over
+    watching.cancel()
+    bench.figures.add("burst", time.perf_counter() - began)
+
+
+async def _watch(client: httpx.AsyncClient, topic: str) -> None:
+    """Have a topic streamed; what comes is not looked at, which would cost this process more than the server."""
+    async with client.stream("GET", "/v1/stream", params={"topic": topic}, timeout=None) as answer:
+        async for _ in answer.aiter_raw():
+            pass
 
 
 async def _answered(bench: Workbench, task_id: str, session_id: str, word: str) -> None:
@@ -135,7 +182,8 @@ async def main(arguments: argparse.Namespace) -> None:
     tasks, extra = FULL if arguments.full else SMALL
     with tempfile.TemporaryDirectory(prefix="foundry-bench-") as scratch:
         repository = git_repository(Path(scratch) / "project")
-        with node(Path(scratch) / "data") as (address, token):
+        agents = json.dumps({BURSTING: _SCRIPTED})
+        with node(Path(scratch) / "data", FOUNDRY_AGENTS=agents) as (address, token):
             headers = {"Authorization": f"Bearer {token}"}
             async with httpx.AsyncClient(
                 base_url=address, headers=headers, trust_env=False, timeout=WITHIN

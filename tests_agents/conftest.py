@@ -11,7 +11,7 @@ from workflows.sandbox_agent_api import SandboxAgentApi
 
 
 def pytest_sessionstart() -> None:
-    if not BINARY.exists():
+    if BINARY is None:
         pytest.exit("The sandbox-agent binary is not here: run `make test-agents`.", returncode=1)
 
 

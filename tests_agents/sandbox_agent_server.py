@@ -12,10 +12,9 @@ from time import monotonic, sleep
 
 import httpx
 
-BINARY = (
-    Path(__file__).parent.parent
-    / ".agents/node_modules/@sandbox-agent/cli-linux-x64/bin/sandbox-agent"
-)
+_INSTALLED = Path(__file__).parent.parent / ".agents/node_modules/@sandbox-agent"
+# One package for each platform, of which npm installs the one that fits.
+BINARY = next(_INSTALLED.glob("cli-*-*/bin/sandbox-agent"), None)
 START_SECONDS = 20.0
 
 
@@ -45,6 +44,7 @@ class SandboxAgentServer:
         launcher.chmod(0o755)
 
     def start(self) -> None:
+        assert BINARY is not None
         address = ("--host", "127.0.0.1", "--port", str(self._port))
         self._process = subprocess.Popen(
             [str(BINARY), "server", *address, "--no-telemetry", "--token", self.token],

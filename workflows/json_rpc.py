@@ -20,6 +20,9 @@ Message = dict[str, Any]
 LINE_BYTES = 16 << 20
 """A longer line is no message of the protocol; it is read to its end and left out."""
 
+AT_A_STRETCH = 50
+"""So many messages are handed on before others have their turn."""
+
 WRITE_SECONDS = 60.0
 """An agent that reads nothing for so long is not going to."""
 
@@ -62,7 +65,12 @@ class Connection:
 
     async def run(self) -> None:
         """Read and hand on. What came before an answer has been listened to when the answer is known."""
+        count = 0
         async for line in _lines(self._reader):
+            count += 1
+            if count % AT_A_STRETCH == 0:
+                # A listener that never has to wait would keep the loop from everybody else.
+                await asyncio.sleep(0)
             message = _decoded(line)
             if message is None:
                 await self._listener.noise(line.decode("utf-8", "replace"))
