@@ -37,9 +37,10 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
         )
         routes += rebuild_route.routes(here.models, here.log, authenticator)
         routes += page.routes()
-    return _Application(
-        Requests(Starlette(routes=routes, exception_handlers=HANDLERS)), here.gateway
-    )
+    plain = Starlette(routes=routes, exception_handlers=HANDLERS)
+    # An address with a slash too many is another address, not a reason to send an order elsewhere.
+    plain.router.redirect_slashes = False
+    return _Application(Requests(plain), here.gateway)
 
 
 class _Application:

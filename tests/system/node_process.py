@@ -46,7 +46,7 @@ class NodeProcess:
         with self.log.open("ab") as log:
             self._process = Popen(
                 [sys.executable, "-m", "foundry", "serve", *self._roles],
-                env=self._environment(),
+                env=self.environment(),
                 cwd=self.data.parent,
                 stdout=PIPE,
                 stderr=log,
@@ -84,7 +84,7 @@ class NodeProcess:
         """Run another command of the CLI on the same data folder."""
         done = subprocess.run(
             [sys.executable, "-m", "foundry", *arguments],
-            env={**self._environment(), **settings},
+            env={**self.environment(), **settings},
             cwd=self.data.parent,
             capture_output=True,
             timeout=within,
@@ -92,7 +92,7 @@ class NodeProcess:
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
             # This checkout, whichever one is installed.

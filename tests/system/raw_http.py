@@ -54,7 +54,7 @@ class RawConnection:
             line, *rest = head.decode("latin-1").split("\r\n")
             pairs = (one.partition(":") for one in rest if one)
             headers = {name.lower(): value.strip() for name, _, value in pairs}
-            if int(line.split()[1]) == 100:
+            if int(line.split()[1]) in (100, 204):
                 body = b""
             elif headers.get("transfer-encoding") == "chunked":
                 body = await self._chunks()

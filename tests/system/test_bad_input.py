@@ -84,6 +84,8 @@ async def test_commands_and_addresses_nobody_knows_are_not_found(pair_house: Pai
         await house.owner.order("x" * 5_000),
         await house.owner.order("task.create%00"),
         await house.owner.order("%2e%2e/healthz"),
+        await house.owner.order("task.create/"),
+        await house.owner.order(""),
         await house.owner.get("/v1/nothing"),
         await house.owner.get("/v1/views/"),
         await house.owner.get("/v1/views/nonsense/x"),

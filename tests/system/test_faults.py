@@ -56,7 +56,7 @@ async def _create_at_last(client: Client, name: str) -> int:
             if answer.status_code == 202:
                 return int(answer.json()["position"])
             assert problem(answer)["code"] == "unavailable"
-            await asyncio.sleep(float(answer.headers["retry-after"]) / 10)
+            await asyncio.sleep(float(answer.headers["retry-after"]))
 
 
 def _children_of(pid: int) -> list[int]:

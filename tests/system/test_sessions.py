@@ -62,7 +62,7 @@ async def test_a_closed_session_takes_no_more_messages(house: House) -> None:
     await house.owner.command("agent_session.close", **of(created))
     refused = await house.owner.refused("agent_session.send", **of(created), text="echo more")
 
-    assert (refused["status"], refused["code"]) == (422, "rejected") or refused["status"] == 422
+    assert refused["status"] == 422
     task = await house.owner.data(f"task/{created.ids['task_id']}")
     assert [session["status"] for session in task["sessions"]] == ["closed"]
 
