@@ -126,7 +126,7 @@ async def _burst(bench: Workbench, repository_id: str) -> None:
 
     def is_over(views: dict[str, dict[str, Any]]) -> bool:
         session = views[f"task/{task_id}"]["sessions"][0]
-        return session["status"] == "idle" and session["transcript_version"] > before
+        return bool(session["status"] == "idle" and session["transcript_version"] > before)
 
     began = time.perf_counter()
     watching = asyncio.create_task(_watch(bench.client, f"transcript/{session_id}"))
