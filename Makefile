@@ -4,8 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+AGENTS := .agents/.installed
 
-.PHONY: run test setup check format demo test-containers clean help
+.PHONY: run test setup check format demo test-agents test-containers bench bench-workbench clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -28,11 +29,17 @@ format: $(INSTALLED)  ## mend what can be mended by a machine
 demo: $(INSTALLED)  ## the main job, in this terminal, on a clone of this repository
 	$(BIN)/foundry demo
 
+test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent server and the protocol's SDK (needs Node.js and npm)
+	$(BIN)/pytest tests_agents
+
+bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
+	$(BIN)/python -m bench.workbench $(FULL)
+
 test-containers: $(INSTALLED)  ## the black-box tests against the container image (needs a Docker engine)
 	$(BIN)/pytest deploy/container_tests
 
 clean:  ## remove what `setup` and the tests made; keeps ./data
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .agents build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
@@ -42,4 +49,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(AGENTS): Makefile
+	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-agents needs Node.js with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
+	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error --prefix .agents sandbox-agent@0.4.2 @sandbox-agent/cli@0.4.2
+	chmod +x .agents/node_modules/@sandbox-agent/cli-*/bin/sandbox-agent
 	@touch $@

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from foundry.data_folder import host_name
 from foundry.event_log import EventLog
@@ -10,6 +11,7 @@ from foundry.write_side import WriteSide, now
 from runtime.lifecycle import Gate
 from runtime.settings import Settings, environment
 from workflows import repository_sync, stack_jobs, task_branch, task_provision
+from workflows.agent_launcher import AgentLauncher, CommandLauncher, SandboxAgentLauncher
 from workflows.agent_pool import AgentPool
 from workflows.agents import known_agents
 from workflows.announcements import Announcements
@@ -28,6 +30,8 @@ from workflows.processes import Processes
 from workflows.repositories import Repositories
 from workflows.repository_sync import RepositorySync
 from workflows.sandbox import SandboxProvider
+from workflows.sandbox_agent import SandboxAgentSandboxes
+from workflows.sandbox_agent_api import SandboxAgentApi
 from workflows.sessions import Sessions
 from workflows.stack_jobs import StackWork, in_turn
 from workflows.stacks import Stacks
@@ -60,13 +64,24 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         processes=processes,
     )
     providers: dict[str, SandboxProvider] = {local.name: local}
+    launchers: dict[str, AgentLauncher] = {
+        local.name: CommandLauncher(local, known_agents(settings.agents), environment())
+    }
+    api: SandboxAgentApi | None = None
+    if settings.sandbox_agent_url is not None:
+        api = SandboxAgentApi(settings.sandbox_agent_url, settings.sandbox_agent_token)
+        remote = SandboxAgentSandboxes(
+            api,
+            folder=Path(settings.sandbox_agent_folder) / host,
+            local_root=settings.local_root,
+        )
+        providers[remote.name] = remote
+        launchers[remote.name] = SandboxAgentLauncher(api)
     reports = SteadyReports(side.reports)
     gate = Gate("worker")
     presence = Presence(log.connection, host=host, away_seconds=settings.host_away_seconds)
     agents = AgentPool(
-        providers=providers,
-        agents=known_agents(settings.agents),
-        environ=environment(),
+        launchers=launchers,
         log_folder=data / "agent_logs",
         now=now,
         limit=settings.max_agents,
@@ -195,3 +210,5 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     finally:
         await agents.close()
         await processes.close()
+        if api is not None:
+            await api.close()

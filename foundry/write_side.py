@@ -20,6 +20,7 @@ from foundry.data_folder import read_token, write_token
 from foundry.event_log import EventLog
 from runtime.errors import Unavailable
 from runtime.settings import Settings
+from workflows.agent_launcher import SANDBOX_AGENT_AGENTS
 from workflows.agents import known_agents
 
 
@@ -45,7 +46,11 @@ async def write_side(settings: Settings, log: EventLog) -> AsyncIterator[WriteSi
     forget = log.connection.on_reconnect(aggregates.forget_all)
     directory = await Directory.open(settings.data_folder / "directory.sqlite3", log.store)
     access = Membership(aggregates, directory, now)
-    agents = known_agents(settings.agents)
+    agents = set(known_agents(settings.agents))
+    providers = {"local"}
+    if settings.sandbox_agent_url is not None:
+        agents |= SANDBOX_AGENT_AGENTS
+        providers.add("sandbox-agent")
     try:
         yield WriteSide(
             aggregates=aggregates,
@@ -59,7 +64,8 @@ async def write_side(settings: Settings, log: EventLog) -> AsyncIterator[WriteSi
                 access,
                 now,
                 read_remote=lambda url: parse_remote(url, settings.local_root),
-                known_agents=lambda: agents.keys(),
+                known_agents=lambda: agents,
+                known_providers=lambda: providers,
             ),
         )
     finally:

@@ -1,4 +1,4 @@
-"""One running agent process, spoken to in the Agent Client Protocol over its pipes."""
+"""One running agent process, spoken to in the Agent Client Protocol over its pipes, which may lead to another machine."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ from workflows.capped_log import CappedLog
 from workflows.frames import end_entries, entry_of, noise_entry
 from workflows.json_rpc import Connection, Disconnected, Message, RemoteError
 from workflows.output_tail import OutputTail, pump
-from workflows.processes import Child
+from workflows.sandbox import Running
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ class AgentDied(Exception):
     def __init__(self, exit_code: int | None, stderr: str) -> None:
         last_words = stderr.strip().rpartition("\n")[2][:300]
         said = f": {last_words}" if last_words else ""
-        super().__init__(f"The agent ended with exit code {exit_code}{said}.")
+        how = "without an exit code" if exit_code is None else f"with exit code {exit_code}"
+        super().__init__(f"The agent ended {how}{said}.")
         self.exit_code = exit_code
         self.stderr = stderr
 
@@ -65,7 +66,7 @@ class AgentFailed(Exception):
 class AgentProcess:
     """An agent with one session of its own. It belongs to whoever started it and must be closed."""
 
-    def __init__(self, child: Child, *, log: Path | None, now: Callable[[], Timestamp]) -> None:
+    def __init__(self, child: Running, *, log: Path | None, now: Callable[[], Timestamp]) -> None:
         self.session_id = ""
         """The agent's own name for the session: with it a later process may take it up again."""
         self._child = child
@@ -86,7 +87,7 @@ class AgentProcess:
     @classmethod
     async def start(
         cls,
-        child: Child,
+        child: Running,
         *,
         cwd: Path,
         now: Callable[[], Timestamp],

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from commands.task_state import Session, Task
 from events.ids import SessionId, Timestamp
-from runtime.errors import Rejected
+from runtime.errors import Rejected, Unavailable
 from runtime.metrics import AGENTS_RUNNING
 from workflows.acp_agent import AgentFailed, AgentProcess
-from workflows.agents import AgentCommand, environment_of, find_agent
-from workflows.sandbox import Sandbox, SandboxProvider
+from workflows.agent_launcher import AgentLauncher
+from workflows.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +35,12 @@ class AgentPool:
     def __init__(
         self,
         *,
-        providers: Mapping[str, SandboxProvider],
-        agents: Mapping[str, AgentCommand],
-        environ: Mapping[str, str],
+        launchers: Mapping[str, AgentLauncher],
         log_folder: Path,
         now: Callable[[], Timestamp],
         limit: int,
     ) -> None:
-        self._providers = providers
-        self._agents = agents
-        self._environ = environ
+        self._launchers = launchers
         self._log_folder = log_folder
         self._now = now
         self._live: dict[SessionId, _Live] = {}
@@ -52,9 +48,9 @@ class AgentPool:
         self._locks: dict[SessionId, asyncio.Lock] = {}
         self._places = asyncio.Semaphore(limit)
 
-    def installed(self, agent: str) -> AgentCommand:
-        """How an agent is started here. Raises `Rejected` with the way out when it cannot be."""
-        return find_agent(self._agents, agent, path=self._environ.get("PATH", ""))
+    async def find(self, provider: str, agent: str) -> str:
+        """What is started for an agent there. Raises `Rejected` with the way out when it cannot be."""
+        return await self._launchers[provider].find(agent)
 
     def has(self, session_id: SessionId) -> bool:
         return session_id in self._live
@@ -123,12 +119,10 @@ class AgentPool:
     async def _start(self, task: Task, session: Session) -> _Live:
         assert task.sandbox is not None
         try:
-            command = self.installed(session.agent)
-            child = await self._providers[task.sandbox.provider].start(
-                sandbox_of(task), command.command, env=environment_of(command, self._environ)
-            )
+            launcher = self._launchers[task.sandbox.provider]
+            running = await launcher.start(sandbox_of(task), session.agent, session.id)
             agent = await AgentProcess.start(
-                child,
+                running,
                 cwd=Path(task.sandbox.path),
                 now=self._now,
                 log=self._log_folder / f"{session.id}.stderr",
@@ -136,7 +130,7 @@ class AgentPool:
             )
         except BaseException as error:
             self._places.release()
-            if isinstance(error, Rejected):
+            if isinstance(error, (Rejected, Unavailable)):
                 raise AgentFailed(error.detail) from None
             if isinstance(error, OSError):
                 raise AgentFailed(f"The agent could not be started: {error.strerror}.") from None

@@ -5,13 +5,12 @@ the agent's index nor its settings, hooks and filters take part, and nothing it 
 """
 
 import asyncio
-import shutil
-from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from events.task import TreeFile
 from workflows.diff_output import ChangedEntry, PatchSplitter, changed_entries, counts, shown_path
-from workflows.git import Finished, Git, GitFailed
+from workflows.git import Finished, GitFailed, RunsGit
 from workflows.sandbox import Captured, CapturedFile
 
 FILES = 3_000
@@ -28,21 +27,32 @@ TOTAL_BYTES = 24 << 20
 CAPTURE_SECONDS = 120.0
 
 
-class Capturer:
-    """Captures one working tree. `objects` is the object folder of its repository, `folder` its own."""
+class CaptureFolder(Protocol):
+    """Where git keeps what it needs to look at a working tree: settings, an index, new objects."""
 
-    def __init__(self, git: Git, *, tree: Path, folder: Path, objects: Path) -> None:
+    @property
+    def path(self) -> Path: ...
+
+    async def prepare(self) -> None:
+        """Make it, if need be, and take over the agent's index, if that has changed."""
+
+    async def drop_index(self) -> None:
+        """Begin without an index."""
+
+
+class Capturer:
+    """Captures one working tree through a folder of its own."""
+
+    def __init__(self, git: RunsGit, *, tree: Path, folder: CaptureFolder) -> None:
         self._git = git
         self._tree = tree
         self._folder = folder
-        self._objects = objects
         self._alone = asyncio.Lock()
-        self._source: tuple[int, int, int] | None = None
 
     async def capture(self, *, base: str, unless: str | None) -> Captured | None:
         """The files as they are now; None if their tree is `unless`. Raises `GitFailed`."""
         async with self._alone:
-            self._make_folder()
+            await self._folder.prepare()
             tree_id = await self._write_tree()
             if tree_id == unless:
                 return None
@@ -70,43 +80,18 @@ class Capturer:
             omitted=len(entries) - len(listed),
         )
 
-    def _make_folder(self) -> None:
-        info = self._folder / "objects" / "info"
-        if not (self._folder / "HEAD").exists():
-            info.mkdir(parents=True, exist_ok=True)
-            (self._folder / "refs").mkdir(exist_ok=True)
-            (info / "alternates").write_text(f"{self._objects}\n")
-            (self._folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n")
-            (self._folder / "HEAD").write_text("ref: refs/heads/none\n")
-        # Nobody else uses this folder: a lock here is one that a killed git left.
-        (self._folder / "index.lock").unlink(missing_ok=True)
-
     async def _write_tree(self) -> str:
-        await asyncio.to_thread(self._take_index)
         try:
             await self._add_all()
         except GitFailed:
             # An index that only its own repository can read (a split one): start without.
-            (self._folder / "index").unlink(missing_ok=True)
+            await self._folder.drop_index()
             await self._add_all()
         return (await self._run("write-tree")).output.decode().strip()
 
     async def _add_all(self) -> None:
         # 1: some file could not be read or is a repository without a commit; all others are in.
         await self._run("add", "--all", "--ignore-errors", "--", ".", accept=(0, 1))
-
-    def _take_index(self) -> None:
-        """Begin with the agent's index, which knows what is tracked although it is ignored.
-
-        Only when it changed: afterwards the own one knows the files' times, and git need not read them again.
-        """
-        index = _git_folder(self._tree) / "index"
-        with suppress(OSError):
-            found = index.stat()
-            source = (found.st_ino, found.st_mtime_ns, found.st_size)
-            if source != self._source:
-                shutil.copyfile(index, self._folder / "index")
-                self._source = source
 
     async def _differences(self, base: str, tree_id: str) -> list[ChangedEntry]:
         raw = await self._diff("--raw", "--no-abbrev", "-z", base, tree_id)
@@ -171,7 +156,7 @@ class Capturer:
 
     @property
     def _env(self) -> dict[str, str]:
-        return {"GIT_DIR": str(self._folder), "GIT_WORK_TREE": str(self._tree)}
+        return {"GIT_DIR": str(self._folder.path), "GIT_WORK_TREE": str(self._tree)}
 
     async def _run(
         self, *args: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)
@@ -197,12 +182,3 @@ _CONFIG = (
     "advice.addEmbeddedRepo=false",
     "core.safecrlf=false",
 )
-
-
-def _git_folder(tree: Path) -> Path:
-    """Where git keeps what belongs to this working tree alone; an agent may have put another repository there."""
-    entry = tree / ".git"
-    with suppress(OSError, UnicodeDecodeError):
-        if entry.is_file():
-            return tree / entry.read_text().removeprefix("gitdir:").strip()
-    return entry

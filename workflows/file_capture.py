@@ -1,18 +1,24 @@
-"""Keeps the stored git state of tasks up to date: captured after each turn, never on a read."""
+"""Keeps the stored git state of tasks up to date: captured while a turn runs and after it, never on a read.
+
+A quick capture is one fact, and none when nothing changed. Only when it has to wait or takes long
+do people see `queued` or `running`, and `stale` when it failed.
+"""
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 from commands.aggregates import Aggregates
 from commands.task import TASK
-from commands.task_reports import files_captured, tree_changed
-from commands.task_state import Task
+from commands.task_reports import files_captured, files_outdated, tree_changed
+from commands.task_state import Task, TaskState
 from events.fact import Blob
 from events.ids import TaskId
 from events.store import EventStore, subject_of
-from events.task import ChangedFile, TreeChanged, TreeFile
+from events.task import ChangedFile, TaskEvent, TreeChanged, TreeFile
 from runtime.errors import FoundryError
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
@@ -26,6 +32,12 @@ INLINE_FILE_BYTES = 8 * 1024
 INLINE_BYTES = 96 * 1024
 TREE_PART = 2000
 AT_ONCE = 2
+SLOW_SECONDS = 1.0
+"""What is done sooner is not announced."""
+
+WATCH_SECONDS = 3.0
+WATCH_REST = 9
+"""Looking at the files of running turns takes a tenth of the time at most, however many there are."""
 
 
 class FileCapture:
@@ -43,27 +55,46 @@ class FileCapture:
         self._reports = reports
         self._store = store
         self._providers = providers
-        self._wanted: dict[TaskId, None] = {}
+        self._wanted: dict[TaskId, float] = {}
+        self._running: dict[TaskId, float] = {}
+        self._watched: dict[TaskId, int] = {}
         self._wake = asyncio.Event()
         self._locks: dict[TaskId, asyncio.Lock] = {}
 
     def request(self, task_id: TaskId) -> None:
         """Capture this task's files soon."""
-        self._wanted[task_id] = None
+        self._wanted.setdefault(task_id, _clock())
         self._wake.set()
+
+    @contextmanager
+    def watched(self, task_id: TaskId) -> Iterator[None]:
+        """Look at this task's files every few seconds meanwhile."""
+        self._watched[task_id] = self._watched.get(task_id, 0) + 1
+        try:
+            yield
+        finally:
+            self._watched[task_id] -= 1
+            if not self._watched[task_id]:
+                del self._watched[task_id]
 
     async def run(self) -> None:
         """Serve requests until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._serve(), name="file capture")
+            group.create_task(self._watch(), name="file watch")
+            group.create_task(self._tell_what_takes_long(), name="file freshness")
 
     async def capture(self, task_id: TaskId) -> None:
         """Capture now, and store what differs from what is stored. Raises `GitFailed`."""
         async with self._locks.setdefault(task_id, asyncio.Lock()):
             task = (await self._aggregates.load(TASK, task_id)).state
             if isinstance(task, Task) and task.sandbox is not None and task.sandbox.base:
-                await self._capture(task, task.sandbox.base)
+                self._running[task_id] = _clock()
+                try:
+                    await self._capture(task, task.sandbox.base)
+                finally:
+                    self._running.pop(task_id, None)
             if not isinstance(task, Task) or task.over:
                 self._locks.pop(task_id, None)
 
@@ -75,16 +106,57 @@ class FileCapture:
                 continue
             task_id = next(iter(self._wanted))
             del self._wanted[task_id]
-            with log_fields(task_id=task_id):
-                try:
-                    await self.capture(task_id)
-                except (FoundryError, GitFailed, OSError) as error:
-                    log.warning("files could not be captured", extra={"reason": str(error)})
+            await self._try(task_id)
+
+    async def _watch(self) -> None:
+        """Capture what running turns change, until cancelled."""
+        rest = WATCH_SECONDS
+        while True:
+            await asyncio.sleep(rest)
+            began = _clock()
+            for task_id in list(self._watched):
+                await self._try(task_id)
+            rest = max(WATCH_SECONDS, WATCH_REST * (_clock() - began))
+
+    async def _try(self, task_id: TaskId) -> None:
+        with log_fields(task_id=task_id):
+            try:
+                await self.capture(task_id)
+            except (FoundryError, GitFailed, OSError) as error:
+                log.warning("files could not be captured", extra={"reason": str(error)})
+                await self._tell(task_id, lambda task: files_outdated(task, status="stale"))
+
+    async def _tell_what_takes_long(self) -> None:
+        while True:
+            await asyncio.sleep(SLOW_SECONDS)
+            before = _clock() - SLOW_SECONDS
+            for waiting in (self._wanted, self._running):
+                for task_id in [one for one, since in waiting.items() if since < before]:
+                    await self._tell(task_id, partial(self._outdated, task_id))
+
+    def _outdated(self, task_id: TaskId, task: TaskState) -> list[TaskEvent]:
+        """Asked again when another fact came first: by then the capture may be over."""
+        if task_id in self._running:
+            return files_outdated(task, status="running")
+        if task_id in self._wanted:
+            return files_outdated(task, status="queued")
+        return []
+
+    async def _tell(self, task_id: TaskId, decide: Callable[[TaskState], list[TaskEvent]]) -> None:
+        report_id = f"{task_id}/freshness/{secrets.token_hex(6)}"
+        await self._reports.report(TASK, task_id, decide, report_id=report_id)
 
     async def _capture(self, task: Task, base: str) -> None:
         provider = self._providers[task.sandbox.provider if task.sandbox else ""]
-        captured = await provider.capture(sandbox_of(task), base=base, unless=task.tree_id)
+        # What is not fresh becomes so by the fact of a capture, though nothing changed.
+        known = task.tree_id if task.files_status == "fresh" else None
+        captured = await provider.capture(sandbox_of(task), base=base, unless=known)
+        # From here on nobody says any more that it runs: what is said next is the result.
+        self._running.pop(task.task_id, None)
         if captured is None:
+            now = (await self._aggregates.load(TASK, task.task_id)).state
+            if isinstance(now, Task) and now.files_status != "fresh":
+                await self._capture(now, base)
             return
         files = await self._changed_files(captured.files)
         put, removed = _difference(await self._stored_tree(task.task_id), captured)
@@ -170,3 +242,7 @@ def _difference(stored: Mapping[str, int], captured: Captured) -> tuple[list[Tre
     current = {file.path: file.size for file in captured.tree}
     put = [file for file in captured.tree if stored.get(file.path) != file.size]
     return put, [path for path in stored if path not in current]
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

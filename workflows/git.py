@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from runtime.errors import Unavailable
 from workflows.piped_process import PipedProcess
@@ -36,6 +36,25 @@ class Finished:
     output: bytes
 
 
+class RunsGit(Protocol):
+    """Git on this machine, or on another."""
+
+    async def run(
+        self,
+        *args: str,
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        config: Sequence[str] = (),
+        stdin: bytes = b"",
+        accept: Sequence[int] = (0,),
+        deadline: float = DEADLINE,
+        lane: Lane = "disk",
+        keep_open: Sequence[int] = (),
+        into: Callable[[bytes], None] | None = None,
+    ) -> Finished:
+        """As `Git.run`."""
+
+
 class Git:
     """`home` is a private folder, `path` the PATH to find git on, `ssh_key` the only key ssh may offer.
 
@@ -56,20 +75,7 @@ class Git:
             "network": asyncio.Semaphore(at_once),
         }
         home.mkdir(parents=True, exist_ok=True)
-        self._env = {
-            "PATH": path,
-            "HOME": str(home),
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_ATTR_NOSYSTEM": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "",
-            "SSH_ASKPASS": "",
-            "GIT_SSH_VARIANT": "ssh",
-            "GIT_SSH_COMMAND": _ssh(home, ssh_key),
-            **(mark or {}),
-        }
+        self._env = {"PATH": path, **environment_of_git(home, ssh_key), **(mark or {})}
 
     async def run(
         self,
@@ -90,14 +96,12 @@ class Git:
         as it runs. `into` gets the output piece by piece, whatever its size, instead of the result.
         Raises `GitFailed` unless the exit code is one of `accept`.
         """
-        settings = [part for setting in (*_SAFE, *config) for part in ("-c", setting)]
         output = _Output(into)
         async with self._lanes[lane]:
             process = await PipedProcess.spawn(
-                ["git", *settings, *args],
+                git_command(args, config),
                 cwd=folder,
-                # Without a ceiling git would take a repository around the folder for the one meant.
-                env={**self._env, "GIT_CEILING_DIRECTORIES": str(folder.parent), **(env or {})},
+                env={**self._env, **ceiling(folder), **(env or {})},
                 keep_open=keep_open,
             )
             try:
@@ -116,6 +120,32 @@ class Git:
         if exit_code not in accept:
             raise GitFailed(f"git {args[0]}: {first_complaint(bytes(errors))}", exit_code=exit_code)
         return Finished(exit_code, bytes(output.kept))
+
+
+def git_command(args: Sequence[str], config: Sequence[str]) -> list[str]:
+    """The command line, under the settings every git here runs with and further ones."""
+    return ["git", *(part for setting in (*_SAFE, *config) for part in ("-c", setting)), *args]
+
+
+def environment_of_git(home: Path, ssh_key: Path | None = None) -> dict[str, str]:
+    """What git gets besides a PATH: it reads nobody's settings, asks nobody, offers no key but `ssh_key`."""
+    return {
+        "HOME": str(home),
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",
+        "SSH_ASKPASS": "",
+        "GIT_SSH_VARIANT": "ssh",
+        "GIT_SSH_COMMAND": _ssh(home, ssh_key),
+    }
+
+
+def ceiling(folder: Path) -> dict[str, str]:
+    """Without a ceiling git would take a repository around the folder for the one meant."""
+    return {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
 
 
 def first_complaint(stderr: bytes) -> str:

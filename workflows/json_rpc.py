@@ -13,11 +13,16 @@ from typing import Any, Protocol
 
 import msgspec
 
+from workflows.sandbox import Input, Output
+
 Message = dict[str, Any]
 """A JSON object as an agent sent it: its shape is the protocol's, and agents add to it."""
 
 LINE_BYTES = 16 << 20
 """A longer line is no message of the protocol; it is read to its end and left out."""
+
+AT_A_STRETCH = 50
+"""So many messages are handed on before others have their turn."""
 
 WRITE_SECONDS = 60.0
 """An agent that reads nothing for so long is not going to."""
@@ -51,9 +56,7 @@ class Listener(Protocol):
 class Connection:
     """`run` reads until the other side ends; `request` and `notify` may be used meanwhile."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: Listener
-    ) -> None:
+    def __init__(self, reader: Output, writer: Input, listener: Listener) -> None:
         self._reader = reader
         self._writer = writer
         self._listener = listener
@@ -63,7 +66,12 @@ class Connection:
 
     async def run(self) -> None:
         """Read and hand on. What came before an answer has been listened to when the answer is known."""
+        count = 0
         async for line in _lines(self._reader):
+            count += 1
+            if count % AT_A_STRETCH == 0:
+                # A listener that never has to wait would keep the loop from everybody else.
+                await asyncio.sleep(0)
             message = _decoded(line)
             if message is None:
                 await self._listener.noise(line.decode("utf-8", "replace"))
@@ -131,7 +139,7 @@ class Connection:
             call.set_exception(RemoteError(0, str(error)))
 
 
-async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def _lines(reader: Output) -> AsyncIterator[bytes]:
     """Lines of up to `LINE_BYTES`; of longer ones nothing, so that no agent can fill the memory."""
     parts: list[bytes] = []
     size = 0

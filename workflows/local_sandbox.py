@@ -17,6 +17,7 @@ from events.addresses import valid_branch
 from events.ids import RepositoryId, SandboxId, TaskId, derive_id
 from runtime.errors import Invalid, Rejected
 from workflows.capture import Capturer
+from workflows.capture_folder import LocalCaptureFolder
 from workflows.git import Git
 from workflows.processes import Child, Processes
 from workflows.repositories import Repositories
@@ -129,8 +130,11 @@ class LocalSandboxes:
             capturer = self._capturers[sandbox.task_id] = Capturer(
                 self._git,
                 tree=tree,
-                folder=self.state_folder(sandbox.task_id) / "capture",
-                objects=self._repositories.path(sandbox.repository_id) / "objects",
+                folder=LocalCaptureFolder(
+                    self.state_folder(sandbox.task_id) / "capture",
+                    tree=tree,
+                    objects=self._repositories.path(sandbox.repository_id) / "objects",
+                ),
             )
         return await capturer.capture(base=base, unless=unless)
 

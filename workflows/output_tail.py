@@ -1,7 +1,8 @@
 """The newest end of what a process prints: always read, so that the process never waits, never more than a bound kept."""
 
-import asyncio
 from collections.abc import Callable
+
+from workflows.sandbox import Output
 
 
 class OutputTail:
@@ -27,7 +28,7 @@ class OutputTail:
         return kept.decode("utf-8", "replace")
 
 
-async def pump(pipe: asyncio.StreamReader, *into: Callable[[bytes], None]) -> None:
+async def pump(pipe: Output, *into: Callable[[bytes], None]) -> None:
     """Read a pipe to its end, whoever wants to know or not."""
     while chunk := await pipe.read(64 << 10):
         for take in into:

@@ -11,7 +11,7 @@ from events.ids import RepositoryId
 from events.repository import Branch
 from runtime.errors import Rejected
 from workflows.folder_lock import folder_lock
-from workflows.git import Git, GitFailed
+from workflows.git import GitFailed, RunsGit
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import RemoteState
 from workflows.scratch import Scratch
@@ -24,7 +24,7 @@ COMPARED_BRANCHES = 50
 
 
 @dataclass
-class _Known:
+class Known:
     """What this process knows of a repository."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -35,11 +35,14 @@ class _Known:
 class Repositories:
     """`folder` holds them; repositories of this disk are read below `local_root` only, without one not at all."""
 
-    def __init__(self, git: Git, folder: Path, *, local_root: Path | None) -> None:
+    finds_conflicts = True
+    """Whether a sync looks for branches that conflict; it works on this machine's disk for that."""
+
+    def __init__(self, git: RunsGit, folder: Path, *, local_root: Path | None) -> None:
         self._git = git
         self._folder = folder
         self._local_root = local_root
-        self._known: dict[RepositoryId, _Known] = {}
+        self._known: dict[RepositoryId, Known] = {}
 
     def path(self, repository_id: RepositoryId) -> Path:
         return self._folder / repository_id
@@ -48,7 +51,7 @@ class Repositories:
     async def alone(self, repository_id: RepositoryId) -> AsyncIterator[Repository]:
         """The repository under its lock. Inside, nobody else adds, removes or fetches, in no process."""
         first = repository_id not in self._known
-        known = self._known.setdefault(repository_id, _Known())
+        known = self._known.setdefault(repository_id, Known())
         async with known.lock, folder_lock(self._folder / f"{repository_id}.lock") as lock:
             repository = Repository(self._git, self.path(repository_id), lock=lock)
             if first:
@@ -88,7 +91,8 @@ class Repositories:
             if default is not None and name in compared:
                 behind, ahead = await self._compared(repository_id, heads.tips[default], sha)
             conflicts = False if 0 in (ahead, behind) else None
-            if ahead and behind and default is not None and time.monotonic() < until:
+            looks = self.finds_conflicts and time.monotonic() < until
+            if ahead and behind and default is not None and looks:
                 conflicts = await self._conflicting(repository_id, heads.tips[default], sha)
             branches.append(
                 Branch(name=name, sha=sha, ahead=ahead, behind=behind, conflicts=conflicts)

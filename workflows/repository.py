@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflows.git import Finished, Git, GitFailed
+from workflows.git import Finished, GitFailed, RunsGit
 from workflows.sandbox import RemoteUnavailable
 from workflows.scratch import Move, Scratch
 
@@ -26,7 +26,7 @@ class RemoteHeads:
 class Repository:
     """Git in one bare repository. Each command also holds the lock, should it outlive this process."""
 
-    def __init__(self, git: Git, path: Path, *, lock: int) -> None:
+    def __init__(self, git: RunsGit, path: Path, *, lock: int) -> None:
         self.path = path
         self._git = git
         self._lock = lock
@@ -54,6 +54,10 @@ class Repository:
         if complete.exists():
             return
         self.path.mkdir(parents=True, exist_ok=True)
+        await self._initialize(remote_url)
+        complete.touch()
+
+    async def _initialize(self, remote_url: str) -> None:
         # Not a mirror: pruning one deletes the branches of the tasks with everything not pushed.
         await self.run("init", "--quiet", "--bare", "--template=")
         for name, value in (
@@ -62,7 +66,6 @@ class Repository:
             ("core.logAllRefUpdates", "true"),
         ):
             await self.run("config", "--replace-all", name, value)
-        complete.touch()
 
     async def fetch(self, remote_url: str) -> RemoteHeads:
         """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`."""

@@ -8,7 +8,8 @@ from events.ids import BEGINNING, Position, ProcessId, TaskId
 from events.store import EventStore, subject_of
 from events.task import ProcessInput, ProcessStopRequested
 from workflows.output_tail import OutputTail, pump
-from workflows.processes import KILL, Child
+from workflows.processes import KILL
+from workflows.sandbox import Running
 
 TAIL_BYTES = 16 << 10
 TELL_SECONDS = 0.5
@@ -26,7 +27,7 @@ class RunningProcess:
 
     def __init__(
         self,
-        child: Child,
+        child: Running,
         *,
         task_id: TaskId,
         process_id: ProcessId,
@@ -44,6 +45,8 @@ class RunningProcess:
         self._orders.set()
         self._read_to: Position = BEGINNING
         self._told = 0
+        self._unsent = bytearray()
+        self._has_input = asyncio.Event()
 
     def look(self) -> None:
         """Read soon what was ordered."""
@@ -53,7 +56,7 @@ class RunningProcess:
         """End it, by force if it does not obey."""
         await self._child.stop()
 
-    async def run(self) -> tuple[int, str | None]:
+    async def run(self) -> tuple[int | None, str | None]:
         """Stay until it ends; its exit code, and the end of its output if that was not told."""
         pumps = [
             asyncio.create_task(pump(pipe, self._print), name="process output")
@@ -63,6 +66,7 @@ class RunningProcess:
             asyncio.create_task(self._tell_output(), name="process tail"),
             asyncio.create_task(self._obey(), name="process orders"),
         ]
+        feeding = asyncio.create_task(self._feed(), name="process input")
         try:
             ended = asyncio.create_task(self._child.wait(), name="process end")
             await asyncio.wait([ended, *helpers], return_when=asyncio.FIRST_COMPLETED)
@@ -71,14 +75,12 @@ class RunningProcess:
                     helper.result()
             await asyncio.wait(pumps, timeout=LAST_WORDS_SECONDS)
         finally:
-            for task in (*pumps, *helpers, ended):
+            for task in (*pumps, *helpers, feeding, ended):
                 task.cancel()
-            await asyncio.wait([*pumps, *helpers, ended])
+            await asyncio.wait([*pumps, *helpers, feeding, ended])
             await self._child.stop()
             self._child.close()
-        exit_code = self._child.exit_code
-        assert exit_code is not None
-        return exit_code, self._tail.text() if self._tail.total > self._told else None
+        return self._child.exit_code, self._tail.text() if self._tail.total > self._told else None
 
     def _print(self, chunk: bytes) -> None:
         self._tail.add(chunk)
@@ -114,12 +116,26 @@ class RunningProcess:
                             pass
 
     def _write(self, data: bytes) -> None:
-        stdin = self._child.stdin
-        waiting = stdin.transport.get_write_buffer_size()
-        if waiting + len(data) > INPUT_BYTES:
+        if len(self._unsent) + len(data) > INPUT_BYTES:
             self._print(b"\n[input was dropped: the process does not read]\n")
-        elif not stdin.is_closing():
-            stdin.write(data)
+            return
+        self._unsent += data
+        self._has_input.set()
+
+    async def _feed(self) -> None:
+        """Hand input over as fast as the process reads it, so that a signal never waits behind it."""
+        stdin = self._child.stdin
+        while True:
+            await self._has_input.wait()
+            self._has_input.clear()
+            data = bytes(self._unsent)
+            self._unsent.clear()
+            try:
+                stdin.write(data)
+                await stdin.drain()
+            except (OSError, RuntimeError):
+                # It has closed its input or ended; RuntimeError is uvloop's word for that.
+                return
 
     def _send(self, name: str) -> None:
         self._child.send(KILL if name == "SIGKILL" else signal.Signals[name])

@@ -1,5 +1,6 @@
 """What a provider of sandboxes does, whichever machine they are on: everything may be asked for twice."""
 
+import signal
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -9,7 +10,6 @@ from events.ids import RepositoryId, SandboxId, TaskId
 from events.repository import Branch
 from events.task import TreeFile
 from runtime.errors import Rejected, Unavailable
-from workflows.processes import Child
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
@@ -96,6 +96,52 @@ class RemoteUnavailable(Unavailable):
     default_code = "remote_unavailable"
 
 
+class Input(Protocol):
+    """The standard input of something that runs in a sandbox, in the words of `asyncio.StreamWriter`."""
+
+    def write(self, data: bytes, /) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Output(Protocol):
+    """What something in a sandbox prints, in the words of `asyncio.StreamReader`."""
+
+    async def read(self, n: int = -1, /) -> bytes:
+        """Up to `n` bytes, as soon as there are any; all to the end if `n` is negative. Nothing means the end."""
+
+
+class Running(Protocol):
+    """What runs in a sandbox, with its three pipes, whichever machine it is on. What it prints has to be read."""
+
+    @property
+    def stdin(self) -> Input: ...
+
+    @property
+    def stdout(self) -> Output: ...
+
+    @property
+    def stderr(self) -> Output: ...
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs, and when it ended without one."""
+
+    def send(self, number: signal.Signals) -> None:
+        """Pass a signal on to it."""
+
+    async def wait(self) -> int | None:
+        """The exit code, once it has ended."""
+
+    async def stop(self) -> int | None:
+        """End it and everything it started."""
+
+    def close(self) -> None:
+        """Let go of the pipes."""
+
+
 class SandboxProvider(Protocol):
     """One kind of place for sandboxes: `local`, or another behind the same few verbs."""
 
@@ -116,7 +162,7 @@ class SandboxProvider(Protocol):
 
     async def start(
         self, sandbox: Sandbox, command: Sequence[str], *, env: Mapping[str, str] | None = None
-    ) -> Child:
+    ) -> Running:
         """Run a command in the working tree."""
 
     async def capture(

@@ -78,7 +78,7 @@ class SandboxGit:
         finally:
             await child.stop()
             child.close()
-        if exit_code not in accept:
+        if exit_code is None or exit_code not in accept:
             last_words = complained.text().strip().rpartition("\n")[2][:300]
             raise Unavailable(f"git {args[0]} in the sandbox: {last_words}", code="git_failed")
         return exit_code, said.text()

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from runtime.errors import Rejected
-from workflows.git import Finished, Git, GitFailed
+from workflows.git import Finished, GitFailed, RunsGit
 from workflows.sandbox import RemoteUnavailable
 
 PUSH_SECONDS = 240.0
@@ -53,7 +53,9 @@ SHOWN_FILES = 20
 class Scratch:
     """`folder` is git's own, `objects` the repository's; `lock` is held by each command too."""
 
-    def __init__(self, git: Git, folder: Path, *, objects: Path, lock: int | None = None) -> None:
+    def __init__(
+        self, git: RunsGit, folder: Path, *, objects: Path, lock: int | None = None
+    ) -> None:
         self._git = git
         self._folder = folder
         self._objects = objects

@@ -99,9 +99,9 @@ class Provisioning:
         return {"base": checkout.base}
 
     async def install_agent(self, job: JobContext) -> StageResult:
-        """Find the agent's program on this host."""
+        """Find the agent where it is to run."""
         task = await self._task(job)
-        return {"command": self.agents.installed(_first_session(task).agent).command[0]}
+        return {"command": await self.agents.find(task.provider, _first_session(task).agent)}
 
     async def start_agent(self, job: JobContext) -> StageResult:
         """Start the agent's process."""

@@ -15,6 +15,9 @@ from workflows.steady_reports import SteadyReports
 
 FLUSH_SECONDS = 0.05
 COMMIT_BYTES = 192 * 1024
+COMMIT_ENTRIES = 250
+"""Whoever folds a commit does so in one go: it must not take long."""
+
 INLINE_BYTES = 128 * 1024
 PENDING_BYTES = 4 * 1024 * 1024
 
@@ -24,7 +27,7 @@ _encoder = msgspec.json.Encoder()
 class TranscriptWriter:
     """The one writer of a session's transcript while a turn runs.
 
-    `add` only notes an entry down; `run` appends what has gathered, at most every 50 ms or 192 KB.
+    `add` only notes an entry down; `run` appends what has gathered, at most every 50 ms, 192 KB or 250 entries.
     `has_room` is what the reader of the agent waits for, so that what waits here stays below 4 MB.
     """
 
@@ -91,7 +94,7 @@ class TranscriptWriter:
         taken, size = 0, 0
         for _, entry_size in self._pending:
             size += min(entry_size, INLINE_BYTES)
-            if taken and size > COMMIT_BYTES:
+            if taken and (size > COMMIT_BYTES or taken == COMMIT_ENTRIES):
                 break
             taken += 1
         entries = [await self._small(self._pending[index][0]) for index in range(taken)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from time import monotonic
 
+ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 30.0
 STOP_SECONDS = 25.0
 
@@ -98,6 +99,8 @@ class NodeProcess:
     def environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
+            # This checkout, whichever one is installed.
+            "PYTHONPATH": str(ROOT),
             "FOUNDRY_DATA": str(self.data),
             "FOUNDRY_LISTEN": "127.0.0.1:0",
             **self._settings,

@@ -1,0 +1,1 @@
+"""Benchmarks: whole systems under load, measured from outside."""

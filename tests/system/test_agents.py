@@ -1,0 +1,131 @@
+"""Agents over the whole way: what they ask, and how much they say."""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.client import Client
+from tests.system.git_repository import GitRepository
+from tests.system.node_process import NodeProcess
+from tests.system.people import House
+from tests.workflows import scripted_agent
+
+CHUNKS = 30_000
+SHOWN = 200
+"""A transcript shows its newest entries; those before are read in pages."""
+
+BURST_SECONDS = 90.0
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """A system whose agent `scripted` does what a message says."""
+    command = [sys.executable, "-I", "-S", str(Path(scripted_agent.__file__))]
+    folder = tmp_path_factory.mktemp("agents")
+    node = NodeProcess(folder / "data", FOUNDRY_AGENTS=json.dumps({"scripted": command}))
+    try:
+        node.start()
+        yield node
+    finally:
+        node.end()
+
+
+@pytest.fixture
+async def house(node: NodeProcess, git_repository: GitRepository) -> AsyncIterator[House]:
+    async with Client(node.address, node.token) as owner:
+        yield await House.build(owner, git_repository.url)
+
+
+async def outcome(house: House, session_id: str) -> object:
+    """What the agent was answered, as it says itself."""
+    transcript = await house.owner.data(f"transcript/{session_id}")
+    said = [one["text"] for one in transcript["entries"] if one["kind"] == "agent_message_chunk"]
+    return json.loads("".join(said))
+
+
+async def all_said(house: House, session_id: str) -> list[str]:
+    """All chunks of a session, read page by page."""
+    topic = f"transcript/{session_id}"
+    page = await house.owner.data(topic)
+    entries = page["entries"]
+    while page["entries"][0]["index"] > page["first_index"]:
+        page = await house.owner.data(topic, before=page["entries"][0]["index"], limit=SHOWN)
+        entries = [*page["entries"], *entries]
+    return [one["text"] for one in entries if one["kind"] == "agent_message_chunk"]
+
+
+@pytest.mark.parametrize("option", ["yes", "no"])
+async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, option: str) -> None:
+    created = await house.create_task("ask", agent="scripted", permissions="ask")
+    task_id, session_id = created.ids["task_id"], created.ids["session_id"]
+    topic = f"transcript/{session_id}"
+
+    async with house.owner.stream(topic) as stream:
+        transcript = await stream.until_data(
+            topic, lambda data: any(e["kind"] == "permission_request" for e in data["entries"]), 60
+        )
+        (asked,) = [e for e in transcript["entries"] if e["kind"] == "permission_request"]
+        assert asked["payload"]["title"] == "Delete everything"
+        assert [one["id"] for one in asked["payload"]["options"]] == ["yes", "no"]
+        await house.owner.command(
+            "agent_session.answer",
+            task_id=task_id,
+            session_id=session_id,
+            request_id=asked["payload"]["request_id"],
+            option_id=option,
+        )
+        await stream.until_data(
+            topic, lambda data: any(e["kind"] == "agent_message_chunk" for e in data["entries"]), 20
+        )
+
+    assert await outcome(house, session_id) == {"outcome": "selected", "optionId": option}
+
+
+@pytest.mark.parametrize(("policy", "option"), [("allow", "yes"), ("deny", "no")])
+async def test_a_policy_answers_for_the_person(house: House, policy: str, option: str) -> None:
+    created = await house.finished_task("ask", agent="scripted", permissions=policy)
+
+    session_id = created.ids["session_id"]
+    assert await outcome(house, session_id) == {"outcome": "selected", "optionId": option}
+    transcript = await house.owner.data(f"transcript/{session_id}")
+    kinds = {entry["kind"] for entry in transcript["entries"]}
+    assert "request_permission" in kinds
+    assert "permission_request" not in kinds
+
+
+async def test_a_burst_in_one_turn_is_streamed_whole_and_written_in_few_commits(
+    house: House,
+) -> None:
+    created = await house.finished_task("echo ready", agent="scripted")
+    task_id, session_id = created.ids["task_id"], created.ids["session_id"]
+    topic = f"transcript/{session_id}"
+
+    async with house.owner.stream(topic) as stream:
+        await stream.until_ready()
+        sent = await house.owner.command(
+            "agent_session.send", task_id=task_id, session_id=session_id, text=f"burst {CHUNKS}"
+        )
+        last = f"{CHUNKS - 1} "
+        await stream.until_data(
+            topic,
+            lambda data: bool(data["entries"]) and data["entries"][-1]["text"] == last,
+            BURST_SECONDS,
+        )
+        held = stream.held[topic]
+
+    assert len(held.data["entries"]) == SHOWN
+    assert await all_said(house, session_id) == [
+        "ready",
+        *(f"{number} " for number in range(CHUNKS)),
+    ]
+    assert held.version - sent.position < CHUNKS / 20
+
+
+async def test_what_a_script_prints_in_many_small_pieces_is_all_there(house: House) -> None:
+    created = await house.finished_task(f"seq 1 {CHUNKS}")
+
+    said = "".join(await all_said(house, created.ids["session_id"]))
+    assert said == "".join(f"{number}\n" for number in range(1, CHUNKS + 1))

@@ -1,0 +1,69 @@
+"""The files of a task: shown while a turn still changes them, and never told twice."""
+
+from typing import Any
+
+from tests.system.people import House, turn_is_over
+
+SCRIPT = """echo one > early.txt
+until [ -e go ]; do sleep 0.05; done
+echo two > late.txt
+rm go
+"""
+
+
+async def test_files_are_shown_while_the_turn_still_runs_and_again_at_its_end(
+    house: House,
+) -> None:
+    created = await house.create_task(SCRIPT)
+    task_id = created.ids["task_id"]
+    files, task = f"files/{task_id}", f"task/{task_id}"
+
+    async with house.owner.stream(files, task) as stream:
+        early = await stream.until_data(files, _has("early.txt"), 60)
+        shown = [early["status"], *(file["id"] for file in early["files"])]
+        running = stream.held[task].data["status"]
+        second = await house.owner.command("agent_session.create", task_id=task_id)
+        await house.owner.command(
+            "agent_session.send",
+            task_id=task_id,
+            session_id=second.ids["session_id"],
+            text="touch go",
+        )
+        late = await stream.until_data(files, _has("late.txt"), 60)
+
+    assert running == "running"
+    assert shown == ["fresh", "early.txt"]
+    assert "early.txt" in [file["id"] for file in late["files"]]
+
+
+async def test_a_turn_that_changes_no_file_tells_nothing_about_files(house: House) -> None:
+    created = await house.finished_task("echo one > new.txt")
+    task_id = created.ids["task_id"]
+    files, task = f"files/{task_id}", f"task/{task_id}"
+
+    async with house.owner.stream(files, task) as stream:
+        before = await stream.until_data(files, _has("new.txt"))
+        seen = len(stream.seen)
+        for text in ("true", "echo two > other.txt"):
+            await house.owner.command(
+                "agent_session.send",
+                task_id=task_id,
+                session_id=created.ids["session_id"],
+                text=text,
+            )
+        await stream.until_data(files, _has("other.txt"))
+        await stream.until_data(task, turn_is_over)
+        told = [
+            event
+            for event in stream.seen[seen:]
+            if event.name == "change" and event.data["topic"] == files
+        ]
+
+    assert before["status"] == "fresh"
+    assert {event.data["cause"]["event"] for event in told} <= {"tree_changed", "files_captured"}
+    captured = [one for one in told if one.data["cause"]["event"] == "files_captured"]
+    assert len(captured) == 1
+
+
+def _has(name: str) -> Any:
+    return lambda view: any(file["id"] == name for file in view["files"])

@@ -1,0 +1,159 @@
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from events.ids import TaskId
+from runtime.errors import Rejected
+from tests.system.git_repository import GitRepository
+from tests.workflows.remote import REPOSITORY
+from tests_agents.sandbox_agent_server import SandboxAgentServer
+from workflows.sandbox import (
+    BranchExists,
+    BranchInUse,
+    Checkout,
+    ExistingBranch,
+    NewBranch,
+    RemoteUnavailable,
+    Running,
+    Sandbox,
+)
+from workflows.sandbox_agent import SandboxAgentSandboxes
+from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
+
+ONE, TWO = TaskId("task_1"), TaskId("task_2")
+
+
+async def prepare(
+    sandboxes: SandboxAgentSandboxes,
+    remote: GitRepository,
+    branch: NewBranch | ExistingBranch,
+    task_id: TaskId = ONE,
+) -> tuple[Sandbox, Checkout]:
+    sandbox = sandboxes.allocate(task_id=task_id, repository_id=REPOSITORY)
+    return sandbox, await sandboxes.prepare(sandbox, remote_url=remote.url, branch=branch)
+
+
+async def said(process: Running) -> tuple[int | None, str, str]:
+    async with asyncio.timeout(20):
+        output, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
+        return await process.wait(), output.decode(), errors.decode()
+
+
+async def run(sandboxes: SandboxAgentSandboxes, sandbox: Sandbox, *command: str) -> Sequence[str]:
+    process = await sandboxes.start(sandbox, command)
+    exit_code, output, errors = await said(process)
+    assert (exit_code, errors) == (0, "")
+    return output.split("\n")[:-1]
+
+
+async def test_a_working_tree_is_made_once_however_often_it_is_asked_for(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    tip = git_repository.git("rev-parse", "HEAD")
+
+    sandbox, checkout = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    Path(sandbox.path, "new.txt").write_text("mine")
+    again = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+
+    assert checkout == Checkout(branch="foundry/one", base=tip)
+    assert again == (sandbox, checkout)
+    assert Path(sandbox.path, "new.txt").read_text() == "mine"
+    assert await run(sandboxes, sandbox, "git", "branch", "--show-current") == ["foundry/one"]
+
+
+async def test_branches_are_guarded_as_on_this_machine(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+
+    with pytest.raises(BranchExists):
+        await prepare(sandboxes, git_repository, NewBranch("foundry/one"), TWO)
+    with pytest.raises(BranchInUse):
+        await prepare(sandboxes, git_repository, ExistingBranch("foundry/one"), TWO)
+    git_repository.path.rename(git_repository.path.with_name("gone"))
+    with pytest.raises(RemoteUnavailable):
+        await prepare(sandboxes, git_repository, NewBranch("other"), TWO)
+
+
+async def test_files_are_captured_whatever_their_names_and_contents(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    sandbox, checkout = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    tree = Path(sandbox.path)
+    (tree / "a größe.txt").write_text("1\n2\n")
+    (tree / "b.bin").write_bytes(bytes(range(256)))
+    (tree / "README.md").unlink()
+
+    captured = await sandboxes.capture(sandbox, base=checkout.base)
+    assert captured is not None
+    same = await sandboxes.capture(sandbox, base=checkout.base, unless=captured.tree_id)
+
+    files = {file.path: file for file in captured.files}
+    assert {path: file.kind for path, file in files.items()} == {
+        "README.md": "deleted",
+        "a größe.txt": "added",
+        "b.bin": "added",
+    }
+    assert (files["a größe.txt"].added, files["a größe.txt"].content) == (2, b"1\n2\n")
+    assert (files["b.bin"].binary, files["b.bin"].content) == (True, bytes(range(256)))
+    assert {file.path for file in captured.tree} == {"a größe.txt", "b.bin", "word.txt"}
+    assert same is None
+
+
+async def test_release_ends_what_runs_and_leaves_nothing(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    sandbox, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    process = await sandboxes.start(sandbox, ["sleep", "600"])
+
+    await sandboxes.release(ONE, branch="delete")
+    await sandboxes.release(ONE, branch="delete")
+
+    async with asyncio.timeout(10):
+        await process.wait()
+    assert not Path(sandbox.path).exists()
+    await prepare(sandboxes, git_repository, NewBranch("foundry/one"), TWO)
+    with pytest.raises(Rejected):
+        await sandboxes.start(sandbox, ["true"])
+
+
+async def test_a_process_is_written_to_signalled_and_heard_to_its_end(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    sandbox, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    script = (
+        'trap "echo bye >&2; exit 5" INT; read line; echo "got $line"; while :; do sleep 0.05; done'
+    )
+    process = await sandboxes.start(sandbox, ["sh", "-c", script])
+
+    process.stdin.write(b"hello\n")
+    await process.stdin.drain()
+    async with asyncio.timeout(10):
+        assert await process.stdout.read(100) == b"got hello\n"
+    process.send(signal.SIGINT)
+
+    assert await said(process) == (5, "", "bye\n")
+
+
+async def test_a_command_that_cannot_be_run_ends_with_127(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    sandbox, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+
+    exit_code, _, errors = await said(await sandboxes.start(sandbox, ["/nonexistent"]))
+
+    assert exit_code == 127
+    assert "No such file" in errors
+
+
+async def test_a_server_that_is_away_or_does_not_know_us_is_named_as_the_reason(
+    server: SandboxAgentServer, tmp_path: Path, git_repository: GitRepository
+) -> None:
+    for api in (SandboxAgentApi(server.url, "wrong"), SandboxAgentApi("http://127.0.0.1:1", None)):
+        away = SandboxAgentSandboxes(api, folder=tmp_path / "away", local_root=tmp_path)
+        with pytest.raises(SandboxAgentUnavailable, match="sandbox-agent server"):
+            await prepare(away, git_repository, NewBranch("foundry/one"))
+        await api.close()

@@ -1,0 +1,84 @@
+"""Everything in one process, tasks on a sandbox-agent server: what a person sees over HTTP."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.client import Client
+from tests.system.git_repository import GitRepository
+from tests.system.node_process import NodeProcess
+from tests.system.people import House
+from tests.workflows import sdk_agent
+from tests_agents.sandbox_agent_server import SandboxAgentServer
+
+
+@pytest.fixture
+def node(server: SandboxAgentServer, tmp_path: Path) -> Iterator[NodeProcess]:
+    node = NodeProcess(
+        tmp_path / "data",
+        FOUNDRY_SANDBOX_AGENT_URL=server.url,
+        FOUNDRY_SANDBOX_AGENT_TOKEN=server.token,
+        FOUNDRY_SANDBOX_AGENT_FOLDER=str(tmp_path / "over there"),
+        FOUNDRY_AGENTS=f'{{"sdk": ["{sys.executable}", "{sdk_agent.__file__}"]}}',
+    )
+    try:
+        node.start()
+        yield node
+    finally:
+        node.end()
+
+
+@pytest.fixture
+async def house(node: NodeProcess, git_repository: GitRepository) -> AsyncIterator[House]:
+    async with Client(node.address, node.token) as owner:
+        yield await House.build(owner, git_repository.url)
+
+
+async def test_a_task_is_worked_on_over_there_and_put_away(house: House, tmp_path: Path) -> None:
+    created = await house.finished_task("echo hello", agent="mock", sandbox="sandbox-agent")
+    task_id = created.ids["task_id"]
+    task = await house.owner.data(f"task/{task_id}")
+    sandbox = task["sandboxes"][0]
+    tree = Path(sandbox["path"])
+
+    assert sandbox["provider"] == "sandbox-agent"
+    assert tree.is_relative_to(tmp_path / "over there")
+    assert (tree / "word.txt").exists()
+    transcript = await house.owner.data(f"transcript/{created.ids['session_id']}")
+    assert [entry["text"] for entry in transcript["entries"]] == ["echo hello", "hello"]
+
+    (tree / "new.txt").write_text("1\n")
+    async with house.owner.stream(f"files/{task_id}", f"task/{task_id}") as stream:
+        await house.owner.command(
+            "agent_session.send", task_id=task_id, session_id=created.ids["session_id"], text="tool"
+        )
+        files = await stream.until_data(f"files/{task_id}", lambda files: bool(files["files"]))
+        await house.owner.command("task.kill", task_id=task_id)
+        await stream.until_data(f"task/{task_id}", lambda task: task["status"] == "killed")
+
+    assert [file["id"] for file in files["files"]] == ["new.txt"]
+    assert not tree.exists()
+
+
+async def test_an_agent_the_server_does_not_have_is_a_clear_problem(house: House) -> None:
+    created = await house.create_task("true", agent="shell", sandbox="sandbox-agent")
+    topic = f"task/{created.ids['task_id']}"
+
+    async with house.owner.stream(topic) as stream:
+        task = await stream.until_data(topic, lambda task: bool(task["issues"]), 60)
+
+    assert (task["issues"][0]["stage"], task["issues"][0]["code"]) == (
+        "agent_installed",
+        "agent_unknown",
+    )
+    assert "has no agent shell" in task["issues"][0]["message"]
+
+
+async def test_an_agent_made_with_the_protocols_own_sdk_works_here(house: House) -> None:
+    created = await house.finished_task("hello", agent="sdk", permissions="allow")
+
+    transcript = await house.owner.data(f"transcript/{created.ids['session_id']}")
+    said = [e["text"] for e in transcript["entries"] if e["kind"] == "agent_message_chunk"]
+    assert said == ["hello", "selected"]

@@ -1,0 +1,111 @@
+"""The HTTP API of a running sandbox-agent server: commands, files, and the addresses of the rest."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from runtime.errors import Unavailable
+
+RUN_SECONDS = 300.0
+"""The server lets no command run longer."""
+
+OUTPUT_BYTES = 48 << 20
+
+
+class SandboxAgentUnavailable(Unavailable):
+    """The server cannot be reached, or cannot do what it was asked for; the text is its own word."""
+
+    default_code = "sandbox_agent_unavailable"
+
+    def __init__(self, detail: str, *, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Ran(Struct, frozen=True, rename="camel"):
+    """How a command ended. No exit code: it was ended by a signal."""
+
+    stdout: str
+    stderr: str
+    timed_out: bool
+    stdout_truncated: bool
+    exit_code: int | None = None
+
+
+class SandboxAgentApi:
+    """Belongs to whoever made it, and is closed at last."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.http = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            trust_env=False,
+            timeout=httpx.Timeout(30, connect=5, pool=None),
+            # Every agent holds its stream and its turn open.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=8),
+        )
+
+    async def close(self) -> None:
+        await self.http.aclose()
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request. Raises `SandboxAgentUnavailable` for every answer that is none."""
+        try:
+            answer = await self.http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise SandboxAgentUnavailable(
+                f"The sandbox-agent server cannot be reached: {type(error).__name__}."
+            ) from None
+        if answer.is_success:
+            return answer
+        raise SandboxAgentUnavailable(complaint(answer), status=answer.status_code)
+
+    async def run(
+        self, command: Sequence[str], *, cwd: str, env: Mapping[str, str], deadline: float
+    ) -> Ran:
+        """Run a command to its end, within `deadline` seconds."""
+        seconds = min(deadline, RUN_SECONDS)
+        answer = await self.call(
+            "POST",
+            "/v1/processes/run",
+            json={
+                "command": command[0],
+                "args": list(command[1:]),
+                "cwd": cwd,
+                "env": dict(env),
+                "timeoutMs": int(seconds * 1000),
+                "maxOutputBytes": OUTPUT_BYTES,
+            },
+            timeout=httpx.Timeout(seconds + 10, connect=5, pool=None),
+        )
+        return msgspec.json.decode(answer.content, type=Ran)
+
+    async def shell(self, script: str, *arguments: str, deadline: float = 60.0) -> str:
+        """What a small script prints, which is to succeed."""
+        ran = await self.run(
+            ["sh", "-c", script, "sh", *arguments], cwd="/", env={}, deadline=deadline
+        )
+        if ran.exit_code != 0:
+            raise SandboxAgentUnavailable(
+                f"The sandbox-agent server could not do it: {ran.stderr.strip()[-300:]}"
+            )
+        return ran.stdout
+
+    async def write(self, path: str, content: bytes) -> None:
+        """Put a file at its place, whole or not at all."""
+        await self.call("PUT", "/v1/fs/file", params={"path": f"{path}.new"}, content=content)
+        body = {"from": f"{path}.new", "to": path, "overwrite": True}
+        await self.call("POST", "/v1/fs/move", json=body)
+
+
+def complaint(answer: httpx.Response) -> str:
+    """What the server says is wrong."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = None
+    detail = problem.get("detail") if isinstance(problem, dict) else None
+    return f"The sandbox-agent server answered {answer.status_code}: {detail or 'no reason given'}."

@@ -1,0 +1,62 @@
+"""The bare repositories on a sandbox-agent server, used as those of this disk are."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from events.ids import RepositoryId
+from runtime.errors import Rejected
+from workflows.git import RunsGit
+from workflows.repositories import Known, Repositories
+from workflows.repository import Repository
+from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_git import SandboxAgentGit
+
+NO_LOCK = -1
+"""The folder over there is this worker's own, so a lock in its memory is enough."""
+
+
+class SandboxAgentRepositories(Repositories):
+    """`folder` is a path over there, and so is `local_root`."""
+
+    finds_conflicts = False
+
+    def __init__(
+        self, api: SandboxAgentApi, git: SandboxAgentGit, folder: Path, *, local_root: Path | None
+    ) -> None:
+        super().__init__(git, folder, local_root=local_root)
+        self._api = api
+
+    @asynccontextmanager
+    async def alone(self, repository_id: RepositoryId) -> AsyncIterator[Repository]:
+        """The repository under its lock."""
+        known = self._known.setdefault(repository_id, Known())
+        async with known.lock:
+            yield _RemoteRepository(self._api, self._git, self.path(repository_id))
+
+    def _allow(self, remote_url: str) -> None:
+        # A path means a place on that machine: only the words of it can be judged here.
+        root = self._local_root
+        path = Path(remote_url)
+        if path.is_absolute() and (
+            root is None or ".." in path.parts or not path.is_relative_to(root)
+        ):
+            raise Rejected(
+                "This server takes no repository from that place on the sandbox's disk.",
+                code="remote_forbidden",
+            )
+
+
+class _RemoteRepository(Repository):
+    def __init__(self, api: SandboxAgentApi, git: RunsGit, path: Path) -> None:
+        super().__init__(git, path, lock=NO_LOCK)
+        self._api = api
+
+    async def create(self, remote_url: str) -> None:
+        """Make the repository; half a repository of an earlier attempt is completed."""
+        path = str(self.path)
+        if await self._api.shell('[ ! -e "$1/complete" ] || echo yes', path):
+            return
+        await self._api.shell('mkdir -p "$1"', path)
+        await self._initialize(remote_url)
+        await self._api.shell('touch "$1/complete"', path)
