@@ -27,7 +27,7 @@ class Desk:
         self.told: list[str] = []
         self._news = asyncio.Condition()
         self.running: RunningProcess | None = None
-        self.ended: asyncio.Task[tuple[int, str | None]] | None = None
+        self.ended: asyncio.Task[tuple[int | None, str | None]] | None = None
 
     async def start(self, script: str) -> None:
         child = await self._processes.start(
@@ -59,7 +59,7 @@ class Desk:
             await self._news.wait_for(lambda: self.told and wanted(self.told[-1]))
         return self.told[-1]
 
-    async def end(self) -> tuple[int, str | None]:
+    async def end(self) -> tuple[int | None, str | None]:
         assert self.ended is not None
         async with asyncio.timeout(20):
             return await self.ended
