@@ -67,11 +67,11 @@ class Stuck:
     async def is_stuck(self, within: float = 30) -> int:
         """Wait until something is; its process id."""
         loop = asyncio.get_running_loop()
-        said = loop.create_future()
-        loop.add_reader(self._pipe, lambda: said.done() or said.set_result(None))
+        said = asyncio.Event()
+        loop.add_reader(self._pipe, said.set)
         try:
             async with asyncio.timeout(within):
-                await said
+                await said.wait()
         finally:
             loop.remove_reader(self._pipe)
         return int(os.read(self._pipe, 100))

@@ -105,7 +105,7 @@ async def test_an_agent_that_fails_for_good_is_an_issue_that_a_retry_settles(
     failed = await until(
         house.owner,
         created.ids["task_id"],
-        lambda task: task["jobs"][0]["status"] == "failed" and task["issues"],
+        lambda task: task["jobs"][0]["status"] == "failed",
     )
 
     await house.owner.command("job.retry", job_id=failed["issues"][0]["retry_job_id"])
@@ -118,7 +118,7 @@ async def test_an_agent_that_fails_for_good_is_an_issue_that_a_retry_settles(
     assert attempts == [1, 1, 1, 1, 1, 1]
 
 
-async def until(client: Client, task_id: str, wanted: Callable[[Any], object]) -> Any:
+async def until(client: Client, task_id: str, wanted: Callable[[Any], bool]) -> Any:
     topic = f"task/{task_id}"
     async with client.stream(topic) as stream:
         return await stream.until_data(topic, wanted, PROVISIONED_WITHIN)
