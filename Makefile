@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: run test setup check format demo test-containers bench clean help
+.PHONY: run test setup check format demo test-containers clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve

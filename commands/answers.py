@@ -6,15 +6,17 @@ from msgspec import UNSET, Struct, UnsetType
 from commands.context import Context
 from commands.order import Order
 from commands.organization_state import Organization
-from commands.repository import RefreshRepository, Repository, standing_sync
+from commands.repository import RefreshRepository, Repository, standing_act
+from commands.stack import ActOnRepository
 from commands.task_evolve import ARCHIVE, KILL
 from commands.task_orders import ArchiveTask, KillTask
 from commands.task_state import Task
+from commands.task_work import standing_job
 from events.commit import Event, Recorded, tag_of
-from events.ids import JobId, Position, RepositoryId
+from events.ids import JobId, Position
 from events.job import JobAnnounced
 from events.organization import OrganizationCreated, RepositoryAdded
-from events.task import AgentSessionCreated, MessageQueued, TaskCreated
+from events.task import AgentSessionCreated, MessageQueued, ProcessRequested, TaskCreated
 from events.user import TokenCreated, UserCreated
 
 
@@ -63,6 +65,8 @@ def made_ids(events: list[Event]) -> dict[str, str]:
                 ids["task_id"] = event.task_id
             case AgentSessionCreated():
                 ids["session_id"] = event.session_id
+            case ProcessRequested():
+                ids["process_id"] = event.process_id
             case MessageQueued():
                 ids["message_id"] = event.message_id
             case JobAnnounced():
@@ -80,10 +84,12 @@ def standing_ids(state: object, order: Order, context: Context) -> dict[str, str
             job_id = state.jobs.get(ARCHIVE)
         case Task(), KillTask():
             job_id = state.jobs.get(KILL)
-        case Repository(), RefreshRepository():
+        case Task(), _:
+            job_id = standing_job(state, order)
+        case Repository(), RefreshRepository() | ActOnRepository():
             organization = context.organization
             assert isinstance(organization, Organization)
-            job_id = standing_sync(state, organization, RepositoryId(order.repository_id))
+            job_id = standing_act(state, organization, order)
         case _:
             pass
     return {"job_id": job_id} if job_id else {}

@@ -14,7 +14,8 @@ from commands.organization_orders import (
     SyncOrganization,
     UpdateOrganization,
 )
-from commands.repository import ActOnRepository, RefreshRepository, RepositoryCommand
+from commands.repository import RefreshRepository, RepositoryCommand
+from commands.stack import ActOnRepository
 from commands.task_orders import (
     AnswerPermission,
     ArchiveTask,

@@ -23,11 +23,12 @@ from commands.organization_orders import (
 from commands.organization_state import Organization, OrganizationState
 from commands.places import Places
 from commands.refusals import chosen_id, no_such
-from commands.repository import REPOSITORY, Repository, RepositoryCommand, standing_sync
+from commands.repository import REPOSITORY, Repository, RepositoryCommand, standing_act
 from commands.request import Request
 from commands.task import TASK
-from commands.task_orders import CreateSession, CreateTask, TaskCommand
+from commands.task_orders import CreateSession, CreateTask, StartProcess, TaskCommand
 from commands.task_state import Task, TaskState
+from commands.task_work import standing_job
 from events.addresses import Remote
 from events.ids import RepositoryId, is_id
 
@@ -94,7 +95,7 @@ class OrganizationDesk:
             repository_id = RepositoryId(name)
             if repository_id not in organization.repositories:
                 raise no_such("repository", name)
-            standing = standing_sync(repository, organization, repository_id)
+            standing = standing_act(repository, organization, order)
             return replace(
                 base,
                 organization=organization,
@@ -116,6 +117,8 @@ class OrganizationDesk:
                 raise no_such(noun, name)
         if isinstance(order, CreateSession):
             await self._places.untaken(order.session_id, "ses", "session", task_id)
+        if isinstance(order, StartProcess):
+            await self._places.untaken(order.process_id, "proc", "process", task_id)
 
         async def prepare(state: TaskState) -> Context:
             if not isinstance(state, Task):
@@ -123,7 +126,8 @@ class OrganizationDesk:
             organization = await self._places.organization(
                 state.organization_id, request.user_id, noun=noun, name=name
             )
-            return replace(base, organization=organization)
+            job = await self._places.job(standing_job(state, order))
+            return replace(base, organization=organization, job=job)
 
         return await self._deciding.decide(TASK, task_id, order, request, prepare)
 

@@ -1,23 +1,28 @@
-"""One repository: which job looks at its remote now, and what such jobs report."""
+"""One repository: which jobs look at its remote or move its stacks, and what such jobs report."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from commands.context import Context
 from commands.decider import Decider, Origin
-from commands.fields import Line
 from commands.order import ForRepository
 from commands.organization import REPOSITORY_SYNC
 from commands.organization_state import Organization
 from commands.refusals import no_such
+from commands.stack import KINDS, ActOnRepository, Parent, check_act, deed
 from events.commit import Event
 from events.ids import JobId, OrganizationId, RepositoryId
 from events.job import JobAnnounced
-from events.repository import Branch, RepositoryEvent, RepositorySynced, RepositorySyncFailed
-from runtime.errors import Rejected
+from events.repository import (
+    Branch,
+    BranchParentRecorded,
+    RepositoryEvent,
+    RepositorySynced,
+    RepositorySyncFailed,
+)
 
 # --- Commands ---
 
@@ -26,34 +31,34 @@ class RefreshRepository(ForRepository, frozen=True, kw_only=True):
     pass
 
 
-class ActOnRepository(ForRepository, frozen=True, kw_only=True):
-    action: Literal[
-        "sync_repo", "restack_repo", "restack_subtree", "rebase_branch", "reparent_branch"
-    ]
-    branch: Line | None = None
-    parent: Line | None = None
-
-
 RepositoryCommand: TypeAlias = RefreshRepository | ActOnRepository
 
 # --- State ---
 
 
 class Repository(Struct, frozen=True, kw_only=True):
-    """That it exists is the organization's to say. `jobs` were announced here and have no result here yet."""
+    """That it exists is the organization's to say. `jobs` were announced here and have no result here yet.
+
+    They stand by what they do: their kind, and the branches they were given. `parents` are the stacks.
+    """
 
     jobs: dict[str, JobId] = {}
+    parents: dict[str, Parent] = {}
     reported: tuple[JobId, Literal["synced", "failed"]] | None = None
 
 
 def evolve(repository: Repository, event: Event, origin: Origin) -> Repository:
     match event:
         case JobAnnounced():
-            return replace(repository, jobs={**repository.jobs, event.kind: event.job_id})
+            doing = deed(event.kind, event.input.get("branch"), event.input.get("parent"))
+            return replace(repository, jobs={**repository.jobs, doing: event.job_id})
         case RepositorySynced():
             return _reported(repository, event.job_id, "synced")
         case RepositorySyncFailed():
             return _reported(repository, event.job_id, "failed")
+        case BranchParentRecorded():
+            parent = Parent(name=event.parent, base=event.base)
+            return replace(repository, parents={**repository.parents, event.branch: parent})
         case _:
             return repository
 
@@ -82,22 +87,40 @@ def standing_sync(
     return listed.first_job_id if listed else None
 
 
-def _refresh(repository: Repository, order: RefreshRepository, context: Context) -> list[Event]:
+def standing_act(
+    repository: Repository, organization: Organization, order: RepositoryCommand
+) -> JobId | None:
+    """The job that was announced for the same order and whose result is not here yet."""
+    match order:
+        case RefreshRepository() | ActOnRepository(action="sync_repo"):
+            return standing_sync(repository, organization, RepositoryId(order.repository_id))
+        case ActOnRepository():
+            kind = KINDS.get(order.action, "")
+            return repository.jobs.get(deed(kind, order.branch, order.parent))
+
+
+def _act(repository: Repository, order: RepositoryCommand, context: Context) -> list[Event]:
     organization = context.organization
     repository_id = RepositoryId(order.repository_id)
     if organization is None or repository_id not in organization.repositories:
         raise no_such("repository", order.repository_id)
-    standing = standing_sync(repository, organization, repository_id)
+    kind, details = REPOSITORY_SYNC, dict[str, str]()
+    if isinstance(order, ActOnRepository):
+        check_act(repository.parents, order)
+        kind = KINDS.get(order.action, REPOSITORY_SYNC)
+        given = {"branch": order.branch, "parent": order.parent}
+        details = {name: value for name, value in given.items() if value is not None}
+    standing = standing_act(repository, organization, order)
     # A job whose own history is still empty was announced a moment ago.
     if standing is not None and (context.job is None or context.job.open):
         return []
     return [
         JobAnnounced(
             job_id=JobId(context.id("job")),
-            kind=REPOSITORY_SYNC,
+            kind=kind,
             organization_id=organization.organization_id,
             repository_id=repository_id,
-            input={"remote_url": organization.repositories[repository_id].remote_url},
+            input={"remote_url": organization.repositories[repository_id].remote_url, **details},
         )
     ]
 
@@ -148,22 +171,32 @@ def sync_failed(
     ]
 
 
+def parent_recorded(
+    repository: Repository,
+    *,
+    organization_id: OrganizationId,
+    repository_id: RepositoryId,
+    branch: str,
+    parent: str,
+    base: str,
+) -> list[RepositoryEvent]:
+    """`branch` begins at the commit `base` of `parent` now."""
+    if repository.parents.get(branch) == Parent(name=parent, base=base):
+        return []
+    return [
+        BranchParentRecorded(
+            organization_id=organization_id,
+            repository_id=repository_id,
+            branch=branch,
+            parent=parent,
+            base=base,
+        )
+    ]
+
+
 # --- Decider ---
 
 
-def decide(repository: Repository, order: RepositoryCommand, context: Context) -> list[Event]:
-    match order:
-        case RefreshRepository():
-            return _refresh(repository, order, context)
-        case ActOnRepository():
-            raise Rejected(
-                "Actions on stacked branches need a worker that moves branches, which this version "
-                "does not have yet; do it with git and call repository.refresh afterwards."
-            )
-        case _:
-            assert_never(order)
-
-
 REPOSITORY: Decider[Repository, RepositoryCommand] = Decider(
-    name="repository", prefix="repo", initial=Repository(), evolve=evolve, decide=decide
+    name="repository", prefix="repo", initial=Repository(), evolve=evolve, decide=_act
 )

@@ -8,6 +8,7 @@ from commands.decider import ABSENT, Absent, Decider
 from commands.organization import check_agent
 from commands.organization_state import Organization
 from commands.owners import TaskOwners, task_owners
+from commands.process import decide_process
 from commands.refusals import check_branch, chosen_id, no_such, taken, wrong
 from commands.task_evolve import ARCHIVE, KILL, PROVISION, evolve
 from commands.task_later import refuse_later
@@ -36,6 +37,7 @@ from commands.task_orders import (
     WriteProcess,
 )
 from commands.task_state import Task, TaskState
+from commands.task_work import decide_work
 from events.commit import Event
 from events.ids import IssueId, JobId, MessageId, RepositoryId, SessionId, TaskId
 from events.job import JobAnnounced
@@ -208,16 +210,11 @@ def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event
             | ChangeModel()
         ):
             return decide_session(state, order, context)
-        case (
-            RenameBranch()
-            | PushTask()
-            | MergeTask()
-            | PublishPullRequest()
-            | RevertFile()
-            | StartProcess()
-            | WriteProcess()
-            | StopProcess()
-        ):
+        case RenameBranch() | PushTask() | MergeTask() | RevertFile():
+            return decide_work(state, order, context)
+        case StartProcess() | WriteProcess() | StopProcess():
+            return decide_process(state, order, context)
+        case PublishPullRequest():
             return refuse_later(order)
         case _:
             assert_never(order)

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from commands.decider import Absent, Origin
+from commands.process_evolve import evolve_processes
 from commands.session_evolve import evolve_sessions
 from commands.task_state import Issue, Sandbox, Task, TaskState
 from events.commit import Event
@@ -30,6 +31,10 @@ from events.task import (
 PROVISION = "task_provision"
 ARCHIVE = "task_archive"
 KILL = "task_kill"
+PUSH = "task_push"
+MERGE = "task_merge"
+REVERT_FILE = "task_revert_file"
+RENAME_BRANCH = "task_rename_branch"
 
 
 def evolve(state: TaskState, event: Event, origin: Origin) -> TaskState:
@@ -50,7 +55,9 @@ def evolve(state: TaskState, event: Event, origin: Origin) -> TaskState:
                 on_branch=event.on_branch,
             )
         case Task(), _:
-            return evolve_sessions(_evolve_task(state, event), event, origin)
+            return evolve_processes(
+                evolve_sessions(_evolve_task(state, event), event, origin), event
+            )
         case _:
             return state
 
@@ -63,8 +70,13 @@ def _evolve_task(task: Task, event: Event) -> Task:
             return replace(task, title=event.title)
         case JobAnnounced():
             provision = event.job_id if event.kind == PROVISION else task.provision_job_id
-            jobs = {**task.jobs, event.kind: event.job_id}
-            return replace(task, jobs=jobs, provision_job_id=provision)
+            renaming = event.kind == RENAME_BRANCH
+            return replace(
+                task,
+                jobs={**task.jobs, event.kind: event.job_id},
+                provision_job_id=provision,
+                next_branch=event.input.get("branch") if renaming else task.next_branch,
+            )
         case TaskProvisioned():
             status = task.status if task.over else "ready"
             return replace(task, status=status, jobs=_without(task.jobs, PROVISION))

@@ -126,16 +126,16 @@ SessionCommand: TypeAlias = (
     | RenameSession
     | ChangeModel
 )
-LaterCommand: TypeAlias = (
-    RenameBranch
-    | PushTask
-    | MergeTask
-    | PublishPullRequest
-    | RevertFile
-    | StartProcess
-    | WriteProcess
-    | StopProcess
-)
+BranchCommand: TypeAlias = RenameBranch | PushTask | MergeTask | RevertFile
+ProcessCommand: TypeAlias = StartProcess | WriteProcess | StopProcess
 TaskCommand: TypeAlias = (
-    CreateTask | RenameTask | ArchiveTask | KillTask | ResolveIssue | SessionCommand | LaterCommand
+    CreateTask
+    | RenameTask
+    | ArchiveTask
+    | KillTask
+    | ResolveIssue
+    | PublishPullRequest
+    | SessionCommand
+    | BranchCommand
+    | ProcessCommand
 )

@@ -4,7 +4,7 @@ Each function answers the facts to append; `[]` means "already so, or no longer 
 means that the worker should stop what it does for this task.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from commands.owners import task_owners
@@ -205,6 +205,19 @@ def issue_resolved(task: TaskState, *, issue_id: IssueId) -> list[TaskEvent]:
     match task:
         case Task() if _is_open(task.issues.get(issue_id)):
             return [IssueResolved(**task_owners(task), issue_id=issue_id)]
+        case _:
+            return []
+
+
+def issues_settled(task: TaskState, *, stages: Collection[str]) -> list[TaskEvent]:
+    """What was in the way of these stages is not any more: they succeeded."""
+    match task:
+        case Task():
+            return [
+                IssueResolved(**task_owners(task), issue_id=issue_id)
+                for issue_id, issue in task.issues.items()
+                if issue.open and issue.stage in stages
+            ]
         case _:
             return []
 

@@ -12,6 +12,7 @@ from events.ids import (
     MessageId,
     OrganizationId,
     Position,
+    ProcessId,
     RepositoryId,
     SandboxId,
     SessionId,
@@ -25,6 +26,7 @@ TaskStatus = Literal[
 ]
 SessionStatus = Literal["pending", "ready", "running", "error", "closed"]
 MessageFate = Literal["waiting", "delivered", "cancelled"]
+ProcessStatus = Literal["queued", "running", "stopping", "exited"]
 FilesStatus = Literal["none", "fresh", "queued", "running", "stale"]
 
 
@@ -84,8 +86,20 @@ class Issue(Struct, frozen=True, kw_only=True):
     open: bool = True
 
 
+class Process(Struct, frozen=True, kw_only=True):
+    """What runs, or ran, in the sandbox at somebody's request. `stop` is the signal that is to end it."""
+
+    command: str
+    args: tuple[str, ...]
+    status: ProcessStatus = "queued"
+    stop: str | None = None
+
+
 class Task(Struct, frozen=True, kw_only=True):
-    """`branch` is set once provisioning settled it; `jobs` are the open ones by kind."""
+    """`branch` is set once provisioning settled it; `jobs` are the newest announced by kind.
+
+    `next_branch` is the name the newest job to rename the branch was given.
+    """
 
     task_id: TaskId
     organization_id: OrganizationId
@@ -105,6 +119,8 @@ class Task(Struct, frozen=True, kw_only=True):
     sandbox: Sandbox | None = None
     sessions: dict[SessionId, Session] = {}
     jobs: dict[str, JobId] = {}
+    next_branch: str | None = None
+    processes: dict[ProcessId, Process] = {}
     issues: dict[IssueId, Issue] = {}
     base: str | None = None
     tree_id: str | None = None
@@ -119,6 +135,11 @@ class Task(Struct, frozen=True, kw_only=True):
             session.running or (session.queue and session.status in ("pending", "ready"))
             for session in self.sessions.values()
         )
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether an agent works on a message at this moment."""
+        return any(session.running is not None for session in self.sessions.values())
 
     @property
     def over(self) -> bool:

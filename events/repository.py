@@ -1,4 +1,4 @@
-"""Facts about one repository: what the jobs found in its remote."""
+"""Facts about one repository: what the jobs found in its remote, and which branch is stacked on which."""
 
 from msgspec import Struct
 
@@ -33,4 +33,14 @@ class RepositorySyncFailed(Fact, frozen=True, kw_only=True, tag="repository_sync
     message: str
 
 
-RepositoryEvent = RepositorySynced | RepositorySyncFailed
+class BranchParentRecorded(Fact, frozen=True, kw_only=True, tag="branch_parent_recorded"):
+    """`branch` is stacked on `parent`; `base` is the commit of the parent it begins at."""
+
+    organization_id: OrganizationId
+    repository_id: RepositoryId
+    branch: str
+    parent: str
+    base: str
+
+
+RepositoryEvent = RepositorySynced | RepositorySyncFailed | BranchParentRecorded

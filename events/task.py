@@ -30,6 +30,10 @@ StopReason = Literal[
 ]
 
 
+SURVIVABLE = frozenset({"SIGINT", "SIGHUP", "SIGQUIT"})
+"""Signals a process may take and go on; the others end it for certain."""
+
+
 class TaskFact(Fact, frozen=True, kw_only=True):
     """The owners of the task stand in each of its facts, so that no reader has to look them up."""
 
@@ -56,7 +60,7 @@ class TaskCreated(TaskFact, frozen=True, kw_only=True, tag="task_created"):
 
 
 class TaskNamed(TaskFact, frozen=True, kw_only=True, tag="task_named"):
-    """The branch of the task was settled by its provisioning."""
+    """The branch of the task: settled by its provisioning, or renamed later."""
 
     branch: str
 
@@ -276,6 +280,13 @@ class ProcessOutput(TaskFact, frozen=True, kw_only=True, tag="process_output"):
     tail: str
 
 
+class ProcessInput(TaskFact, frozen=True, kw_only=True, tag="process_input"):
+    """Text for the standard input of the process."""
+
+    process_id: ProcessId
+    text: str
+
+
 class ProcessStopRequested(TaskFact, frozen=True, kw_only=True, tag="process_stop_requested"):
     process_id: ProcessId
     signal: str
@@ -338,6 +349,7 @@ TaskEvent = (
     | ProcessRequested
     | ProcessStarted
     | ProcessOutput
+    | ProcessInput
     | ProcessStopRequested
     | ProcessExited
     | IssueRaised

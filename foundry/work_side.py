@@ -9,7 +9,7 @@ from foundry.event_log import EventLog
 from foundry.write_side import WriteSide, now
 from runtime.lifecycle import Gate
 from runtime.settings import Settings, environment
-from workflows import repository_sync, task_provision
+from workflows import repository_sync, stack_jobs, task_branch, task_provision
 from workflows.agent_pool import AgentPool
 from workflows.agents import known_agents
 from workflows.announcements import Announcements
@@ -20,6 +20,7 @@ from workflows.job_lanes import JobLanes
 from workflows.job_runner import JobRunner
 from workflows.job_sweep import JobSweep
 from workflows.leftovers import Leftovers
+from workflows.local_branches import LocalBranches
 from workflows.local_sandbox import LocalSandboxes
 from workflows.placement import Placement
 from workflows.presence import Presence
@@ -28,8 +29,12 @@ from workflows.repositories import Repositories
 from workflows.repository_sync import RepositorySync
 from workflows.sandbox import SandboxProvider
 from workflows.sessions import Sessions
+from workflows.stack_jobs import StackWork, in_turn
+from workflows.stacks import Stacks
 from workflows.steady_reports import SteadyReports
+from workflows.task_branch import BranchWork
 from workflows.task_ending import Ending, archive_kind, kill_kind
+from workflows.task_processes import TaskProcesses
 from workflows.task_provision import Provisioning
 from workflows.worker import Worker
 
@@ -47,10 +52,11 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         path=environment().get("PATH", ""),
         mark=processes.mark("git"),
     )
+    repositories = Repositories(git, data / "repositories", local_root=settings.local_root)
     local = LocalSandboxes(
         data=data,
         git=git,
-        repositories=Repositories(git, data / "repositories", local_root=settings.local_root),
+        repositories=repositories,
         processes=processes,
     )
     providers: dict[str, SandboxProvider] = {local.name: local}
@@ -79,6 +85,15 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         now=now,
         gate=gate,
     )
+    running = TaskProcesses(
+        aggregates=side.aggregates,
+        reports=reports,
+        store=log.store,
+        providers=providers,
+        files=files,
+        host=host,
+        gate=gate,
+    )
     ending = Ending(
         aggregates=side.aggregates,
         reports=reports,
@@ -86,6 +101,22 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         sessions=sessions,
         presence=presence,
         host=host,
+        processes=running,
+    )
+    sync = RepositorySync(aggregates=side.aggregates, reports=reports, local=local)
+    branch_work = BranchWork(
+        aggregates=side.aggregates,
+        reports=reports,
+        providers=providers,
+        branches={local.name: LocalBranches(repositories, local)},
+        files=files,
+        sync=sync,
+    )
+    stack_work = StackWork(
+        aggregates=side.aggregates,
+        reports=reports,
+        stacks=Stacks(repositories, in_turn(side.aggregates)),
+        sync=sync,
     )
     kinds = (
         task_provision.kind(
@@ -100,9 +131,9 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         ),
         archive_kind(ending),
         kill_kind(ending),
-        repository_sync.kind(
-            RepositorySync(aggregates=side.aggregates, reports=reports, local=local)
-        ),
+        repository_sync.kind(sync),
+        *task_branch.kinds(branch_work),
+        *stack_jobs.kinds(stack_work),
     )
     by_name = {kind.name: kind for kind in kinds}
     announcements = Announcements(log.store, side.aggregates)
@@ -152,6 +183,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
             aggregates=side.aggregates, directory=side.directory, local=local, host=host
         ),
         sessions=sessions,
+        processes=running,
         files=files,
         agents=agents,
         host=host,

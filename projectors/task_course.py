@@ -32,6 +32,7 @@ from events.task import (
     PermissionAnswered,
     PermissionRequested,
     ProcessExited,
+    ProcessInput,
     ProcessOutput,
     ProcessRequested,
     ProcessStarted,
@@ -153,7 +154,9 @@ def begun(event: TaskCreated, at: Timestamp) -> Course:
 def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
     """The course after an event of the task's own history; moves `updated_at` for what people care about."""
     match event:
-        case ProcessRequested() | ProcessStarted() | ProcessOutput() | ProcessStopRequested():
+        case ProcessRequested() | ProcessStarted() | ProcessOutput():
+            return course
+        case ProcessInput() | ProcessStopRequested():
             return course
         case ProcessExited() | TreeChanged() | FilesOutdated():
             return course

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from events.ids import ProcessId, Timestamp
 from events.task import (
+    SURVIVABLE,
     ProcessExited,
     ProcessOutput,
     ProcessRequested,
@@ -55,6 +56,8 @@ def project_processes(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
             known = replace(known, status="running", started_at=at)
         case ProcessOutput(tail=tail):
             known = replace(known, tail=tail)
+        case ProcessStopRequested(signal=signal) if signal in SURVIVABLE:
+            return
         case ProcessStopRequested():
             known = replace(known, status="stopping")
         case ProcessExited(exit_code=exit_code):

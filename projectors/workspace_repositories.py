@@ -15,7 +15,12 @@ from events.job import (
     JobStarted,
 )
 from events.organization import RepositoryAdded, RepositoryRemoved
-from events.repository import RepositoryEvent, RepositorySynced, RepositorySyncFailed
+from events.repository import (
+    BranchParentRecorded,
+    RepositoryEvent,
+    RepositorySynced,
+    RepositorySyncFailed,
+)
 from events.task import TaskFact
 from projectors.jobs import Job, job_after, list_job
 from projectors.rows import Rows
@@ -66,6 +71,12 @@ class Branch(Struct, frozen=True, kw_only=True):
     pull_request: PullRequest | None = None
 
 
+class ParentOfBranch(Struct, frozen=True):
+    """Hidden: what a branch is stacked on, also while the remote does not have the branch."""
+
+    name: str
+
+
 class TaskOfBranch(Struct, frozen=True):
     """Hidden: the task that works on a branch, known before the branch is seen in the remote."""
 
@@ -100,6 +111,8 @@ def project_repository(rows: Rows, event: RepositoryEvent, at: Timestamp) -> Non
             _set_branches(rows, event)
         case RepositorySyncFailed():
             _set_freshness(rows, event.organization_id, event.repository_id, "error", None)
+        case BranchParentRecorded():
+            _set_parent(rows, event)
         case _:
             assert_never(event)
 
@@ -203,6 +216,7 @@ def _set_branches(rows: Rows, event: RepositorySynced) -> None:
             rows.remove(topic, "branch", gone)
     for branch in event.branches:
         owner = rows.get(topic, "_task_of_branch", branch.name, TaskOfBranch)
+        parent = rows.get(topic, "_parent_of_branch", branch.name, ParentOfBranch)
         shown = Branch(
             id=branch.name,
             sha=branch.sha,
@@ -210,8 +224,19 @@ def _set_branches(rows: Rows, event: RepositorySynced) -> None:
             ahead=branch.ahead,
             behind=branch.behind,
             conflicts=branch.conflicts,
+            parent=parent.name if parent else None,
         )
         rows.put(topic, "branch", branch.name, shown)
+
+
+def _set_parent(rows: Rows, event: BranchParentRecorded) -> None:
+    if _itself(rows, event.organization_id, event.repository_id) is None:
+        return
+    topic = f"repository/{event.repository_id}"
+    rows.put(topic, "_parent_of_branch", event.branch, ParentOfBranch(event.parent))
+    row = rows.get(topic, "branch", event.branch, Branch)
+    if row is not None:
+        rows.put(topic, "branch", event.branch, replace(row, parent=event.parent))
 
 
 def _set_task(rows: Rows, topic: str, branch: str, task_id: TaskId | None) -> None:

@@ -99,6 +99,8 @@ def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
     known = _known_after(before, event, at)
     _show(rows, topic, known)
     if isinstance(event, TaskNamed):
+        if before.course.branch not in (None, event.branch):
+            forget_branch(rows, event, before.course.branch)
         name_branch(rows, event, event.branch)
     if isinstance(event, MessageQueued | TurnEnded):
         note_activity(rows, event, at)

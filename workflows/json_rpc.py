@@ -1,7 +1,8 @@
 """JSON-RPC 2.0 over a pair of pipes, one message a line: the client's end of a conversation with an agent.
 
-Why not the protocol's own SDK: `docs/decisions/` has the measurement. It reads on while nobody keeps
-up, it makes a task and a validated model of every chunk, and its import costs a second.
+Why not the protocol's own SDK: `docs/decisions/0007-own-json-rpc-for-agents.md` has the measurement.
+It reads on while nobody keeps up, it makes a task and a validated model of every chunk, and its
+import costs up to a second.
 """
 
 import asyncio

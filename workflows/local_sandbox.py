@@ -67,6 +67,12 @@ class LocalSandboxes:
         """What belongs to a sandbox but not into its working tree: home, notes, logs."""
         return self._states / task_id
 
+    def note_branch(self, task_id: TaskId, branch: str) -> None:
+        """The branch of a sandbox has another name now: the release must know."""
+        note = self._note(task_id)
+        if note is not None and note.branch != branch:
+            self._write(msgspec.structs.replace(note, branch=branch))
+
     async def prepare(
         self, sandbox: Sandbox, *, remote_url: str, branch: NewBranch | ExistingBranch
     ) -> Checkout:

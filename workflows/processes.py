@@ -21,6 +21,9 @@ MARK = "SANDBOX_MARK"
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 """What a process gets of the worker's own environment; never settings, tokens or agents' sockets."""
 
+KILL = signal.SIGRTMIN
+"""What has the supervisor end everything at once; SIGKILL would reach the supervisor alone."""
+
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 
@@ -41,7 +44,7 @@ class Child(PipedProcess):
     """
 
     def send(self, number: signal.Signals) -> None:
-        """Pass a signal on to the command's process group; SIGTERM ends everything it started too."""
+        """Pass a signal on to the command's process group; SIGTERM and `KILL` end everything it started too."""
         with suppress(ProcessLookupError):
             self._transport.send_signal(number)
 

@@ -11,9 +11,13 @@ from events.ids import RepositoryId
 from events.repository import Branch
 from runtime.errors import Rejected
 from workflows.folder_lock import folder_lock
-from workflows.git import Git
+from workflows.git import Git, GitFailed
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import RemoteState
+from workflows.scratch import Scratch
+
+CONFLICT_SECONDS = 10.0
+"""As long is looked for conflicts in one sync; of the branches after that nothing is said."""
 
 COMPARED_BRANCHES = 50
 """Counting what a branch is ahead and behind takes git 5 ms and more: done for so many, newest first."""
@@ -77,12 +81,18 @@ class Repositories:
         default = heads.default_branch
         compared = set(list(newest)[:COMPARED_BRANCHES]) if default is not None else set()
         branches: list[Branch] = []
+        until = time.monotonic() + CONFLICT_SECONDS
         for name, sha in sorted(heads.tips.items()):
             ahead: int | None = None
             behind: int | None = None
             if default is not None and name in compared:
                 behind, ahead = await self._compared(repository_id, heads.tips[default], sha)
-            branches.append(Branch(name=name, sha=sha, ahead=ahead, behind=behind))
+            conflicts = False if 0 in (ahead, behind) else None
+            if ahead and behind and default is not None and time.monotonic() < until:
+                conflicts = await self._conflicting(repository_id, heads.tips[default], sha)
+            branches.append(
+                Branch(name=name, sha=sha, ahead=ahead, behind=behind, conflicts=conflicts)
+            )
         return RemoteState(default_branch=default, branches=tuple(branches))
 
     async def _compared(self, repository_id: RepositoryId, one: str, other: str) -> tuple[int, int]:
@@ -94,6 +104,15 @@ class Repositories:
         )
         left, right = counted.output.split()
         return int(left), int(right)
+
+    async def _conflicting(self, repository_id: RepositoryId, one: str, other: str) -> bool | None:
+        objects = self.path(repository_id) / "objects"
+        scratch = Scratch(self._git, self._folder / "compared", objects=objects)
+        try:
+            return bool((await scratch.merged_tree(one, other))[1])
+        except GitFailed:
+            # Branches without a commit in common cannot be merged at all.
+            return None
 
     def _allow(self, remote_url: str) -> None:
         if not remote_url.startswith("/"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workflows.git import Finished, Git, GitFailed
 from workflows.sandbox import RemoteUnavailable
+from workflows.scratch import Move, Scratch
 
 FETCH_SECONDS = 240.0
 LOOK_SECONDS = 60.0
@@ -106,6 +107,26 @@ class Repository:
         """The commit two others have in common."""
         found = await self.run("merge-base", one, other, accept=(0, 1))
         return _text(found.output).strip() or None
+
+    async def has(self, commit: str) -> bool:
+        """Whether a commit is here."""
+        looked = await self.run("cat-file", "-e", f"{commit}^{{commit}}", accept=(0, 1, 128))
+        return looked.exit_code == 0
+
+    async def contains(self, commit: str, older: str) -> bool:
+        """Whether everything of an older commit is in another."""
+        return await self.merge_base(commit, older) == older
+
+    def apart(self) -> Scratch:
+        """Git on these objects, without anything an agent wrote into the settings here."""
+        folder = self.path.with_name(f"{self.path.name}.scratch")
+        return Scratch(self._git, folder, objects=self.path / "objects", lock=self._lock)
+
+    async def push(self, remote_url: str, *moves: Move) -> None:
+        """Move branches of the remote, and what is known of them here. Raises `PushRefused`, `RemoteUnavailable`."""
+        await self.apart().push(remote_url, moves)
+        for move in moves:
+            await self.run("update-ref", f"refs/remotes/origin/{move.branch}", move.new)
 
     async def without_filters(self) -> list[str]:
         """Settings under which no filter runs, whatever an agent wrote into the repository's own settings."""

@@ -31,7 +31,7 @@ class RepositorySync:
 
     async def read_remote(self, job: JobContext) -> StageResult:
         """Fetch, and store the default branch and all branches."""
-        state = await self.local.sync(job.repository, remote_url=await self._remote_url(job))
+        state = await self.local.sync(job.repository, remote_url=await self.remote_url(job))
         await self.reports.report(
             REPOSITORY,
             job.repository,
@@ -64,7 +64,8 @@ class RepositorySync:
             correlation_id=job.correlation_id,
         )
 
-    async def _remote_url(self, job: JobContext) -> str:
+    async def remote_url(self, job: JobContext) -> str:
+        """The address of the job's repository. Raises `JobNotWanted` once it was removed."""
         state = (await self.aggregates.load(ORGANIZATION, job.organization_id)).state
         if isinstance(state, Organization):
             repository = state.repositories.get(job.repository)

@@ -2,7 +2,7 @@
 
 Run by its path, `python -I -S supervisor.py <worker's pid> <grace> <limits> <command…>`, so it
 imports little and the command starts soon. It keeps no end of the command's pipes. SIGTERM ends
-everything, in order first, then at once; other signals it is sent go to the command. It ends as
+everything, in order first, then at once; SIGRTMIN at once; other signals it is sent go to the command. It ends as
 the command ended: with the same code, by the same signal.
 """
 
@@ -13,7 +13,8 @@ import sys
 import time
 
 PASSED_ON = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-WATCHED = (*PASSED_ON, signal.SIGTERM, signal.SIGCHLD)
+AT_ONCE = signal.SIGRTMIN
+WATCHED = (*PASSED_ON, signal.SIGTERM, AT_ONCE, signal.SIGCHLD)
 KILL_SECONDS = 5.0
 """A process that cannot be interrupted (a dead disk) is given up after this."""
 
@@ -70,7 +71,9 @@ def _watch(child: int) -> int | None:
     """The wait status of the command, None if everything is to end before it did."""
     while True:
         number = signal.sigwait(WATCHED)
-        if number == signal.SIGTERM:
+        if number == AT_ONCE:
+            os.kill(child, signal.SIGKILL)
+        if number in (signal.SIGTERM, AT_ONCE):
             return None
         if number in PASSED_ON:
             _pass_on(child, number)

@@ -36,6 +36,7 @@ from workflows.presence import Presence
 from workflows.sandbox import SandboxProvider
 from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
+from workflows.task_processes import TaskProcesses
 
 STOPPING_SECONDS = 60.0
 LOOK_SECONDS = 0.05
@@ -77,9 +78,10 @@ class Ending:
     sessions: Sessions
     presence: Presence
     host: str
+    processes: TaskProcesses
 
     async def stop_work(self, job: JobContext) -> StageResult:
-        """Cancel the task's other jobs and end its turns and agents."""
+        """Cancel the task's other jobs and end its turns, agents and processes."""
         task = await self._task(job)
         others = [job_id for job_id in task.jobs.values() if job_id != job.job_id]
         for job_id in others:
@@ -90,6 +92,7 @@ class Ending:
         async with asyncio.timeout(STOPPING_SECONDS):
             for job_id in others:
                 await self._ended(job_id)
+        await self.processes.end_task(job.task)
         # A provisioning that was cancelled just now may have started an agent after the first look.
         await self.sessions.end_task(job.task)
         return {}

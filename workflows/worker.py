@@ -19,6 +19,9 @@ from events.task import (
     IssueRaised,
     MessageQueued,
     PermissionAnswered,
+    ProcessInput,
+    ProcessRequested,
+    ProcessStopRequested,
     TaskProvisioned,
 )
 from runtime.errors import FoundryError
@@ -33,6 +36,7 @@ from workflows.leftovers import Leftovers
 from workflows.placement import Place, Placement
 from workflows.presence import Presence
 from workflows.sessions import Sessions
+from workflows.task_processes import TaskProcesses
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class Worker:
         hosts: HostWatch,
         leftovers: Leftovers,
         sessions: Sessions,
+        processes: TaskProcesses,
         files: FileCapture,
         agents: AgentPool,
         host: str,
@@ -86,6 +91,7 @@ class Worker:
         self._hosts = hosts
         self._leftovers = leftovers
         self._sessions = sessions
+        self._processes = processes
         self._files = files
         self._agents = agents
         self._host = host
@@ -133,6 +139,8 @@ class Worker:
                 case _ if isinstance(event, SESSION_WORK):
                     self._sessions.wake(event.task_id)
                     self._hosts.touched(event.task_id)
+                case ProcessRequested() | ProcessInput() | ProcessStopRequested():
+                    self._processes.wake(event.task_id)
                 case _:
                     pass
 
@@ -143,6 +151,7 @@ class Worker:
         async with self._presence.listening(), asyncio.TaskGroup() as group:
             group.create_task(self._presence.run(), name="presence")
             group.create_task(self._sessions.run(), name="sessions")
+            group.create_task(self._processes.run(), name="processes")
             group.create_task(self._files.run(), name="file captures")
             group.create_task(self._agents.sweep(), name="idle agents")
             await self._recover()
@@ -154,7 +163,9 @@ class Worker:
 
     async def drain(self, deadline: float) -> None:
         """Take no more work, give running work until `deadline`, then leave it to others or to the next start."""
-        await self._gate.drain(deadline)
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._gate.drain(deadline), name="drain jobs and sessions")
+            parts.create_task(self._processes.close(deadline), name="end processes")
         await self._agents.close()
         await self._presence.leave()
 
@@ -165,6 +176,8 @@ class Worker:
             await self._sessions.interrupt(task_id)
             await self._hosts.is_back(task_id)
             self._sessions.wake(task_id)
+            await self._processes.recover(task_id)
+            self._processes.wake(task_id)
             self._files.request(task_id)
         await self._sweep.recover()
         self.recovered = True

@@ -61,7 +61,7 @@ def start_of(
             if ours and name in local and name not in checked_out:
                 return FromBranch(name, local[name])
             if (other := clash(name, {*local, *heads.tips, *checked_out})) is not None:
-                raise BranchExists(_clash_sentence(name, other))
+                raise BranchExists(clash_sentence(name, other))
             if heads.default_branch is None:
                 return FromNothing(name)
             return FromCommit(name, heads.tips[heads.default_branch])
@@ -88,6 +88,13 @@ def clash(name: str, taken: Collection[str]) -> str | None:
     if (same := next((one for one in above if one in taken), None)) is not None:
         return same
     return next((one for one in sorted(taken) if one.startswith(f"{name}/")), None)
+
+
+def clash_sentence(name: str, other: str) -> str:
+    """Why a branch cannot have this name, and what to do."""
+    if name == other:
+        return f"The branch {name} exists already. Choose another name, or give it as `on_branch` to work on it."
+    return f"Git cannot have a branch {name} beside {other}. Choose another name."
 
 
 async def check_out(repository: Repository, start: Start, tree: Path) -> None:
@@ -141,9 +148,3 @@ async def _begin(repository: Repository, name: str, tree: Path) -> None:
     await _add(repository, "--detach", "--no-checkout", "--", str(tree), first)
     await repository.run("-C", str(tree), "symbolic-ref", "HEAD", f"refs/heads/{name}")
     await repository.run("-C", str(tree), "read-tree", "--empty")
-
-
-def _clash_sentence(name: str, other: str) -> str:
-    if name == other:
-        return f"The branch {name} exists already. Choose another name, or give it as `on_branch` to work on it."
-    return f"Git cannot have a branch {name} beside {other}. Choose another name."

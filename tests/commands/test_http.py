@@ -114,7 +114,8 @@ async def test_a_bad_body_is_malformed_with_the_place_and_nothing_is_stored(
         ("task.create", {"prompt": "x", "repository_id": "repo_>.*"}, 404, "not_found"),
         ("task.create", {"prompt": "x", "repository_id": ""}, 400, "malformed"),
         ("repository.act", {"action": "explode"}, 400, "malformed"),
-        ("repository.act", {"action": "sync_repo"}, 422, "rejected"),
+        ("repository.act", {"action": "sync_repo", "branch": "x"}, 400, "malformed"),
+        ("repository.act", {"action": "rebase_branch"}, 400, "malformed"),
     ],
 )
 async def test_a_bad_field_gets_its_problem_and_nothing_is_stored(

@@ -2,16 +2,20 @@
 
 from functools import partial
 
+import pytest
+from msgspec.structs import replace
+
 from commands.context import Context
 from commands.job import JOB as JOB_KIND
 from commands.job_state import Job
 from commands.repository import (
     REPOSITORY,
-    ActOnRepository,
     RefreshRepository,
+    parent_recorded,
     sync_failed,
     synced,
 )
+from commands.stack import ActOnRepository
 from events.commit import Event
 from events.ids import JobId
 from events.job import JobAnnounced
@@ -28,6 +32,14 @@ NEW_SYNC = JobAnnounced(
     organization_id=facts.ORGANIZATION,
     repository_id=facts.REPOSITORY,
     input={"remote_url": "https://example.com/acme/web.git"},
+)
+
+
+REPARENT = ActOnRepository(
+    repository_id="repo_1", action="reparent_branch", branch="fix-1", parent="main"
+)
+NEW_REPARENT = replace(
+    NEW_SYNC, kind="branch_reparent", input={**NEW_SYNC.input, "branch": "fix-1", "parent": "main"}
 )
 
 
@@ -68,10 +80,72 @@ def test_a_repository_that_was_removed_is_not_found() -> None:
     repository(given=[], when=REFRESH, refused="not_found", context=removed)
 
 
-def test_actions_on_stacks_are_refused_with_a_sentence() -> None:
-    order = ActOnRepository(repository_id="repo_1", action="restack_repo")
+def test_syncing_a_repository_is_looking_at_its_remote() -> None:
+    order = ActOnRepository(repository_id="repo_1", action="sync_repo")
 
-    repository(given=[], when=order, refused="rejected", context=listed())
+    repository(given=[facts.repository_synced()], when=order, then=[NEW_SYNC], context=listed())
+
+
+def test_an_action_announces_its_job_and_the_same_one_again_finds_it_open() -> None:
+    repository(given=[], when=REPARENT, then=[NEW_REPARENT], context=listed())
+
+
+def test_the_same_action_on_another_branch_is_another_job() -> None:
+    other = replace(REPARENT, branch="fix-2")
+
+    events = REPOSITORY.decide(folded(REPOSITORY, [NEW_REPARENT]), other, listed())
+
+    assert [event.kind for event in events if isinstance(event, JobAnnounced)] == [
+        "branch_reparent"
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action": "restack_repo", "branch": "fix-1"},
+        {"action": "restack_subtree"},
+        {"action": "rebase_branch"},
+        {"action": "rebase_branch", "branch": "fix-1", "parent": "main"},
+        {"action": "reparent_branch", "branch": "fix-1"},
+        {"action": "reparent_branch", "branch": "-f", "parent": "main"},
+    ],
+)
+def test_an_action_takes_the_branches_it_needs_and_no_others(fields: dict[str, str]) -> None:
+    order = ActOnRepository(repository_id="repo_1", **fields)  # type: ignore[arg-type]
+
+    repository(given=[], when=order, refused="malformed", context=listed())
+
+
+@pytest.mark.parametrize("parent", ["fix-1", "fix-2", "fix-3"])
+def test_a_stack_cannot_go_in_a_circle(parent: str) -> None:
+    given = [
+        facts.branch_parent_recorded("fix-2", "fix-1"),
+        facts.branch_parent_recorded("fix-3", "fix-2"),
+    ]
+
+    repository(
+        given=given,
+        when=replace(REPARENT, parent=parent),
+        refused="stack_circle",
+        context=listed(),
+    )
+
+
+def test_where_a_branch_begins_is_recorded_once() -> None:
+    recorded = partial(
+        parent_recorded,
+        organization_id=facts.ORGANIZATION,
+        repository_id=facts.REPOSITORY,
+        branch="fix-1",
+        parent="main",
+        base="a1",
+    )
+    known = folded(REPOSITORY, [facts.branch_parent_recorded()])
+
+    assert recorded(REPOSITORY.initial) == [facts.branch_parent_recorded()]
+    assert recorded(known) == []
+    assert len(recorded(known, base="a2")) == 1
 
 
 def test_a_sync_reports_its_result_once() -> None:

@@ -9,7 +9,6 @@ from commands.task_orders import (
     CreateTask,
     KillTask,
     PublishPullRequest,
-    RenameBranch,
     RenameTask,
     ResolveIssue,
 )
@@ -188,7 +187,3 @@ def test_an_issue_that_never_was_is_not_found() -> None:
 
 def test_what_waits_for_its_workers_is_refused_with_a_sentence() -> None:
     task(given=READY, when=PublishPullRequest(task_id="task_1"), refused="rejected")
-
-
-def test_a_bad_branch_is_malformed_even_where_renaming_is_not_there_yet() -> None:
-    task(given=READY, when=RenameBranch(task_id="task_1", branch="a b"), refused="malformed")

@@ -19,6 +19,7 @@ from tests.facts.jobs import (
 )
 from tests.facts.organizations import (
     branch,
+    branch_parent_recorded,
     member_added,
     member_removed,
     member_role_set,
@@ -96,6 +97,7 @@ from tests.facts.work import (
     issue_raised,
     issue_resolved,
     process_exited,
+    process_input,
     process_output,
     process_requested,
     process_started,
@@ -126,6 +128,7 @@ __all__ = [
     "app_session_ended",
     "app_session_started",
     "branch",
+    "branch_parent_recorded",
     "changed_file",
     "commit",
     "draft_updated",
@@ -155,6 +158,7 @@ __all__ = [
     "permission_answered",
     "permission_requested",
     "process_exited",
+    "process_input",
     "process_output",
     "process_requested",
     "process_started",

@@ -11,7 +11,7 @@ from events.organization import (
     RepositoryRemoved,
     Role,
 )
-from events.repository import Branch, RepositorySynced, RepositorySyncFailed
+from events.repository import Branch, BranchParentRecorded, RepositorySynced, RepositorySyncFailed
 from tests.facts.town import ANNA, BERT, ORGANIZATION, REPOSITORY, SYNC_JOB
 
 
@@ -81,4 +81,16 @@ def branch(name: str = "main", sha: str = "a1") -> Branch:
 def repository_sync_failed(message: str = "no such host") -> RepositorySyncFailed:
     return RepositorySyncFailed(
         organization_id=ORGANIZATION, repository_id=REPOSITORY, job_id=SYNC_JOB, message=message
+    )
+
+
+def branch_parent_recorded(
+    branch: str = "fix-1", parent: str = "main", base: str = "a1"
+) -> BranchParentRecorded:
+    return BranchParentRecorded(
+        organization_id=ORGANIZATION,
+        repository_id=REPOSITORY,
+        branch=branch,
+        parent=parent,
+        base=base,
     )

@@ -8,6 +8,7 @@ from events.task import (
     IssueRaised,
     IssueResolved,
     ProcessExited,
+    ProcessInput,
     ProcessOutput,
     ProcessRequested,
     ProcessStarted,
@@ -58,10 +59,16 @@ def process_output(
     return ProcessOutput(**vars(OwnersOfTask(task)), process_id=process, tail=tail)
 
 
+def process_input(
+    task: TaskId = TASK, process: ProcessId = PROCESS, text: str = "y\n"
+) -> ProcessInput:
+    return ProcessInput(**vars(OwnersOfTask(task)), process_id=process, text=text)
+
+
 def process_stop_requested(
-    task: TaskId = TASK, process: ProcessId = PROCESS
+    task: TaskId = TASK, process: ProcessId = PROCESS, signal: str = "SIGTERM"
 ) -> ProcessStopRequested:
-    return ProcessStopRequested(**vars(OwnersOfTask(task)), process_id=process, signal="TERM")
+    return ProcessStopRequested(**vars(OwnersOfTask(task)), process_id=process, signal=signal)
 
 
 def process_exited(

@@ -45,6 +45,7 @@ class Reader:
         self._source = source
         self._buffer = b""
         self._chunked = True
+        self._size: int | None = None
         self._was_ready = False
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -111,8 +112,12 @@ class Reader:
             if not piece:
                 raise CleanEnd
             return piece
-        size = int((await self._source.readuntil(b"\r\n"))[:-2], 16)
+        # Kept across calls: a read that is given up half-way must not lose its place in the framing.
+        if self._size is None:
+            self._size = int((await self._source.readuntil(b"\r\n"))[:-2], 16)
+        size = self._size
         piece = (await self._source.readexactly(size + 2))[:-2]
+        self._size = None
         if not size:
             raise CleanEnd
         return piece

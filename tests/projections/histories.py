@@ -72,6 +72,7 @@ class Town:
         yield lambda: self._commit(facts.organization_updated(name=f"Acme {self.at}"))
         yield self._sync
         yield self._sync_job
+        yield lambda: self._worker(facts.branch_parent_recorded(base=f"b{self.at}"))
         yield self._bert_comes_or_goes
         if len(self.tasks) < len(TASKS):
             yield self._create_task
@@ -175,6 +176,7 @@ class Town:
             facts.process_requested(task.id),
             facts.process_started(task.id),
             facts.process_output(task.id, tail=str(task.processes)),
+            facts.process_input(task.id),
             facts.process_exited(task.id),
         )
 

@@ -335,6 +335,19 @@ async def test_the_tree_is_kept_as_differences(world: World) -> None:
     ]
 
 
+async def test_a_process_is_stopping_only_after_a_signal_that_ends_it(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.process_requested(), facts.process_started()),
+        commit(facts.process_stop_requested(signal="SIGINT"), facts.process_input()),
+    )
+    survived = element(await world.view("processes/task_1"), "processes", "proc_1")["status"]
+    await world.happen(commit(facts.process_stop_requested(signal="SIGKILL")))
+    killed = element(await world.view("processes/task_1"), "processes", "proc_1")["status"]
+
+    assert (survived, killed) == ("running", "stopping")
+
+
 async def test_a_process_runs_prints_and_ends(world: World) -> None:
     await begin(world)
     await world.happen(

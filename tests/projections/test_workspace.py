@@ -313,6 +313,36 @@ async def test_a_repository_shows_its_branches_with_their_tasks_and_its_jobs(wor
     assert element(await world.view(REPOSITORY), "branches", "fix-login")["task_id"] is None
 
 
+async def test_a_branch_shows_what_it_is_stacked_on_also_when_that_was_told_first(
+    world: World,
+) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.branch_parent_recorded("fix-1", "main")),
+        commit(facts.repository_synced(facts.branch("fix-1"), facts.branch("fix-2"))),
+        commit(facts.branch_parent_recorded("fix-2", "fix-1")),
+    )
+
+    branches = (await world.view(REPOSITORY))["branches"]
+
+    assert {one["id"]: one["parent"] for one in branches} == {"fix-1": "main", "fix-2": "fix-1"}
+
+
+async def test_a_task_whose_branch_was_renamed_lets_the_old_one_go(world: World) -> None:
+    await provision(world)
+    await world.happen(
+        commit(facts.repository_synced(facts.branch("fix-login"), facts.branch("better"))),
+        commit(facts.task_named(branch="better")),
+    )
+
+    branches = (await world.view(REPOSITORY))["branches"]
+
+    assert {one["id"]: one["task_id"] for one in branches} == {
+        "fix-login": None,
+        "better": "task_1",
+    }
+
+
 async def test_a_removed_repository_is_gone_and_says_so(world: World) -> None:
     await begin(world)
     await world.happen(commit(facts.repository_synced(facts.branch())))

@@ -67,11 +67,16 @@ class Stuck:
     async def is_stuck(self, within: float = 30) -> int:
         """Wait until something is; its process id."""
         loop = asyncio.get_running_loop()
-        said = asyncio.Event()
-        loop.add_reader(self._pipe, said.set)
+        said = loop.create_future()
+
+        def readable() -> None:
+            if not said.done():
+                said.set_result(None)
+
+        loop.add_reader(self._pipe, readable)
         try:
             async with asyncio.timeout(within):
-                await said.wait()
+                await said
         finally:
             loop.remove_reader(self._pipe)
         return int(os.read(self._pipe, 100))

@@ -367,8 +367,8 @@ async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
     assert state == RemoteState(
         default_branch="main",
         branches=(
-            Branch(name="feature", sha=feature, ahead=1, behind=2),
-            Branch(name="main", sha=main, ahead=0, behind=0),
+            Branch(name="feature", sha=feature, ahead=1, behind=2, conflicts=False),
+            Branch(name="main", sha=main, ahead=0, behind=0, conflicts=False),
         ),
     )
 

@@ -1,0 +1,79 @@
+"""Stacks of branches: which is stacked on which, and what may be ordered of them."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from commands.fields import Line
+from commands.order import ForRepository
+from commands.refusals import check_branch, wrong
+from runtime.errors import Rejected
+
+RESTACK_REPO = "repository_restack"
+RESTACK_SUBTREE = "subtree_restack"
+REBASE_BRANCH = "branch_rebase"
+REPARENT_BRANCH = "branch_reparent"
+
+KINDS = {
+    "restack_repo": RESTACK_REPO,
+    "restack_subtree": RESTACK_SUBTREE,
+    "rebase_branch": REBASE_BRANCH,
+    "reparent_branch": REPARENT_BRANCH,
+}
+"""The kind of job each action asks for; `sync_repo` is the ordinary look at the remote."""
+
+TAKES = {
+    "sync_repo": (),
+    "restack_repo": (),
+    "restack_subtree": ("branch",),
+    "rebase_branch": ("branch",),
+    "reparent_branch": ("branch", "parent"),
+}
+"""The fields an action needs; it takes no others."""
+
+
+class ActOnRepository(ForRepository, frozen=True, kw_only=True):
+    action: Literal[
+        "sync_repo", "restack_repo", "restack_subtree", "rebase_branch", "reparent_branch"
+    ]
+    branch: Line | None = None
+    parent: Line | None = None
+
+
+class Parent(Struct, frozen=True, kw_only=True):
+    """What a branch is stacked on, and the commit of it where the branch begins."""
+
+    name: str
+    base: str
+
+
+def check_act(parents: Mapping[str, Parent], order: ActOnRepository) -> None:
+    """Raises `Invalid` for fields that do not go with the action, `Rejected` for a circle of branches."""
+    for name, value in (("branch", order.branch), ("parent", order.parent)):
+        wanted = name in TAKES[order.action]
+        if wanted and value is None:
+            raise wrong(f"/{name}", f"{order.action} needs a {name}.")
+        if not wanted and value is not None:
+            raise wrong(f"/{name}", f"{order.action} takes no {name}.")
+        check_branch(f"/{name}", value)
+    if order.parent is not None and order.branch in (order.parent, *above(parents, order.parent)):
+        raise Rejected(
+            f"{order.parent} is {order.branch} or stacked on it; a stack cannot go in a circle.",
+            code="stack_circle",
+        )
+
+
+def above(parents: Mapping[str, Parent], branch: str) -> list[str]:
+    """The branches a branch is stacked on, its parent first; each once, whatever was recorded."""
+    found: list[str] = []
+    parent = parents.get(branch)
+    while parent is not None and parent.name not in found:
+        found.append(parent.name)
+        parent = parents.get(parent.name)
+    return found
+
+
+def deed(kind: str, branch: str | None, parent: str | None) -> str:
+    """What tells one job of a repository from another that may run beside it."""
+    return "\t".join(filter(None, (kind, branch, parent)))

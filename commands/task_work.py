@@ -1,0 +1,113 @@
+"""What is done with the work of a task: its branch pushed, merged or renamed, one of its files reverted. All as jobs."""
+
+from typing import assert_never
+
+from commands.context import Context
+from commands.owners import task_owners
+from commands.refusals import check_branch, wrong
+from commands.task_evolve import MERGE, PUSH, RENAME_BRANCH, REVERT_FILE
+from commands.task_orders import BranchCommand, MergeTask, PushTask, RenameBranch, RevertFile
+from commands.task_state import Task
+from events.commit import Event
+from events.ids import JobId
+from events.job import JobAnnounced
+from runtime.errors import Rejected
+
+
+def decide_work(task: Task, order: BranchCommand, context: Context) -> list[Event]:
+    match order:
+        case PushTask():
+            return _once(task, PUSH, context)
+        case MergeTask():
+            return _once(task, MERGE, context)
+        case RenameBranch():
+            return _rename(task, order, context)
+        case RevertFile():
+            return _revert(task, order, context)
+        case _:
+            assert_never(order)
+
+
+def standing_job(task: Task, order: object) -> JobId | None:
+    """The newest job of the kind an order asks for, where one at a time is enough.
+
+    Whether it still runs only its own history tells: it may have ended or been cancelled.
+    """
+    match order:
+        case PushTask():
+            return task.jobs.get(PUSH)
+        case MergeTask():
+            return task.jobs.get(MERGE)
+        case RenameBranch():
+            return task.jobs.get(RENAME_BRANCH)
+        case _:
+            return None
+
+
+def check_workable(task: Task) -> None:
+    """Raises `Rejected` while there is no sandbox to work in."""
+    if task.over:
+        raise Rejected(
+            "The task has been put away, its sandbox is gone; create another task on its branch.",
+            code="task_over",
+        )
+    if task.status != "ready" or task.sandbox is None or not task.sandbox.ready:
+        raise Rejected("The sandbox of the task is not ready; wait for it.", code="not_ready")
+
+
+def _once(task: Task, kind: str, context: Context) -> list[Event]:
+    if _still_open(task, kind, context):
+        return []
+    _check_still(task)
+    return [_announced(task, kind, context)]
+
+
+def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
+    check_branch("/branch", order.branch)
+    if _still_open(task, RENAME_BRANCH, context):
+        if task.next_branch == order.branch:
+            return []
+        raise Rejected(
+            f"The branch is being renamed to {task.next_branch}; wait for that.", code="job_open"
+        )
+    check_workable(task)
+    if task.branch == order.branch:
+        return []
+    _check_still(task)
+    return [_announced(task, RENAME_BRANCH, context, branch=order.branch)]
+
+
+def _revert(task: Task, order: RevertFile, context: Context) -> list[Event]:
+    _check_path(order.path)
+    announced = _announced(task, REVERT_FILE, context, path=order.path)
+    # Several files may be reverted at once; only the very same command says nothing new.
+    if task.jobs.get(REVERT_FILE) == announced.job_id:
+        return []
+    check_workable(task)
+    return [announced]
+
+
+def _still_open(task: Task, kind: str, context: Context) -> bool:
+    # A job whose own history is still empty was announced a moment ago.
+    return kind in task.jobs and (context.job is None or context.job.open)
+
+
+def _check_still(task: Task) -> None:
+    check_workable(task)
+    if task.in_turn:
+        raise Rejected(
+            "An agent is at work on the branch; wait for the end of its turn or stop it.",
+            code="turn_running",
+        )
+
+
+def _check_path(path: str) -> None:
+    parts = path.split("/")
+    if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
+        raise wrong("/path", "A file is named by its path inside the repository.")
+
+
+def _announced(task: Task, kind: str, context: Context, **details: str) -> JobAnnounced:
+    return JobAnnounced(
+        **task_owners(task), job_id=JobId(context.id("job")), kind=kind, input=details
+    )

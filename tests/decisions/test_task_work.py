@@ -1,0 +1,141 @@
+"""What may be ordered of a task's work: its branch pushed, merged and renamed, its files reverted."""
+
+from typing import get_args
+
+import pytest
+from msgspec.structs import replace
+
+from commands.context import Context
+from commands.job import JOB as JOB_KIND
+from commands.job_state import Job
+from commands.task import TASK
+from commands.task_orders import (
+    BranchCommand,
+    MergeTask,
+    PushTask,
+    RenameBranch,
+    RevertFile,
+)
+from commands.task_reports import issues_settled
+from events.commit import Event
+from events.ids import JobId
+from events.job import JobAnnounced
+from tests import facts
+from tests.decisions.given import Spec, context_of, folded, refusal
+
+task = Spec(TASK)
+
+READY: list[Event] = [
+    facts.task_created(),
+    facts.session_created(),
+    facts.message_queued(),
+    facts.job_announced(),
+    facts.task_named(),
+    facts.sandbox_allocated(),
+    facts.sandbox_ready(),
+    facts.session_ready(),
+    facts.task_provisioned(),
+]
+ORDERS: list[BranchCommand] = [
+    PushTask(task_id="task_1"),
+    MergeTask(task_id="task_1"),
+    RenameBranch(task_id="task_1", branch="mend-login"),
+    RevertFile(task_id="task_1", path="b/ü c.py"),
+]
+
+
+def announced(kind: str, **details: str) -> JobAnnounced:
+    job = JobId(context_of().id("job"))
+    return replace(facts.job_announced(facts.OfTask(job=job, kind=kind)), input=details)
+
+
+def with_job(kind: str, *ended: Event) -> Context:
+    """The newest job of a kind is known by its own history."""
+    job = folded(JOB_KIND, [facts.job_opened(facts.OfTask(kind=kind)), *ended])
+    assert isinstance(job, Job)
+    return context_of(job=job)
+
+
+def test_every_order_about_the_work_is_tried_here() -> None:
+    assert {type(order) for order in ORDERS} == set(get_args(BranchCommand))
+
+
+@pytest.mark.parametrize(
+    ("order", "job"),
+    [
+        (ORDERS[0], announced("task_push")),
+        (ORDERS[1], announced("task_merge")),
+        (ORDERS[2], announced("task_rename_branch", branch="mend-login")),
+        (ORDERS[3], announced("task_revert_file", path="b/ü c.py")),
+    ],
+)
+def test_each_order_announces_its_job_once(order: BranchCommand, job: JobAnnounced) -> None:
+    task(given=READY, when=order, then=[job])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_without_a_sandbox_nothing_can_be_done(order: BranchCommand) -> None:
+    task(given=READY[:4], when=order, refused="not_ready")
+    task(given=[*READY, facts.task_archive_requested()], when=order, refused="task_over")
+
+
+@pytest.mark.parametrize("order", ORDERS[:3])
+def test_the_branch_is_left_alone_while_an_agent_is_at_work_on_it(order: BranchCommand) -> None:
+    task(given=[*READY, facts.message_delivered()], when=order, refused="turn_running")
+
+
+def test_a_push_that_ended_does_not_stand_in_the_way_of_the_next() -> None:
+    given = [*READY, facts.job_announced(facts.OfTask(kind="task_push"))]
+    ended = with_job(
+        "task_push",
+        facts.job_started(facts.OfTask(kind="task_push")),
+        facts.job_succeeded(facts.OfTask(kind="task_push")),
+    )
+
+    assert TASK.decide(folded(TASK, given), ORDERS[0], with_job("task_push")) == []
+    assert TASK.decide(folded(TASK, given), ORDERS[0], ended) == [announced("task_push")]
+
+
+def test_a_branch_is_renamed_to_one_name_at_a_time() -> None:
+    renaming = [*READY, announced("task_rename_branch", branch="mend-login")]
+
+    task(given=renaming, when=ORDERS[2], then=[], context=with_job("task_rename_branch"))
+    task(
+        given=renaming,
+        when=RenameBranch(task_id="task_1", branch="other"),
+        refused="job_open",
+        context=with_job("task_rename_branch"),
+    )
+
+
+def test_a_branch_keeps_its_own_name_and_takes_no_bad_one() -> None:
+    task(given=READY, when=RenameBranch(task_id="task_1", branch="fix-login"), then=[])
+    task(given=READY, when=RenameBranch(task_id="task_1", branch="a b"), refused="malformed")
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../x", "a/../../x", ".git/config", "a/.GIT/x", "."]
+)
+def test_a_path_out_of_the_repository_is_malformed(path: str) -> None:
+    task(given=READY, when=RevertFile(task_id="task_1", path=path), refused="malformed")
+
+
+def test_two_files_are_reverted_by_two_jobs() -> None:
+    state = folded(TASK, [*READY, facts.job_announced(facts.OfTask(kind="task_revert_file"))])
+
+    events = TASK.decide(state, ORDERS[3], context_of())
+
+    assert events == [announced("task_revert_file", path="b/ü c.py")]
+
+
+def test_a_killed_task_is_refused_in_the_words_of_its_end() -> None:
+    killed = folded(TASK, [*READY, facts.task_kill_requested(), facts.task_killed()])
+
+    assert refusal(TASK, killed, PushTask(task_id="task_1"), context_of()) == "task_over"
+
+
+def test_success_settles_what_was_in_the_way_of_its_stages() -> None:
+    failed = folded(TASK, [*READY, facts.issue_raised()])
+
+    assert issues_settled(failed, stages={facts.STAGES[0]}) == [facts.issue_resolved()]
+    assert issues_settled(failed, stages={"pushed"}) == []

@@ -1,0 +1,112 @@
+"""Processes in a task's sandbox, ordered over HTTP and watched live."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.system.conftest import Enter, StartNode
+from tests.system.git_repository import GitRepository
+from tests.system.people import House
+from tests.system.stream import Stream
+
+WITHIN = 30.0
+
+
+async def the_process(stream: Stream, topic: str, **wanted: object) -> Any:
+    """The first process of the view, once it is as wanted."""
+
+    def as_wanted(data: Any) -> bool:
+        return bool(data["processes"]) and wanted.items() <= data["processes"][0].items()
+
+    return (await stream.until_data(topic, as_wanted, WITHIN))["processes"][0]
+
+
+async def test_a_process_is_started_spoken_to_and_stopped_live(house: House) -> None:
+    task_id = (await house.finished_task()).ids["task_id"]
+    topic = f"processes/{task_id}"
+    script = "echo ready; read line; echo heard $line; exec sleep 100"
+
+    async with house.owner.stream(topic) as stream:
+        started = await house.owner.command(
+            "process.start", task_id=task_id, command="sh", args=["-c", script]
+        )
+        process_id = started.ids["process_id"]
+        process = await the_process(stream, topic, status="running", tail="ready\n")
+        assert (process["id"], process["command"]) == (process_id, "sh")
+
+        await house.owner.command("process.write", process_id=process_id, text="you\n")
+        await the_process(stream, topic, tail="ready\nheard you\n")
+
+        await house.owner.command("process.stop", process_id=process_id)
+        process = await the_process(stream, topic, status="exited")
+
+    assert process["exit_code"] == -15
+    assert process["started_at"] <= process["exited_at"]
+    over = await house.owner.refused("process.write", process_id=process_id, text="x")
+    assert (over["status"], over["code"]) == (422, "process_over")
+
+
+async def test_what_a_process_does_to_the_files_is_seen(house: House) -> None:
+    task_id = (await house.finished_task()).ids["task_id"]
+    topic = f"files/{task_id}"
+
+    async with house.owner.stream(topic) as stream:
+        await house.owner.command(
+            "process.start", task_id=task_id, command="sh", args=["-c", "echo 1 >made"]
+        )
+        data = await stream.until_data(topic, lambda data: bool(data["files"]), WITHIN)
+
+    assert [file["id"] for file in data["files"]] == ["made"]
+
+
+async def test_a_command_that_is_not_there_ends_with_127(house: House) -> None:
+    task_id = (await house.finished_task()).ids["task_id"]
+    topic = f"processes/{task_id}"
+
+    async with house.owner.stream(topic) as stream:
+        await house.owner.command("process.start", task_id=task_id, command="nothing-like-this")
+        process = await the_process(stream, topic, status="exited")
+
+    assert process["exit_code"] == 127
+    assert "nothing-like-this" in process["tail"]
+
+
+async def test_an_archived_task_has_no_process_left(house: House) -> None:
+    task_id = (await house.finished_task()).ids["task_id"]
+    topic = f"processes/{task_id}"
+
+    async with house.owner.stream(topic) as stream:
+        await house.owner.command("process.start", task_id=task_id, command="sleep", args=["100"])
+        await the_process(stream, topic, status="running")
+        await house.owner.command("task.archive", task_id=task_id)
+        process = await the_process(stream, topic, status="exited")
+
+    assert process["exit_code"] == -15
+    refused = await house.owner.refused("process.start", task_id=task_id, command="ls")
+    assert refused["code"] == "task_over"
+
+
+@pytest.mark.parametrize(("end", "exit_code"), [("kill", None), ("stop", -15)])
+async def test_a_process_ends_with_its_node_and_only_a_kill_leaves_its_exit_code_unseen(
+    start_node: StartNode,
+    enter: Enter,
+    git_repository: GitRepository,
+    end: str,
+    exit_code: int | None,
+) -> None:
+    node = start_node()
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    task_id = (await house.finished_task()).ids["task_id"]
+    topic = f"processes/{task_id}"
+    async with house.owner.stream(topic) as stream:
+        await house.owner.command("process.start", task_id=task_id, command="sleep", args=["100"])
+        await the_process(stream, topic, status="running")
+
+    await asyncio.to_thread(getattr(node, end))
+    node.start()
+    again = await enter(node.address, node.token)
+
+    async with again.stream(topic) as stream:
+        process = await the_process(stream, topic, status="exited")
+    assert process["exit_code"] == exit_code

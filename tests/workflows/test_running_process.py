@@ -1,0 +1,165 @@
+"""One process at somebody's request: real children, orders from a history."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from events.commit import Event
+from events.memory import MemoryStore
+from events.store import subject_of
+from tests import facts
+from tests.workflows.remote import SANDBOX, runs
+from workflows.processes import Processes
+from workflows.running_process import INPUT_BYTES, TAIL_BYTES, RunningProcess
+
+
+class Desk:
+    """Starts processes, orders things of them through the history, and hears what is told."""
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        self._processes = processes
+        self._folder = folder
+        self._store = MemoryStore()
+        self._ordered = 0
+        self.told: list[str] = []
+        self._news = asyncio.Condition()
+        self.running: RunningProcess | None = None
+        self.ended: asyncio.Task[tuple[int, str | None]] | None = None
+
+    async def start(self, script: str) -> None:
+        child = await self._processes.start(
+            ["sh", "-c", script], sandbox_id=SANDBOX, cwd=self._folder, home=self._folder
+        )
+        self.running = RunningProcess(
+            child,
+            task_id=facts.TASK,
+            process_id=facts.PROCESS,
+            store=self._store,
+            tell=self._tell,
+        )
+        self.ended = asyncio.create_task(self.running.run())
+
+    async def order(self, *events: Event) -> None:
+        last = await self._store.last(subject_of("task", facts.TASK))
+        self._ordered += 1
+        await self._store.append(
+            subject_of("task", facts.TASK),
+            facts.commit(*events),
+            expected=last.position if last else 0,  # type: ignore[arg-type]
+            message_id=f"m{self._ordered}",
+        )
+        if self.running is not None:
+            self.running.look()
+
+    async def hears(self, wanted: Callable[[str], bool]) -> str:
+        async with asyncio.timeout(20), self._news:
+            await self._news.wait_for(lambda: self.told and wanted(self.told[-1]))
+        return self.told[-1]
+
+    async def end(self) -> tuple[int, str | None]:
+        assert self.ended is not None
+        async with asyncio.timeout(20):
+            return await self.ended
+
+    async def _tell(self, tail: str) -> None:
+        async with self._news:
+            self.told.append(tail)
+            self._news.notify_all()
+
+
+@pytest.fixture
+async def desk(processes: Processes, tmp_path: Path) -> AsyncIterator[Desk]:
+    desk = Desk(processes, tmp_path)
+    yield desk
+    if desk.ended is not None:
+        desk.ended.cancel()
+        await asyncio.wait([desk.ended])
+
+
+async def test_output_is_told_while_it_runs_and_the_end_with_its_code(desk: Desk) -> None:
+    await desk.start("echo one; echo two >&2; read line; echo got $line; exit 3")
+
+    await desk.hears(lambda tail: "one" in tail and "two" in tail)
+    await desk.order(facts.process_input(text="yes\n"))
+    exit_code, tail = await desk.end()
+
+    assert exit_code == 3
+    assert (tail or desk.told[-1]).endswith("got yes\n")
+
+
+async def test_what_was_ordered_before_the_start_reaches_it_once_and_in_order(desk: Desk) -> None:
+    await desk.order(facts.process_input(text="a\n"), facts.process_input(text="b\n"))
+
+    await desk.start("read a; read b; echo $a$b; read c; echo $c")
+    await desk.order(facts.process_input(text="c\n"))
+
+    assert await desk.end() in ((0, "ab\nc\n"), (0, None))
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("SIGTERM", signal.SIGTERM),
+        ("SIGINT", signal.SIGINT),
+        ("SIGKILL", signal.SIGKILL),
+        ("SIGHUP", signal.SIGHUP),
+    ],
+)
+async def test_a_signal_ends_it_by_that_signal(
+    desk: Desk, name: str, number: signal.Signals
+) -> None:
+    await desk.start("echo here; exec sleep 100")
+    await desk.hears(lambda tail: "here" in tail)
+
+    await desk.order(facts.process_stop_requested(signal=name))
+
+    assert (await desk.end())[0] == -number
+
+
+async def test_a_process_that_ignores_signals_is_killed_with_all_it_started(desk: Desk) -> None:
+    await desk.start("trap '' INT TERM; sleep 100 & echo $!; wait; sleep 100")
+    pid = int(await desk.hears(lambda tail: tail.endswith("\n")))
+    await desk.order(facts.process_stop_requested(signal="SIGINT"))
+
+    await desk.order(facts.process_stop_requested(signal="SIGKILL"))
+
+    assert (await desk.end())[0] == -signal.SIGKILL
+    assert not runs(pid)
+
+
+async def test_of_endless_output_the_newest_end_is_told_and_not_too_often(desk: Desk) -> None:
+    await desk.start("yes 0123456789")
+    tail = await desk.hears(lambda tail: len(tail) > TAIL_BYTES / 2)
+    began = asyncio.get_running_loop().time()
+    so_far = len(desk.told)
+    await desk.hears(lambda tail: len(desk.told) >= so_far + 3)
+    seconds = asyncio.get_running_loop().time() - began
+
+    assert len(tail.encode()) <= TAIL_BYTES
+    assert seconds > 1
+    await desk.order(facts.process_stop_requested())
+    assert (await desk.end())[0] == -signal.SIGTERM
+
+
+async def test_input_nobody_reads_does_not_keep_a_signal_from_arriving(desk: Desk) -> None:
+    await desk.start("echo here; exec sleep 100")
+    await desk.hears(lambda tail: "here" in tail)
+
+    for _ in range(6):
+        await desk.order(facts.process_input(text="x" * (INPUT_BYTES // 4)))
+    await desk.hears(lambda tail: "input was dropped" in tail)
+    await desk.order(facts.process_stop_requested())
+
+    assert (await desk.end())[0] == -signal.SIGTERM
+
+
+async def test_a_command_that_is_not_there_ends_with_127_and_says_so(desk: Desk) -> None:
+    await desk.start("exec nothing-of-that-name")
+
+    exit_code, tail = await desk.end()
+
+    assert exit_code == 127
+    assert "nothing-of-that-name" in (tail or desk.told[-1])

@@ -1,0 +1,125 @@
+"""One process in a sandbox at somebody's request: its output is told as it comes, and what people order reaches it."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+from events.ids import BEGINNING, Position, ProcessId, TaskId
+from events.store import EventStore, subject_of
+from events.task import ProcessInput, ProcessStopRequested
+from workflows.output_tail import OutputTail, pump
+from workflows.processes import KILL, Child
+
+TAIL_BYTES = 16 << 10
+TELL_SECONDS = 0.5
+SLOWEST_SECONDS = 5.0
+"""A process that prints without end is told of ever less often, so that it does not fill the log."""
+
+INPUT_BYTES = 1 << 20
+"""So much input waits for a process that does not read; what comes then is dropped."""
+
+LAST_WORDS_SECONDS = 2.0
+
+
+class RunningProcess:
+    """`run` does it all; `look` says that somebody may have ordered something of it."""
+
+    def __init__(
+        self,
+        child: Child,
+        *,
+        task_id: TaskId,
+        process_id: ProcessId,
+        store: EventStore,
+        tell: Callable[[str], Awaitable[object]],
+    ) -> None:
+        self._child = child
+        self._task_id = task_id
+        self._process_id = process_id
+        self._store = store
+        self._tell = tell
+        self._tail = OutputTail(TAIL_BYTES)
+        self._printed = asyncio.Event()
+        self._orders = asyncio.Event()
+        self._orders.set()
+        self._read_to: Position = BEGINNING
+        self._told = 0
+
+    def look(self) -> None:
+        """Read soon what was ordered."""
+        self._orders.set()
+
+    async def stop(self) -> None:
+        """End it, by force if it does not obey."""
+        await self._child.stop()
+
+    async def run(self) -> tuple[int, str | None]:
+        """Stay until it ends; its exit code, and the end of its output if that was not told."""
+        pumps = [
+            asyncio.create_task(pump(pipe, self._print), name="process output")
+            for pipe in (self._child.stdout, self._child.stderr)
+        ]
+        helpers = [
+            asyncio.create_task(self._tell_output(), name="process tail"),
+            asyncio.create_task(self._obey(), name="process orders"),
+        ]
+        try:
+            ended = asyncio.create_task(self._child.wait(), name="process end")
+            await asyncio.wait([ended, *helpers], return_when=asyncio.FIRST_COMPLETED)
+            for helper in helpers:
+                if helper.done():
+                    helper.result()
+            await asyncio.wait(pumps, timeout=LAST_WORDS_SECONDS)
+        finally:
+            for task in (*pumps, *helpers, ended):
+                task.cancel()
+            await asyncio.wait([*pumps, *helpers, ended])
+            await self._child.stop()
+            self._child.close()
+        exit_code = self._child.exit_code
+        assert exit_code is not None
+        return exit_code, self._tail.text() if self._tail.total > self._told else None
+
+    def _print(self, chunk: bytes) -> None:
+        self._tail.add(chunk)
+        self._printed.set()
+
+    async def _tell_output(self) -> None:
+        pause = TELL_SECONDS
+        while True:
+            quiet = not self._printed.is_set()
+            await self._printed.wait()
+            self._printed.clear()
+            pause = TELL_SECONDS if quiet else min(SLOWEST_SECONDS, pause * 1.1)
+            total = self._tail.total
+            await self._tell(self._tail.text())
+            self._told = total
+            await asyncio.sleep(pause)
+
+    async def _obey(self) -> None:
+        """Do what the history orders, each once and in its order."""
+        subject = subject_of("task", self._task_id)
+        while True:
+            await self._orders.wait()
+            self._orders.clear()
+            for recorded in await self._store.load(subject, after=self._read_to):
+                self._read_to = recorded.position
+                for event in recorded.commit.events:
+                    match event:
+                        case ProcessInput() if event.process_id == self._process_id:
+                            self._write(event.text.encode())
+                        case ProcessStopRequested() if event.process_id == self._process_id:
+                            self._send(event.signal)
+                        case _:
+                            pass
+
+    def _write(self, data: bytes) -> None:
+        stdin = self._child.stdin
+        waiting = stdin.transport.get_write_buffer_size()
+        if waiting + len(data) > INPUT_BYTES:
+            self._print(b"\n[input was dropped: the process does not read]\n")
+        elif not stdin.is_closing():
+            stdin.write(data)
+
+    def _send(self, name: str) -> None:
+        self._child.send(KILL if name == "SIGKILL" else signal.Signals[name])

@@ -1,0 +1,84 @@
+"""Git in a task's sandbox, run as the agent runs it: with its rights, its name and nothing of the worker's."""
+
+import asyncio
+from collections.abc import Sequence
+
+from runtime.errors import Rejected, Unavailable
+from workflows.output_tail import OutputTail, pump
+from workflows.sandbox import Sandbox, SandboxProvider
+
+DEADLINE = 120.0
+OUTPUT_BYTES = 64 << 10
+
+_GIT = (
+    "git",
+    "--literal-pathspecs",
+    *("-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "gc.auto=0"),
+)
+
+
+class SandboxGit:
+    """Git in the working tree of one sandbox."""
+
+    def __init__(self, provider: SandboxProvider, sandbox: Sandbox) -> None:
+        self._provider = provider
+        self._sandbox = sandbox
+
+    async def commit_all(self, *, branch: str, message: str) -> bool:
+        """Commit all that is not committed, new files too; whether there was something.
+
+        Raises `Rejected` when the working tree has another branch checked out.
+        """
+        head = (await self._run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)))[1].strip()
+        if head != f"refs/heads/{branch}":
+            there = head.removeprefix("refs/heads/") or "no branch"
+            raise Rejected(
+                f"The sandbox is on {there}, not on {branch}; check that branch out there first.",
+                code="branch_left",
+            )
+        await self._run("add", "--all")
+        unchanged, _ = await self._run("diff", "--cached", "--quiet", accept=(0, 1))
+        if unchanged == 0:
+            return False
+        await self._run("commit", "--quiet", "--no-verify", "-m", message)
+        return True
+
+    async def is_in(self, commit: str, path: str) -> bool:
+        """Whether a commit (or tree) has something at this path."""
+        return bool((await self._run("ls-tree", "-z", commit, "--", path))[1])
+
+    async def is_here(self, path: str) -> bool:
+        """Whether the working tree or the index has something at this path."""
+        listed = await self._run("ls-files", "-z", "--cached", "--others", "--", path)
+        return bool(listed[1])
+
+    async def restore(self, commit: str, path: str) -> None:
+        """Bring a path back to what a commit (or tree) has there."""
+        await self._run("restore", f"--source={commit}", "--staged", "--worktree", "--", path)
+
+    async def remove(self, path: str) -> None:
+        """Remove a path; never one beyond a symbolic link."""
+        await self._run("rm", "-r", "-f", "--quiet", "--cached", "--ignore-unmatch", "--", path)
+        await self._run("clean", "-f", "-d", "-x", "--quiet", "--", path)
+
+    async def _run(self, *args: str, accept: Sequence[int] = (0,)) -> tuple[int, str]:
+        child = await self._provider.start(self._sandbox, [*_GIT, *args])
+        said, complained = OutputTail(OUTPUT_BYTES), OutputTail(OUTPUT_BYTES)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await asyncio.gather(
+                    pump(child.stdout, said.add), pump(child.stderr, complained.add)
+                )
+                exit_code = await child.wait()
+        except TimeoutError:
+            raise Unavailable(
+                f"git {args[0]} did not end within {DEADLINE:g} seconds in the sandbox.",
+                code="git_failed",
+            ) from None
+        finally:
+            await child.stop()
+            child.close()
+        if exit_code not in accept:
+            last_words = complained.text().strip().rpartition("\n")[2][:300]
+            raise Unavailable(f"git {args[0]} in the sandbox: {last_words}", code="git_failed")
+        return exit_code, said.text()

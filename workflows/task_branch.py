@@ -1,0 +1,194 @@
+"""`task_push`, `task_merge`, `task_revert_file`, `task_rename_branch`: what people have done with a task's work.
+
+A push and a merge take everything: what is not committed yet is committed first, under the task's title.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from commands.aggregates import Aggregates
+from commands.task import TASK
+from commands.task_evolve import MERGE, PUSH, RENAME_BRANCH, REVERT_FILE
+from commands.task_reports import issue_raised, issues_settled, task_named
+from commands.task_state import Task, TaskState
+from events.ids import IssueId, derive_id
+from events.task import TaskEvent
+from runtime.errors import Rejected
+from workflows.agent_pool import sandbox_of
+from workflows.file_capture import FileCapture
+from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
+from workflows.local_branches import LocalBranches
+from workflows.repository_sync import RepositorySync
+from workflows.sandbox import SandboxProvider
+from workflows.sandbox_git import SandboxGit
+from workflows.steady_reports import SteadyReports
+
+
+def kinds(work: "BranchWork") -> tuple[JobKind, ...]:
+    """The declarations of the jobs. The last stage of each brings the views up to date."""
+    committed = Stage(name="work_committed", run=work.commit, deadline=180)
+    read = Stage(name="remote_read", run=work.read_remote, deadline=900)
+    captured = Stage(name="files_captured", run=work.capture, deadline=180)
+    return (
+        work.kind(PUSH, committed, Stage(name="pushed", run=work.push, deadline=600), read),
+        work.kind(MERGE, committed, Stage(name="merged", run=work.merge, deadline=600), read),
+        work.kind(
+            REVERT_FILE,
+            Stage(name="file_found", run=work.find_file, deadline=180),
+            Stage(name="file_reverted", run=work.revert_file, deadline=180),
+            captured,
+        ),
+        work.kind(
+            RENAME_BRANCH,
+            Stage(name="branch_renamed", run=work.rename, deadline=600),
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchWork:
+    """The stages. `branches` are the kinds of sandboxes whose branches can be reached from here."""
+
+    aggregates: Aggregates
+    reports: SteadyReports
+    providers: Mapping[str, SandboxProvider]
+    branches: Mapping[str, LocalBranches]
+    files: FileCapture
+    sync: RepositorySync
+
+    def kind(self, name: str, *stages: Stage) -> JobKind:
+        """A job whose success settles the issues that earlier ones of its kind raised."""
+        names = {stage.name for stage in stages}
+        settled = Stage(name="settled", run=lambda job: self._settle(job, names), deadline=30)
+        return JobKind(name=name, stages=(*stages, settled), failed=self.failed)
+
+    async def commit(self, job: JobContext) -> StageResult:
+        """Commit what the agent left uncommitted."""
+        task = await self._task(job)
+        made = await self._git(task).commit_all(branch=_branch(task), message=task.title)
+        if made:
+            self.files.request(task.task_id)
+        return {"committed": "yes" if made else "no"}
+
+    async def push(self, job: JobContext) -> StageResult:
+        """Push the task's branch."""
+        task = await self._task(job)
+        tip = await self._branches(task).push(
+            task.repository_id, remote_url=task.remote_url, branch=_branch(task), base=_base(task)
+        )
+        return {"branch": _branch(task), "commit": tip}
+
+    async def merge(self, job: JobContext) -> StageResult:
+        """Merge the task's branch into the remote's default branch."""
+        task = await self._task(job)
+        commit = await self._branches(task).merge(
+            task.repository_id,
+            remote_url=task.remote_url,
+            branch=_branch(task),
+            base=_base(task),
+            title=task.title,
+        )
+        return {"branch": _branch(task), "commit": commit}
+
+    async def find_file(self, job: JobContext) -> StageResult:
+        """Look what the file was at the base, before anything is changed."""
+        task = await self._task(job)
+        git, path = self._git(task), job.input["path"]
+        if await git.is_in(_base(task), path):
+            return {"at_base": "yes"}
+        if await git.is_here(path):
+            return {"at_base": "no"}
+        raise Rejected(
+            f"There is no file {path}, neither now nor where the task began.", code="no_such_file"
+        )
+
+    async def revert_file(self, job: JobContext) -> StageResult:
+        """Bring the file back to what it was at the base; one that was not there goes."""
+        task = await self._task(job)
+        if job.results["file_found"]["at_base"] == "yes":
+            await self._git(task).restore(_base(task), job.input["path"])
+        else:
+            await self._git(task).remove(job.input["path"])
+        return {"path": job.input["path"]}
+
+    async def rename(self, job: JobContext) -> StageResult:
+        """Rename the branch in the sandbox, then in the task's history."""
+        task = await self._task(job)
+        new = job.input["branch"]
+        await self._branches(task).rename(
+            sandbox_of(task), remote_url=task.remote_url, old=_branch(task), new=new
+        )
+        await self._report(job, "named", lambda now: task_named(now, branch=new))
+        return {"branch": new}
+
+    async def capture(self, job: JobContext) -> StageResult:
+        """Capture the files as they are now."""
+        await self.files.capture(job.task)
+        return {}
+
+    async def read_remote(self, job: JobContext) -> StageResult:
+        """Store what the remote's branches are now."""
+        return await self.sync.read_remote(job)
+
+    async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
+        """The issue says what is in the way, and offers the retry."""
+        issue_id = IssueId(derive_id("iss", job.job_id, stage))
+        await self._report(
+            job,
+            f"failed/{stage}",
+            lambda now: issue_raised(
+                now,
+                issue_id=issue_id,
+                code=failure.code,
+                message=failure.message,
+                stage=stage,
+                retry_job_id=job.job_id,
+            ),
+        )
+
+    async def _settle(self, job: JobContext, stages: set[str]) -> StageResult:
+        await self._report(job, "settled", lambda now: issues_settled(now, stages=stages))
+        return {}
+
+    async def _task(self, job: JobContext) -> Task:
+        state = (await self.aggregates.load(TASK, job.task)).state
+        if not isinstance(state, Task) or state.over or state.sandbox is None:
+            raise JobNotWanted("the task is being put away")
+        return state
+
+    def _git(self, task: Task) -> SandboxGit:
+        assert task.sandbox is not None
+        return SandboxGit(self.providers[task.sandbox.provider], sandbox_of(task))
+
+    def _branches(self, task: Task) -> LocalBranches:
+        assert task.sandbox is not None
+        branches = self.branches.get(task.sandbox.provider)
+        if branches is None:
+            raise Rejected(
+                f"The branch of a {task.sandbox.provider} sandbox cannot be reached from here; use git in a session of the task.",
+                code="branch_out_of_reach",
+            )
+        return branches
+
+    async def _report(
+        self, job: JobContext, what: str, decide: Callable[[TaskState], list[TaskEvent]]
+    ) -> None:
+        await self.reports.report(
+            TASK,
+            job.task,
+            decide,
+            report_id=f"{job.job_id}/{what}/{secrets.token_hex(6)}",
+            correlation_id=job.correlation_id,
+        )
+
+
+def _branch(task: Task) -> str:
+    assert task.branch is not None
+    return task.branch
+
+
+def _base(task: Task) -> str:
+    assert task.sandbox is not None
+    assert task.sandbox.base is not None
+    return task.sandbox.base
