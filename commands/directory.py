@@ -26,10 +26,14 @@ from events.ids import (
     TaskId,
 )
 from events.store import EventStore, kind_of
+from projectors.epoch import code_digest
 from runtime.errors import Unavailable
 
 SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
-VERSION = int.from_bytes(sha256(SCHEMA.encode()).digest()[:3], "big")
+ROWS = files("commands").joinpath("directory_rows.py").read_text()
+VERSION = int.from_bytes(sha256(SCHEMA.encode() + code_digest(ROWS)).digest()[:3], "big")
+"""Of the schema and of the code that fills it: a file of other code is written anew from the log."""
+
 CATCH_UP_SECONDS = 5.0
 
 

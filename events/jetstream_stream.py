@@ -1,5 +1,6 @@
 """The stream EVENTS: made once with the settings the log needs, compared with them at every start."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -14,12 +15,16 @@ from events.jetstream_api import (
     JetStreamApi,
 )
 from events.store import MAX_COMMIT_BYTES, SUBJECTS
+from runtime.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 UNLIMITED = -1
 ENVELOPE_BYTES = 4096
 """Room for subject and headers around the largest commit."""
+
+
+HEARSAY_SECONDS = 5.0
 
 
 class UnfitStream(Exception):
@@ -111,8 +116,13 @@ async def ensure_stream(
 
 
 async def stream_info(api: JetStreamApi) -> StreamInfo:
-    """As the stream's leader knows it."""
-    return await api.call(f"STREAM.INFO.{api.stream}", None, StreamInfo)
+    """As the stream's leader knows it. Of a stream just made, a server of a cluster may hear a moment later."""
+    deadline = asyncio.get_running_loop().time() + HEARSAY_SECONDS
+    while (info := await _existing(api)) is None:
+        if asyncio.get_running_loop().time() > deadline:
+            raise Unavailable(f"The stream {api.stream} is gone; start a node to make it again.")
+        await asyncio.sleep(0.1)
+    return info
 
 
 def differences(ours: StreamConfig, found: StreamConfig) -> Sequence[tuple[str, object, object]]:
@@ -154,7 +164,7 @@ def dangers(config: StreamConfig) -> Sequence[str]:
 
 async def _existing(api: JetStreamApi) -> StreamInfo | None:
     try:
-        return await stream_info(api)
+        return await api.call(f"STREAM.INFO.{api.stream}", None, StreamInfo)
     except ApiError as error:
         if error.err_code == STREAM_NOT_FOUND:
             return None

@@ -29,14 +29,14 @@ class Held:
     def tag(self) -> str:
         return f"{self.epoch}.{self.version}"
 
-    def apply(self, changes: Sequence[Any], version: int) -> None:
-        """All changes of one commit."""
+    def apply(self, changes: Sequence[Any], version: int, *, conflated: bool = False) -> None:
+        """All changes of one commit, or of several that a slow reader gets as one."""
         assert changes, "a change that changes nothing"
         for change in changes:
-            self._apply(change)
+            self._apply(change, conflated=conflated)
         self.version = version
 
-    def _apply(self, change: Any) -> None:
+    def _apply(self, change: Any, *, conflated: bool) -> None:
         if change["entity"] == "self":
             assert change["op"] == "put"
             assert change["id"] == change["value"].get("id", change["id"])
@@ -52,8 +52,9 @@ class Held:
             elements[place : place + is_there] = [change["value"]]
         else:
             assert change["op"] == "remove"
-            assert is_there, change
-            del elements[place]
+            # What came and went between two conflated commits was never held.
+            assert is_there or conflated, change
+            del elements[place : place + is_there]
 
     def _lists(self) -> dict[str, Any]:
         # An element is an object with an id; `args` of a process are plain text.

@@ -198,4 +198,4 @@ class Stream:
             self.dropped += 1
             return
         assert (held.epoch, held.version) == (data["epoch"], data["base"]), f"a gap: {event}"
-        held.apply(data["changes"], data["version"])
+        held.apply(data["changes"], data["version"], conflated=data["cause"]["kind"] == "conflated")
