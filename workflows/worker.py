@@ -9,8 +9,9 @@ from functools import partial
 from commands.directory import Directory
 from events.codec import Undecodable
 from events.commit import Recorded
-from events.ids import BEGINNING, JobId, Position
+from events.ids import BEGINNING, JobId, Position, RepositoryId
 from events.job import JobAnnounced, JobCancelRequested, JobRetryRequested
+from events.repository import RepositorySynced
 from events.store import EventStore, kind_of
 from events.task import (
     AgentSessionClosed,
@@ -134,6 +135,8 @@ class Worker:
                     self._lanes.cancel(event.job_id)
                 case JobAnnounced(task_id=task_id) if task_id is not None:
                     self._hosts.touched(task_id)
+                case RepositorySynced(repository_id=repository_id):
+                    self._told.put_nowait(partial(self._look_at_files, repository_id))
                 case IssueRaised(code=code) if code == AWAY:
                     self._told.put_nowait(partial(self._hosts.is_back, event.task_id))
                 case _ if isinstance(event, SESSION_WORK):
@@ -190,6 +193,13 @@ class Worker:
                 await look()
             except FoundryError as error:
                 log.warning("left to the sweep", extra={"reason": error.detail})
+
+    async def _look_at_files(self, repository_id: RepositoryId) -> None:
+        """Somebody asked for a fresh look at the repository: the working trees of it here are part of that."""
+        here = set(await self._directory.tasks_on(self._host))
+        for task_id in await self._directory.tasks_of(repository_id):
+            if task_id in here:
+                self._files.request(task_id)
 
     async def _follow_hints(self) -> None:
         """Ask for hints while there is room for more jobs; each is acknowledged when it is here."""

@@ -1,5 +1,6 @@
 """The files of a task: shown while a turn still changes them, and never told twice."""
 
+from pathlib import Path
 from typing import Any
 
 from tests.system.people import House, turn_is_over
@@ -67,3 +68,16 @@ async def test_a_turn_that_changes_no_file_tells_nothing_about_files(house: Hous
 
 def _has(name: str) -> Any:
     return lambda view: any(file["id"] == name for file in view["files"])
+
+
+async def test_a_refresh_of_the_repository_looks_at_the_working_trees_too(house: House) -> None:
+    created = await house.finished_task("echo one > asked.txt")
+    task_id = created.ids["task_id"]
+    view = await house.owner.data(f"task/{task_id}")
+    Path(view["sandboxes"][0]["path"], "behind.txt").write_text("written by nobody Foundry knows\n")
+
+    async with house.owner.stream(f"files/{task_id}") as stream:
+        await house.owner.command("repository.refresh", repository_id=house.repository_id)
+        files = await stream.until_data(f"files/{task_id}", _has("behind.txt"))
+
+    assert "asked.txt" in [file["id"] for file in files["files"]]
