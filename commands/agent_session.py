@@ -19,9 +19,7 @@ from commands.task_orders import (
     StopSession,
 )
 from commands.task_state import Session, Task
-from events.commit import Event
-from events.ids import MessageId, SessionId
-from events.task import (
+from events.agent_session import (
     AgentSessionClosed,
     AgentSessionCreated,
     AgentSessionModelChanged,
@@ -31,6 +29,8 @@ from events.task import (
     MessageQueued,
     PermissionAnswered,
 )
+from events.commit import Event
+from events.ids import MessageId, SessionId
 from runtime.errors import Rejected
 
 MAX_WAITING = 100

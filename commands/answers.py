@@ -12,11 +12,13 @@ from commands.task_evolve import ARCHIVE, KILL
 from commands.task_orders import ArchiveTask, KillTask
 from commands.task_state import Task
 from commands.task_work import standing_job
+from events.agent_session import AgentSessionCreated, MessageQueued
 from events.commit import Event, Recorded, tag_of
 from events.ids import JobId, Position
 from events.job import JobAnnounced
 from events.organization import OrganizationCreated, RepositoryAdded
-from events.task import AgentSessionCreated, MessageQueued, ProcessRequested, TaskCreated
+from events.process import ProcessRequested
+from events.task import TaskCreated
 from events.user import TokenCreated, UserCreated
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from commands.keys import command_key
+from events.agent_session import AgentSessionCreated
 from events.commit import Commit, Event, Recorded
 from events.ids import Position
 from events.job import (
@@ -16,14 +17,9 @@ from events.job import (
     JobSucceeded,
 )
 from events.organization import MemberAdded, MemberRemoved, OrganizationCreated, RepositoryAdded
+from events.process import ProcessRequested
 from events.store import id_of, kind_of
-from events.task import (
-    AgentSessionCreated,
-    ProcessRequested,
-    SandboxAllocated,
-    SandboxReleased,
-    TaskCreated,
-)
+from events.task import SandboxAllocated, SandboxReleased, TaskCreated
 from events.user import TokenCreated, UserCreated
 
 Value: TypeAlias = str | int | None

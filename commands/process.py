@@ -10,7 +10,7 @@ from commands.task_state import Process, Task
 from commands.task_work import check_workable
 from events.commit import Event
 from events.ids import ProcessId
-from events.task import ProcessInput, ProcessRequested, ProcessStopRequested
+from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from runtime.errors import Rejected
 
 MAX_RUNNING = 16

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from commands.task_state import Process, Task
 from events.commit import Event
-from events.task import (
+from events.process import (
     SURVIVABLE,
     ProcessExited,
     ProcessRequested,

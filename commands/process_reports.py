@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from commands.owners import task_owners
 from commands.task_state import Process, Task, TaskState
 from events.ids import ProcessId
-from events.task import ProcessExited, ProcessOutput, ProcessStarted, TaskEvent
+from events.process import ProcessExited, ProcessOutput, ProcessStarted
+from events.task import TaskEvent
 
 
 def process_started(task: TaskState, *, process_id: ProcessId) -> list[TaskEvent]:

@@ -4,8 +4,7 @@ from msgspec.structs import replace
 
 from commands.decider import Origin
 from commands.task_state import PermissionRequest, Session, Task, Waiting
-from events.commit import Event
-from events.task import (
+from events.agent_session import (
     AgentSessionClosed,
     AgentSessionCreated,
     AgentSessionFailed,
@@ -20,6 +19,7 @@ from events.task import (
     PermissionRequested,
     TurnEnded,
 )
+from events.commit import Event
 
 SESSION_FACTS = (
     AgentSessionClosed

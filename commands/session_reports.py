@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from commands.owners import task_owners
 from commands.task_state import Session, Task, TaskState
-from events.ids import MessageId, Position, SessionId
-from events.task import (
+from events.agent_session import (
     AgentSessionFailed,
     AgentSessionReady,
     MessageDelivered,
     PermissionOption,
     PermissionRequested,
     StopReason,
-    TaskEvent,
     TurnEnded,
 )
+from events.ids import MessageId, Position, SessionId
+from events.task import TaskEvent
 
 
 def session_ready(task: TaskState, *, session_id: SessionId) -> list[TaskEvent]:

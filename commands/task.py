@@ -38,13 +38,12 @@ from commands.task_orders import (
 )
 from commands.task_state import Task, TaskState
 from commands.task_work import decide_work
+from events.agent_session import AgentSessionCreated, MessageQueued
 from events.commit import Event
 from events.ids import IssueId, JobId, MessageId, RepositoryId, SessionId, TaskId
 from events.job import JobAnnounced
 from events.task import (
-    AgentSessionCreated,
     IssueResolved,
-    MessageQueued,
     TaskArchiveRequested,
     TaskCreated,
     TaskKillRequested,

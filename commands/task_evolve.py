@@ -10,8 +10,6 @@ from events.commit import Event
 from events.ids import JobId
 from events.job import JobAnnounced
 from events.task import (
-    FilesCaptured,
-    FilesOutdated,
     IssueRaised,
     IssueResolved,
     SandboxAllocated,
@@ -27,6 +25,7 @@ from events.task import (
     TaskProvisioned,
     TaskRenamed,
 )
+from events.task_files import FilesCaptured, FilesOutdated
 
 PROVISION = "task_provision"
 ARCHIVE = "task_archive"

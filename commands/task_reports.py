@@ -11,9 +11,6 @@ from commands.owners import task_owners
 from commands.task_state import Issue, Task, TaskState
 from events.ids import IssueId, JobId, SandboxId
 from events.task import (
-    ChangedFile,
-    FilesCaptured,
-    FilesOutdated,
     IssueRaised,
     IssueResolved,
     SandboxAllocated,
@@ -25,9 +22,8 @@ from events.task import (
     TaskKilled,
     TaskNamed,
     TaskProvisioned,
-    TreeChanged,
-    TreeFile,
 )
+from events.task_files import ChangedFile, FilesCaptured, FilesOutdated, TreeChanged, TreeFile
 from runtime.errors import Rejected
 
 # --- Provisioning ---

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from events.ids import OrganizationId, RepositoryId, TaskId
+
 
 class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
     """An event: past tense, stored for ever under the tag its class writes out.
@@ -28,3 +30,11 @@ class Attachment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: str
     line: int | None = None
     text: str | None = None
+
+
+class TaskFact(Fact, frozen=True, kw_only=True):
+    """The owners of the task stand in each of its facts, so that no reader has to look them up."""
+
+    task_id: TaskId
+    organization_id: OrganizationId
+    repository_id: RepositoryId

@@ -1,48 +1,37 @@
-"""Facts about a task: its name, sandbox, agent sessions with their messages and turns, files, processes, issues."""
+"""Facts about a task itself and its sandbox; `TaskEvent` is everything its history can hold."""
 
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import field
 
-from events.fact import Attachment, Blob, Fact
-from events.ids import (
-    IssueId,
-    JobId,
-    MessageId,
-    OrganizationId,
-    Position,
-    ProcessId,
-    RepositoryId,
-    SandboxId,
-    SessionId,
-    TaskId,
+from events.agent_session import (
+    AgentSessionClosed,
+    AgentSessionCreated,
+    AgentSessionFailed,
+    AgentSessionModelChanged,
+    AgentSessionReady,
+    AgentSessionRenamed,
+    AgentSessionStopRequested,
+    MessageCancelled,
+    MessageDelivered,
+    MessageQueued,
+    PermissionAnswered,
+    PermissionRequested,
+    TurnEnded,
 )
+from events.fact import TaskFact
+from events.ids import IssueId, JobId, SandboxId
+from events.process import (
+    ProcessExited,
+    ProcessInput,
+    ProcessOutput,
+    ProcessRequested,
+    ProcessStarted,
+    ProcessStopRequested,
+)
+from events.task_files import FilesCaptured, FilesOutdated, TreeChanged
 
 Permissions = Literal["ask", "allow", "deny"]
-StopReason = Literal[
-    "end_turn",
-    "max_tokens",
-    "max_turn_requests",
-    "refusal",
-    "cancelled",
-    "interrupted",
-    "error",
-]
-
-
-SURVIVABLE = frozenset({"SIGINT", "SIGHUP", "SIGQUIT"})
-"""Signals a process may take and go on; the others end it for certain."""
-
-
-class TaskFact(Fact, frozen=True, kw_only=True):
-    """The owners of the task stand in each of its facts, so that no reader has to look them up."""
-
-    task_id: TaskId
-    organization_id: OrganizationId
-    repository_id: RepositoryId
-
-
-# --- The task itself ---
 
 
 class TaskCreated(TaskFact, frozen=True, kw_only=True, tag="task_created"):
@@ -99,9 +88,6 @@ class TaskKilled(TaskFact, frozen=True, kw_only=True, tag="task_killed"):
     pass
 
 
-# --- Its sandbox ---
-
-
 class SandboxAllocated(TaskFact, frozen=True, kw_only=True, tag="sandbox_allocated"):
     """From now on work on this sandbox belongs to `host`."""
 
@@ -123,183 +109,6 @@ class SandboxReleased(TaskFact, frozen=True, kw_only=True, tag="sandbox_released
 
     sandbox_id: SandboxId
     branch_kept: bool
-
-
-# --- Its agent sessions ---
-
-
-class AgentSessionCreated(TaskFact, frozen=True, kw_only=True, tag="agent_session_created"):
-    session_id: SessionId
-    name: str
-    agent: str
-    model: str | None = None
-
-
-class AgentSessionReady(TaskFact, frozen=True, kw_only=True, tag="agent_session_ready"):
-    session_id: SessionId
-
-
-class AgentSessionFailed(TaskFact, frozen=True, kw_only=True, tag="agent_session_failed"):
-    session_id: SessionId
-    message: str
-
-
-class AgentSessionRenamed(TaskFact, frozen=True, kw_only=True, tag="agent_session_renamed"):
-    session_id: SessionId
-    name: str
-
-
-class AgentSessionModelChanged(
-    TaskFact, frozen=True, kw_only=True, tag="agent_session_model_changed"
-):
-    session_id: SessionId
-    model: str
-
-
-class AgentSessionStopRequested(
-    TaskFact, frozen=True, kw_only=True, tag="agent_session_stop_requested"
-):
-    """The running turn is to be cancelled."""
-
-    session_id: SessionId
-    message_id: MessageId
-
-
-class AgentSessionClosed(TaskFact, frozen=True, kw_only=True, tag="agent_session_closed"):
-    session_id: SessionId
-
-
-class MessageQueued(TaskFact, frozen=True, kw_only=True, tag="message_queued"):
-    session_id: SessionId
-    message_id: MessageId
-    text: str
-    attachments: tuple[Attachment, ...] = ()
-
-
-class MessageCancelled(TaskFact, frozen=True, kw_only=True, tag="message_cancelled"):
-    session_id: SessionId
-    message_id: MessageId
-
-
-class MessageDelivered(TaskFact, frozen=True, kw_only=True, tag="message_delivered"):
-    """Stored before the hand-over: from here on the message is never handed to an agent again."""
-
-    session_id: SessionId
-    message_id: MessageId
-
-
-class TurnEnded(TaskFact, frozen=True, kw_only=True, tag="turn_ended"):
-    """`transcript_version` is the position of the turn's last transcript commit, which is stored already."""
-
-    session_id: SessionId
-    message_id: MessageId
-    stop_reason: StopReason
-    transcript_version: Position
-    error: str | None = None
-
-
-class PermissionOption(Struct, frozen=True, kw_only=True):
-    id: str
-    name: str
-    kind: str
-
-
-class PermissionRequested(TaskFact, frozen=True, kw_only=True, tag="permission_requested"):
-    session_id: SessionId
-    request_id: str
-    title: str
-    options: tuple[PermissionOption, ...]
-
-
-class PermissionAnswered(TaskFact, frozen=True, kw_only=True, tag="permission_answered"):
-    session_id: SessionId
-    request_id: str
-    option_id: str
-
-
-# --- Its files ---
-
-
-class ChangedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One file that differs from the task's base. `diff` or `diff_blob` holds its patch, `content` its new text."""
-
-    path: str
-    kind: Literal["added", "modified", "deleted", "renamed"]
-    added: int
-    removed: int
-    binary: bool = False
-    diff: str | None = None
-    diff_blob: Blob | None = None
-    content: str | None = None
-    content_blob: Blob | None = None
-
-
-class TreeFile(Struct, frozen=True, kw_only=True):
-    path: str
-    size: int
-
-
-class TreeChanged(TaskFact, frozen=True, kw_only=True, tag="tree_changed"):
-    """What differs from the file tree captured before; a long list is spread over several commits."""
-
-    put: tuple[TreeFile, ...] = ()
-    removed: tuple[str, ...] = ()
-
-
-class FilesCaptured(TaskFact, frozen=True, kw_only=True, tag="files_captured"):
-    """The git state after a turn or on request: every file that differs between `base` and the tree `tree_id`."""
-
-    base: str
-    tree_id: str
-    files: tuple[ChangedFile, ...]
-
-
-class FilesOutdated(TaskFact, frozen=True, kw_only=True, tag="files_outdated"):
-    """Something may have changed since the last capture; another one is `queued` or `running`."""
-
-    status: Literal["queued", "running", "stale"]
-
-
-# --- Its processes ---
-
-
-class ProcessRequested(TaskFact, frozen=True, kw_only=True, tag="process_requested"):
-    process_id: ProcessId
-    command: str
-    args: tuple[str, ...] = ()
-
-
-class ProcessStarted(TaskFact, frozen=True, kw_only=True, tag="process_started"):
-    process_id: ProcessId
-
-
-class ProcessOutput(TaskFact, frozen=True, kw_only=True, tag="process_output"):
-    """The newest end of what the process printed."""
-
-    process_id: ProcessId
-    tail: str
-
-
-class ProcessInput(TaskFact, frozen=True, kw_only=True, tag="process_input"):
-    """Text for the standard input of the process."""
-
-    process_id: ProcessId
-    text: str
-
-
-class ProcessStopRequested(TaskFact, frozen=True, kw_only=True, tag="process_stop_requested"):
-    process_id: ProcessId
-    signal: str
-
-
-class ProcessExited(TaskFact, frozen=True, kw_only=True, tag="process_exited"):
-    """`exit_code` is negative for a signal, None when nobody could see the end."""
-
-    process_id: ProcessId
-    exit_code: int | None
-
-
-# --- Its issues ---
 
 
 class IssueRaised(TaskFact, frozen=True, kw_only=True, tag="issue_raised"):

@@ -5,8 +5,7 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.ids import SessionId, Timestamp
-from events.task import (
+from events.agent_session import (
     AgentSessionClosed,
     AgentSessionCreated,
     AgentSessionFailed,
@@ -16,6 +15,7 @@ from events.task import (
     MessageDelivered,
     TurnEnded,
 )
+from events.ids import SessionId, Timestamp
 
 SessionStatus = Literal[
     "pending_provision", "pending_session_create", "ready", "running", "idle", "error", "closed"

@@ -3,19 +3,11 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.agent_session import AgentSessionClosed, AgentSessionCreated, MessageQueued, TurnEnded
 from events.fact import Attachment
 from events.ids import OrganizationId, SessionId, TaskId, Timestamp, UserId
 from events.organization import MemberRemoved
-from events.task import (
-    AgentSessionClosed,
-    AgentSessionCreated,
-    MessageQueued,
-    TaskArchived,
-    TaskCreated,
-    TaskEvent,
-    TaskKilled,
-    TurnEnded,
-)
+from events.task import TaskArchived, TaskCreated, TaskEvent, TaskKilled
 from events.user import DraftUpdated, SessionUnreadSet
 from projectors.app_organizations import App, Organization, change_organization, count_unread
 from projectors.rows import Rows

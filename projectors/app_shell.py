@@ -5,10 +5,10 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from events.commit import Commit, Event
+from events.fact import TaskFact
 from events.ids import UserId
 from events.job import JobFact
 from events.organization import MemberRemoved, OrganizationEvent
-from events.task import TaskFact
 from events.user import (
     AppSessionEnded,
     AppSessionStarted,

@@ -5,6 +5,21 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.agent_session import (
+    AgentSessionClosed,
+    AgentSessionCreated,
+    AgentSessionFailed,
+    AgentSessionModelChanged,
+    AgentSessionReady,
+    AgentSessionRenamed,
+    AgentSessionStopRequested,
+    MessageCancelled,
+    MessageDelivered,
+    MessageQueued,
+    PermissionAnswered,
+    PermissionRequested,
+    TurnEnded,
+)
 from events.ids import JobId, TaskId, Timestamp
 from events.job import (
     JobAnnounced,
@@ -14,29 +29,17 @@ from events.job import (
     JobStarted,
     StageStarted,
 )
-from events.task import (
-    AgentSessionClosed,
-    AgentSessionCreated,
-    AgentSessionFailed,
-    AgentSessionModelChanged,
-    AgentSessionReady,
-    AgentSessionRenamed,
-    AgentSessionStopRequested,
-    FilesCaptured,
-    FilesOutdated,
-    IssueRaised,
-    IssueResolved,
-    MessageCancelled,
-    MessageDelivered,
-    MessageQueued,
-    PermissionAnswered,
-    PermissionRequested,
+from events.process import (
     ProcessExited,
     ProcessInput,
     ProcessOutput,
     ProcessRequested,
     ProcessStarted,
     ProcessStopRequested,
+)
+from events.task import (
+    IssueRaised,
+    IssueResolved,
     SandboxAllocated,
     SandboxReady,
     SandboxReleased,
@@ -50,9 +53,8 @@ from events.task import (
     TaskNamed,
     TaskProvisioned,
     TaskRenamed,
-    TreeChanged,
-    TurnEnded,
 )
+from events.task_files import FilesCaptured, FilesOutdated, TreeChanged
 from projectors.agent_sessions import Session, begun_session, closed, provisioned, session_after
 
 Phase = Literal["queued", "provisioning", "open", "archiving", "archived", "killing", "killed"]

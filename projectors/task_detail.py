@@ -1,8 +1,8 @@
 """`task/<id>`, `files/<id>`, `processes/<id>`, `job/<id>`: everything about one task, and every job there is."""
 
 from events.commit import Commit, Event
+from events.fact import TaskFact
 from events.job import JobFact
-from events.task import TaskFact
 from projectors.job_view import project_job
 from projectors.projection import Projection, View
 from projectors.rows import Rows

@@ -7,16 +7,8 @@ from msgspec.structs import replace
 
 from events.fact import Blob
 from events.ids import Timestamp
-from events.task import (
-    ChangedFile,
-    FilesCaptured,
-    FilesOutdated,
-    SandboxReady,
-    TaskCreated,
-    TaskEvent,
-    TreeChanged,
-    TreeFile,
-)
+from events.task import SandboxReady, TaskCreated, TaskEvent
+from events.task_files import ChangedFile, FilesCaptured, FilesOutdated, TreeChanged, TreeFile
 from projectors.blob_referrers import refer
 from projectors.rows import Rows
 

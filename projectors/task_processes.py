@@ -6,16 +6,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.ids import ProcessId, Timestamp
-from events.task import (
+from events.process import (
     SURVIVABLE,
     ProcessExited,
     ProcessOutput,
     ProcessRequested,
     ProcessStarted,
     ProcessStopRequested,
-    TaskCreated,
-    TaskEvent,
 )
+from events.task import TaskCreated, TaskEvent
 from projectors.rows import Rows
 
 

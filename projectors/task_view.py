@@ -5,6 +5,15 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.agent_session import (
+    MessageCancelled,
+    MessageDelivered,
+    MessageQueued,
+    PermissionAnswered,
+    PermissionOption,
+    PermissionRequested,
+    TurnEnded,
+)
 from events.commit import Commit
 from events.fact import Attachment
 from events.ids import (
@@ -23,19 +32,12 @@ from events.job import JobAnnounced, JobEvent
 from events.task import (
     IssueRaised,
     IssueResolved,
-    MessageCancelled,
-    MessageDelivered,
-    MessageQueued,
-    PermissionAnswered,
-    PermissionOption,
-    PermissionRequested,
     Permissions,
     SandboxAllocated,
     SandboxReady,
     SandboxReleased,
     TaskCreated,
     TaskEvent,
-    TurnEnded,
 )
 from projectors.agent_sessions import SessionStatus
 from projectors.jobs import Job, list_job

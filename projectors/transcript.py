@@ -5,10 +5,10 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from events.agent_session import AgentSessionCreated
 from events.commit import Commit, Event
 from events.fact import Blob
 from events.ids import MessageId, SessionId, TaskId, Timestamp
-from events.task import AgentSessionCreated
 from events.transcript import EntriesAppended, Entry, Sender
 from projectors.blob_referrers import refer
 from projectors.projection import Projection, View

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.commit import Commit, Event
+from events.fact import TaskFact
 from events.ids import OrganizationId, UserId
 from events.job import JobFact
 from events.organization import (
@@ -20,7 +21,6 @@ from events.organization import (
     Role,
 )
 from events.repository import RepositoryEvent
-from events.task import TaskFact
 from projectors.projection import Projection, View
 from projectors.rows import Rows
 from projectors.workspace_repositories import (

@@ -5,6 +5,7 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.fact import TaskFact
 from events.ids import OrganizationId, RepositoryId, TaskId, Timestamp
 from events.job import (
     JobAnnounced,
@@ -21,7 +22,6 @@ from events.repository import (
     RepositorySynced,
     RepositorySyncFailed,
 )
-from events.task import TaskFact
 from projectors.jobs import Job, job_after, list_job
 from projectors.rows import Rows
 from projectors.task_course import PullRequest

@@ -3,18 +3,11 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.agent_session import MessageQueued, TurnEnded
 from events.ids import IssueId, OrganizationId, RepositoryId, TaskId, Timestamp
 from events.job import JobAnnounced, JobEvent
-from events.task import (
-    FilesCaptured,
-    IssueRaised,
-    IssueResolved,
-    MessageQueued,
-    TaskCreated,
-    TaskEvent,
-    TaskNamed,
-    TurnEnded,
-)
+from events.task import IssueRaised, IssueResolved, TaskCreated, TaskEvent, TaskNamed
+from events.task_files import FilesCaptured
 from projectors.agent_sessions import Session
 from projectors.jobs import ENDED, JobBrief, brief_after
 from projectors.rows import Rows

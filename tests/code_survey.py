@@ -7,8 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from events.fact import TaskFact
 from events.job import JobFact
-from events.task import TaskFact
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (

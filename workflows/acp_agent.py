@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from events.agent_session import PermissionOption, StopReason
 from events.fact import Attachment
 from events.ids import Timestamp
-from events.task import PermissionOption, StopReason
 from events.transcript import Entry
 from workflows.acp_words import (
     CLIENT,

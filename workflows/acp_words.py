@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from events.agent_session import PermissionOption, StopReason
 from events.fact import Attachment
-from events.task import PermissionOption, StopReason
 from workflows.json_rpc import Message
 
 PROTOCOL_VERSION = 1

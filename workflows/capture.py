@@ -8,7 +8,7 @@ import asyncio
 from pathlib import Path
 from typing import Protocol
 
-from events.task import TreeFile
+from events.task_files import TreeFile
 from workflows.diff_output import ChangedEntry, PatchSplitter, changed_entries, counts, shown_path
 from workflows.git import Finished, GitFailed, RunsGit
 from workflows.sandbox import Captured, CapturedFile

@@ -18,7 +18,8 @@ from commands.task_state import Task, TaskState
 from events.fact import Blob
 from events.ids import TaskId
 from events.store import EventStore, subject_of
-from events.task import ChangedFile, TaskEvent, TreeChanged, TreeFile
+from events.task import TaskEvent
+from events.task_files import ChangedFile, TreeChanged, TreeFile
 from runtime.errors import FoundryError
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of

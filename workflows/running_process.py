@@ -5,8 +5,8 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from events.ids import BEGINNING, Position, ProcessId, TaskId
+from events.process import ProcessInput, ProcessStopRequested
 from events.store import EventStore, subject_of
-from events.task import ProcessInput, ProcessStopRequested
 from workflows.output_tail import OutputTail, pump
 from workflows.processes import KILL
 from workflows.sandbox import Running

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from events.ids import RepositoryId, SandboxId, TaskId
 from events.repository import Branch
-from events.task import TreeFile
+from events.task_files import TreeFile
 from runtime.errors import Rejected, Unavailable
 
 

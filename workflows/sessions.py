@@ -8,9 +8,9 @@ from commands.aggregates import Aggregates
 from commands.session_reports import session_failed, session_ready, turn_ended
 from commands.task import TASK
 from commands.task_state import Session, Task
+from events.agent_session import MessageQueued
 from events.ids import MessageId, SessionId, TaskId, Timestamp
 from events.store import EventStore, subject_of
-from events.task import MessageQueued
 from events.transcript import EntriesAppended, Entry
 from runtime.errors import FoundryError, Unavailable
 from runtime.lifecycle import Gate

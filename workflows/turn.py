@@ -9,9 +9,9 @@ from contextlib import suppress
 from commands.session_reports import message_delivered, permission_requested, turn_ended
 from commands.task import TASK
 from commands.task_state import Session, Task, Waiting
+from events.agent_session import PermissionOption, StopReason
 from events.ids import Timestamp
 from events.store import EventStore
-from events.task import PermissionOption, StopReason
 from events.transcript import Entry
 from workflows.acp_agent import AgentDied, AgentFailed, AgentProcess
 from workflows.steady_reports import SteadyReports

@@ -7,24 +7,21 @@ from contextlib import aclosing
 from functools import partial
 
 from commands.directory import Directory
+from events.agent_session import (
+    AgentSessionClosed,
+    AgentSessionCreated,
+    AgentSessionStopRequested,
+    MessageQueued,
+    PermissionAnswered,
+)
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import BEGINNING, JobId, Position, RepositoryId
 from events.job import JobAnnounced, JobCancelRequested, JobRetryRequested
+from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from events.repository import RepositorySynced
 from events.store import EventStore, kind_of
-from events.task import (
-    AgentSessionClosed,
-    AgentSessionCreated,
-    AgentSessionStopRequested,
-    IssueRaised,
-    MessageQueued,
-    PermissionAnswered,
-    ProcessInput,
-    ProcessRequested,
-    ProcessStopRequested,
-    TaskProvisioned,
-)
+from events.task import IssueRaised, TaskProvisioned
 from runtime.errors import FoundryError
 from runtime.lifecycle import Gate
 from workflows.agent_pool import AgentPool

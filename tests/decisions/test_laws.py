@@ -70,9 +70,9 @@ from commands.task_reports import (
 from commands.task_state import Task, TaskState
 from commands.transcript import TRANSCRIPT
 from commands.user import USER
+from events.agent_session import MessageDelivered, PermissionOption
 from events.commit import Event
 from events.ids import MessageId, Position, SessionId, Timestamp
-from events.task import MessageDelivered, PermissionOption
 from runtime.errors import FoundryError
 from tests import facts
 from tests.decisions.given import context_of, folded, organization

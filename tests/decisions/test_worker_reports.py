@@ -29,9 +29,10 @@ from commands.task_reports import (
 )
 from commands.task_state import Task, TaskState
 from commands.transcript import TRANSCRIPT, Transcript, appended
+from events.agent_session import PermissionOption
 from events.commit import Event
 from events.ids import MessageId, Position, SandboxId
-from events.task import PermissionOption, TreeFile
+from events.task_files import TreeFile
 from runtime.errors import Rejected
 from tests import facts
 from tests.decisions.given import folded

@@ -1,7 +1,6 @@
 """Builders for the facts about agent sessions and what was said in them."""
 
-from events.ids import MessageId, Position, SessionId, TaskId, Timestamp
-from events.task import (
+from events.agent_session import (
     AgentSessionClosed,
     AgentSessionCreated,
     AgentSessionFailed,
@@ -18,6 +17,7 @@ from events.task import (
     StopReason,
     TurnEnded,
 )
+from events.ids import MessageId, Position, SessionId, TaskId, Timestamp
 from events.transcript import EntriesAppended, Entry, Sender
 from tests.facts.tasks import OwnersOfTask
 from tests.facts.town import MESSAGE, ORGANIZATION, SESSION, TASK

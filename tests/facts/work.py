@@ -1,21 +1,16 @@
 """Builders for the facts about what a task works on: files, processes, issues."""
 
 from events.ids import IssueId, ProcessId, TaskId
-from events.task import (
-    ChangedFile,
-    FilesCaptured,
-    FilesOutdated,
-    IssueRaised,
-    IssueResolved,
+from events.process import (
     ProcessExited,
     ProcessInput,
     ProcessOutput,
     ProcessRequested,
     ProcessStarted,
     ProcessStopRequested,
-    TreeChanged,
-    TreeFile,
 )
+from events.task import IssueRaised, IssueResolved
+from events.task_files import ChangedFile, FilesCaptured, FilesOutdated, TreeChanged, TreeFile
 from tests.facts.tasks import OwnersOfTask
 from tests.facts.town import ISSUE, JOB, PROCESS, STAGES, TASK
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from events import codec
 from events.commit import Commit, Recorded
+from events.fact import TaskFact
 from events.ids import Position
 from events.job import JobAnnounced, JobFact
 from events.organization import OrganizationEvent
 from events.store import subject_of
-from events.task import TaskFact
 from events.transcript import EntriesAppended
 from events.user import UserEvent
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.commit import Commit, Recorded
+from events.fact import TaskFact
 from events.memory import MemoryStore
-from events.task import TaskFact
 from projectors.catalog import PROJECTIONS
 from projectors.file import ProjectionFile
 from projectors.projection import Projection

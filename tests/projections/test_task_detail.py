@@ -5,7 +5,7 @@ import pytest
 from events.fact import Blob
 from events.ids import BEGINNING, JobId, MessageId, ProcessId, TaskId
 from events.job import JobEvent
-from events.task import ChangedFile
+from events.task_files import ChangedFile
 from projectors.jobs import SHOWN
 from tests import facts
 from tests.facts import TASK, commit

@@ -6,7 +6,7 @@ import pytest
 
 from events.fact import Blob
 from events.ids import MessageId, Timestamp
-from events.task import ChangedFile
+from events.task_files import ChangedFile
 from events.transcript import Entry
 from tests import facts
 from tests.query_api.house import House, problem

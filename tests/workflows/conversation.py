@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from events.agent_session import PermissionOption
 from events.ids import Timestamp
-from events.task import PermissionOption
 from events.transcript import Entry
 from tests.workflows.remote import SANDBOX
 from workflows.acp_agent import AgentProcess

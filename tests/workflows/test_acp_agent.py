@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from events.agent_session import PermissionOption
 from events.fact import Attachment
-from events.task import PermissionOption
 from events.transcript import Entry
 from tests.workflows.conversation import SCRIPTED, Notes, talking
 from workflows.acp_agent import STDERR_BYTES, AgentDied, AgentFailed, AgentProcess

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from events.ids import TaskId
-from events.task import TreeFile
+from events.task_files import TreeFile
 from tests.workflows.remote import REPOSITORY, Remote
 from workflows.capture import CONTENT_BYTES, FILES
 from workflows.git import Git

@@ -1,0 +1,47 @@
+"""Facts about the files of a task: its tree, and what differs from where it began."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from events.fact import Blob, TaskFact
+
+
+class ChangedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One file that differs from the task's base. `diff` or `diff_blob` holds its patch, `content` its new text."""
+
+    path: str
+    kind: Literal["added", "modified", "deleted", "renamed"]
+    added: int
+    removed: int
+    binary: bool = False
+    diff: str | None = None
+    diff_blob: Blob | None = None
+    content: str | None = None
+    content_blob: Blob | None = None
+
+
+class TreeFile(Struct, frozen=True, kw_only=True):
+    path: str
+    size: int
+
+
+class TreeChanged(TaskFact, frozen=True, kw_only=True, tag="tree_changed"):
+    """What differs from the file tree captured before; a long list is spread over several commits."""
+
+    put: tuple[TreeFile, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class FilesCaptured(TaskFact, frozen=True, kw_only=True, tag="files_captured"):
+    """The git state after a turn or on request: every file that differs between `base` and the tree `tree_id`."""
+
+    base: str
+    tree_id: str
+    files: tuple[ChangedFile, ...]
+
+
+class FilesOutdated(TaskFact, frozen=True, kw_only=True, tag="files_outdated"):
+    """Something may have changed since the last capture; another one is `queued` or `running`."""
+
+    status: Literal["queued", "running", "stale"]
