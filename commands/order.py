@@ -31,6 +31,8 @@ class ForSession(ForTask, frozen=True, kw_only=True):
 
 class ForProcess(Order, frozen=True, kw_only=True):
     process_id: Reference
+    task_id: Reference | None = None
+    """May be named as in every other order of a task; it has to be the process's own then."""
 
 
 class ForJob(Order, frozen=True, kw_only=True):

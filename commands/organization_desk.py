@@ -110,6 +110,8 @@ class OrganizationDesk:
         if isinstance(order, ForProcess):
             noun, name = "process", order.process_id
             task_id = (await self._places.located(name, "proc", noun)).aggregate_id
+            if order.task_id not in (None, task_id):
+                raise no_such(noun, name)
         else:
             noun, name = "task", order.task_id
             task_id = name

@@ -38,7 +38,9 @@ async def test_a_process_is_started_spoken_to_and_stopped_live(house: House) -> 
         await house.owner.command("process.write", process_id=process_id, text="you\n")
         await the_process(stream, topic, tail="ready\nheard you\n")
 
-        await house.owner.command("process.stop", process_id=process_id)
+        wrong = {"task_id": "task_other", "process_id": process_id}
+        assert (await house.owner.refused("process.stop", **wrong))["status"] == 404
+        await house.owner.command("process.stop", task_id=task_id, process_id=process_id)
         process = await the_process(stream, topic, status="exited")
 
     assert process["exit_code"] == -15
