@@ -54,6 +54,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     git = Git(
         home=data / "git_home",
         path=environment().get("PATH", ""),
+        ssh_key=Path(settings.git_ssh_key).absolute() if settings.git_ssh_key else None,
         mark=processes.mark("git"),
     )
     repositories = Repositories(git, data / "repositories", local_root=settings.local_root)

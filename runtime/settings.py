@@ -33,6 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     host_away_seconds: float = 15.0
     agents: str | None = None
     max_agents: int = 32
+    git_ssh_key: str | None = None
     sandbox_agent_url: str | None = None
     sandbox_agent_token: str | None = None
     sandbox_agent_folder: str = "/var/tmp/foundry"
