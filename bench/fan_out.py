@@ -118,12 +118,8 @@ async def _peers(shape: Shape, rounds: int, event: bytes) -> dict[str, float]:
     if present.has_nchan():
         found["nginx + nchan"] = await _peer(present.nchan, shape, rounds, data, b"\r\n\r\n")
     if present.has_python():
-        found["sse-starlette"] = await _peer(_sse_starlette, shape, rounds, data, b": ready")
+        found["sse-starlette"] = await _peer(present.sse_starlette, shape, rounds, data, b": ready")
     return found
-
-
-def _sse_starlette(folder: Path) -> AbstractContextManager[Running]:
-    return present.python_peer("sse_server", folder)
 
 
 async def _peer(

@@ -72,6 +72,12 @@ def python_peer(module: str, folder: Path, *arguments: str) -> Iterator[Running]
 
 
 @contextmanager
+def sse_starlette(folder: Path) -> Iterator[Running]:
+    with python_peer("sse_server", folder) as running:
+        yield running
+
+
+@contextmanager
 def raw_asgi(folder: Path) -> Iterator[Running]:
     """The least a Python server can do; needs nothing that the project does not have."""
     command = (sys.executable, "-m", "bench.peers.raw_asgi")

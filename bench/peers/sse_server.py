@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import cache
 
 from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse
@@ -31,6 +32,21 @@ async def subscribe(request: Request) -> Response:
     return EventSourceResponse(events(), ping=3600)
 
 
+async def snapshot(request: Request) -> Response:
+    data = _data(int(request.path_params["size"]))
+
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent(data, event="snapshot", sep="\n")
+        await asyncio.Event().wait()
+
+    return EventSourceResponse(events(), ping=3600)
+
+
+@cache
+def _data(size: int) -> str:
+    return "x" * size
+
+
 async def publish(request: Request) -> Response:
     data = (await request.body()).decode()
     for one in topics.get(request.path_params["topic"], ()):
@@ -43,6 +59,7 @@ if __name__ == "__main__":
         Starlette(
             routes=[
                 Route("/sub/{topic}", subscribe),
+                Route("/snapshot/{size}", snapshot),
                 Route("/pub/{topic}", publish, methods=["POST"]),
             ]
         )
