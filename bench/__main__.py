@@ -10,11 +10,27 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from bench import commands
+from bench import (
+    bootstrap,
+    cold_load,
+    commands,
+    fan_out,
+    memory,
+    to_screen,
+    transcript,
+    usual_ways,
+)
 from bench.result import Result
 
 SUITE: dict[str, Callable[..., AsyncIterator[Result]]] = {
+    "fan_out": fan_out.measure,
+    "memory": memory.measure,
     "commands": commands.measure,
+    "usual_ways": usual_ways.measure,
+    "to_screen": to_screen.measure,
+    "bootstrap": bootstrap.measure,
+    "cold_load": cold_load.measure,
+    "transcript": transcript.measure,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 

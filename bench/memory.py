@@ -110,7 +110,9 @@ async def _of_peers(look: Callable[[Running], Awaitable[float]]) -> dict[str, fl
         starts["sse-starlette"] = present.sse_starlette
     found = {}
     for name, start in starts.items():
-        with tempfile.TemporaryDirectory(prefix="foundry-bench-") as folder:
-            with start(Path(folder)) as server:
-                found[name] = await look(server)
+        with (
+            tempfile.TemporaryDirectory(prefix="foundry-bench-") as folder,
+            start(Path(folder)) as server,
+        ):
+            found[name] = await look(server)
     return found

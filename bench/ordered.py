@@ -23,9 +23,7 @@ class Task(NamedTuple):
     session_id: str
 
 
-async def ordered(
-    running: Running, lines: Sequence[Mapping[str, object]]
-) -> list[dict[str, str]]:
+async def ordered(running: Running, lines: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
     """Run commands in batches; the ids that each line named or made."""
     slots = asyncio.Semaphore(SIDE_BY_SIDE)
     headers = {
@@ -68,6 +66,4 @@ async def tasks(running: Running, folder: Path, many: int) -> list[Task]:
     repository_id = added["repository_id"]
     order = {"repository_id": repository_id, "prompt": "true", "title": "A task of the bench"}
     made = await ordered(running, [{"name": "task.create", "data": order}] * many)
-    return [
-        Task(organization_id, repository_id, one["task_id"], one["session_id"]) for one in made
-    ]
+    return [Task(organization_id, repository_id, one["task_id"], one["session_id"]) for one in made]

@@ -82,8 +82,16 @@ def program(command: Sequence[str], place: Path, **environ: str) -> Iterator[Run
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        end_session(process.pid)
+
+
+def end_session(session: int) -> None:
+    """Kill what a program left behind that was started in a session of its own, whatever group it is in."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                os.kill(int(entry.parent.name), signal.SIGKILL)
 
 
 def _address(process: "subprocess.Popen[bytes]") -> str:

@@ -96,7 +96,9 @@ async def open_streams(address: str, requests: Sequence[bytes], *, ready: bytes)
     async def open_one(request: bytes) -> None:
         async with slots:
             _, reader = await loop.create_connection(
-                lambda: _Reader(request, ready, readers), place.hostname, place.port
+                lambda: _Reader(request, ready, readers),
+                place.hostname or "127.0.0.1",
+                place.port or 0,
             )
             readers.connections.append(reader)
             async with asyncio.timeout(60):
@@ -150,7 +152,7 @@ class Asking(asyncio.Protocol):
 async def asking(address: str) -> Asking:
     place = urlsplit(address)
     _, connection = await asyncio.get_running_loop().create_connection(
-        Asking, place.hostname, place.port
+        Asking, place.hostname or "127.0.0.1", place.port or 0
     )
     return connection
 
@@ -167,7 +169,7 @@ def stalled(address: str, request: bytes) -> socket.socket:
     place = urlsplit(address)
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.connect((place.hostname, place.port))
+    connection.connect((place.hostname or "127.0.0.1", place.port or 0))
     connection.sendall(request)
     return connection
 

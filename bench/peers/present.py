@@ -79,9 +79,22 @@ def sse_starlette(folder: Path) -> Iterator[Running]:
 
 @contextmanager
 def raw_asgi(folder: Path) -> Iterator[Running]:
-    """The least a Python server can do; needs nothing that the project does not have."""
-    command = (sys.executable, "-m", "bench.peers.raw_asgi")
-    with program(command, folder / "raw_asgi", PYTHONPATH=str(ROOT)) as running:
+    """The least a Python server can do that pushes; needs nothing that the project does not have."""
+    with _own("raw_asgi", folder) as running:
+        yield running
+
+
+@contextmanager
+def from_memory(folder: Path, size: int) -> Iterator[Running]:
+    """The least a Python server can do that answers with so many bytes."""
+    with _own("from_memory", folder, str(size)) as running:
+        yield running
+
+
+@contextmanager
+def _own(module: str, folder: Path, *arguments: str) -> Iterator[Running]:
+    command = (sys.executable, "-m", f"bench.peers.{module}", *arguments)
+    with program(command, folder / module, PYTHONPATH=str(ROOT)) as running:
         yield running
 
 

@@ -34,9 +34,7 @@ def snapshot(size: int) -> bytes:
     return b"event: snapshot\ndata: " + b"x" * size + b"\n\n"
 
 
-async def _subscribe(
-    subscribers: dict[object, Any], receive: Any, send: Any, first: bytes
-) -> None:
+async def _subscribe(subscribers: dict[object, Any], receive: Any, send: Any, first: bytes) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": HEAD})
     await send({"type": "http.response.body", "body": first, "more_body": True})
     key = object()

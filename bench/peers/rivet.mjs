@@ -18,16 +18,32 @@ const registry = setup({ use: { board }, startEngine: true, engineHost: '127.0.0
 registry.start();
 
 const client = createClient({ endpoint });
-const watching = [];
-let told;
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// The engine takes actions some time after it has been started.
+for (let failure = true; failure; ) {
+  try {
+    await client.board.getOrCreate(['bench']).rename('first');
+    failure = false;
+  } catch {
+    await pause(200);
+  }
+}
+
+let told = () => {};
+const there = new Set();
 for (let number = 0; number < clients; number += 1) {
-  const connection = client.board.getOrCreate(['bench']).connect();
-  connection.on('renamed', (title) => told(title));
-  watching.push(connection);
+  client.board.getOrCreate(['bench']).connect().on('renamed', (title) => {
+    there.add(number);
+    told(title);
+  });
 }
 const acting = client.board.getOrCreate(['bench']).connect();
+while (there.size < clients) {
+  await acting.rename('is everybody there');
+  await pause(500);
+}
 
-// A connection is there when it has been told something once.
 const rename = async (title) => {
   const times = [];
   const began = performance.now();
@@ -43,9 +59,6 @@ const rename = async (title) => {
   return times;
 };
 
-told = () => {};
-await acting.rename('first');
-await new Promise((resolve) => setTimeout(resolve, 1000 + clients * 80));
 for (let number = 0; number < actions; number += 1) {
   console.log(JSON.stringify(await rename(`name ${number}`)));
 }
