@@ -1,6 +1,7 @@
 """What a connection may cost before its request is known: a bounded head, within a bounded time."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -18,10 +19,14 @@ class PatientProtocol(StreamingProtocol):
     head_seconds = 30.0
     parting_seconds = 2.0
 
-    _deadline: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-    _in_head = True
-    _refused = False
+    __slots__ = ("_deadline", "_head_bytes", "_in_head", "_refused")
+
+    def __init__(self, *arguments: Any, **further: Any) -> None:
+        super().__init__(*arguments, **further)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._in_head = True
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

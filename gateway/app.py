@@ -141,46 +141,49 @@ class Gateway:
     # --- Requests ---
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        send = self._origins.allowing(request, send)
+        # No request is kept while a stream lasts: with its parsed headers and query it weighs a kilobyte.
+        send = self._origins.allowing(Request(scope), send)
         try:
-            response = await self._answer(request, receive, send)
+            response = await self._answer(scope, receive, send)
         except (FoundryError, HTTPException) as error:
             family = FoundryError if isinstance(error, FoundryError) else HTTPException
-            response = await HANDLERS[family](request, error)
+            response = await HANDLERS[family](Request(scope, receive), error)
         if response is not None:
             await response(scope, receive, send)
 
-    async def _answer(self, request: Request, receive: Receive, send: Send) -> Response | None:
-        match = _PATH.fullmatch(request.scope["path"])
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        match = _PATH.fullmatch(scope["path"])
         if match is None:
             raise HTTPException(404)
         sid = match["sid"]
         allowed = ("POST",) if sid else ("GET", "POST")
-        if request.method == "OPTIONS":
+        if scope["method"] == "OPTIONS":
             return Response(status_code=204, headers={"Allow": ", ".join(("OPTIONS", *allowed))})
-        if request.method not in allowed:
+        if scope["method"] not in allowed:
             raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
         if sid:
+            request = Request(scope, receive)
             caller = await self._authenticator.caller(request)
             revision = await self._desk.interest(sid, caller, await read_interest(request))
             return JsonResponse({"revision": revision}, status_code=202)
         wire = wire_of(
-            request.scope,
+            scope,
             receive,
             send,
             send_buffer=self._max_pending_bytes // 4,
             high=self._max_pending_bytes // 4,
         )
         try:
-            caller = await self._authenticator.caller(request)
-            opening = await read_opening(request, self._views, caller.user_id)
-            await self._stream(caller, opening, wire)
+            await self._stream(*await self._asked(Request(scope, receive)), wire)
         except Unavailable as refusal:
-            if request.method == "POST":
+            if scope["method"] == "POST":
                 raise
             await self._turn_away(wire, refusal)
         return None
+
+    async def _asked(self, request: Request) -> tuple[Caller, Opening]:
+        caller = await self._authenticator.caller(request)
+        return caller, await read_opening(request, self._views, caller.user_id)
 
     async def _stream(self, caller: Caller, opening: Opening, wire: Wire) -> None:
         async with self._gate.work("stream"):

@@ -1,11 +1,11 @@
 """One stream: its topics, what it owes its client, and its whole life in one loop."""
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 from events.ids import BEGINNING, Position
 from gateway import frames
+from gateway.bell import Bell
 from gateway.carried import Carried
 from gateway.catching_up import Delivery
 from gateway.cursor import Stamp
@@ -37,7 +37,7 @@ class Connection:
         self._source = source
         self._not_before = BEGINNING
         self.carried = Carried(source.hub, self)
-        self._control: deque[Frame] = deque()
+        self._control: list[Frame] = []
         self._taken: list[Frame] = []
         self._taken_bytes = 0
         self._revision = 0
@@ -45,7 +45,7 @@ class Connection:
         self._id_owed = False
         self._inside_event = False
         self._ending: Ended | None = None
-        self._wake = asyncio.Event()
+        self._wake = Bell()
 
     # --- What the client asks for ---
 
@@ -138,7 +138,7 @@ class Connection:
         self.wire.abort()
 
     def wake(self) -> None:
-        self._wake.set()
+        self._wake.ring()
 
     # --- The life of the stream ---
 
@@ -148,7 +148,7 @@ class Connection:
             while True:
                 self._check_ending()
                 if self._control:
-                    self._send((self._control.popleft(),), None)
+                    self._send((self._control.pop(0),), None)
                 elif self.wire.paused:
                     await self._sleep()
                 elif self.carried.owes:
@@ -177,7 +177,6 @@ class Connection:
 
     async def _sleep(self) -> None:
         await self._wake.wait()
-        self._wake.clear()
         self._check_ending()
 
     async def _bring_up(self, subscription: Subscription) -> None:

@@ -1,5 +1,7 @@
 """What a topic is called on the wire and where it is stored."""
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from events.topics import names_a_topic
@@ -24,6 +26,7 @@ class Topic(Struct, frozen=True):
         return self.view == "app"
 
 
+@lru_cache(maxsize=10_000)
 def parse_topic(wire: str, user_id: str) -> Topic | None:
     """The topic a client means; None for text that can be no topic."""
     if wire == "app":

@@ -11,11 +11,12 @@ import struct
 import sys
 import termios
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.bell import Bell
 from gateway.frames import Frame, chunked
 from gateway.wire import Headers, SendWire, Wire
 
@@ -25,7 +26,12 @@ EXTENSION = "foundry.transport"
 class StreamingProtocol(HttpToolsProtocol):
     """Tells the stream that writes to its transport when to pause, when to go on, and when nobody is there."""
 
-    stream: "TransportWire | None" = None
+    # More than 30 attributes in its dictionary would cost each connection a kilobyte.
+    __slots__ = ("stream",)
+
+    def __init__(self, *arguments: Any, **further: Any) -> None:
+        super().__init__(*arguments, **further)
+        self.stream: TransportWire | None = None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -61,8 +67,8 @@ class TransportWire:
         self._high = high
         self._written = 0
         self._wake: Callable[[], None] = lambda: None
-        self._changed = asyncio.Event()
-        self._gone = asyncio.Event()
+        self._changed = Bell()
+        self._gone = False
         self._socket: socket.socket | None = self._transport.get_extra_info("socket")
         self.paused = False
         self.lost = False
@@ -81,7 +87,7 @@ class TransportWire:
         if self._transport.is_closing():
             self.lost = True
             if self._protocol.cycle.disconnected:
-                self._gone.set()
+                self._gone = True
             return
         self._transport.set_write_buffer_limits(high=self._high, low=self._high // 4)
         if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
@@ -124,7 +130,8 @@ class TransportWire:
             async with asyncio.timeout(within):
                 if self.lost:
                     # uvicorn has to know it too before the application returns.
-                    await self._gone.wait()
+                    while not self._gone:
+                        await self._changed.wait()
                     return
                 # With no buffer allowed, "not paused" means that everything was taken.
                 self._limit(0)
@@ -145,18 +152,17 @@ class TransportWire:
 
     def on_resumed(self) -> None:
         self.paused = False
-        self._changed.set()
+        self._changed.ring()
         self._wake()
 
     def on_lost(self) -> None:
         self.lost = True
-        self._gone.set()
-        self._changed.set()
+        self._gone = True
+        self._changed.ring()
         self._wake()
 
     async def _until_taken(self) -> None:
         while self.paused and not self.lost:
-            self._changed.clear()
             await self._changed.wait()
 
     def _limit(self, high: int | None) -> None:
