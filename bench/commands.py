@@ -1,23 +1,25 @@
 """Commands over HTTP, from 1 to 256 clients, beside raw publishes of as many bytes to the same nats-server."""
 
+import asyncio
 import json
-import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from statistics import median
-from typing import Literal
 
-import httpx
 import nats
+from nats.js import JetStreamContext
 
 from bench.figures import percentile
 from bench.http_load import closed_loop, post
+from bench.ordered import organizations, tasks
 from bench.raw_nats import RawPublisher, publishes_per_second, raw_publisher
 from bench.result import Goal, Result, result
-from bench.scenery import Running, git_repository, node
-from runtime.embedded_server import EmbeddedServer, embedded_server
+from bench.scenery import Running, node
+from bench.topology import Durability, log_server, shared, with_password
+from runtime.embedded_server import EmbeddedServer
 
 CLIENTS = (1, 16, 64, 256)
 COMMIT = b"x" * 480
@@ -28,31 +30,37 @@ Requests = list[Callable[[], bytes]]
 
 async def measure(*, quick: bool) -> AsyncIterator[Result]:
     """Each client has an organization (or a task) of its own and renames it again and again."""
-    seconds, rounds = (1.5, 1) if quick else (4.0, 3)
+    seconds, rounds, counts = (1.0, 1, (64,)) if quick else (4.0, 3, CLIENTS)
     async with _system("fsync", "commands") as system:
-        renames = await _organization_renames(system.running, max(CLIENTS))
-        for clients in CLIENTS:
+        renames = await organization_renames(system.running, max(CLIENTS))
+        for clients in counts:
             goals = [Goal("limit", 0.8)] if clients == 64 else []
             yield await _beside_raw(
                 system, renames[:clients], "organization.update, alone", seconds, rounds, goals
             )
-        tasks = await _task_renames(system.running, system.folder, 64)
-        yield await _beside_raw(system, tasks, "task.rename, alone", seconds, rounds, [])
+        renames = await _task_renames(system.running, system.folder, 64)
+        yield await _beside_raw(system, renames, "task.rename, alone", seconds, rounds, [])
     async with _system("fsync", "commands", "read", "workers") as system:
-        renames = await _organization_renames(system.running, max(CLIENTS))
-        for clients in CLIENTS:
+        renames = await organization_renames(system.running, max(CLIENTS))
+        for clients in counts:
             name = "organization.update, all roles in one process"
             yield await _beside_raw(system, renames[:clients], name, seconds, rounds, [])
     async with _system("os", "commands") as system:
-        renames = await _organization_renames(system.running, 64)
+        renames = await organization_renames(system.running, 64)
         yield await _beside_nothing(system, renames, seconds, rounds)
 
 
 class _System:
     def __init__(
-        self, folder: Path, running: Running, publisher: RawPublisher, durability: str
+        self,
+        folder: Path,
+        server: EmbeddedServer,
+        running: Running,
+        publisher: RawPublisher,
+        durability: str,
     ) -> None:
         self.folder = folder
+        self.server = server
         self.running = running
         self.publisher = publisher
         self.durability = durability
@@ -60,31 +68,20 @@ class _System:
 
 
 @asynccontextmanager
-async def _system(durability: Literal["fsync", "os"], *roles: str) -> AsyncIterator[_System]:
+async def _system(durability: Durability, *roles: str) -> AsyncIterator[_System]:
     """A nats-server, a node that uses it as an outside one, and a raw connection to a stream beside the node's."""
-    with tempfile.TemporaryDirectory(prefix="foundry-bench-") as name:
-        folder = Path(name)
-        (folder / "nats").mkdir()
-        async with embedded_server(folder / "nats", durability=durability) as server:
-            settings = {
-                "FOUNDRY_NATS_URL": _with_password(server),
-                "FOUNDRY_LOG_LEVEL": "warning",
-            }
-            with node(folder / "data", *roles, **settings) as running:
-                await _make_stream(server)
-                publisher = await raw_publisher(server.url, server.user, server.password)
-                yield _System(folder, running, publisher, durability)
-                publisher.transport.close()
+    async with log_server(durability) as (folder, server):
+        with node(folder / "data", *roles, **shared(server)) as running:
+            await _make_stream(server)
+            publisher = await raw_publisher(server.url, server.user, server.password)
+            yield _System(folder, server, running, publisher, durability)
+            publisher.transport.close()
 
 
 async def _make_stream(server: EmbeddedServer) -> None:
-    client = await nats.connect(_with_password(server))
+    client = await nats.connect(with_password(server))
     await client.jetstream().add_stream(name="BENCH", subjects=["bench.>"])
     await client.close()
-
-
-def _with_password(server: EmbeddedServer) -> str:
-    return server.url.replace("nats://", f"nats://{server.user}:{server.password}@")
 
 
 async def _beside_raw(
@@ -123,48 +120,66 @@ async def _beside_nothing(
 ) -> Result:
     """Durability `os`, where the disk is not the limit: beside a POST that does nothing, same server and router."""
     nothing = post("/v1/logout", "", b"")
-    ours, idle = [], []
+    client = await nats.connect(with_password(system.server))
+    ours, idle, published = [], [], []
     for _ in range(rounds):
         load = await closed_loop(
             system.running.address, [lambda: nothing] * len(requests), seconds=seconds
         )
         assert set(load.statuses) == {204}, load.statuses
         idle.append(load.per_second)
+        published.append(await _nats_py(client.jetstream(), system.numbers, len(requests), seconds))
         load = await closed_loop(system.running.address, requests, seconds=seconds)
         assert set(load.statuses) == {202}, load.statuses
         ours.append(load.per_second)
+    await client.close()
     return result(
         f"organization.update, alone, os, {len(requests)} clients",
         ours,
         "commands/s",
         limit=median(idle),
+        peers={"nats-py publish": median(published)},
         goal=Goal("limit", 0.5),
         note="limit: a POST that does nothing (`/v1/logout` of nobody), same server and router",
     )
 
 
+async def _nats_py(
+    stream: JetStreamContext, numbers: Iterator[int], clients: int, seconds: float
+) -> float:
+    """Publishes a second of the client library as it is, as many at once as there are clients."""
+    ends_at = time.perf_counter() + seconds
+
+    async def writer(subject: str) -> int:
+        last, count = 0, 0
+        while time.perf_counter() < ends_at:
+            headers = {
+                "Nats-Expected-Last-Subject-Sequence": str(last),
+                "Nats-Msg-Id": f"{subject}-{count}",
+            }
+            last = (await stream.publish(subject, COMMIT, headers=headers)).seq
+            count += 1
+        return count
+
+    counts = await asyncio.gather(*(writer(f"bench.{next(numbers)}") for _ in range(clients)))
+    return sum(counts) / seconds
+
+
 # --- What is ordered ---
 
 
-async def _organization_renames(running: Running, many: int) -> Requests:
-    lines = [{"name": "organization.create", "data": {"name": "Bench"}}] * many
-    made = await _batch(running, lines)
+async def organization_renames(running: Running, many: int) -> Requests:
     return [
-        _renaming(running, "organization.update", "organization_id", one["organization_id"], "name")
-        for one in made
+        _renaming(running, "organization.update", "organization_id", one, "name")
+        for one in await organizations(running, many)
     ]
 
 
 async def _task_renames(running: Running, folder: Path, many: int) -> Requests:
-    """Tasks that wait for a worker: there is none, so that nothing but the commands goes on."""
-    (made,) = await _batch(running, [{"name": "organization.create", "data": {"name": "Bench"}}])
-    address = str(git_repository(folder / "origin", files=1))
-    (added,) = await _batch(
-        running, [{"name": "repository.add", "data": {**made, "remote_url": address}}]
-    )
-    data = {"repository_id": added["repository_id"], "prompt": "true"}
-    tasks = await _batch(running, [{"name": "task.create", "data": data}] * many)
-    return [_renaming(running, "task.rename", "task_id", one["task_id"], "title") for one in tasks]
+    return [
+        _renaming(running, "task.rename", "task_id", one.task_id, "title")
+        for one in await tasks(running, folder, many)
+    ]
 
 
 def _renaming(
@@ -177,21 +192,3 @@ def _renaming(
         return post(f"/v1/commands/{name}", running.token, body.encode())
 
     return rename
-
-
-async def _batch(running: Running, lines: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
-    """The ids that each line of a batch made."""
-    async with httpx.AsyncClient(
-        base_url=running.address,
-        headers={
-            "Authorization": f"Bearer {running.token}",
-            "Content-Type": "application/x-ndjson",
-        },
-        timeout=120,
-    ) as client:
-        answer = await client.post(
-            "/v1/commands", content="\n".join(json.dumps(line) for line in lines)
-        )
-    answers = [json.loads(line) for line in answer.text.split("\n") if line]
-    assert all(one["status"] == 202 for one in answers), answers
-    return [one["ids"] for one in answers]

@@ -46,7 +46,7 @@ async def measure(*, quick: bool) -> AsyncIterator[Result]:
     """Ours is the read node: its CPU time includes reading the log, folding and storing what it then sends."""
     rounds = 1 if quick else 3
     for shape in QUICK if quick else FULL:
-        ours, event = await _ours(shape, rounds)
+        ours, event = await ours_of(shape, rounds)
         peers = await _peers(shape, rounds, event)
         yield result(
             f"fan-out, {shape}",
@@ -58,20 +58,11 @@ async def measure(*, quick: bool) -> AsyncIterator[Result]:
         )
 
 
-async def _ours(shape: Shape, rounds: int) -> tuple[list[float], bytes]:
+async def ours_of(shape: Shape, rounds: int) -> tuple[list[float], bytes]:
     """What each round reached, and one event as it came."""
     async with apart("os") as nodes:
         ids = await organizations(nodes.commands, shape.topics)
-        names = count()
-
-        def publish(number: int) -> bytes:
-            order = {"organization_id": ids[number % len(ids)], "name": f"Number {next(names):06}"}
-            return post(
-                "/v1/commands/organization.update",
-                nodes.commands.token,
-                json.dumps(order).encode(),
-            )
-
+        publish = renames_in_turn(nodes.commands, ids)
         requests = [
             get(f"/v1/stream?topic=workspace/{ids[number % len(ids)]}", nodes.read.token)
             for number in range(shape.streams)
@@ -84,6 +75,17 @@ async def _ours(shape: Shape, rounds: int) -> tuple[list[float], bytes]:
         ]
         readers.close()
     return runs, event
+
+
+def renames_in_turn(commands: Running, ids: Sequence[str]) -> Publish:
+    """Every message renames one organization after the other, and never to a name it has."""
+    names = count()
+
+    def publish(number: int) -> bytes:
+        order = {"organization_id": ids[number % len(ids)], "name": f"Number {next(names):06}"}
+        return post("/v1/commands/organization.update", commands.token, json.dumps(order).encode())
+
+    return publish
 
 
 async def _one_event(readers: Readers, address: str, publish: Publish, shape: Shape) -> bytes:

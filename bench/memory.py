@@ -35,8 +35,10 @@ async def measure(*, quick: bool) -> AsyncIterator[Result]:
             f"files/{one.task_id}",
         )
         request = get(f"/v1/stream?topic={'&topic='.join(topics)}", nodes.read.token)
-        ours = await _idle(nodes.read, request, b"event: ready", streams)
-        peers = await _of_peers(lambda server: _idle(server, get("/sub/t0"), READY, streams))
+        ours = await idle_kilobytes(nodes.read, request, b"event: ready", streams)
+        peers = await _of_peers(
+            lambda server: idle_kilobytes(server, get("/sub/t0"), READY, streams)
+        )
         yield result(
             "memory of an idle stream, 5 topics",
             [ours],
@@ -66,7 +68,7 @@ async def measure(*, quick: bool) -> AsyncIterator[Result]:
         reader.transport.close()
 
 
-async def _idle(server: Running, request: bytes, ready: bytes, streams: int) -> float:
+async def idle_kilobytes(server: Running, request: bytes, ready: bytes, streams: int) -> float:
     warm = await open_streams(server.address, [request] * WARM, ready=ready)
     before = server.resident_bytes()
     idle = await open_streams(server.address, [request] * streams, ready=ready)
