@@ -8,7 +8,7 @@ from events.ids import Position
 from gateway import frames
 from gateway.conflation import conflate
 from gateway.frames import Frame
-from gateway.holding import Holding, Nothing, Replay, SnapshotCause, Whole, need
+from gateway.holding import Holding, Nothing, Replay, SnapshotCause, Whole, after, need
 from gateway.topics import Topic
 from projectors.views import Change, Views
 from runtime.metrics import SNAPSHOTS
@@ -58,19 +58,19 @@ async def _replayed(views: Views, topic: Topic, missed: Sequence[Change]) -> Del
     replay = [frames.replayed(change) for change in missed]
     if frames.total(replay) > REPLAY_BYTES:
         return await _whole(views, topic, "gap")
-    return Delivery(replay, _after(missed[-1]))
+    return Delivery(replay, after(missed[-1]))
 
 
 async def _conflated(views: Views, topic: Topic, missed: Sequence[Change]) -> Delivery | None:
     if _size(missed) <= UNCONFLATED_BYTES:
-        return Delivery([frames.change(change) for change in missed], _after(missed[-1]))
+        return Delivery([frames.change(change) for change in missed], after(missed[-1]))
     one = conflate(missed)
     conflated = frames.change(one)
     if conflated.size > UNCONFLATED_BYTES:
         whole = await _whole(views, topic, "conflated")
         if whole is None or frames.total(whole.frames) < conflated.size:
             return whole
-    return Delivery([conflated], _after(one))
+    return Delivery([conflated], after(one))
 
 
 async def _whole(views: Views, topic: Topic, cause: SnapshotCause) -> Delivery | None:
@@ -82,10 +82,6 @@ async def _whole(views: Views, topic: Topic, cause: SnapshotCause) -> Delivery |
         [frames.snapshot(snapshot, cause)],
         Holding(snapshot.epoch, snapshot.version, exact=True),
     )
-
-
-def _after(change: Change) -> Holding:
-    return Holding(change.epoch, change.version, exact=True)
 
 
 def _in_line(changes: Sequence[Change], position: Position) -> bool:

@@ -11,7 +11,7 @@ from gateway.catching_up import Delivery
 from gateway.cursor import Stamp
 from gateway.ending import Ended
 from gateway.frames import Frame
-from gateway.holding import Holding
+from gateway.holding import Holding, after
 from gateway.source import Source
 from gateway.subscription import Mode, Subscription
 from gateway.topics import Topic, parse_topic
@@ -80,22 +80,21 @@ class Connection:
 
     # --- What the hub tells ---
 
-    def offer(self, subscription: Subscription, change: Change, frame: Frame) -> bool:
+    def offer(
+        self, subscription: Subscription, change: Change, frame: Frame, holding: Holding
+    ) -> bool:
         if subscription.mode is not Mode.LIVE:
             subscription.keep(change)
             self.wake()
             return False
-        if subscription.knows(change):
+        if not subscription.follows(change):
+            if not subscription.knows(change):
+                self._owe(subscription)
             return False
-        waiting = self.wire.pending + self._taken_bytes + frame.size
-        if (
-            self._inside_event
-            or waiting > self._source.max_waiting_bytes
-            or not subscription.follows(change)
-        ):
+        if self._inside_event or not self._has_room(frame):
             self._owe(subscription)
             return False
-        subscription.advance(change)
+        subscription.holding = holding
         self._taken.append(frame)
         self._taken_bytes += frame.size
         return len(self._taken) == 1
@@ -254,7 +253,7 @@ class Connection:
             return
         for change in newer:
             self._send((frames.change(change),), None)
-            subscription.advance(change)
+            subscription.holding = after(change)
         self._id_owed = True
         self.carried.settle(subscription)
 
@@ -283,6 +282,13 @@ class Connection:
             self.carried.add(topic, holding)
         else:
             self.say(frames.forbidden(topic))
+
+    def _has_room(self, frame: Frame) -> bool:
+        taken, limit = self._taken_bytes + frame.size, self._source.max_waiting_bytes
+        # Asking the transport is a tenth of a delivery. While it is not paused, half the limit at most waits there.
+        if not self.wire.paused and taken <= limit // 2:
+            return True
+        return self.wire.pending + taken <= limit
 
     def _owe(self, subscription: Subscription) -> None:
         self.carried.owe(subscription)

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from events.ids import Position
+from projectors.views import Change
 
 SnapshotCause = Literal["bootstrap", "gap", "conflated", "reset"]
 
@@ -43,6 +44,11 @@ class Whole(Struct, frozen=True):
 
 
 Need = Nothing | Replay | Whole
+
+
+def after(change: Change) -> Holding:
+    """What a client holds that has applied a change."""
+    return Holding(change.epoch, change.version, exact=True)
 
 
 def parse_held(text: str | None) -> Holding | None:

@@ -12,6 +12,7 @@ from events.ids import Position
 from gateway import frames
 from gateway.cursor import Stamp, epoch_marks
 from gateway.frames import Frame
+from gateway.holding import Holding, after
 from gateway.subscription import Subscription
 from projectors.views import Change, Views
 from runtime.metrics import FRAMES, TOPICS
@@ -26,8 +27,13 @@ class _Cause(Struct):
 class Subscriber(Protocol):
     """A stream, as the hub sees it. Nothing here may wait."""
 
-    def offer(self, subscription: Subscription, change: Change, frame: Frame) -> bool:
-        """Take a change for the batch, or owe it; True for the first one taken in this batch."""
+    def offer(
+        self, subscription: Subscription, change: Change, frame: Frame, holding: Holding
+    ) -> bool:
+        """Take a change for the batch, or owe it; True for the first one taken in this batch.
+
+        `holding` is what a client has with it: one object for all streams.
+        """
 
     def flush(self, stamp: Stamp) -> int:
         """Write what was taken; the last event may carry the `id:` of the batch. Returns how many events."""
@@ -77,11 +83,11 @@ class Hub:
         for change in changes:
             subscribers = self._topics.get(change.topic)
             if subscribers:
-                frame = frames.change(change)
+                frame, holding = frames.change(change), after(change)
                 touched += [
                     subscriber
                     for subscription, subscriber in subscribers.items()
-                    if subscriber.offer(subscription, change, frame)
+                    if subscriber.offer(subscription, change, frame, holding)
                 ]
         stamp = self.stamp()
         # Counted once a batch: a counter costs as much as a delivery.

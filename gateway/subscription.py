@@ -49,10 +49,6 @@ class Subscription:
             and holding.position >= change.version
         )
 
-    def advance(self, change: Change) -> None:
-        """The client was sent this change."""
-        self.holding = Holding(change.epoch, change.version, exact=True)
-
     def record(self) -> None:
         """Keep what is told from now on, so that nothing falls between a read and the live changes."""
         self._tail = []
