@@ -1,0 +1,1 @@
+"""Views of a Foundry server, kept current: the subscription manager for Python."""

@@ -1,0 +1,139 @@
+"""`foundry-chaos-proxy`: runs until Ctrl-C, then prints one line of JSON about what it did."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from foundry_client.chaos.faults import BadPlan, parse_plan
+from foundry_client.chaos.http import Request
+from foundry_client.chaos.playing import Stage
+from foundry_client.chaos.proxy import ChaosProxy, Tap
+from foundry_client.chaos.recording import Recorder, Recording, Step, read
+from foundry_client.chaos.sources import Played, Source, Upstream
+from foundry_client.events import Event, EventReader
+
+WRONG = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 1 when the views of `--expect` are not what they should be."""
+    asked = _parser().parse_args(arguments)
+    try:
+        parse_plan(asked.plan)
+        recording = read(asked.recording) if asked.recording else None
+    except (BadPlan, OSError, msgspec.DecodeError) as error:
+        _parser().error(str(error))
+    return asyncio.run(_run(asked, recording))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="foundry-chaos-proxy", description=__doc__)
+    behind = parser.add_mutually_exclusive_group(required=True)
+    behind.add_argument("--upstream", metavar="URL", help="stand before this server")
+    behind.add_argument("--recording", metavar="FILE", type=Path, help="play this recording")
+    parser.add_argument("--port", type=int, default=0, help="to listen on (default: a free one)")
+    parser.add_argument(
+        "--plan", default="", help="for streams whose address has none: 503,cut@117"
+    )
+    parser.add_argument("--record", metavar="FILE", type=Path, help="record what passes")
+    parser.add_argument(
+        "--expect", metavar="FILE", type=Path, help="at the end, compare these views"
+    )
+    parser.add_argument("--delay-ms", type=int, default=200, help="of a `delay` (default: 200)")
+    parser.add_argument("--pace-ms", type=int, default=5, help="between two recorded changes")
+    parser.add_argument("--heartbeat-ms", type=int, default=1000, help="of a played recording")
+    parser.add_argument(
+        "--meanwhile", type=int, default=1, help="changes that nobody sees after each break"
+    )
+    return parser
+
+
+async def _run(asked: argparse.Namespace, recording: Recording | None) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with _proxy(asked, recording) as (proxy, address):
+        # The first line is for whoever started it: the port may be a free one.
+        print(address, flush=True)
+        await stop.wait()
+    report = proxy.done.report()
+    different: list[str] = []
+    if asked.expect:
+        recording = recording or read(asked.record)
+        different = differences(recording, msgspec.json.decode(asked.expect.read_bytes()))
+        report["different"] = different
+    sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+    return WRONG if different else 0
+
+
+def differences(recording: Recording, views: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The topics in which `views` ({topic: {version, data}}) are not what the recording comes to."""
+    wanted = recording.views(recording.end)
+    return sorted(
+        topic
+        for topic, view in views.items()
+        if topic not in wanted
+        or (view["version"], view["data"]) != (wanted[topic].version, wanted[topic].data)
+    )
+
+
+@asynccontextmanager
+async def _proxy(
+    asked: argparse.Namespace, recording: Recording | None
+) -> AsyncIterator[tuple[ChaosProxy, str]]:
+    async with httpx.AsyncClient() as client:
+
+        def source() -> Source:
+            if recording is None:
+                return Upstream(client, asked.upstream)
+            seconds = asked.pace_ms / 1000, asked.heartbeat_ms / 1000
+            stage = Stage(recording, pace=seconds[0], heartbeat=seconds[1])
+            return Played(stage, meanwhile=asked.meanwhile)
+
+        def local(request: Request) -> bytes | None:
+            if request.path == "/chaos/report":
+                return msgspec.json.encode(proxy.done.report())
+            if request.path == "/chaos/expected" and recording is not None:
+                return msgspec.json.encode(recording.views(recording.end))
+            return None
+
+        recorder = Recorder(asked.record.open("w")) if asked.record else None
+        proxy = ChaosProxy(
+            source,
+            plan=asked.plan,
+            delay=asked.delay_ms / 1000,
+            tap=(lambda: _tap(recorder)) if recorder else None,
+            local=local,
+        )
+        server = await proxy.listen(port=asked.port)
+        host, port = server.sockets[0].getsockname()[:2]
+        try:
+            yield proxy, f"http://{host}:{port}"
+        finally:
+            server.close()
+            await proxy.close()
+            if recorder:
+                recorder.close()
+
+
+def _tap(recorder: Recorder) -> Tap:
+    """Each stream is read by a parser of its own, from the bytes the server sent."""
+    reader = EventReader()
+
+    def show(piece: bytes) -> None:
+        for event in reader.feed(piece):
+            recorder.take(_step(event))
+
+    return show
+
+
+def _step(event: Event) -> Step:
+    return Step(event.name, msgspec.json.decode(event.data))
