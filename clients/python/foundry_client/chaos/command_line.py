@@ -18,7 +18,7 @@ from foundry_client.chaos.playing import Stage
 from foundry_client.chaos.proxy import ChaosProxy, Tap
 from foundry_client.chaos.recording import Recorder, Recording, Step, read
 from foundry_client.chaos.sources import Played, Source, Upstream
-from foundry_client.events import Event, EventReader
+from foundry_client.sse import Event, EventReader
 
 WRONG = 1
 

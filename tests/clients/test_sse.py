@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundry_client.events import Event, EventReader
+from foundry_client.sse import Event, EventReader
 
 BODY = (
     "\ufeffretry: 50\r\n\r\n: a comment\n"
