@@ -13,12 +13,22 @@ MAX_DETAIL = 500
 
 
 class Problem(Exception):
-    """A request was refused. `status` is 0 when nobody answered within the time there was."""
+    """A request was refused. `status` is 0 when nobody answered within the time there was.
+
+    `key` is that of a command whose outcome may be unknown: sent again with it, it happens once.
+    """
 
     def __init__(
-        self, status: int, code: str, detail: str = "", errors: tuple[dict[str, Any], ...] = ()
+        self,
+        status: int,
+        code: str,
+        detail: str = "",
+        errors: tuple[dict[str, Any], ...] = (),
+        *,
+        key: str | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {detail}" if detail else f"{status} {code}")
+        self.key = key
         self.status = status
         self.code = code
         self.detail = detail

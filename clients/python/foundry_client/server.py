@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -59,13 +60,19 @@ class Server:
         self, sid: str, revision: int, add: Mapping[str, str | None], remove: list[str]
     ) -> Answer:
         body = {"revision": revision, "add": add, "remove": remove}
-        return await self._ask("POST", f"/v1/stream/{sid}/interest", content=_encode(body))
+        return await self._ask(
+            "POST", f"/v1/stream/{quote(sid, safe='')}/interest", content=_encode(body)
+        )
 
     async def view(self, topic: str, *, etag: str | None, at_least: int | None) -> Answer:
         """One conditional read; 304 when what is held is still what there is."""
         headers = {"If-None-Match": f'"{etag}"'} if etag else {}
         params = {} if at_least is None else {"at_least": at_least}
-        return await self._ask("GET", f"/v1/views/{topic}", headers=headers, params=params)
+        path = f"/v1/views/{quote(topic)}"
+        answer = await self._ask("GET", path, headers=headers, params=params)
+        if answer.status == 200 and not _is_view(answer.body):
+            return Answer(status=0, code="unreadable", detail="A view without a part it must have.")
+        return answer
 
     async def command(
         self, name: str, data: Mapping[str, Any], *, key: str, if_match: str | None
@@ -73,7 +80,7 @@ class Server:
         headers = {"Idempotency-Key": key} | ({"If-Match": if_match} if if_match else {})
         return await self._ask(
             "POST",
-            f"/v1/commands/{name}",
+            f"/v1/commands/{quote(name, safe='')}",
             content=_encode(data),
             headers=headers,
             timeout=COMMAND_SECONDS,
@@ -124,6 +131,15 @@ def answer_of(response: httpx.Response, body: bytes) -> Answer:
         detail=problem.detail,
         errors=problem.errors,
         retry_after_ms=retry_after_ms(response),
+    )
+
+
+def _is_view(body: object) -> bool:
+    return (
+        isinstance(body, dict)
+        and isinstance(body.get("epoch"), str)
+        and isinstance(body.get("version"), int)
+        and isinstance(body.get("data"), dict)
     )
 
 

@@ -64,8 +64,15 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)
+def _is_changes(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_change, value))
+
+
+def _is_change(one: object) -> bool:
+    if not isinstance(one, dict):
+        return False
+    is_named = _is_text(one.get("entity")) and _is_text(one.get("id"))
+    return is_named and (one.get("op") != "put" or _is_object(one.get("value")))
 
 
 _NEEDED: Mapping[str, Mapping[str, Test]] = {
@@ -76,7 +83,7 @@ _NEEDED: Mapping[str, Mapping[str, Test]] = {
         "epoch": _is_text,
         "base": _is_number,
         "version": _is_number,
-        "changes": _is_list,
+        "changes": _is_changes,
     },
     "ready": {"topics": _is_object},
     "forbidden": {"topic": _is_text},

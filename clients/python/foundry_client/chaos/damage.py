@@ -91,26 +91,26 @@ class Damage:
 
     def _behind_frame(self, piece: bytes, fault: AtByte) -> Iterator[Action]:
         """Pass on until the frame that holds the byte has ended; a frame may come in many pieces."""
-        place = 0
-        while place < len(piece):
-            self._frame += piece[place : place + 1]
-            place += 1
-            if not self._frame.endswith(FRAME_END):
-                continue
-            self._sent += len(self._frame)
+        before = len(self._frame)
+        text = self._frame + piece
+        begin = 0
+        while (found := text.find(FRAME_END, begin)) >= 0:
+            end = found + len(FRAME_END)
+            self._sent += end - begin
             if self._sent >= fault.offset:
                 self.done = True
-                yield Send(piece[:place])
-                yield from self._strike(fault)
-                if fault.kind != "bye" and place < len(piece):
-                    yield Send(piece[place:])
+                yield Send(piece[: end - before])
+                yield from self._strike(fault, text[begin:end])
+                if fault.kind != "bye" and end < len(text):
+                    yield Send(text[end:])
                 return
-            self._frame = b""
+            begin = end
+        self._frame = text[begin:]
         yield Send(piece)
 
-    def _strike(self, fault: AtByte) -> Iterator[Action]:
+    def _strike(self, fault: AtByte, frame: bytes) -> Iterator[Action]:
         if fault.kind == "duplicate":
-            yield Send(self._frame)
+            yield Send(frame)
         elif fault.kind == "drain":
             yield Send(DRAIN)
         else:
