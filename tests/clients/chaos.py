@@ -30,7 +30,7 @@ async def playing(
     proxy = ChaosProxy(
         lambda: Played(Stage(recording, pace=0, heartbeat=heartbeat), meanwhile=1), delay=delay
     )
-    async with _running(proxy) as running:
+    async with serving(proxy) as running:
         yield running
 
 
@@ -39,12 +39,12 @@ async def before(url: str, *, plan: str = "") -> AsyncIterator[Running]:
     """Between a client and a real server."""
     client = httpx.AsyncClient()
     proxy = ChaosProxy(lambda: Upstream(client, url), plan=plan)
-    async with client, _running(proxy) as running:
+    async with client, serving(proxy) as running:
         yield running
 
 
 @asynccontextmanager
-async def _running(proxy: ChaosProxy) -> AsyncIterator[Running]:
+async def serving(proxy: ChaosProxy) -> AsyncIterator[Running]:
     server = await proxy.listen()
     host, port = server.sockets[0].getsockname()[:2]
     try:

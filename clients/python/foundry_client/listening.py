@@ -82,6 +82,7 @@ class Waiters:
     def until(self, topic: str, version: int) -> asyncio.Future[None]:
         """Done when the topic is told at this version or a later one; cancel it to wait no longer."""
         future = asyncio.get_running_loop().create_future()
+        self._forget_done()
         self._waiting.append((topic, version, future))
         return future
 
@@ -89,4 +90,7 @@ class Waiters:
         for topic, version, future in self._waiting:
             if topic == view.topic and version <= view.version and not future.done():
                 future.set_result(None)
+        self._forget_done()
+
+    def _forget_done(self) -> None:
         self._waiting = [one for one in self._waiting if not one[2].done()]
