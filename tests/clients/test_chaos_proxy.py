@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from foundry_client.chaos.recording import Recording, read
 from tests.clients.chaos import playing
-from tests.clients.recordings import TASK, TRANSCRIPT, WORKSPACE, a_working_day
+from tests.clients.recordings import TASK, TRANSCRIPT, WORKING_DAY, WORKSPACE, a_working_day
 from tests.system.node_process import ROOT
 from tests.system.stream import Stream
 
@@ -114,11 +113,9 @@ async def test_views_are_read_with_their_etags() -> None:
 
 async def test_the_command_plays_records_reports_and_compares(tmp_path: Path) -> None:
     recording = a_working_day()
-    played = tmp_path / "day.jsonl"
-    played.write_bytes(b"".join(msgspec.json.encode(step) + b"\n" for step in recording.steps))
     recorded, views = tmp_path / "again.jsonl", tmp_path / "views.json"
 
-    async with command("--recording", str(played), "--plan", "503,duplicate@400") as behind:
+    async with command("--recording", str(WORKING_DAY), "--plan", "503,duplicate@400") as behind:
         options = ["--upstream", behind.address, "--record", str(recorded), "--expect", str(views)]
         async with command(*options) as proxy:
             async with httpx.AsyncClient(timeout=WITHIN) as client:

@@ -2,7 +2,7 @@
 
 A plan is written as `503,cut@117,stall@40`: the first stream is answered 503, the second cut after
 117 bytes of its body, the third stalls after 40, all later ones pass. `cut@1..900/7` stands for one
-fault for each 7th byte, `random@42` for eight faults drawn with the seed 42.
+fault for each 7th byte, `random@42` for five faults drawn with the seed 42.
 """
 
 import random
@@ -18,7 +18,7 @@ Leaving = Literal["cut", "reset", "half-close", "end", "stall", "tear", "bye"]
 Staying = Literal["delay", "duplicate", "drain"]
 """Faults after which the stream goes on; the last two act behind the frame that holds the byte."""
 
-DRAWN = 8
+DRAWN = 5
 FARTHEST = 4096
 STATUSES = (503, 502, 429)
 
