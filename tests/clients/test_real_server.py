@@ -220,6 +220,75 @@ async def test_watching_gives_the_newest_view_until_the_end(system: NodeProcess)
     await gone.close()
 
 
+async def test_a_page_of_somebody_else_is_no_stream(system: NodeProcess) -> None:
+    async with (
+        httpx.AsyncClient(transport=InsertsPages(2)) as http,
+        Foundry(system.address, token=system.token, http=http) as foundry,
+    ):
+        lines: list[dict[str, Any]] = []
+        foundry.on("log", lines.append)
+        app = Following(foundry, "app")
+        await app.until(lambda data: data["user"])
+
+    assert [line["code"] for line in lines if line["event"] == "stream lost"] == [
+        "not_a_stream",
+        "not_a_stream",
+    ]
+    assert foundry.counters["reconnect_attempts"] == 2
+
+
+async def test_a_view_that_was_kept_is_shown_at_once_and_gone_on_from(
+    system: NodeProcess,
+) -> None:
+    async with Foundry(system.address, token=system.token) as first:
+        made = await first.command("organization.create", {"name": "Kept"})
+        topic = f"workspace/{made.ids['organization_id']}"
+        kept = await Following(first, topic).until(is_named("Kept"))
+    async with Foundry(system.address, token=system.token) as between:
+        rename = {"organization_id": made.ids["organization_id"], "name": "Later"}
+        await between.command("organization.update", rename)
+
+    async with Foundry(system.address, token=system.token) as second:
+        following = Following(second, topic, view=kept)
+        await following.until(is_named("Later"))
+
+    assert following.causes == ["held", "resume"]
+
+
+async def test_a_listener_that_fails_disturbs_nobody(
+    system: NodeProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(view: object, why: object) -> None:
+        raise ValueError("a mistake of the listener's")
+
+    async with Foundry(system.address, token=system.token) as foundry:
+        foundry.subscribe("app", fails)
+        app = Following(foundry, "app")
+        await app.until(lambda data: data["user"])
+        await foundry.at_least(
+            (await foundry.command("organization.create", {"name": "On"})).position
+        )
+
+    assert "a listener failed" in caplog.text
+    assert app.causes == ["bootstrap", "event"]
+
+
+async def test_every_refresh_is_a_line_with_its_fields(
+    system: NodeProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "foundry_client")
+    async with Foundry(system.address, token=system.token) as foundry:
+        await Following(foundry, "app").until(lambda data: data["user"])
+
+    fields = [vars(record)["foundry"] for record in caplog.records if record.msg == "refresh"]
+    assert [(one["topic"], one["cause"]) for one in fields] == [("app", "bootstrap")]
+    states = [
+        vars(record)["foundry"]["state"] for record in caplog.records if record.msg == "state"
+    ]
+    assert states[0] == "connecting"
+    assert states[-1] == "closed"
+
+
 async def test_what_is_followed_through_chaos_is_what_the_server_shows(
     system: NodeProcess,
 ) -> None:
@@ -269,6 +338,20 @@ class LosesFirstAnswers(httpx.AsyncHTTPTransport):
             await response.aclose()
             raise httpx.ReadError("The answer was lost.", request=request)
         return response
+
+
+class InsertsPages(httpx.AsyncHTTPTransport):
+    """A proxy that answers streams with pages of its own at first."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._left = count
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._left and request.url.path == "/v1/stream":
+            self._left -= 1
+            return httpx.Response(200, html="<h1>Sign in to this network</h1>", request=request)
+        return await super().handle_async_request(request)
 
 
 def free_port() -> int:

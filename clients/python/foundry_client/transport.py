@@ -101,7 +101,8 @@ class Transport:
             return await _refused(connection, response)
         kind = response.headers.get("content-type", "")
         if kind.partition(";")[0].strip().lower() != "text/event-stream":
-            return Lost(connection=connection, detail=f"Not a stream but {kind!r}.", **moment())
+            detail = f"An answer of type {kind or 'none'}."
+            return Lost(connection=connection, code="not_a_stream", detail=detail, **moment())
         self._happen(Opened(connection=connection, **moment()))
         reader = EventReader()
         async for piece in response.aiter_bytes():
