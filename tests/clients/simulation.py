@@ -85,7 +85,7 @@ class Simulation:
             await stream.leave()
 
     def _is_there(self) -> bool:
-        wanted = self._recording.views(self._recording.end)
+        wanted = self._recording.final
         held = {name: topic.view for name, topic in self.state.topics.items()}
         return all((view := held[name]) and view.tag == one.tag for name, one in wanted.items())
 

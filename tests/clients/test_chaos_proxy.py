@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from foundry_client import Foundry
 from foundry_client.chaos.recording import Recording, read
 from tests.clients.chaos import playing
+from tests.clients.following import Following, state_of
 from tests.clients.recordings import TASK, TRANSCRIPT, WORKING_DAY, WORKSPACE, a_working_day
-from tests.system.node_process import ROOT
+from tests.system.node_process import ROOT, NodeProcess
 from tests.system.stream import Stream
 
 TOPICS = [WORKSPACE, TASK, TRANSCRIPT]
@@ -35,7 +38,7 @@ async def opened(url: str, held: Mapping[str, Any]) -> AsyncIterator[Stream]:
 
 
 def final(recording: Recording) -> dict[str, tuple[int, Any]]:
-    views = recording.views(recording.end)
+    views = recording.final
     return {topic: (one.version, one.data) for topic, one in views.items()}
 
 
@@ -137,6 +140,38 @@ async def test_the_command_plays_records_reports_and_compares(tmp_path: Path) ->
     assert (status, report["different"], report["streams"]) == (1, [TASK], 1)
     assert of_behind[1]["faults"] == {"503": 1, "duplicate": 1}
     assert final(read(recorded)) == final(recording)
+
+
+async def test_a_recording_made_before_a_real_server_can_be_played(
+    system: NodeProcess, tmp_path: Path
+) -> None:
+    recorded, views = tmp_path / "real.jsonl", tmp_path / "views.json"
+    options = ["--upstream", system.address, "--plan", "503,cut@600,duplicate@300"]
+    async with command(*options, "--record", str(recorded), "--expect", str(views)) as proxy:
+        async with Foundry(proxy.address, token=system.token) as foundry:
+            made = await foundry.command("organization.create", {"name": "Recorded 0"})
+            organization_id = made.ids["organization_id"]
+            following = Following(foundry, f"workspace/{organization_id}")
+            for number in range(1, 20):
+                fields = {"organization_id": organization_id, "name": f"Recorded {number}"}
+                last = await foundry.command("organization.update", fields)
+                await foundry.at_least(last.position)
+            await state_of(foundry, "live")
+            fields["name"] = "Recorded at last"
+            await foundry.command("organization.update", fields)
+            view = await following.until(lambda data: data["name"] == "Recorded at last")
+            views.write_bytes(
+                msgspec.json.encode({view.topic: {"version": view.version, "data": view.data}})
+            )
+        status, report = await proxy.ended()
+
+    assert (status, report["different"]) == (0, [])
+    assert report["faults"] == {"503": 1, "cut": 1, "duplicate": 1}
+    recording = read(recorded)
+    assert recording.final[view.topic].data == view.data
+    async with playing(recording) as again, Foundry(again.under("cut@200")) as foundry:
+        replayed = await Following(foundry, view.topic).until(lambda data: data == view.data)
+    assert replayed.version == view.version
 
 
 class Command:

@@ -39,7 +39,7 @@ async def length_of_a_stream(recording: Recording) -> int:
 
 
 def assert_converged(simulation: Simulation) -> None:
-    wanted = DAY.views(DAY.end)
+    wanted = DAY.final
     for name, topic in simulation.state.topics.items():
         assert topic.view is not None
         assert topic.view.data == wanted[name].data
@@ -112,7 +112,7 @@ async def test_over_real_sockets_the_views_are_the_same(kind: str) -> None:
 
 
 async def watch_to_the_end(http: httpx.AsyncClient, url: str, recording: Recording) -> None:
-    wanted = recording.views(recording.end)
+    wanted = recording.final
     told: list[tuple[View | None, Why]] = []
     there = asyncio.Event()
 

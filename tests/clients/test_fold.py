@@ -43,7 +43,7 @@ def one_by_one(changes: list[list[dict[str, Any]]]) -> dict[str, Any]:
         told = {**about, "base": number, "version": number + 1, "changes": commit}
         steps.append(Step("change", told))
     recording = Recording(steps)
-    return recording.views(recording.end)[TOPIC].data
+    return recording.final[TOPIC].data
 
 
 @given(commits)

@@ -4,10 +4,10 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import httpx
 import msgspec
@@ -16,9 +16,10 @@ from foundry_client.chaos.faults import BadPlan, parse_plan
 from foundry_client.chaos.http import Request
 from foundry_client.chaos.playing import Stage
 from foundry_client.chaos.proxy import ChaosProxy, Tap
-from foundry_client.chaos.recording import Recorder, Recording, Step, read
+from foundry_client.chaos.recorder import Recorder
+from foundry_client.chaos.recording import Recording, read
 from foundry_client.chaos.sources import Played, Source, Upstream
-from foundry_client.sse import Event, EventReader
+from foundry_client.sse import EventReader
 
 WRONG = 1
 
@@ -60,58 +61,64 @@ async def _run(asked: argparse.Namespace, recording: Recording | None) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with _proxy(asked, recording) as (proxy, address):
+    async with httpx.AsyncClient() as client, _proxy(client, asked, recording) as (proxy, address):
         # The first line is for whoever started it: the port may be a free one.
         print(address, flush=True)
         await stop.wait()
-    report = proxy.done.report()
-    different: list[str] = []
-    if asked.expect:
-        recording = recording or read(asked.record)
-        different = differences(recording, msgspec.json.decode(asked.expect.read_bytes()))
-        report["different"] = different
+        report = proxy.done.report()
+        different: list[str] = []
+        if asked.expect:
+            views = msgspec.json.decode(asked.expect.read_bytes(), type=dict[str, Held])
+            wanted = (
+                {topic: Held(one.version, one.data) for topic, one in recording.final.items()}
+                if recording
+                else await _shown(client, asked.upstream, [*views], proxy.credentials)
+            )
+            different = sorted(topic for topic in views if views[topic] != wanted.get(topic))
+            report["different"] = different
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     return WRONG if different else 0
 
 
-def differences(recording: Recording, views: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The topics in which `views` ({topic: {version, data}}) are not what the recording comes to."""
-    wanted = recording.views(recording.end)
-    return sorted(
-        topic
-        for topic, view in views.items()
-        if topic not in wanted
-        or (view["version"], view["data"]) != (wanted[topic].version, wanted[topic].data)
-    )
+class Held(msgspec.Struct, frozen=True):
+    """A view as a client writes it down at the end."""
+
+    version: int
+    data: dict[str, Any]
+
+
+async def _shown(
+    client: httpx.AsyncClient, url: str, topics: Sequence[str], credentials: Mapping[str, str]
+) -> dict[str, Held]:
+    """What the server itself shows of some topics, to whoever asked it last."""
+    shown = {}
+    for topic in topics:
+        answer = await client.get(f"{url.rstrip('/')}/v1/views/{topic}", headers=dict(credentials))
+        if answer.status_code == 200:
+            shown[topic] = msgspec.json.decode(answer.content, type=Held)
+    return shown
 
 
 @asynccontextmanager
 async def _proxy(
-    asked: argparse.Namespace, recording: Recording | None
+    client: httpx.AsyncClient, asked: argparse.Namespace, recording: Recording | None
 ) -> AsyncIterator[tuple[ChaosProxy, str]]:
-    async with httpx.AsyncClient() as client:
+    def source() -> Source:
+        if recording is None:
+            return Upstream(client, asked.upstream)
+        stage = Stage(recording, pace=asked.pace_ms / 1000, heartbeat=asked.heartbeat_ms / 1000)
+        return Played(stage, meanwhile=asked.meanwhile)
 
-        def source() -> Source:
-            if recording is None:
-                return Upstream(client, asked.upstream)
-            seconds = asked.pace_ms / 1000, asked.heartbeat_ms / 1000
-            stage = Stage(recording, pace=seconds[0], heartbeat=seconds[1])
-            return Played(stage, meanwhile=asked.meanwhile)
+    def local(request: Request) -> bytes | None:
+        if request.path == "/chaos/report":
+            return msgspec.json.encode(proxy.done.report())
+        if request.path == "/chaos/expected" and recording is not None:
+            return msgspec.json.encode(recording.final)
+        return None
 
-        def local(request: Request) -> bytes | None:
-            if request.path == "/chaos/report":
-                return msgspec.json.encode(proxy.done.report())
-            if request.path == "/chaos/expected" and recording is not None:
-                return msgspec.json.encode(recording.views(recording.end))
-            return None
-
-        recorder = Recorder(asked.record.open("w")) if asked.record else None
+    with _taps(asked.record) as taps:
         proxy = ChaosProxy(
-            source,
-            plan=asked.plan,
-            delay=asked.delay_ms / 1000,
-            tap=(lambda: _tap(recorder)) if recorder else None,
-            local=local,
+            source, plan=asked.plan, delay=asked.delay_ms / 1000, local=local, **taps
         )
         server = await proxy.listen(port=asked.port)
         host, port = server.sockets[0].getsockname()[:2]
@@ -120,20 +127,30 @@ async def _proxy(
         finally:
             server.close()
             await proxy.close()
-            if recorder:
-                recorder.close()
 
 
-def _tap(recorder: Recorder) -> Tap:
-    """Each stream is read by a parser of its own, from the bytes the server sent."""
-    reader = EventReader()
-
-    def show(piece: bytes) -> None:
-        for event in reader.feed(piece):
-            recorder.take(_step(event))
-
-    return show
+class Taps(TypedDict, total=False):
+    tap: Callable[[], Tap]
+    tap_views: Tap
 
 
-def _step(event: Event) -> Step:
-    return Step(event.name, msgspec.json.decode(event.data))
+@contextmanager
+def _taps(file: Path | None) -> Iterator[Taps]:
+    """What is to be shown to a recorder, if there is to be one."""
+    if file is None:
+        yield {}
+        return
+    with file.open("w") as out:
+        recorder = Recorder(out)
+
+        def tap() -> Tap:
+            # Each stream is read by a parser of its own.
+            reader = EventReader()
+
+            def show(piece: bytes) -> None:
+                for event in reader.feed(piece):
+                    recorder.take(event.name, msgspec.json.decode(event.data))
+
+            return show
+
+        yield {"tap": tap, "tap_views": lambda body: recorder.take_read(msgspec.json.decode(body))}

@@ -14,7 +14,9 @@ from foundry_client.chaos.http import MAX_HEAD, Answering, BadRequest, Request, 
 from foundry_client.chaos.sources import Away, Reply, Source
 
 Tap = Callable[[bytes], None]
-"""Is shown the bytes of a stream as the source sent them."""
+"""Is shown the bytes of an answer as the source sent them."""
+
+CREDENTIALS = ("authorization", "cookie")
 
 
 class World:
@@ -51,7 +53,11 @@ class Done:
 
 
 class ChaosProxy:
-    """`source` makes what stands behind a world; `delay` is the seconds of a `delay` fault."""
+    """`source` makes what stands behind a world; `delay` is the seconds of a `delay` fault.
+
+    `tap` makes what is shown a stream, `tap_views` is shown each view that was read; `local` answers the
+    requests that are for the proxy itself. `credentials` are those of the newest request that had some.
+    """
 
     def __init__(
         self,
@@ -59,14 +65,17 @@ class ChaosProxy:
         *,
         plan: str = "",
         delay: float = 0.2,
-        tap: Callable[[], Tap] | None = None,
+        tap: Callable[[], Tap] = lambda: lambda _: None,
+        tap_views: Tap = lambda _: None,
         local: Callable[[Request], bytes | None] = lambda _: None,
     ) -> None:
         self.done = Done()
         self._source = source
         self._plan = plan
         self._delay = delay
+        self.credentials: dict[str, str] = {}
         self._tap = tap
+        self._tap_views = tap_views
         self._local = local
         self._worlds: dict[str, World] = {}
         self._serving: set[asyncio.Task[None]] = set()
@@ -106,6 +115,10 @@ class ChaosProxy:
     ) -> bool:
         """Whether the connection can take another request."""
         plan, path = self._parted(request.target)
+        if shown := {
+            name: request.headers[name] for name in CREDENTIALS if name in request.headers
+        }:
+            self.credentials = shown
         local = self._local(request)
         if local is not None:
             await answering.whole(200, local)
@@ -125,6 +138,8 @@ class ChaosProxy:
             async with world.source.ask(request, path) as reply:
                 if not reply.headers.get("content-type", "").startswith("text/event-stream"):
                     body = b"".join([piece async for piece in reply.body])
+                    if reply.status == 200 and path.startswith("/v1/views/"):
+                        self._tap_views(body)
                     await answering.whole(reply.status, body, reply.headers)
                     return True
                 await self._stream(world, fault, reply, reader, answering)
@@ -163,9 +178,8 @@ class ChaosProxy:
         reply: Reply,
         answering: Answering,
     ) -> None:
-        tap = self._tap() if self._tap else None
         await answering.begin(reply.status, reply.headers)
-        async for action in _actions(reply.body, damage, tap):
+        async for action in _actions(reply.body, damage, self._tap()):
             if fault is not None and damage.done:
                 self.done.faults[fault.name] += 1
                 fault = None
@@ -206,12 +220,9 @@ class ChaosProxy:
         return plan.replace("%40", "@").replace("%2C", ",").replace("%3B", ";"), slash + path
 
 
-async def _actions(
-    body: AsyncIterator[bytes], damage: Damage, tap: Tap | None
-) -> AsyncIterator[Action]:
+async def _actions(body: AsyncIterator[bytes], damage: Damage, tap: Tap) -> AsyncIterator[Action]:
     async for piece in body:
-        if tap is not None:
-            tap(piece)
+        tap(piece)
         for action in damage.feed(piece):
             yield action
 

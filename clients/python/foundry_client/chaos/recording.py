@@ -6,7 +6,7 @@ The fold here is on purpose not the client's: a proxy that shared the client's m
 import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 
@@ -64,6 +64,11 @@ class Recording:
         return len(self.steps)
 
     @property
+    def final(self) -> Mapping[str, Shown]:
+        """What everybody should see in the end."""
+        return self.views(self.end)
+
+    @property
     def topics(self) -> set[str]:
         return {step.topic for step in self.steps}
 
@@ -82,30 +87,6 @@ class Recording:
                     return missed[::-1]
                 missed.append(step)
         return None
-
-
-class Recorder:
-    """Writes what passes, whichever of several streams of one client told it; what was told before is left out."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._tags: dict[str, str] = {}
-
-    def take(self, step: Step) -> None:
-        if step.event not in TOLD:
-            return
-        before = self._tags.get(step.topic)
-        if step.event == "change":
-            if before != f"{step.data['epoch']}.{step.data['base']}":
-                return
-        elif before == step.tag:
-            return
-        self._tags[step.topic] = step.tag
-        self._file.write(msgspec.json.encode(step).decode() + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def read(path: Path) -> Recording:
