@@ -36,7 +36,8 @@ test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent ser
 bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table (QUICK=--quick, NAMES="commands …")
 	$(BIN)/python -m bench $(QUICK) $(NAMES)
 
-test-web: $(INSTALLED) $(WEB)  ## types and tests of the JavaScript client, against a real server too (needs Node.js 20 and npm)
+test-web: $(INSTALLED) $(WEB)  ## types and tests of the JavaScript client, against a real server too (needs Node.js 20, npm and Chromium)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "test-web needs Chromium on the PATH: install it, or run the other tests with make test"; exit 1; }
 	.web/node_modules/.bin/tsc --project clients/js
 	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test clients/js/tests/*.test.js
 
