@@ -73,7 +73,8 @@ class Retry:
 class Stage:
     """One step. `run` may be called again after a crash: it is idempotent by (job, stage).
 
-    `deadline` is in seconds for one attempt. A crash of the worker is no failure: it uses up no attempt.
+    `deadline` is in seconds for one attempt. A crash of the worker is no failure: it uses up no attempt,
+    but a stage that crashes it again and again is not started for ever.
     """
 
     name: str

@@ -15,6 +15,7 @@ from tests.system.people import PROVISIONED_WITHIN, House
 from tests.system.stuck import Stuck
 
 GOES_ON_WITHIN = 10.0
+STARTS_WITHOUT_END = 8
 
 
 @pytest.fixture
@@ -57,6 +58,31 @@ async def test_a_stage_that_is_cut_in_the_middle_goes_on(
     await until(client, created.ids["task_id"], lambda task: task["status"] == "idle")
     assert time.monotonic() - ready < GOES_ON_WITHIN
     assert not runs(pid)
+
+
+async def test_a_stage_that_ends_its_worker_every_time_becomes_an_issue_that_a_retry_settles(
+    house: House, node: NodeProcess, stuck: Stuck, enter: Enter
+) -> None:
+    stuck.stick("worktree")
+    created = await house.create_task("echo done")
+    task_id = created.ids["task_id"]
+    for left in reversed(range(STARTS_WITHOUT_END)):
+        await stuck.is_stuck()
+        node.kill()
+        if left:
+            stuck.stick("worktree")
+        node.start()
+
+    client = await enter(node.address, node.token)
+    failed = await until(client, task_id, lambda task: bool(task["issues"]))
+    await client.command("job.retry", job_id=created.ids["job_id"])
+    mended = await until(client, task_id, lambda task: task["status"] == "idle")
+
+    assert failed["status"] == "error"
+    [issue] = failed["issues"]
+    assert (issue["code"], issue["stage"]) == ("worker_crashes", "repository_prepared")
+    assert issue["retry_job_id"] == created.ids["job_id"]
+    assert mended["issues"][0]["resolved_at"]
 
 
 @pytest.mark.parametrize("where", ["ls-remote", "agent"])
