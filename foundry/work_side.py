@@ -151,7 +151,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         *task_branch.kinds(branch_work),
         *stack_jobs.kinds(stack_work),
     )
-    by_name = {kind.name: kind for kind in kinds}
+    by_name = {kind.name: kind.within(settings.stage_seconds) for kind in kinds}
     announcements = Announcements(log.store, side.aggregates)
     placement = Placement(side.aggregates, presence, host=host)
     hosts = HostWatch(

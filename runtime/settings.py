@@ -31,6 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     max_streams: int = 20_000
     host: str | None = None
     host_away_seconds: float = 15.0
+    stage_seconds: float | None = None
     agents: str | None = None
     max_agents: int = 32
     git_ssh_key: str | None = None

@@ -74,6 +74,15 @@ class SandboxAgentServer:
                 assert monotonic() < deadline, "the sandbox-agent server did not start"
                 sleep(0.05)
 
+    def pause(self) -> None:
+        """It keeps its connections and answers nothing, until `resume`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it with everything it started: by itself it leaves its agents behind."""
         if self._process is not None:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from events.ids import JobId, OrganizationId, RepositoryId, TaskId
 
@@ -96,6 +96,13 @@ class JobKind:
     failed: Callable[[JobContext, str, StageFailure], Awaitable[None]]
     at_once: int = 6
     per_repository: int = 6
+
+    def within(self, seconds: float | None) -> "JobKind":
+        """The same with no stage that may take longer."""
+        if seconds is None:
+            return self
+        stages = (replace(one, deadline=min(one.deadline, seconds)) for one in self.stages)
+        return replace(self, stages=tuple(stages))
 
     def stage_names(self) -> tuple[str, ...]:
         return tuple(stage.name for stage in self.stages)
