@@ -63,19 +63,26 @@ class Work:
         """What lies about, here or there, when all is done."""
         return [
             *(str(file) for file in self.near.glob("*.bundle")),
-            *(str(file) for file in self.sandboxes.trash.iterdir()),
+            *(str(file) for file in self.sandboxes.scratch.iterdir()),
         ]
+
+
+def work_on(
+    remote: Remote, folder: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes
+) -> Work:
+    near = folder / "near"
+    git = Git(home=folder / "git home", path=PATH)
+    branches = SandboxAgentBranches(Repositories(git, near, local_root=folder), sandboxes, api)
+    return Work(remote, sandboxes, branches, near)
 
 
 @pytest.fixture
 async def work(tmp_path: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes) -> Work:
+    """Work on a repository whose default branch nobody has checked out, so that it can be merged into."""
     remote = Remote(tmp_path / "remotes" / "a tööl")
     remote.commit(a="1\n")
     remote.git("checkout", "--quiet", "--detach")
-    near = tmp_path / "near"
-    git = Git(home=tmp_path / "git home", path=PATH)
-    branches = SandboxAgentBranches(Repositories(git, near, local_root=tmp_path), sandboxes, api)
-    work = Work(remote, sandboxes, branches, near)
+    work = work_on(remote, tmp_path, api, sandboxes)
     await work.begin()
     return work
 
@@ -96,6 +103,16 @@ async def test_what_is_committed_there_is_pushed_from_here_again_and_again(work:
     assert work.remote.git("show", f"{WORK}:new ü.txt") == "1"
     assert work.remote.git("log", "-1", "--format=%an %s", WORK) == "Foundry agent Änderung"
     assert work.left() == []
+
+
+async def test_the_first_branch_of_an_empty_repository_is_pushed(
+    tmp_path: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes
+) -> None:
+    work = work_on(Remote(tmp_path / "remotes" / "empty"), tmp_path, api, sandboxes)
+    await work.begin()
+    await work.commit("n", "1\n")
+
+    assert await work.push() == work.remote.git("rev-parse", WORK)
 
 
 async def test_commits_of_others_are_never_lost(work: Work) -> None:

@@ -141,7 +141,8 @@ async def test_sandboxes_nobody_knows_are_found_and_a_half_removed_one_goes(
 ) -> None:
     await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
     _, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/two"), TWO)
-    half = sandboxes.trash / "half" / "removed"
+    trash = sandboxes.scratch.parent
+    half = trash / "half" / "removed"
     half.mkdir(parents=True)
     half.chmod(0o500)
 
@@ -150,7 +151,8 @@ async def test_sandboxes_nobody_knows_are_found_and_a_half_removed_one_goes(
     assert await sandboxes.orphans([ONE]) == [TWO]
     await sandboxes.release(TWO, branch="keep")
     assert await sandboxes.orphans([ONE]) == []
-    assert list(sandboxes.trash.iterdir()) == []
+    assert [file for file in trash.rglob("*") if not file.is_dir()] == []
+    assert not half.parent.exists()
 
 
 async def test_more_than_the_server_lets_a_command_print_is_captured(

@@ -23,14 +23,12 @@ class SandboxAgentSandboxes(GitSandboxes):
     def __init__(self, api: SandboxAgentApi, *, folder: Path, local_root: Path | None) -> None:
         self._api = api
         self._processes = SandboxAgentProcesses(api, owner=folder)
-        self.trash = folder / "trash"
-        """What lies there is removed at the next start at the latest."""
-        git = SandboxAgentGit(
-            api, home=folder / "git_home", scratch=self.trash, mark=self._processes.mark("git")
-        )
+        disk = SandboxAgentDisk(api, folder / "trash")
+        self.scratch = disk.scratch
+        git = SandboxAgentGit(api, self._processes, home=folder / "git_home", scratch=disk.scratch)
         super().__init__(
             folder,
-            disk=SandboxAgentDisk(api, self.trash),
+            disk=disk,
             git=git,
             repositories=SandboxAgentRepositories(
                 api, git, folder / "repositories", local_root=local_root

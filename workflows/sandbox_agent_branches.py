@@ -1,5 +1,6 @@
 """The branches of sandboxes on a sandbox-agent server: pushed and merged from here, so that no key goes there."""
 
+import re
 import uuid
 
 from events.ids import RepositoryId
@@ -7,9 +8,10 @@ from workflows.branches import Branches
 from workflows.repositories import Repositories
 from workflows.repository import Repository
 from workflows.sandbox_agent import SandboxAgentSandboxes
-from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
 
 BUNDLE_BYTES = 1 << 30
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class SandboxAgentBranches(Branches):
@@ -19,7 +21,7 @@ class SandboxAgentBranches(Branches):
         self, repositories: Repositories, sandboxes: SandboxAgentSandboxes, api: SandboxAgentApi
     ) -> None:
         super().__init__(repositories, sandboxes)
-        self._trash = sandboxes.trash
+        self._scratch = sandboxes.scratch
         self._api = api
 
     async def _tip(
@@ -27,11 +29,13 @@ class SandboxAgentBranches(Branches):
     ) -> str | None:
         async with self._sandboxes.repositories.alone(repository_id) as there:
             tip = (await there.tips(f"refs/heads/{branch}")).get("")
+            if tip is not None and not _HASH.fullmatch(tip):
+                raise SandboxAgentUnavailable(f"The server says that {branch} is at no commit.")
             if tip is None or await repository.has(tip):
                 return tip
             common = await _common(repository, there, branch, base)
-            far = self._trash / uuid.uuid4().hex
-            await self._api.shell('mkdir -p "$1"', str(self._trash))
+            far = self._scratch / uuid.uuid4().hex
+            await self._api.shell('mkdir -p "$1"', str(self._scratch))
             near = repository.path.with_name(f"{repository.path.name}.bundle")
             try:
                 await there.bundle(branch, into=far, without=common)

@@ -24,6 +24,8 @@ class SandboxAgentDisk:
     def __init__(self, api: SandboxAgentApi, trash: Path) -> None:
         self._api = api
         self._trash = trash
+        self.scratch = trash / uuid.uuid4().hex
+        """This life's part of it: what lies there is removed at the next start at the latest."""
 
     async def exists(self, path: Path) -> bool:
         return bool(await self._api.shell('[ ! -e "$1" ] || echo yes', str(path)))
@@ -43,11 +45,11 @@ class SandboxAgentDisk:
 
     async def throw_away(self, path: Path) -> None:
         # A folder for each, so that what one removes is not under another's hands.
-        trash = self._trash / uuid.uuid4().hex
+        trash = self.scratch / uuid.uuid4().hex
         await self._api.shell(
             _THROW_AWAY, str(path), str(trash), path.name, deadline=THROW_AWAY_SECONDS
         )
 
     async def empty_trash(self) -> None:
-        for name in await self.names(self._trash):
+        for name in await self.names(self._trash) - {self.scratch.name}:
             await self.throw_away(self._trash / name)

@@ -19,6 +19,7 @@ from workflows.git import (
     git_command,
 )
 from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_processes import SandboxAgentProcesses
 
 ARGUMENT_BYTES = 128 << 10
 """The kernel takes no longer argument, and the input travels in one."""
@@ -44,14 +45,20 @@ SHORT_BYTES = 512 << 10
 
 
 class SandboxAgentGit:
-    """`home` and `scratch` are private folders over there; `mark` as for `Git`."""
+    """`home` and `scratch` are private folders over there."""
 
     def __init__(
-        self, api: SandboxAgentApi, *, home: Path, scratch: Path, mark: Mapping[str, str]
+        self,
+        api: SandboxAgentApi,
+        processes: SandboxAgentProcesses,
+        *,
+        home: Path,
+        scratch: Path,
     ) -> None:
         self._api = api
+        self._processes = processes
         self._scratch = scratch
-        self._env = {**environment_of_git(home), **mark}
+        self._env = {**environment_of_git(home), **processes.mark("git")}
         self._lanes: dict[Lane, asyncio.Semaphore] = {
             "disk": asyncio.Semaphore(AT_ONCE),
             "network": asyncio.Semaphore(AT_ONCE),
@@ -72,6 +79,8 @@ class SandboxAgentGit:
     ) -> Finished:
         """As `Git.run`. What `keep_open` names is of this machine, so nothing over there holds it."""
         assert len(stdin) < ARGUMENT_BYTES
+        # It has the mark too, so it would be ended with them.
+        await self._processes.end_leftovers()
         file = str(self._scratch / uuid.uuid4().hex)
         script = ["sh", "-c", _SCRIPT, "sh", file, str(SHORT_BYTES), stdin.decode()]
         async with self._lanes[lane]:
