@@ -20,8 +20,8 @@ from foundry.data_folder import read_token, write_token
 from foundry.event_log import EventLog
 from runtime.errors import Unavailable
 from runtime.settings import Settings
-from workflows.agent_launcher import SANDBOX_AGENT_AGENTS
 from workflows.agents import known_agents
+from workflows.sandbox_agent_launcher import SANDBOX_AGENT_AGENTS
 
 
 def now() -> Timestamp:
