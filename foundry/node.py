@@ -24,6 +24,7 @@ from workflows.worker import Worker
 log = logging.getLogger(__name__)
 
 GUARD_SECONDS = 10.0
+LEVEL_PAUSE = 1.0
 RESTARTS = 3
 
 
@@ -142,14 +143,22 @@ class Node:
             return False
 
     async def _level_with_log(self) -> None:
-        """Everything that was folded from commits that are gone is folded anew."""
+        """Everything that was folded from commits that are gone is folded anew, by the feed when it reads again."""
         log.error("the log lost its tail; everything folded from it is checked and built anew")
-        await self.write.directory.verify()
-        await self.write.aggregates.start()
-        if self.models is not None:
-            await self.models.check_tail(self.log.store)
-        if self.worker is not None:
-            await self.worker.start()
+        while True:
+            try:
+                await self.write.aggregates.start()
+                await self.write.directory.verify()
+                if self.models is not None:
+                    await self.models.check_tail(self.log.store)
+                await self.liveness.start()
+                if self.worker is not None:
+                    await self.worker.begin_anew()
+            except Unavailable as error:
+                log.warning("the log cannot be compared yet", extra={"reason": error.detail})
+                await asyncio.sleep(LEVEL_PAUSE)
+            else:
+                return
 
 
 @asynccontextmanager
