@@ -8,8 +8,8 @@ its code serves the same rows under the same name.
 import ast
 import hashlib
 import io
-import tokenize
 import re
+import tokenize
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
