@@ -102,9 +102,9 @@ class Directory:
         return self._trail.position
 
     @property
-    def cuts(self) -> tuple[str, ...]:
-        """The marks of the cuts of the log so far, oldest first."""
-        return self._trail.cuts
+    def last_cut(self) -> str | None:
+        """The mark of the log's last cut, None when it never lost anything."""
+        return self._trail.cuts[-1] if self._trail.cuts else None
 
     def close(self) -> None:
         self._db.close()

@@ -13,6 +13,7 @@ from commands.task_state import Task
 from commands.user import USER
 from commands.user_state import User
 from events.ids import JobId, TaskId, UserId, is_id
+from runtime.errors import Unavailable
 
 
 class Places:
@@ -51,7 +52,13 @@ class Places:
         """A task of an organization the caller is a member of. Raises `NotFound`."""
         if not is_id(task_id, "task"):
             raise no_such("task", task_id)
-        task = (await self._aggregates.confirmed(TASK, task_id)).state
+        try:
+            task = (await self._aggregates.confirmed(TASK, task_id)).state
+        except Unavailable:
+            # Also of a history that cannot be read only members are told that there is one.
+            located = await self.located(task_id, "task", "task")
+            await self.organization(located.organization_id, caller, noun="task", name=task_id)
+            raise
         if not isinstance(task, Task):
             raise no_such("task", task_id)
         await self.organization(task.organization_id, caller, noun="task", name=task_id)

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from events.commit import FORMAT, Commit
+from events.commit import FORMAT, Commit, Recorded
 from events.upcasters import upcast
 
 _encoder = msgspec.json.Encoder()
@@ -29,6 +29,14 @@ def decode(body: bytes) -> Commit:
     except _UNREADABLE as error:
         return _decode_older(body, error)
     return commit if commit.format == FORMAT else _decode_older(body, None)
+
+
+def is_readable(recorded: Recorded) -> bool:
+    """Whether this version of the code understands a stored commit."""
+    try:
+        return bool(recorded.commit)
+    except Undecodable:
+        return False
 
 
 def _decode_older(body: bytes, first: Exception | None) -> Commit:

@@ -35,39 +35,34 @@ class Folding:
             if commit.subject in self.parking.parked:
                 # It went back to wait, behind one that could not be folded after all.
                 continue
-            reason = self.try_to_fold(commit)
-            if reason is not None:
-                self.park([one for one in due[at:] if one.subject == commit.subject], reason)
+            error = self.try_to_fold(commit)
+            if error is not None:
+                waiting = [one for one in due[at:] if one.subject == commit.subject]
+                self.parking.park(waiting, reason_of(error))
+                self._log_parked(commit, error)
             _add(sealed, self._rows.seal(recorded.position))
         return sealed
 
-    def try_to_fold(self, recorded: Recorded) -> str | None:
+    def try_to_fold(self, recorded: Recorded) -> Exception | None:
         """Fold one commit without sealing it; None, or why it cannot be folded, and then nothing is left of it."""
         try:
             self._fold(recorded)
         except PASSING:
             raise
-        except Undecodable as error:
-            reason = f"cannot be decoded: {error}"
         # One aggregate with a commit that breaks the fold must not stop everybody else's updates.
         except Exception as error:
-            reason = f"cannot be folded: {error!r}"
-            log.exception("commit cannot be folded", extra={"position": recorded.position})
-        else:
-            return None
-        self._rows.undo()
-        return reason
+            self._rows.undo()
+            return error
+        return None
 
-    def park(self, commits: list[Recorded], reason: str) -> None:
-        """Let commits of one aggregate wait, because of the first of them."""
-        self.parking.park(commits, reason)
+    def _log_parked(self, recorded: Recorded, error: Exception) -> None:
         log.error(
             "aggregate parked",
+            exc_info=error,
             extra={
                 "projection": self._projection.name,
-                "subject": commits[0].subject,
-                "position": commits[0].position,
-                "reason": reason,
+                "subject": recorded.subject,
+                "position": recorded.position,
             },
         )
 
@@ -83,6 +78,13 @@ class Folding:
         self.folded_events += len(commit.events)
 
 
+def reason_of(error: Exception) -> str:
+    """One sentence for operators."""
+    if isinstance(error, Undecodable):
+        return f"cannot be decoded: {error}"
+    return f"cannot be folded: {error!r}"
+
+
 def _add(sealed: dict[str, Sealed], later: dict[str, Sealed]) -> None:
     """One change for each topic, whatever many commits did to it."""
     for topic, one in later.items():
@@ -92,4 +94,3 @@ def _add(sealed: dict[str, Sealed], later: dict[str, Sealed]) -> None:
             continue
         newest = {touched.key: touched for touched in (*before.touched, *one.touched)}
         sealed[topic] = Sealed(before.event, list(newest.values()), before.ended or one.ended)
-

@@ -18,6 +18,7 @@ from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import BEGINNING, JobId, Position, RepositoryId, TaskId
 from events.job import JobAnnounced, JobCancelRequested, JobRetryRequested
+from events.log import PoisonSkipped
 from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from events.repository import RepositorySynced
 from events.store import EventStore, kind_of
@@ -148,6 +149,8 @@ class Worker:
                     self._hosts.touched(task_id)
                 case RepositorySynced(repository_id=repository_id):
                     self._told.put_nowait(partial(self._look_at_files, repository_id))
+                case PoisonSkipped(kind="task", aggregate_id=id):
+                    self._told.put_nowait(partial(self._take_up_here, TaskId(id)))
                 case IssueRaised(code=code) if code == AWAY:
                     self._told.put_nowait(partial(self._hosts.is_back, event.task_id))
                 case _ if isinstance(event, SESSION_WORK):
@@ -220,6 +223,11 @@ class Worker:
         await self._processes.recover(task_id)
         self._processes.wake(task_id)
         self._files.request(task_id)
+
+    async def _take_up_here(self, task_id: TaskId) -> None:
+        """Go on with a task whose history can be read again, if it is ours."""
+        if task_id in await self._directory.tasks_on(self._host):
+            await self._take_up(task_id)
 
     async def _look_at_told(self) -> None:
         while True:
