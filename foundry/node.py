@@ -93,6 +93,15 @@ class Node:
             reasons.append("starting: the worker takes up what was left")
         return reasons
 
+    def notices(self) -> Sequence[str]:
+        """What somebody should look at though the node does its work, each a sentence without names."""
+        return [
+            f"parked: {len(parked)} in {projection} stand still at a commit that cannot be read or"
+            " folded; `foundry doctor` names them"
+            for projection, parked in (self.models.parked() if self.models else {}).items()
+            if parked
+        ]
+
     async def _follow(self) -> None:
         """Read the log; begin anew when it was cut, and when the reader stands still, up to three times."""
         restarts = 0

@@ -19,6 +19,7 @@ from runtime.errors import Unavailable
 from runtime.metrics import (
     PROJECTION_APPLY_SECONDS,
     PROJECTION_EVENTS,
+    PROJECTION_PARKED,
     PROJECTION_POSITION,
     PROJECTION_REBUILD_SECONDS,
 )
@@ -59,6 +60,8 @@ class Serving:
         self._apply_seconds = PROJECTION_APPLY_SECONDS.labels(projection.name)
         self._events_folded = PROJECTION_EVENTS.labels(projection.name)
         self._position = PROJECTION_POSITION.labels(projection.name)
+        self._parked = PROJECTION_PARKED.labels(projection.name)
+        self._parked.set(len(projector.parked()))
 
     @property
     def name(self) -> str:
@@ -153,6 +156,7 @@ class Serving:
         self._events_folded.inc(self.projector.folded_events - self._counted_events)
         self._counted_events = self.projector.folded_events
         self._position.set(self.projector.position)
+        self._parked.set(len(self.projector.parked()))
 
 
 async def serve(projection: Projection, folder: Path, epoch: str) -> Serving:
