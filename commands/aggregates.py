@@ -78,6 +78,9 @@ class Aggregates:
                 continue
             self.checkpoint = recorded.position
             subject = recorded.subject
+            if kind_of(subject) == LOG_KIND:
+                # A cut, or a decision about what can be read: either may change what was folded.
+                self.forget_all()
             # A load that is under way may have read the subject before this commit was there.
             if subject in self._loading:
                 self._seen[subject] = recorded.position

@@ -18,7 +18,7 @@ from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import BEGINNING, JobId, Position, RepositoryId, TaskId
 from events.job import JobAnnounced, JobCancelRequested, JobRetryRequested
-from events.log import PoisonSkipped
+from events.log import LogCut, PoisonSkipped
 from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from events.repository import RepositorySynced
 from events.store import EventStore, kind_of
@@ -151,6 +151,9 @@ class Worker:
                     self._told.put_nowait(partial(self._look_at_files, repository_id))
                 case PoisonSkipped(kind="task", aggregate_id=id):
                     self._told.put_nowait(partial(self._take_up_here, TaskId(id)))
+                case LogCut():
+                    # Others noticed. What this worker knows of the lost end it knows from its own reports.
+                    self._told.put_nowait(self.begin_anew)
                 case IssueRaised(code=code) if code == AWAY:
                     self._told.put_nowait(partial(self._hosts.is_back, event.task_id))
                 case _ if isinstance(event, SESSION_WORK):
