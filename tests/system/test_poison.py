@@ -77,6 +77,35 @@ async def test_a_task_that_cannot_be_read_is_parked_named_and_mended_on_every_no
         assert verified.status == 0, verified.out
 
 
+async def test_an_owner_who_cannot_be_read_is_mended_from_the_command_line(
+    nats: NatsServer, start_node: StartNode, enter: Enter
+) -> None:
+    settings = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
+    node = await asyncio.to_thread(start_node, "one", "commands", "read", **settings)
+    owner = await enter(node.address, OWNER_TOKEN)
+    friend = await Person.arrive(owner, enter, "Friend")
+
+    bad = await publish(nats, "evt.user.usr_owner", b"\xff")
+    await asyncio.to_thread(node.stop)
+    await asyncio.to_thread(node.start)
+
+    friend = Person(
+        friend.id, friend.token_id, await enter(node.address, friend.client.token or "")
+    )
+    await friend.client.command("organization.create", name="Goes on")
+    owner = await enter(node.address, OWNER_TOKEN)
+    assert problem(await owner.get("/v1/views/app"))["code"] == "unreadable"
+    nothing = await asyncio.to_thread(node.run, "poison", "skip", "usr_owner", "--position", "1000")
+    assert nothing.status == 1
+
+    decided = await asyncio.to_thread(node.run, "poison", "skip", "usr_owner")
+
+    assert decided.status == 0, decided.err
+    made = await owner.command("organization.create", name="Mended")
+    assert made.position > bad
+    assert (await owner.data("app", at_least=made.position))["organizations"][0]["name"] == "Mended"
+
+
 async def questions_say_what_is_wrong(client: Client, task_id: str, position: int) -> None:
     history = (await client.get(f"/v1/history/{task_id}")).json()
     assert [one["position"] for one in history["entries"] if one.get("unreadable")] == [position]
