@@ -48,7 +48,7 @@ class Trail:
     """Follows a reader through the log. Cheap: fingerprints are made when they are asked for."""
 
     def __init__(self, memory: Memory) -> None:
-        self._before = memory.landmarks
+        self._landmarks = memory.landmarks
         self._passed: deque[Recorded] = deque(maxlen=REMEMBERED)
         self.position = memory.position
         self.cuts = memory.cuts
@@ -63,7 +63,9 @@ class Trail:
     @property
     def memory(self) -> Memory:
         newest = [Landmark(one.position, one.fingerprint) for one in self._passed]
-        return Memory((*self._before, *newest)[-REMEMBERED:], self.cuts)
+        self._landmarks = (*self._landmarks, *newest)[-REMEMBERED:]
+        self._passed.clear()
+        return Memory(self._landmarks, self.cuts)
 
 
 def marks_in(recorded: Recorded) -> tuple[str, ...]:

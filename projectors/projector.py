@@ -108,6 +108,7 @@ class Projector:
         if idle and self.position - self._written.position < IDLE_COMMITS:
             self.stored_position = self.position
             return changes
+        checkpoint = self.checkpoint
         try:
             with self.file.transaction():
                 if forget_changes:
@@ -117,7 +118,7 @@ class Projector:
                     self.file.write_topics(self._topics.values())
                     if changes:
                         self.file.write_changes(changes)
-                self.file.write_checkpoint(self.checkpoint)
+                self.file.write_checkpoint(checkpoint)
         except BaseException:
             self._forget()
             raise
@@ -125,7 +126,7 @@ class Projector:
         self._topics.clear()
         while len(self._versions) > KNOWN_VERSIONS:
             del self._versions[next(iter(self._versions))]
-        self._written = self.checkpoint
+        self._written = checkpoint
         self.stored_position = self.position
         return changes
 
