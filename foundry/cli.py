@@ -113,5 +113,11 @@ def _parser() -> argparse.ArgumentParser:
             decision.add_argument(
                 "--position", type=int, help="default: the first that cannot be decoded"
             )
+    add(
+        "restored",
+        "foundry.restored",
+        "restored",
+        "Say that the log was put back from a backup, so that nobody goes on from what was lost.",
+    )
     add("doctor", "foundry.doctor", "doctor", "Look for what is wrong and say how to mend it.")
     return parser

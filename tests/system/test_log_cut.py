@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -160,6 +161,36 @@ async def until_reset(stream: Stream, topic: str, name: str) -> None:
         one.name == "snapshot" and one.data["cause"]["kind"] == "reset"
         for one in stream.about(topic)
     )
+
+
+async def test_a_whole_data_folder_that_was_put_back_is_told_by_its_operator(
+    start_node: StartNode, enter: Enter, tmp_path: Path
+) -> None:
+    node = await asyncio.to_thread(start_node)
+    client = await enter(node.address, node.token)
+    made = await client.command("organization.create", name="Kept")
+    organization_id = made.ids["organization_id"]
+    topic = f"workspace/{organization_id}"
+    await client.view(topic, at_least=made.position)
+    await asyncio.to_thread(node.stop)
+    await asyncio.to_thread(shutil.copytree, node.data, tmp_path / "backup")
+    await asyncio.to_thread(node.start)
+    client = await enter(node.address, node.token)
+    lost = await renamed(client, organization_id, "Lost")
+    async with client.stream(topic) as told:
+        await told.until_version(topic, lost)
+        await told.until_ready()
+    await asyncio.to_thread(node.stop)
+
+    await asyncio.to_thread(shutil.rmtree, node.data)
+    await asyncio.to_thread(shutil.copytree, tmp_path / "backup", node.data)
+    said = await asyncio.to_thread(node.run, "restored")
+    assert said.status == 0, said.err
+    await asyncio.to_thread(node.start)
+
+    client = await enter(node.address, node.token)
+    assert (await client.data(topic))["name"] == "Kept"
+    await is_not_taken_for_valid(client, topic, told, told.held[topic].tag)
 
 
 async def test_workers_go_by_the_histories_that_are_left(
