@@ -181,6 +181,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     worker = Worker(
         store=log.store,
         hints=log.store.hints,
+        renew_hints=log.store.renew_hints,
         directory=side.directory,
         lanes=lanes,
         announcements=announcements,

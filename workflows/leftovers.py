@@ -80,6 +80,9 @@ def branch_of_orphan(task: TaskState, *, host: str) -> Literal["keep", "delete"]
     """What becomes of the branch of a sandbox that is to be removed; None when its task still has it here."""
     if isinstance(task, Absent):
         return "keep"
+    if task.sandbox is None and not task.over:
+        # After a cut of the log it is allocated once more, and may be so while it is being removed.
+        return None
     if task.sandbox is not None and task.sandbox.host == host:
         return None
     return "delete" if task.status == "killed" and task.on_branch is None else "keep"
