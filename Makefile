@@ -10,6 +10,7 @@ PEERS := .peers/.installed
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
 .PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench clean help bench-guard bench-peers bench-plots bench-flame
+
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
 
