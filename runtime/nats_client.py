@@ -67,6 +67,8 @@ class _Transport(TcpTransport):
     """TCP that notices a dead peer within seconds, and whose close cannot hang on one."""
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        # An attempt that ended between the connection and the server's greeting left its socket open.
+        self.close()  # type: ignore[no-untyped-call]
         await super().connect(uri, buffer_size, connect_timeout)
         assert self._io_writer is not None
         peer: socket.socket | None = self._io_writer.get_extra_info("socket")
