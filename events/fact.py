@@ -5,7 +5,7 @@ from msgspec import Struct
 from events.ids import OrganizationId, RepositoryId, TaskId
 
 
-class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type"):
     """An event: past tense, stored for ever under the tag its class writes out.
 
     A class may be renamed, a tag may not. A field may be added with a default; any other change
@@ -13,7 +13,7 @@ class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="typ
     """
 
 
-class Blob(Struct, frozen=True, kw_only=True):
+class Blob(Struct, frozen=True, kw_only=True, gc=False):
     """Content over 256 KB that lives in the object store; the log carries this instead.
 
     `id` is the lower-case hex SHA-256 of the content, `size` its length in bytes.
@@ -23,7 +23,7 @@ class Blob(Struct, frozen=True, kw_only=True):
     size: int
 
 
-class Attachment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Attachment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A place in a file that a person points at in a message or a draft."""
 
     id: str

@@ -41,7 +41,7 @@ class Nothing:
         return ()
 
 
-class Written(Struct):
+class Written(Struct, gc=False):
     """A pending row; `value` None means it is to be deleted. `json` is filled in when first encoded."""
 
     value: Struct | None
@@ -56,14 +56,14 @@ class Written(Struct):
         return self.json
 
 
-class Touched(Struct, frozen=True):
+class Touched(Struct, frozen=True, gc=False):
     """What one commit did to one row that a view shows; `row` None: it is gone from the view."""
 
     key: RowKey
     row: Written | None
 
 
-class Sealed(Struct):
+class Sealed(Struct, gc=False):
     """What one commit changed in one topic; `event` names the first of its events that did."""
 
     event: str
