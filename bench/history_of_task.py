@@ -57,9 +57,26 @@ STAGES = (
 TURNS = (2, 20)
 COMMITS_OF_A_TURN = (1, 12)
 ENTRIES_OF_A_COMMIT = (1, 8)
-WORDS = (
-    "the login page fails when a session expires so look at the tokens first then mend its test"
-).split()
+WORDS = [
+    "the",
+    "login",
+    "page",
+    "fails",
+    "when",
+    "a",
+    "session",
+    "expires",
+    "so",
+    "look",
+    "at",
+    "the",
+    "tokens",
+    "first",
+    "then",
+    "mend",
+    "its",
+    "test",
+]
 
 WORKER = "worker"
 
@@ -180,7 +197,9 @@ def _turn(
     )
     yield subject, WORKER, (ended,)
     if random.random() < 0.5:
-        paths = [f"src/{random.choice(WORDS)}_{number}.py" for number in range(random.randint(1, 5))]
+        paths = [
+            f"src/{random.choice(WORDS)}_{number}.py" for number in range(random.randint(1, 5))
+        ]
         put = tuple(TreeFile(path=path, size=random.randint(100, 9_000)) for path in paths)
         yield subject, WORKER, (TreeChanged(**own, put=put),)
         files = tuple(_changed(path, random) for path in paths)

@@ -5,33 +5,23 @@ its own. The limit of a rebuild is what SQLite alone needs for the very same wri
 before, kept in memory, with neither a log nor a fold beside them.
 """
 
-import argparse
 import asyncio
-import json
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-import msgspec
-import uvloop
-
-from bench.history import Message, history
 from bench.result import Result, judged
 from bench.sqlite_alone import recorded_writes, write_again
 from events.feed import Feed
 from events.ids import BEGINNING, Position
-from events.jetstream import JetStreamStore, open_store
 from events.store import EventStore
 from projectors.build import BuildOrder, build_file
 from projectors.catalog import PROJECTIONS
 from projectors.projection import Projection
 from projectors.read_models import open_read_models
 from projectors.read_until import read_until
-from runtime.connection import Connection, connect
-from runtime.embedded_server import embedded_server
 
 QUICK, FULL = (10_000,), (10_000, 100_000)
 WINDOW = 500
@@ -78,7 +68,9 @@ async def _measure(store: EventStore, scratch: Path, events: int) -> list[Result
         judged(f"log read and decoded, {size}", events / decoded, "events/s"),
         judged(f"workspace rebuilt, {size}", rate, "events/s", limit=events / decoded, goal=50_000),
         judged(f"workspace rebuilt by SQLite alone, {size}", alone / build, "share", goal=0.8),
-        judged(f"all four caught up, {size}", events / together, "events/s", limit=events / decoded),
+        judged(
+            f"all four caught up, {size}", events / together, "events/s", limit=events / decoded
+        ),
         judged(f"longest stall of the loop meanwhile, {size}", stall * 1000, "ms", better="lower"),
     ]
 

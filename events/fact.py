@@ -10,6 +10,9 @@ class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_
 
     A class may be renamed, a tag may not. A field may be added with a default; any other change
     of shape takes a new `FORMAT` and an upcaster in `events/upcasters.py`.
+
+    What was decoded cannot refer to itself, so no fact and no part of one is searched for cycles
+    (`gc=False`): it would be a fifth of all the work when a long log is folded.
     """
 
 

@@ -127,5 +127,8 @@ _PULL = msgspec.json.encode(
 def _recorded(message: Msg) -> Recorded:
     headers = message.headers or {}
     return recorded(
-        position_in(message.reply.encode()), message.subject, headers.get(MESSAGE_ID, ""), message.data
+        position_in(message.reply.encode()),
+        message.subject,
+        headers.get(MESSAGE_ID, ""),
+        message.data,
     )

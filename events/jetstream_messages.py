@@ -131,7 +131,10 @@ class Messages:
             raise
         stored = answer.message
         return recorded(
-            Position(stored.seq), stored.subject, header_value(stored.hdrs, MESSAGE_ID_FIELD), stored.data
+            Position(stored.seq),
+            stored.subject,
+            header_value(stored.hdrs, MESSAGE_ID_FIELD),
+            stored.data,
         )
 
 

@@ -119,6 +119,11 @@ class ProjectionFile:
             "SELECT topic, entity, id FROM rows WHERE topic = ? AND entity = ?", (topic, entity)
         ).fetchall()
 
+    def has(self, topic: str) -> bool:
+        """Whether a topic has any row, shown or hidden."""
+        found = self._db.execute("SELECT 1 FROM rows WHERE topic = ? LIMIT 1", (topic,))
+        return found.fetchone() is not None
+
     # --- What is written ---
 
     @contextmanager

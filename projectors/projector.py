@@ -187,10 +187,10 @@ class Projector:
             command_id=commit.command.id if commit.command else UNSET,
         )
         changes = [
-            Remove(entity=touched.key[1], id=touched.key[2])
-            if touched.row is None
-            else Put(entity=touched.key[1], id=touched.key[2], value=Raw(touched.row.encoded()))
-            for touched in sealed.touched
+            Remove(entity=entity, id=id)
+            if row is None
+            else Put(entity=entity, id=id, value=Raw(row.encoded()))
+            for (_, entity, id), row in sealed.touched
         ]
         return Change(
             topic=topic,

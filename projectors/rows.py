@@ -17,8 +17,15 @@ RowKey = tuple[str, str, str]
 """Topic, entity, id."""
 
 CACHED_BYTES = 16 * 1024 * 1024
+ABSENT_BYTES = 256
+"""What it costs to remember that there is no such row."""
+KNOWN_TOPICS = 20_000
 LARGE = 32 * 1024
 """Rows above this many bytes (patches, file contents) are written and hardly ever folded again."""
+
+
+class Row(Struct, frozen=True, gc=False):
+    """What a projection stores. Nothing in it can refer to itself, so nobody has to look for cycles."""
 
 
 class Stored(Protocol):
@@ -30,6 +37,9 @@ class Stored(Protocol):
     def keys(self, topic: str, entity: str | None) -> Sequence[RowKey]:
         """All rows of a topic, or those of one entity, in the order of the view."""
 
+    def has(self, topic: str) -> bool:
+        """Whether the topic has any row."""
+
 
 class Nothing:
     """No rows at all: for folding a history in memory."""
@@ -39,6 +49,9 @@ class Nothing:
 
     def keys(self, topic: str, entity: str | None) -> Sequence[RowKey]:
         return ()
+
+    def has(self, topic: str) -> bool:
+        return False
 
 
 class Written(Struct, gc=False):
@@ -56,11 +69,8 @@ class Written(Struct, gc=False):
         return self.json
 
 
-class Touched(Struct, frozen=True, gc=False):
-    """What one commit did to one row that a view shows; `row` None: it is gone from the view."""
-
-    key: RowKey
-    row: Written | None
+Touched = tuple[RowKey, Written | None]
+"""What one commit did to one row that a view shows; None: it is gone from the view."""
 
 
 class Sealed(Struct, gc=False):
@@ -74,8 +84,10 @@ class Sealed(Struct, gc=False):
 class Rows:
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
-        self._cache: dict[RowKey, tuple[Struct, int]] = {}
+        self._cache: dict[RowKey, tuple[Struct | None, int]] = {}
         self._cached_bytes = 0
+        self._in_file: dict[str, bool] = {}
+        """Topics the file was asked for. Most of what is looked for and not there is of a new topic."""
         self.pending: dict[str, dict[RowKey, Written]] = {}
         """Rows the file does not have yet, by topic."""
         self._before: dict[RowKey, Written | None] = {}
@@ -141,12 +153,11 @@ class Rows:
             row = self.pending[topic][key]
             row.position = position
             if entity[0] != "_" and self._shown.get(key, True):
-                self._tell(sealed, topic).touched.append(
-                    Touched(key, row if row.value is not None else None)
-                )
+                touched = self._tell(sealed, topic).touched
+                touched.append((key, row if row.value is not None else None))
         for key, shown in self._shown.items():
             if not shown and key not in self._before:
-                self._tell(sealed, key[0]).touched.append(Touched(key, None))
+                self._tell(sealed, key[0]).touched.append((key, None))
         for topic in self._ended:
             self._tell(sealed, topic).ended = True
         self._forget_commit()
@@ -163,7 +174,9 @@ class Rows:
 
     def flushed(self) -> None:
         """The file has all that was pending."""
-        for rows in self.pending.values():
+        for topic, rows in self.pending.items():
+            if topic in self._in_file:
+                self._in_file[topic] = True
             for key, row in rows.items():
                 self._uncache(key)
                 if row.once or row.value is None or row.json is None:
@@ -177,6 +190,7 @@ class Rows:
         self.pending.clear()
         self._cache.clear()
         self._cached_bytes = 0
+        self._in_file.clear()
         self._forget_commit()
 
     # --- Inside ---
@@ -194,14 +208,19 @@ class Rows:
 
     def _value(self, key: RowKey, type: type[T]) -> Struct | None:
         rows = self.pending.get(key[0])
-        if rows is not None and key in rows:
-            return rows[key].value
-        if key in self._cache:
-            value, size = self._cache.pop(key)
-            self._cache[key] = (value, size)
-            return value
+        if rows is not None:
+            row = rows.get(key)
+            if row is not None:
+                return row.value
+        cached = self._cache.pop(key, None)
+        if cached is not None:
+            self._cache[key] = cached
+            return cached[0]
+        if not self._is_in_file(key[0]):
+            return None
         json = self._stored.value(key)
         if json is None:
+            self._cache_row(key, None, ABSENT_BYTES)
             return None
         decoded = _decode(json, type)
         if len(json) < LARGE:
@@ -212,11 +231,23 @@ class Rows:
         rows = self.pending.get(key[0], {})
         if key in rows:
             return rows[key].value is not None
-        return key in self._cache or self._stored.value(key) is not None
+        if key in self._cache:
+            return self._cache[key][0] is not None
+        return self._is_in_file(key[0]) and self._stored.value(key) is not None
+
+    def _is_in_file(self, topic: str) -> bool:
+        known = self._in_file.get(topic)
+        if known is None:
+            while len(self._in_file) >= KNOWN_TOPICS:
+                del self._in_file[next(iter(self._in_file))]
+            known = self._in_file[topic] = self._stored.has(topic)
+        return known
 
     def _keys(self, topic: str, entity: str | None) -> list[RowKey]:
         pending = self.pending.get(topic, {})
-        keys = [key for key in self._stored.keys(topic, entity) if key not in pending]
+        keys = []
+        if self._is_in_file(topic):
+            keys = [key for key in self._stored.keys(topic, entity) if key not in pending]
         keys += [
             key
             for key, row in pending.items()
@@ -232,7 +263,7 @@ class Rows:
         if entity[0] != "_":
             self._events.setdefault(topic, self._event)
 
-    def _cache_row(self, key: RowKey, value: Struct, size: int) -> None:
+    def _cache_row(self, key: RowKey, value: Struct | None, size: int) -> None:
         self._cache[key] = (value, size)
         self._cached_bytes += size
         while self._cached_bytes > CACHED_BYTES:

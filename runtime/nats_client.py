@@ -10,8 +10,8 @@ from urllib.parse import ParseResult
 
 from nats import errors
 from nats.aio.client import Client, Srv
-from nats.aio.transport import TcpTransport
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
 from nats.protocol.parser import PERMISSIONS_ERR
 
 from runtime.nats_parser import MessageParser, Sink
