@@ -2,24 +2,33 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Result(Struct, frozen=True, kw_only=True):
     """`limit` is what the machine allowed in the same run and `peers` what others reach, in the same unit.
 
-    `ratio` is `ours` by `limit`; `goal` is for `ours`, or for `ratio` where the unit is a share.
+    `ratio` is `ours` by `limit`, `goal` is for `ours`.
     """
 
     name: str
     ours: float
     unit: str
     limit: float | None = None
-    peers: dict[str, float] = {}
+    peers: dict[str, float] = field(default_factory=dict)
     ratio: float | None = None
     goal: float | None = None
     better: Literal["higher", "lower"] = "higher"
     met: bool | None = None
+
+    def line(self) -> str:
+        """For people: `name: 51,234 events/s (goal 50,000: met)`."""
+        told = f"{self.name}: {_short(self.ours)} {self.unit}"
+        if self.ratio is not None:
+            told += f", {self.ratio:.2f} of the limit"
+        if self.goal is not None:
+            told += f" (goal {_short(self.goal)}: {'met' if self.met else 'not met'})"
+        return told
 
 
 def judged(
@@ -45,3 +54,7 @@ def judged(
         better=better,
         met=met,
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"

@@ -1,8 +1,10 @@
 """The writes of a fold by themselves: recorded first, then done again by SQLite with nothing beside it."""
 
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import aclosing, closing
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,8 @@ from projectors.projection import Projection
 from projectors.projector import Projector
 from projectors.read_until import read_until
 from projectors.rows import RowKey, Written
+
+COMMITS_OF_A_TRANSACTION = 1000
 
 
 class Row(NamedTuple):
@@ -26,7 +30,7 @@ class Row(NamedTuple):
 
 
 class _Recording(ProjectionFile):
-    """A file that remembers what it is told to write, transaction by transaction."""
+    """A file that remembers what it is told to write, commit by commit."""
 
     def __init__(self, path: Path, numbered: frozenset[str]) -> None:
         super().__init__(path, numbered=numbered)
@@ -43,26 +47,37 @@ class _Recording(ProjectionFile):
         )
 
 
-async def recorded_writes(
-    store: EventStore, projection: Projection, path: Path, until: Position, *, commits: int
+async def seconds_of_sqlite_alone(
+    store: EventStore, projection: Projection, scratch: Path, until: Position
+) -> float:
+    """How long SQLite takes for all that the log's commits write, in memory before and in large transactions."""
+    written = await _recorded(store, projection, scratch / "recorded.sqlite3", until)
+    transactions = [
+        list(chain.from_iterable(written[start : start + COMMITS_OF_A_TRANSACTION]))
+        for start in range(0, len(written), COMMITS_OF_A_TRANSACTION)
+    ]
+    began = time.perf_counter()
+    _write(transactions, scratch / "alone.sqlite3")
+    return time.perf_counter() - began
+
+
+async def _recorded(
+    store: EventStore, projection: Projection, path: Path, until: Position
 ) -> list[list[Row]]:
-    """What the projection writes when it is flushed every so many commits."""
+    """What each commit writes."""
     file = _Recording(path, projection.numbered)
-    projector = Projector(projection, "bench", file)
-    with closing(projector):
+    with closing(Projector(projection, "bench", file)) as projector:
         async with aclosing(read_until(store, BEGINNING, until)) as batches:
             async for batch in batches:
-                for number, commit in enumerate(batch, 1):
+                for commit in batch:
                     projector.fold(commit, logging_changes=False)
-                    if not number % commits:
-                        projector.flush(forget_changes=True)
-        projector.flush(forget_changes=True)
+                    projector.flush(forget_changes=True)
     return file.written
 
 
-def write_again(transactions: list[list[Row]], path: Path) -> None:
-    """The same writes into a new file that need not survive anything."""
+def _write(transactions: list[list[Row]], path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        # As fast as it goes: a file that need not survive anything.
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.executescript(SCHEMA)
@@ -71,7 +86,7 @@ def write_again(transactions: list[list[Row]], path: Path) -> None:
             db.executemany(
                 "INSERT INTO rows VALUES (?, ?, 0, ?, ?, ?) ON CONFLICT DO UPDATE"
                 " SET value = excluded.value, position = excluded.position",
-                sorted(row for row in rows if row.value is not None),
+                [row for row in rows if row.value is not None],
             )
             db.executemany(
                 "DELETE FROM rows WHERE topic = ? AND entity = ? AND place = 0 AND id = ?",
