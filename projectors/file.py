@@ -150,10 +150,11 @@ class ProjectionFile:
                 if row.value is None:
                     removes.append(self._place(key))
                 else:
-                    puts.append((*self._place(key), row.encoded(), row.position))
-                    self.unsettled_bytes += len(puts[-1][4])
+                    value = row.encoded()
+                    puts.append((*self._place(key), value, row.position))
+                    self.unsettled_bytes += len(value)
         # In the order of the table, so that neighbours land on a page that is at hand already.
-        puts.sort(key=lambda put: put[:4])
+        puts.sort()
         self._db.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET value = excluded.value, position = excluded.position",

@@ -78,7 +78,7 @@ class Projector:
 
     @property
     def pending_rows(self) -> int:
-        return sum(map(len, self.rows.pending.values()))
+        return self.rows.waiting
 
     def parked(self) -> Sequence[Parked]:
         return tuple(self._parked.values())

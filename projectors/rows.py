@@ -61,7 +61,7 @@ class Written(Struct, gc=False):
     position: Position
     json: bytes | None = None
     once: bool = False
-    """Never looked at again by the fold: no use keeping it in memory once it is in the file."""
+    """Never looked at by the fold, neither before nor after: no use keeping it in memory once it is in the file."""
 
     def encoded(self) -> bytes:
         if self.json is None:
@@ -90,6 +90,8 @@ class Rows:
         """Topics the file was asked for. Most of what is looked for and not there is of a new topic."""
         self.pending: dict[str, dict[RowKey, Written]] = {}
         """Rows the file does not have yet, by topic."""
+        self.waiting = 0
+        """How many these are."""
         self._before: dict[RowKey, Written | None] = {}
         self._shown: dict[RowKey, bool] = {}
         self._events: dict[str, str] = {}
@@ -112,8 +114,7 @@ class Rows:
 
     def add(self, topic: str, entity: str, id: str, value: Struct, *, shown: bool = True) -> None:
         """Like `put` for a row that cannot be there yet. Not `shown`: older than the view's window."""
-        self._write((topic, entity, id), value)
-        self.pending[topic][topic, entity, id].once = True
+        self._write((topic, entity, id), value).once = True
         if not shown:
             self._shown[topic, entity, id] = False
 
@@ -168,6 +169,7 @@ class Rows:
         for key, before in self._before.items():
             if before is None:
                 del self.pending[key[0]][key]
+                self.waiting -= 1
             else:
                 self.pending[key[0]][key] = before
         self._forget_commit()
@@ -178,16 +180,18 @@ class Rows:
             if topic in self._in_file:
                 self._in_file[topic] = True
             for key, row in rows.items():
-                self._uncache(key)
-                if row.once or row.value is None or row.json is None:
+                if row.once:
                     continue
-                if len(row.json) < LARGE:
+                self._uncache(key)
+                if row.value is not None and row.json is not None and len(row.json) < LARGE:
                     self._cache_row(key, row.value, len(row.json))
         self.pending.clear()
+        self.waiting = 0
 
     def drop(self) -> None:
         """Forget everything that is not in the file."""
         self.pending.clear()
+        self.waiting = 0
         self._cache.clear()
         self._cached_bytes = 0
         self._in_file.clear()
@@ -255,13 +259,20 @@ class Rows:
         ]
         return keys
 
-    def _write(self, key: RowKey, value: Struct | None) -> None:
+    def _write(self, key: RowKey, value: Struct | None) -> Written:
         topic, entity, _ = key
-        rows = self.pending.setdefault(topic, {})
-        self._before.setdefault(key, rows.get(key))
-        rows[key] = Written(value, Position(0))
-        if entity[0] != "_":
-            self._events.setdefault(topic, self._event)
+        rows = self.pending.get(topic)
+        if rows is None:
+            rows = self.pending[topic] = {}
+        before = rows.get(key)
+        if before is None:
+            self.waiting += 1
+        if key not in self._before:
+            self._before[key] = before
+        row = rows[key] = Written(value, _NOT_YET)
+        if topic not in self._events and entity[0] != "_":
+            self._events[topic] = self._event
+        return row
 
     def _cache_row(self, key: RowKey, value: Struct | None, size: int) -> None:
         self._cache[key] = (value, size)
@@ -273,6 +284,8 @@ class Rows:
         if cached := self._cache.pop(key, None):
             self._cached_bytes -= cached[1]
 
+
+_NOT_YET = Position(0)
 
 _encode = msgspec.json.Encoder().encode
 _decoders: dict[type[Struct], msgspec.json.Decoder[Struct]] = {}
