@@ -1,60 +1,86 @@
-"""One line of a benchmark: what was measured, what it is held against, and whether that is enough."""
+"""What one measurement says: ours beside its limit and beside its peers, in one run."""
 
-from typing import Literal
+from statistics import median
 
-from msgspec import Struct, field
+from msgspec import Struct
+
+
+class Goal(Struct, frozen=True):
+    """`ratio` of ours to `against` (`limit`, or a peer's name) that is wanted, at least or at most."""
+
+    against: str
+    ratio: float
+    at_most: bool = False
+
+    def __str__(self) -> str:
+        return f"{'<=' if self.at_most else '>='} {self.ratio:g}x {self.against}"
+
+
+class Bound(Struct, frozen=True):
+    """A figure that ours is to stay below, in its own unit."""
+
+    at_most: float
+
+    def __str__(self) -> str:
+        return f"<= {self.at_most:g}"
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """`limit` is what the machine allowed in the same run and `peers` what others reach, in the same unit.
+    """One line of the table. `ratio` is ours to what the goal names, else to the limit.
 
-    `ratio` is `ours` by `limit`, `goal` is for `ours`.
+    `spread` is (largest - smallest) / median of the runs that `ours` is the median of.
     """
 
     name: str
     ours: float
     unit: str
     limit: float | None = None
-    peers: dict[str, float] = field(default_factory=dict)
+    peers: dict[str, float] = {}
     ratio: float | None = None
-    goal: float | None = None
-    better: Literal["higher", "lower"] = "higher"
+    goal: str = ""
     met: bool | None = None
-
-    def line(self) -> str:
-        """For people: `name: 51,234 events/s (goal 50,000: met)`."""
-        told = f"{self.name}: {_short(self.ours)} {self.unit}"
-        if self.ratio is not None:
-            told += f", {self.ratio:.2f} of the limit"
-        if self.goal is not None:
-            told += f" (goal {_short(self.goal)}: {'met' if self.met else 'not met'})"
-        return told
+    spread: float | None = None
+    note: str = ""
 
 
-def judged(
+def result(
     name: str,
-    ours: float,
+    runs: list[float],
     unit: str,
     *,
     limit: float | None = None,
-    goal: float | None = None,
-    better: Literal["higher", "lower"] = "higher",
+    peers: dict[str, float] | None = None,
+    goal: Goal | Bound | None = None,
+    note: str = "",
 ) -> Result:
-    """A result with its ratio to the limit, and whether the goal is met; None where there is none."""
-    met = None
-    if goal is not None:
-        met = ours >= goal if better == "higher" else ours <= goal
+    """The median of several runs, held against its goal. A goal whose peer is missing is neither met nor missed."""
+    ours = median(runs)
+    others = peers or {}
+    against = limit
+    met: bool | None = None
+    match goal:
+        case Bound(at_most):
+            met = ours <= at_most
+        case Goal(name_of_other, wanted, at_most):
+            against = limit if name_of_other == "limit" else others.get(name_of_other)
+            if against:
+                met = ours / against <= wanted if at_most else ours / against >= wanted
+        case None:
+            pass
     return Result(
         name=name,
-        ours=ours,
+        ours=significant(ours),
         unit=unit,
-        limit=limit,
-        ratio=ours / limit if limit else None,
-        goal=goal,
-        better=better,
+        limit=None if limit is None else significant(limit),
+        peers={peer: significant(value) for peer, value in others.items()},
+        ratio=significant(ours / against) if against else None,
+        goal=str(goal) if goal else "",
         met=met,
+        spread=significant((max(runs) - min(runs)) / ours) if len(runs) > 1 and ours else None,
+        note=note,
     )
 
 
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
+def significant(value: float) -> float:
+    """Three figures: what these machines can tell."""
+    return float(f"{value:.3g}")
