@@ -10,11 +10,12 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from bench import commands
+from bench import commands, rebuild
 from bench.result import Result
 
 SUITE: dict[str, Callable[..., AsyncIterator[Result]]] = {
     "commands": commands.measure,
+    "rebuild": rebuild.measure,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 

@@ -25,6 +25,15 @@ class Bound(Struct, frozen=True):
         return f"<= {self.at_most:g}"
 
 
+class Floor(Struct, frozen=True):
+    """A figure that ours is to reach, in its own unit."""
+
+    at_least: float
+
+    def __str__(self) -> str:
+        return f">= {self.at_least:g}"
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """One line of the table. `ratio` is ours to what the goal names, else to the limit.
 
@@ -50,7 +59,7 @@ def result(
     *,
     limit: float | None = None,
     peers: dict[str, float] | None = None,
-    goal: Goal | Bound | None = None,
+    goal: Goal | Bound | Floor | None = None,
     note: str = "",
 ) -> Result:
     """The median of several runs, held against its goal. A goal whose peer is missing is neither met nor missed."""
@@ -61,6 +70,8 @@ def result(
     match goal:
         case Bound(at_most):
             met = ours <= at_most
+        case Floor(at_least):
+            met = ours >= at_least
         case Goal(name_of_other, wanted, at_most):
             against = limit if name_of_other == "limit" else others.get(name_of_other)
             if against:

@@ -38,7 +38,7 @@ class TaskFold:
             sealed = self._rows.seal(recorded.position).get(self._topic)
             if sealed is not None:
                 self._version = recorded.position
-                yield event, frozenset(touched.key[1] for touched in sealed.touched)
+                yield event, frozenset(entity for (_, entity, _), _ in sealed.touched)
 
     def snapshot(self, epoch: str) -> Snapshot | None:
         """The whole view as it is now; None before the task was created."""
