@@ -194,4 +194,4 @@ def header_value(block: bytes, field: bytes) -> str:
     if begin < 0:
         return ""
     begin += len(field)
-    return block[begin : block.index(b"\r\n", begin)].strip().decode()
+    return block[begin : block.index(b"\r\n", begin)].strip().decode(errors="replace")

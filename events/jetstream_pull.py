@@ -150,7 +150,9 @@ class Pull:
         else:
             self._received += 1
             stored_id = header_value(header, MESSAGE_ID_FIELD)
-            self._buffer.append(recorded(position_in(reply), subject.decode(), stored_id, body))
+            # Whoever may publish can name a subject that is no text; an error here ends the connection.
+            name = subject.decode(errors="replace")
+            self._buffer.append(recorded(position_in(reply), name, stored_id, body))
         self._arrived.set()
 
     def _note(self, header: bytes) -> None:
