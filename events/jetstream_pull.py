@@ -17,8 +17,8 @@ from runtime.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-PULL_MESSAGES = 1000
-REFILL_BELOW = 500
+PULL_MESSAGES = 4000
+REFILL_BELOW = 2000
 PULL_BYTES = 4 * 1024 * 1024
 PULL_SECONDS = 30
 HEARTBEAT_SECONDS = 2.5
