@@ -5,10 +5,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 AGENTS := .agents/.installed
+WEB := .web/.installed
 PEERS := .peers/.installed
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-containers bench bench-guard bench-peers bench-plots bench-flame bench-workbench clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench clean help bench-guard bench-peers bench-plots bench-flame
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -34,6 +35,11 @@ demo: $(INSTALLED)  ## the main job, in this terminal, on a clone of this reposi
 test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent server and the protocol's SDK (needs Node.js and npm)
 	$(BIN)/pytest tests_agents
 
+test-web: $(INSTALLED) $(WEB)  ## types and tests of the JavaScript client, against a real server too (needs Node.js 20, npm and Chromium)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "test-web needs Chromium on the PATH: install it, or run the other tests with make test"; exit 1; }
+	.web/node_modules/.bin/tsc --project clients/js
+	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test clients/js/tests/*.test.js
+
 bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table (QUICK=--quick, NAMES="commands …")
 	$(BIN)/python -m bench $(QUICK) $(NAMES)
 
@@ -55,7 +61,7 @@ test-containers: $(INSTALLED)  ## the black-box tests against the container imag
 	$(BIN)/pytest deploy/container_tests
 
 clean:  ## remove what `setup` and the tests made; keeps ./data
-	rm -rf .venv .agents .peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .agents .web .peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
@@ -69,8 +75,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(AGENTS): Makefile
 	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-agents needs Node.js with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
-	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error --prefix .agents sandbox-agent@0.4.2 @sandbox-agent/cli@0.4.2
+	$(NPM) --ignore-scripts --prefix .agents sandbox-agent@0.4.2 @sandbox-agent/cli@0.4.2
 	chmod +x .agents/node_modules/@sandbox-agent/cli-*/bin/sandbox-agent
+	@touch $@
+
+$(WEB): Makefile clients/js/package.json
+	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-web needs Node.js 20 or newer with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
+	$(NPM) --ignore-scripts --prefix .web $$(node -p 'Object.entries(require("./clients/js/package.json").devDependencies).map((one) => one.join("@")).join(" ")')
 	@touch $@
 
 # Emmett's packages name a version of each other that is not published everywhere, hence --legacy-peer-deps.

@@ -17,7 +17,7 @@ from nats.errors import Error
 from events.commit import Recorded
 from events.jetstream_api import NANOSECONDS, PREFIX, ApiError, JetStreamApi
 from events.jetstream_messages import MESSAGE_ID, recorded
-from events.jetstream_pull import HEARTBEAT, HEARTBEAT_SECONDS, REST, SILENCE_SECONDS, position_of
+from events.jetstream_pull import HEARTBEAT_SECONDS, SILENCE_SECONDS, position_in
 from runtime.errors import Unavailable
 from runtime.inbox import status_of
 
@@ -30,6 +30,10 @@ BATCH = 64
 PULL_BYTES = 2 * 1024 * 1024
 PULL_SECONDS = 30
 PAUSE_SECONDS = 0.5
+NOT_FOUND = 404
+
+HEARTBEAT = "100"
+REST = "Nats-Pending-Messages"
 
 
 class _Broken(Exception):
@@ -54,6 +58,14 @@ class Hints:
             except (Unavailable, ApiError, Error) as reason:
                 log.warning("hints cannot be read, waiting", extra={"reason": str(reason)})
             await asyncio.sleep(PAUSE_SECONDS)
+
+    async def forget(self) -> None:
+        """Remove the consumer; whoever reads makes it anew. Raises `Unavailable`."""
+        try:
+            await self._api.call(f"CONSUMER.DELETE.{self._api.stream}.{CONSUMER}", {}, msgspec.Raw)
+        except ApiError as error:
+            if error.code != NOT_FOUND:
+                raise
 
     async def _make_consumer(self) -> None:
         """Made once; the same wish again changes nothing."""
@@ -124,5 +136,8 @@ _PULL = msgspec.json.encode(
 def _recorded(message: Msg) -> Recorded:
     headers = message.headers or {}
     return recorded(
-        position_of(message), message.subject, headers.get(MESSAGE_ID, ""), message.data
+        position_in(message.reply.encode()),
+        message.subject,
+        headers.get(MESSAGE_ID, ""),
+        message.data,
     )

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.agent_session import (
@@ -27,6 +26,7 @@ from events.ids import (
     SessionId,
     TaskId,
     Timestamp,
+    derive_id,
 )
 from events.job import JobAnnounced, JobEvent
 from events.task import (
@@ -41,7 +41,8 @@ from events.task import (
 )
 from projectors.agent_sessions import SessionStatus
 from projectors.jobs import Job, list_job
-from projectors.rows import Rows
+from projectors.projection import Trouble
+from projectors.rows import Row, Rows
 from projectors.task_course import (
     Course,
     PullRequest,
@@ -52,7 +53,7 @@ from projectors.task_course import (
 )
 
 
-class TaskSelf(Struct, frozen=True, kw_only=True):
+class TaskSelf(Row, frozen=True, kw_only=True):
     id: TaskId
     organization_id: OrganizationId
     repository_id: RepositoryId
@@ -68,7 +69,7 @@ class TaskSelf(Struct, frozen=True, kw_only=True):
     pull_request: PullRequest | None = None
 
 
-class WaitingMessage(Struct, frozen=True, kw_only=True):
+class WaitingMessage(Row, frozen=True, kw_only=True):
     id: MessageId
     text: str
     attachments: tuple[Attachment, ...]
@@ -76,13 +77,13 @@ class WaitingMessage(Struct, frozen=True, kw_only=True):
     at: Timestamp
 
 
-class PermissionRequest(Struct, frozen=True, kw_only=True):
+class PermissionRequest(Row, frozen=True, kw_only=True):
     id: str
     title: str
     options: tuple[PermissionOption, ...]
 
 
-class Session(Struct, frozen=True, kw_only=True):
+class Session(Row, frozen=True, kw_only=True):
     """`queue` is in the order of delivery; `permission_requests` wait for a person's answer."""
 
     id: SessionId
@@ -97,7 +98,7 @@ class Session(Struct, frozen=True, kw_only=True):
     transcript_version: Position | None = None
 
 
-class Sandbox(Struct, frozen=True, kw_only=True):
+class Sandbox(Row, frozen=True, kw_only=True):
     id: SandboxId
     provider: str
     host: str
@@ -105,7 +106,7 @@ class Sandbox(Struct, frozen=True, kw_only=True):
     status: Literal["allocated", "ready", "released"]
 
 
-class Issue(Struct, frozen=True, kw_only=True):
+class Issue(Row, frozen=True, kw_only=True):
     id: IssueId
     code: str
     stage: str | None
@@ -137,6 +138,32 @@ def project_task_job(
     if course is not None:
         _show(rows, topic, course, course_after_job(course, event, at))
         list_job(rows, topic, job)
+
+
+def show_task_trouble(rows: Rows, trouble: Trouble) -> None:
+    """An issue of the task for as long as its history cannot be read further."""
+    topic = f"task/{trouble.aggregate_id}"
+    if rows.get(topic, "self", trouble.aggregate_id, TaskSelf) is None:
+        return
+    id = trouble_issue(trouble)
+    raised = rows.get(topic, "issue", id, Issue) or Issue(
+        id=id,
+        code="unreadable",
+        stage=None,
+        message=(
+            f"What happened at position {trouble.position} cannot be read. This task stands still"
+            " here until the operator decides about it; `foundry doctor` says more."
+        ),
+        at=trouble.at,
+        resolved_at=None,
+        retry_job_id=None,
+    )
+    rows.put(topic, "issue", id, replace(raised, resolved_at=trouble.at if trouble.over else None))
+
+
+def trouble_issue(trouble: Trouble) -> IssueId:
+    """The same in every view and on every node."""
+    return IssueId(derive_id("iss", trouble.kind, trouble.aggregate_id, str(trouble.position)))
 
 
 def _itself(event: TaskCreated, course: Course) -> TaskSelf:

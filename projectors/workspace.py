@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.commit import Commit, Event
@@ -21,25 +20,30 @@ from events.organization import (
     Role,
 )
 from events.repository import RepositoryEvent
-from projectors.projection import Projection, View
-from projectors.rows import Rows
+from projectors.projection import Projection, Trouble, View
+from projectors.rows import Row, Rows
 from projectors.workspace_repositories import (
     add_repository,
     project_repository,
     project_repository_job,
     remove_repository,
 )
-from projectors.workspace_tasks import let_go, project_task, project_task_job
+from projectors.workspace_tasks import (
+    let_go,
+    project_task,
+    project_task_job,
+    show_task_trouble,
+)
 
 
-class WorkspaceSelf(Struct, frozen=True, kw_only=True):
+class WorkspaceSelf(Row, frozen=True, kw_only=True):
     id: OrganizationId
     name: str
     default_agent: str | None = None
     default_model: str | None = None
 
 
-class Member(Struct, frozen=True, kw_only=True):
+class Member(Row, frozen=True, kw_only=True):
     id: UserId
     name: str
     role: Role
@@ -59,6 +63,11 @@ def project(rows: Rows, event: Event, commit: Commit) -> None:
         project_repository(rows, event, commit.at)
     elif isinstance(event, OrganizationEvent):
         _project_organization(rows, event)
+
+
+def show_trouble(rows: Rows, trouble: Trouble) -> None:
+    if trouble.kind == "task":
+        show_task_trouble(rows, trouble)
 
 
 def _project_organization(rows: Rows, event: OrganizationEvent) -> None:
@@ -113,4 +122,5 @@ WORKSPACE = Projection(
     },
     project=project,
     module=__name__,
+    show_trouble=show_trouble,
 )
