@@ -30,7 +30,7 @@ Requests = list[Callable[[], bytes]]
 
 async def measure(*, quick: bool) -> AsyncIterator[Result]:
     """Each client has an organization (or a task) of its own and renames it again and again."""
-    seconds, rounds, counts = (1.0, 1, (64,)) if quick else (4.0, 3, CLIENTS)
+    seconds, rounds, counts = (1.0, 1, (64,)) if quick else (2.0, 3, CLIENTS)
     async with _system("fsync", "commands") as system:
         renames = await organization_renames(system.running, max(CLIENTS))
         for clients in counts:

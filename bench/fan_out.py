@@ -38,8 +38,8 @@ class Shape(NamedTuple):
         return f"{self.streams:,} streams, {topics}, {self.window} under way"
 
 
-FULL = (Shape(1000, 1, 300, 1), Shape(1000, 1, 600, 16), Shape(10_000, 1000, 6000, 64))
-QUICK = (Shape(300, 1, 100, 1), Shape(1000, 100, 600, 64))
+FULL = (Shape(1000, 1, 100, 1), Shape(1000, 1, 200, 16), Shape(10_000, 1000, 2000, 64))
+QUICK = (Shape(500, 1, 60, 1),)
 
 
 async def measure(*, quick: bool) -> AsyncIterator[Result]:
