@@ -12,6 +12,7 @@ import httpx
 from chaos.faults import (
     LOG,
     ORDERS,
+    PARTS,
     AnyFault,
     BadNetwork,
     ClockJump,
@@ -42,8 +43,8 @@ class Conductor:
     def __init__(self, system: System, watchers: Sequence[Watcher]) -> None:
         self._system = system
         self._watchers = watchers
-        # The log's server and its disk break one at a time.
-        self._log_turn = asyncio.Lock()
+        # What befalls one part befalls it one after the other: the log's disk is a matter of the log.
+        self._turns = {part: asyncio.Lock() for part in PARTS}
         self._stalled: set[asyncio.Task[None]] = set()
         self.left_out: set[str] = set()
         self.replaced: list[str] = []
@@ -72,17 +73,17 @@ class Conductor:
             case Killed(part=part, moment=moment, away=away):
                 await self._kill(part, moment, away)
             case Stopped(part=part, away=away):
-                async with self._alone(part):
+                async with self._turns[part]:
                     await parts[part].stop()
                     await self._start(part, away)
             case RestartStorm(part=part, lives=lives):
-                async with self._alone(part):
+                async with self._turns[part]:
                     for life in lives:
                         await parts[part].kill()
                         parts[part].start()
                         await asyncio.sleep(life)
             case Suspended(part=part, seconds=seconds):
-                async with self._alone(part):
+                async with self._turns[part]:
                     parts[part].suspend()
                     await asyncio.sleep(seconds)
                     parts[part].resume()
@@ -98,18 +99,16 @@ class Conductor:
                 self._stalled.add(stalled)
                 stalled.add_done_callback(self._stalled.discard)
             case ClockJump(part=part, offset=offset):
-                await parts[part].stop()
-                parts[part].environment["CHAOS_CLOCK_OFFSET"] = str(offset)
-                parts[part].start()
+                async with self._turns[part]:
+                    await parts[part].stop()
+                    parts[part].environment["CHAOS_CLOCK_OFFSET"] = str(offset)
+                    parts[part].start()
             case Rebuild(part=part, projection=projection):
                 await self._rebuild(part, projection)
             case _:
                 assert_never(fault)
 
     # --- Processes ---
-
-    def _alone(self, part: str) -> asyncio.Lock:
-        return self._log_turn if part == LOG else asyncio.Lock()
 
     async def _kill(self, part: str, moment: Moment, away: float) -> None:
         link = self._system.links[f"{part if part != LOG else ORDERS[0]}>log"]
@@ -119,7 +118,7 @@ class Conductor:
             with suppress(TimeoutError):
                 async with asyncio.timeout(COMES_WITHIN):
                     await trap.sprung.wait()
-        async with self._alone(part):
+        async with self._turns[part]:
             await self._system.parts[part].kill()
             if trap is not None:
                 link.reset()
@@ -134,21 +133,22 @@ class Conductor:
 
     async def _fill_disk(self, seconds: float) -> None:
         disk, server = self._system.disk, self._system.parts[LOG]
-        async with self._log_turn:
+        async with self._turns[LOG]:
             if server.pid is None:
                 return
             await asyncio.to_thread(disk.fill, server.pid)
-            try:
-                await asyncio.sleep(seconds)
-            finally:
-                disk.free(server.pid)
+            await asyncio.sleep(seconds)
+            disk.free(server.pid)
+            # A block whose write failed once is refused until the server is started anew (2.15.1).
+            await server.stop()
+            server.start()
 
     async def _lose_power(self, away: float) -> None:
         disk, server = self._system.disk, self._system.parts[LOG]
         if not disk.is_own:
             self.left_out.add("power loss: no disk can be mounted here")
             return
-        async with self._log_turn:
+        async with self._turns[LOG]:
             # It stands still first, so that nothing is answered behind the instant.
             server.suspend()
             await asyncio.to_thread(disk.lose_power)

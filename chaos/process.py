@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,10 +121,13 @@ class Process:
         async with self._turn:
             self._wanted.clear()
             self._signal(number)
-            # A suspended process hears only of SIGKILL.
-            self._signal(signal.SIGCONT)
+            if number is not signal.SIGKILL:
+                # A suspended process hears of nothing else.
+                self._signal(signal.SIGCONT)
             await self._gone.wait()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._running is not None and self._running.returncode is None:
-            os.kill(self._running.pid, number)
+            # It may have ended, and we have not heard of that yet.
+            with suppress(ProcessLookupError):
+                os.kill(self._running.pid, number)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager
 from random import Random
 
 import httpx
@@ -91,16 +91,15 @@ class Watcher:
                 await response.aread()
                 return f"{response.status_code} {response.text}"
             unread = b""
-            async with aclosing(response.aiter_raw()) as pieces:
-                async for piece in pieces:
-                    *blocks, unread = (unread + piece).split(b"\n\n")
-                    for block in blocks:
-                        await self._take(block.decode())
-                    if not self._native and self._sid:
-                        await self._show_more(client)
-                    await self._reading.wait()
-                    if time.monotonic() > life:
-                        return "wanted to leave"
+            async for piece in response.aiter_raw():
+                *blocks, unread = (unread + piece).split(b"\n\n")
+                for block in blocks:
+                    await self._take(block.decode())
+                if not self._native and self._sid:
+                    await self._show_more(client)
+                await self._reading.wait()
+                if time.monotonic() > life:
+                    return "wanted to leave"
         return "ended"
 
     def _opened(self, node: str) -> Opened:
