@@ -86,7 +86,7 @@ def _check_answer(
     commit = place[0].commit
     if [event["type"] for event in commit["events"]] != answer["events"]:
         findings.add("lost", f"{key}: not the events that were answered")
-    if any(commit["ids"].get(name) != value for name, value in answer["ids"].items()):
+    if any(commit.get("ids", {}).get(name) != value for name, value in answer["ids"].items()):
         findings.add("lost", f"{key}: not the ids that were answered")
 
 

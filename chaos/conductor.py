@@ -70,8 +70,8 @@ class Conductor:
     async def _do(self, fault: AnyFault) -> None:
         parts, links = self._system.parts, self._system.links
         match fault:
-            case Killed(part=part, moment=moment, away=away):
-                await self._kill(part, moment, away)
+            case Killed():
+                await self._kill(fault)
             case Stopped(part=part, away=away):
                 async with self._turns[part]:
                     await parts[part].stop()
@@ -110,20 +110,22 @@ class Conductor:
 
     # --- Processes ---
 
-    async def _kill(self, part: str, moment: Moment, away: float) -> None:
-        link = self._system.links[f"{part if part != LOG else ORDERS[0]}>log"]
-        trap = _trap(moment)
+    async def _kill(self, fault: Killed) -> None:
+        node = fault.part if fault.part != LOG else ORDERS[0]
+        link = self._system.links[f"{node}>log"]
+        trap = _trap(fault.moment)
         if trap is not None:
             link.arm(trap)
             with suppress(TimeoutError):
                 async with asyncio.timeout(COMES_WITHIN):
                     await trap.sprung.wait()
-        async with self._turns[part]:
-            await self._system.parts[part].kill()
+            await asyncio.sleep(fault.delay)
+        async with self._turns[fault.part]:
+            await self._system.parts[fault.part].kill()
             if trap is not None:
                 link.reset()
                 link.heal()
-            await self._start(part, away)
+            await self._start(fault.part, fault.away)
 
     async def _start(self, part: str, away: float) -> None:
         await asyncio.sleep(away)

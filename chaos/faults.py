@@ -34,11 +34,12 @@ class Fault(Struct, frozen=True, kw_only=True, tag_field="fault"):
 
 
 class Killed(Fault, frozen=True, kw_only=True, tag="killed"):
-    """SIGKILL, and a start `away` seconds later."""
+    """SIGKILL `delay` seconds behind the moment, and a start `away` seconds later."""
 
     part: str
     moment: Moment
     away: float
+    delay: float = 0.0
 
 
 class Stopped(Fault, frozen=True, kw_only=True, tag="stopped"):

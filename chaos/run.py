@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,13 @@ class Outcome:
 
 
 async def run(
-    folder: Path, *, seed: int, count: int, mounting: bool, say: Callable[[str], None]
+    folder: Path,
+    *,
+    seed: int,
+    count: int,
+    only: Collection[str],
+    mounting: bool,
+    say: Callable[[str], None],
 ) -> Outcome:
     """Everything from the first process to the last comparison."""
     findings = Findings()
@@ -45,7 +51,7 @@ async def run(
         async with crowd_at_work(parts, town, folder, seed) as crowd:
             conductor = Conductor(parts, crowd.watchers)
             done = 0
-            for cycle in cycles(seed, count):
+            for cycle in cycles(seed, count, only=only):
                 town.cycle = cycle.number
                 if not await _survive(cycle, parts, town, crowd, conductor, findings, say):
                     break

@@ -1,6 +1,6 @@
 """Draws the faults of each cycle from a seed: the same seed, the same faults at the same times."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from random import Random
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from chaos.faults import (
     ClockJump,
     DiskFull,
     Killed,
+    Moment,
     PowerLoss,
     Rebuild,
     RestartStorm,
@@ -49,16 +50,24 @@ class Cycle(Struct, frozen=True, kw_only=True):
     faults: tuple[AnyFault, ...]
 
 
-def cycles(seed: int, count: int) -> Iterator[Cycle]:
-    """Cards are dealt from a shuffled deck that holds every kind, so even a short run meets most of them."""
+def cycles(seed: int, count: int, *, only: Collection[str] = ()) -> Iterator[Cycle]:
+    """Cards are dealt from a shuffled deck that holds every kind, so even a short run meets most of them.
+
+    With `only`, the deck holds no other kinds than those.
+    """
     random = Random(seed)
-    deck: list[Callable[[Random], AnyFault]] = []
+    deck: list[str] = []
     for number in range(1, count + 1):
-        if len(deck) < AT_ONCE:
-            fresh = list(_DECK)
+        while len(deck) < AT_ONCE:
+            fresh = [
+                kind
+                for kind, (_, copies) in KINDS.items()
+                for _ in range(copies)
+                if kind in (only or KINDS)
+            ]
             random.shuffle(fresh)
             deck = fresh + deck
-        faults = [deck.pop()(random) for _ in range(AT_ONCE)]
+        faults = [KINDS[deck.pop()][0](random) for _ in range(AT_ONCE)]
         yield Cycle(number=number, faults=tuple(sorted(faults, key=lambda fault: fault.at)))
 
 
@@ -75,19 +84,24 @@ def _killed(random: Random) -> AnyFault:
 
 
 def _killed_with_a_commit(random: Random) -> AnyFault:
-    part = random.choice((LOG, *ORDERS, WORKER))
-    moment = random.choice(("commit_held_back", "commit_unheard"))
+    moments: tuple[Moment, ...] = ("commit_held_back", "commit_unheard")
     return Killed(
         at=_at(random),
-        part=part,
-        moment="commit_held_back" if moment == "commit_held_back" else "commit_unheard",
+        part=random.choice((LOG, *ORDERS, WORKER)),
+        moment=random.choice(moments),
         away=_away(random),
     )
 
 
 def _killed_while_reading(random: Random) -> AnyFault:
     part = random.choice(READS)
-    return Killed(at=_at(random), part=part, moment="commit_on_its_way", away=_away(random))
+    return Killed(
+        at=_at(random),
+        part=part,
+        moment="commit_on_its_way",
+        away=_away(random),
+        delay=round(random.uniform(0.0, 0.004), 4),
+    )
 
 
 def _stopped(random: Random) -> AnyFault:
@@ -140,23 +154,19 @@ def _rebuild(random: Random) -> AnyFault:
     return Rebuild(at=_at(random), part=random.choice(READS), projection=random.choice(PROJECTIONS))
 
 
-_DECK: tuple[Callable[[Random], AnyFault], ...] = (
-    _killed,
-    _killed,
-    _killed_with_a_commit,
-    _killed_with_a_commit,
-    _killed_while_reading,
-    _stopped,
-    _storm,
-    _suspended,
-    _lagging_read_node,
-    _bad_network,
-    _bad_network,
-    _bad_network,
-    _disk_full,
-    _power_loss,
-    _stalled_reader,
-    _clock_jump,
-    _rebuild,
-    _rebuild,
-)
+KINDS: dict[str, tuple[Callable[[Random], AnyFault], int]] = {
+    "killed": (_killed, 2),
+    "killed_with_a_commit": (_killed_with_a_commit, 2),
+    "killed_while_reading": (_killed_while_reading, 1),
+    "stopped": (_stopped, 1),
+    "restart_storm": (_storm, 1),
+    "suspended": (_suspended, 1),
+    "lagging_read_node": (_lagging_read_node, 1),
+    "bad_network": (_bad_network, 3),
+    "disk_full": (_disk_full, 1),
+    "power_loss": (_power_loss, 1),
+    "stalled_reader": (_stalled_reader, 1),
+    "clock_jump": (_clock_jump, 1),
+    "rebuild": (_rebuild, 2),
+}
+"""What can be drawn, and how many cards of it are in the deck."""

@@ -16,6 +16,7 @@ from chaos.disk import Disk
 from chaos.faults import LOG, NODES, ORDERS, READS
 from chaos.link import Link, link
 from chaos.process import Process
+from runtime.embedded_files import EmbeddedFiles, Remembered, configuration
 from runtime.embedded_server import server_program
 from runtime.settings import environment
 
@@ -97,22 +98,15 @@ async def system(folder: Path, *, mounting: bool) -> AsyncIterator[System]:
 
 
 def _nats_server(folder: Path, store: Path, port: int) -> Process:
-    configuration = folder / "nats.conf"
-    configuration.write_bytes(
-        msgspec.json.encode(
-            {
-                "server_name": "chaos",
-                "listen": f"127.0.0.1:{port}",
-                "authorization": {"user": USER, "password": PASSWORD},
-                # Else the server leaves a part of a small disk unused, and is never full.
-                "jetstream": {
-                    "store_dir": str(store),
-                    "sync_interval": "always",
-                    "max_file_store": 1 << 40,
-                },
-            }
-        )
-    )
+    files = EmbeddedFiles(store)
+    state = Remembered(user=USER, password=PASSWORD, port=port)
+    # The project's own configuration, so that what it promises about the disk is what is tested.
+    settings = msgspec.json.decode(configuration(files, state, name="chaos", durability="fsync"))
+    settings["log_file"] = str(folder / "nats.log")
+    # Else the server leaves a part of a small disk unused, and is never full.
+    settings["jetstream"]["max_file_store"] = 1 << 40
+    written = folder / "nats.conf"
+    written.write_bytes(msgspec.json.encode(settings))
 
     async def answers() -> bool:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -121,7 +115,7 @@ def _nats_server(folder: Path, store: Path, port: int) -> Process:
 
     return Process(
         LOG,
-        [str(server_program()), "-c", str(configuration)],
+        [str(server_program()), "-c", str(written)],
         {"PATH": environment()["PATH"]},
         folder / "nats.log",
         answers,
