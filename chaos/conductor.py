@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import assert_never
 
@@ -45,7 +45,7 @@ class Conductor:
         self._watchers = watchers
         # What befalls one part befalls it one after the other: the log's disk is a matter of the log.
         self._turns = {part: asyncio.Lock() for part in PARTS}
-        self._stalled: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[None]] = set()
         self.left_out: set[str] = set()
         self.replaced: list[str] = []
         """Rebuilds that found other rows than were served."""
@@ -60,7 +60,7 @@ class Conductor:
             link.heal()
 
     async def close(self) -> None:
-        for task in self._stalled:
+        for task in self._beside:
             task.cancel()
 
     async def _at_its_time(self, fault: AnyFault, began: float) -> None:
@@ -95,18 +95,22 @@ class Conductor:
                 await self._lose_power(away)
             case StalledReader(watcher=number, seconds=seconds):
                 # The longest is longer than a cycle, and so is a forgotten laptop.
-                stalled = asyncio.create_task(self._watchers[number].stall(seconds))
-                self._stalled.add(stalled)
-                stalled.add_done_callback(self._stalled.discard)
+                self._go_on_with(self._watchers[number].stall(seconds))
             case ClockJump(part=part, offset=offset):
                 async with self._turns[part]:
                     await parts[part].stop()
                     parts[part].environment["CHAOS_CLOCK_OFFSET"] = str(offset)
                     parts[part].start()
             case Rebuild(part=part, projection=projection):
-                await self._rebuild(part, projection)
+                self._go_on_with(self._rebuild(part, projection))
             case _:
                 assert_never(fault)
+
+    def _go_on_with(self, work: Coroutine[None, None, None]) -> None:
+        """Something that may last longer than its cycle."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     # --- Processes ---
 
