@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AGENTS := .agents/.installed
 
-.PHONY: run test setup check format demo test-agents test-containers bench bench-workbench clean help
+.PHONY: run test setup check format demo test-agents test-containers bench bench-workbench chaos mutations clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -37,6 +37,12 @@ bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table
 
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
+
+chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20
+	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES))
+
+mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
+	$(BIN)/python -m chaos.mutate $(ONLY)
 
 test-containers: $(INSTALLED)  ## the black-box tests against the container image (needs a Docker engine)
 	$(BIN)/pytest deploy/container_tests

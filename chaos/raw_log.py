@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
 
 PAGE = 500
 WITHIN = 30.0
@@ -30,7 +31,10 @@ async def read_log(url: str) -> Sequence[Message]:
     client = await nats.connect(url)
     try:
         stream = client.jetstream(timeout=WITHIN)
-        state = (await stream.stream_info("EVENTS")).state
+        try:
+            state = (await stream.stream_info("EVENTS")).state
+        except NotFoundError:
+            raise BrokenLog("there is no stream EVENTS") from None
         if state.first_seq > 1 or state.messages != state.last_seq:
             raise BrokenLog(f"{state.messages} messages from {state.first_seq} to {state.last_seq}")
         pull = await stream.pull_subscribe(

@@ -21,7 +21,7 @@ MENDED_SECONDS = 120.0
 """Much longer than it takes, so that a busy machine is no finding."""
 
 QUIET_SECONDS = 3.0
-RESTED_SECONDS = 180.0
+SETTLED_SECONDS = 240.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,21 +47,19 @@ async def run(
     findings = Findings()
     async with system(folder, mounting=mounting) as parts:
         town = await build_town(parts, folder)
-        begun_at = town.newest
+        begun_at, done, head = town.newest, 0, None
         async with crowd_at_work(parts, town, folder, seed) as crowd:
             conductor = Conductor(parts, crowd.watchers)
-            done = 0
             for cycle in cycles(seed, count, only=only):
                 town.cycle = cycle.number
                 if not await _survive(cycle, parts, town, crowd, conductor, findings, say):
                     break
                 done = cycle.number
-            say("everybody comes to an end")
-            await crowd.rest()
-            head = await _quiet(parts)
-            await _level(crowd, head, findings)
+            else:
+                say("everybody comes to an end")
+                head = await _settled(parts, crowd, findings)
             await conductor.close()
-        say(f"the log is read to {head} and compared")
+        say("the log is read and compared")
         commits = await judge(
             parts, town, crowd.people, folder, findings, since=begun_at, head=head
         )
@@ -132,27 +130,28 @@ async def _not_ready(parts: System) -> str:
     return "; ".join(missing) or "somebody got no answer"
 
 
+async def _settled(parts: System, crowd: Crowd, findings: Findings) -> int | None:
+    """All orders answered, the log quiet and every stream told of its end: the position then, None if that never was."""
+    try:
+        async with asyncio.timeout(SETTLED_SECONDS):
+            await crowd.rest()
+            head = await _quiet(parts)
+            await asyncio.gather(*(watcher.reached(head) for watcher in crowd.watchers))
+            return head
+    except TimeoutError:
+        missing = await _not_ready(parts)
+        findings.add("wrong", f"not settled after {SETTLED_SECONDS:.0f} s: {missing}")
+        return None
+
+
 async def _quiet(parts: System) -> int:
     """Wait until the log has not grown for a while; its newest position."""
-    deadline = time.monotonic() + RESTED_SECONDS
     head, since = -1, time.monotonic()
     async with httpx.AsyncClient(trust_env=False) as client:
-        while time.monotonic() < deadline and time.monotonic() - since < QUIET_SECONDS:
-            now = await _position(client, parts)
+        while time.monotonic() - since < QUIET_SECONDS:
+            answer = await client.get(f"{parts.direct_url('read-1')}/healthz")
+            now = int(answer.json()["position"])
             if now != head:
                 head, since = now, time.monotonic()
             await asyncio.sleep(0.2)
     return head
-
-
-async def _position(client: httpx.AsyncClient, parts: System) -> int:
-    answer = await client.get(f"{parts.direct_url('read-1')}/healthz")
-    return int(answer.json()["position"])
-
-
-async def _level(crowd: Crowd, head: int, findings: Findings) -> None:
-    try:
-        async with asyncio.timeout(MENDED_SECONDS):
-            await asyncio.gather(*(watcher.reached(head) for watcher in crowd.watchers))
-    except TimeoutError:
-        findings.add("skipped", f"not every stream came to {head}")
