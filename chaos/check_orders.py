@@ -6,7 +6,7 @@ from typing import Any
 
 from chaos.findings import Findings
 from chaos.raw_log import Message
-from chaos.records import Attempt, Ordered
+from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Ordered
 
 Key = tuple[str, str, str]
 """Caller, command, id: what an Idempotency-Key belongs to."""
@@ -59,8 +59,8 @@ def _check_key(
     for attempt in attempts:
         if attempt.outcome == "refused" and attempt.code not in HARMLESS_REFUSALS:
             findings.add("wrong", f"{key} was refused with {attempt.status} {attempt.code}")
-        if attempt.status == 500:
-            findings.add("wrong", f"{key} was answered with 500")
+        if attempt.status == 500 or attempt.code == NO_PROBLEM_DOCUMENT:
+            findings.add("wrong", f"{key} was answered with {attempt.status} {attempt.code}")
     for answer in accepted:
         if answer["command_id"] != key[2]:
             findings.add("wrong", f"{key} was answered as {answer['command_id']}")

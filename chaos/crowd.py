@@ -31,6 +31,13 @@ class Crowd:
     watchers: list[Watcher] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
     ordering: list[asyncio.Task[None]] = field(default_factory=list)
+    others: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises what somebody stumbled over: that is a defect of the harness."""
+        for task in (*self.ordering, *self.others):
+            if task.done():
+                task.result()
 
     async def rest(self) -> None:
         """Nothing more is ordered; what was begun is brought to its end. The caller sets the deadline."""
@@ -67,17 +74,15 @@ async def crowd_at_work(parts: System, town: Town, folder: Path, seed: int) -> A
             who = book_of(f"watcher-{number}", number)
             crowd.watchers.append(Watcher(parts, town, *who, native=number % 2 == 0))
         crowd.ordering = [asyncio.create_task(one.run()) for one in crowd.orderers]
-        others = [asyncio.create_task(one.run()) for one in crowd.lookers]
-        others += [asyncio.create_task(one.run()) for one in crowd.watchers]
+        crowd.others = [asyncio.create_task(one.run()) for one in crowd.lookers]
+        crowd.others += [asyncio.create_task(one.run()) for one in crowd.watchers]
         try:
             yield crowd
-            for task in others:
-                if task.done():
-                    task.result()
+            crowd.check()
         finally:
-            for task in (*crowd.ordering, *others):
+            for task in (*crowd.ordering, *crowd.others):
                 task.cancel()
-            await asyncio.wait((*crowd.ordering, *others))
+            await asyncio.wait((*crowd.ordering, *crowd.others))
 
 
 async def build_town(parts: System, folder: Path) -> Town:

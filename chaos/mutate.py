@@ -62,7 +62,8 @@ def run(copy: Path, command: str) -> Verdict:
     done = subprocess.run(
         [sys.executable, "-m", *shlex.split(command)],
         cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        # What it writes down about a failure is gone with the copy.
+        env={**os.environ, "PYTHONPATH": str(copy), "TMPDIR": str(copy.parent)},
         capture_output=True,
         text=True,
         timeout=WITHIN,

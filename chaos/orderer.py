@@ -9,7 +9,7 @@ from random import Random
 import httpx
 
 from chaos.faults import ORDERS
-from chaos.records import Attempt, Book, Ordered
+from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Book, Ordered
 from chaos.system import System
 from chaos.town import Person, Town
 from chaos.wishes import Wish, wish
@@ -19,7 +19,7 @@ PATIENCE = (0.1, 1.0, 4.0, 12.0)
 """How long an answer is waited for: the impatient leave an order on its way and send it again."""
 
 AGAIN_SECONDS = 0.2
-TRY_AGAIN = {429, 502, 503, 504}
+TRY_AGAIN = {429}
 
 
 class Orderer:
@@ -63,13 +63,14 @@ class Orderer:
             cycle=self._town.cycle,
         )
         began = time.monotonic()
-        if self._random.random() < 0.1:
-            await self._at_both(key, wanted, record)
-        await self._until_answered(key, wanted, record)
-        took = time.monotonic() - began
-        self.outage = max(self.outage, (took, record.cycle))
+        try:
+            if self._random.random() < 0.1:
+                await self._at_both(key, wanted, record)
+            await self._until_answered(key, wanted, record)
+        finally:
+            self._book.write(record)
+        self.outage = max(self.outage, (time.monotonic() - began, record.cycle))
         self.answered += 1
-        self._book.write(record)
         self._done = [*self._done[-200:], (key, wanted, record)]
 
     async def _at_both(self, key: str, wanted: Wish, record: Ordered) -> None:
@@ -107,8 +108,10 @@ class Orderer:
                 headers={"Idempotency-Key": key},
                 timeout=self._random.choice(PATIENCE),
             )
-        except httpx.HTTPError:
+        except (httpx.HTTPError, asyncio.CancelledError) as error:
             attempts.append(Attempt(at=at, node=node, outcome="unknown"))
+            if isinstance(error, asyncio.CancelledError):
+                raise
             return
         attempts.append(_judged(answer, at, node))
         if answer.status_code == 202:
@@ -120,8 +123,9 @@ def _judged(answer: httpx.Response, at: float, node: str) -> Attempt:
     status = answer.status_code
     if status == 202:
         return Attempt(at=at, node=node, outcome="accepted", status=status, answer=answer.json())
-    code = answer.json().get("code", "")
-    again = status in TRY_AGAIN or code == "conflict"
+    is_problem = answer.headers.get("content-type") == "application/problem+json"
+    code = answer.json()["code"] if is_problem else NO_PROBLEM_DOCUMENT
+    again = status >= 500 or status in TRY_AGAIN or code == "conflict"
     return Attempt(
         at=at, node=node, outcome="again" if again else "refused", status=status, code=code
     )

@@ -101,6 +101,7 @@ async def _survive(
             while any(
                 one.answered == before for one, before in zip(crowd.orderers, answered, strict=True)
             ):
+                crowd.check()
                 await asyncio.sleep(0.05)
     except TimeoutError:
         missing = await _not_ready(parts)
