@@ -9,6 +9,7 @@ from typing import assert_never
 
 import httpx
 
+from chaos.burst import Burst
 from chaos.faults import (
     LOG,
     ORDERS,
@@ -40,9 +41,12 @@ REBUILT_WITHIN = 60.0
 
 
 class Conductor:
-    def __init__(self, system: System, watchers: Sequence[Watcher]) -> None:
+    def __init__(
+        self, system: System, watchers: Sequence[Watcher], bursts: Sequence[Burst]
+    ) -> None:
         self._system = system
         self._watchers = watchers
+        self._bursts = bursts
         # What befalls one part befalls it one after the other: the log's disk is a matter of the log.
         self._turns = {part: asyncio.Lock() for part in PARTS}
         self._beside: set[asyncio.Task[None]] = set()
@@ -59,9 +63,16 @@ class Conductor:
         for link in self._system.links.values():
             link.heal()
 
+    async def finish(self) -> None:
+        """Wait for what lasts longer than its cycle; the caller sets the deadline."""
+        if self._beside:
+            await asyncio.wait(tuple(self._beside))
+
     async def close(self) -> None:
+        """Whatever still goes on ends now."""
         for task in self._beside:
             task.cancel()
+        await self.finish()
 
     async def _at_its_time(self, fault: AnyFault, began: float) -> None:
         await asyncio.sleep(max(0.0, fault.at - (time.monotonic() - began)))
@@ -96,6 +107,7 @@ class Conductor:
             case StalledReader(watcher=number, seconds=seconds):
                 # The longest is longer than a cycle, and so is a forgotten laptop.
                 self._go_on_with(self._watchers[number].stall(seconds))
+                self._go_on_with(self._bursts[number % len(self._bursts)].send())
             case ClockJump(part=part, offset=offset):
                 async with self._turns[part]:
                     await parts[part].stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from chaos.burst import Burst
 from chaos.looker import Looker
 from chaos.orderer import Orderer
 from chaos.records import Book
@@ -29,6 +30,7 @@ class Crowd:
     orderers: list[Orderer] = field(default_factory=list)
     lookers: list[Looker] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
+    bursts: list[Burst] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
     ordering: list[asyncio.Task[None]] = field(default_factory=list)
     others: list[asyncio.Task[None]] = field(default_factory=list)
@@ -68,6 +70,7 @@ async def crowd_at_work(parts: System, town: Town, folder: Path, seed: int) -> A
 
         for number in range(ORDERERS):
             crowd.orderers.append(Orderer(parts, town, *book_of(f"orderer-{number}", number)))
+        crowd.bursts.append(Burst(parts, town, *book_of("orderer-burst", 0)))
         for number in range(LOOKERS):
             crowd.lookers.append(Looker(parts, town, *book_of(f"looker-{number}", number)))
         for number in range(WATCHERS):

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import httpx
 
@@ -80,9 +81,9 @@ class Orderer:
         )
 
     async def _until_answered(self, key: str, wanted: Wish, record: Ordered) -> None:
-        while not _is_answered(record.attempts):
+        while not is_answered(record.attempts):
             await self._attempt(self._random.choice(ORDERS), key, wanted, record.attempts)
-            if not _is_answered(record.attempts):
+            if not is_answered(record.attempts):
                 await asyncio.sleep(self._random.uniform(0, 2 * AGAIN_SECONDS))
 
     async def _late_double(self) -> None:
@@ -113,23 +114,23 @@ class Orderer:
             if isinstance(error, asyncio.CancelledError):
                 raise
             return
-        attempts.append(_judged(answer, at, node))
-        if answer.status_code == 202:
-            given = answer.json()
+        given = answer.json() if "json" in answer.headers.get("content-type", "") else None
+        attempts.append(judged(answer.status_code, given, at, node))
+        if answer.status_code == 202 and given is not None:
             self._town.know(wanted.name, wanted.fields, given["ids"], given["position"])
 
 
-def _judged(answer: httpx.Response, at: float, node: str) -> Attempt:
-    status = answer.status_code
+def judged(status: int, document: Any, at: float, node: str) -> Attempt:
+    """What an answer means: `document` is its JSON, None where it is none."""
     if status == 202:
-        return Attempt(at=at, node=node, outcome="accepted", status=status, answer=answer.json())
-    is_problem = answer.headers.get("content-type") == "application/problem+json"
-    code = answer.json()["code"] if is_problem else NO_PROBLEM_DOCUMENT
+        return Attempt(at=at, node=node, outcome="accepted", status=status, answer=document)
+    code = NO_PROBLEM_DOCUMENT if document is None else document["code"]
     again = status >= 500 or status in TRY_AGAIN or code == "conflict"
     return Attempt(
         at=at, node=node, outcome="again" if again else "refused", status=status, code=code
     )
 
 
-def _is_answered(attempts: Sequence[Attempt]) -> bool:
+def is_answered(attempts: Sequence[Attempt]) -> bool:
+    """Whether somebody knows now what came of an order."""
     return any(attempt.outcome in ("accepted", "refused") for attempt in attempts)

@@ -1,6 +1,7 @@
 """One run: the system is started, people work, cycles of faults go over it, and then everything is counted."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -17,11 +18,11 @@ from chaos.system import System, system
 from chaos.town import Town
 from chaos.verdict import judge
 
-MENDED_SECONDS = 120.0
+MENDED_SECONDS = 180.0
 """Much longer than it takes, so that a busy machine is no finding."""
 
 QUIET_SECONDS = 3.0
-SETTLED_SECONDS = 240.0
+SETTLED_SECONDS = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +50,18 @@ async def run(
         town = await build_town(parts, folder)
         begun_at, done, head = town.newest, 0, None
         async with crowd_at_work(parts, town, folder, seed) as crowd:
-            conductor = Conductor(parts, crowd.watchers)
+            conductor = Conductor(parts, crowd.watchers, crowd.bursts)
+            enough = _enough()
             for cycle in cycles(seed, count, only=only):
+                if enough.is_set():
+                    break
                 town.cycle = cycle.number
                 if not await _survive(cycle, parts, town, crowd, conductor, findings, say):
                     break
                 done = cycle.number
-            else:
+            if findings.clean:
                 say("everybody comes to an end")
-                head = await _settled(parts, crowd, findings)
+                head = await _settled(parts, crowd, conductor, findings)
             await conductor.close()
         say("the log is read and compared")
         commits = await judge(
@@ -79,6 +83,13 @@ async def run(
                 for left in part.left
             ],
         )
+
+
+def _enough() -> asyncio.Event:
+    """Set by Ctrl-C: the run ends behind the cycle that is under way, and is judged."""
+    enough = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, enough.set)
+    return enough
 
 
 async def _survive(
@@ -131,10 +142,13 @@ async def _not_ready(parts: System) -> str:
     return "; ".join(missing) or "somebody got no answer"
 
 
-async def _settled(parts: System, crowd: Crowd, findings: Findings) -> int | None:
+async def _settled(
+    parts: System, crowd: Crowd, conductor: Conductor, findings: Findings
+) -> int | None:
     """All orders answered, the log quiet and every stream told of its end: the position then, None if that never was."""
     try:
         async with asyncio.timeout(SETTLED_SECONDS):
+            await conductor.finish()
             await crowd.rest()
             head = await _quiet(parts)
             await asyncio.gather(*(watcher.reached(head) for watcher in crowd.watchers))

@@ -141,7 +141,7 @@ def _power_loss(random: Random) -> AnyFault:
 
 
 def _stalled_reader(random: Random) -> AnyFault:
-    seconds = random.choice((3.0, 6.0, 24.0))
+    seconds = random.choice((6.0, 12.0, 18.0, 24.0))
     return StalledReader(at=_at(random), watcher=random.randrange(WATCHERS), seconds=seconds)
 
 

@@ -1,6 +1,7 @@
 """A client of event streams that writes down all it is told, and remembers only what it needs to come back."""
 
 import asyncio
+import socket
 import time
 from contextlib import AbstractAsyncContextManager
 from random import Random
@@ -17,6 +18,7 @@ SILENCE_SECONDS = 4.0
 """Eight heartbeats: whoever is told nothing for so long comes back elsewhere."""
 
 BACK_SECONDS = 0.5
+SMALL_BUFFER = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)]
 
 
 class Watcher:
@@ -48,7 +50,8 @@ class Watcher:
         """Watch until cancelled, from one stream to the next."""
         async with httpx.AsyncClient(
             headers={"Authorization": f"Bearer {self._person.token}"},
-            trust_env=False,
+            # Else the kernel reads on for megabytes when we do not.
+            transport=httpx.AsyncHTTPTransport(socket_options=SMALL_BUFFER),
             timeout=httpx.Timeout(5.0, read=SILENCE_SECONDS),
         ) as client:
             while True:

@@ -30,7 +30,7 @@ def mark(random: Random) -> str:
 def script(random: Random, town: Town) -> str:
     """Leaves its mark where the checker finds it: so it is seen whether it ran, and how often."""
     word = mark(random)
-    said = random.choice(("true", "seq 1 1500", f"echo {word} >> notes.txt"))
+    said = random.choice(("true", "seq 1 8000", f"echo {word} >> notes.txt"))
     return f"echo {word} >> {shlex.quote(str(town.deeds))}; {said}"
 
 
@@ -39,7 +39,8 @@ def _create_task(random: Random, town: Town) -> Wish:
         "task.create",
         {
             "repository_id": town.repository_id,
-            "prompt": script(random, town),
+            # A view shows it with every change of the task's own fields: some of them are long.
+            "prompt": f"{script(random, town)}\n# {'Take your time. ' * 300}",
             "title": f"Task {mark(random)}",
         },
     )
@@ -66,7 +67,9 @@ def _send(random: Random, town: Town, task: Task) -> Wish:
 
 def _draft(random: Random, _: Town, task: Task) -> Wish:
     fields = _of_session(random, task)
-    return Wish("agent_session.update_draft", fields | {"text": f"Perhaps {mark(random)}"})
+    # Long, so that a reader who stands still is soon owed more than is kept for them.
+    text = f"Perhaps {mark(random)} " * random.randint(1, 400)
+    return Wish("agent_session.update_draft", fields | {"text": text})
 
 
 def _unread(random: Random, _: Town, task: Task) -> Wish:
@@ -112,7 +115,7 @@ _CHANCES = {
     _draft: 20,
     _unread: 10,
     _rename_session: 10,
-    _send: 8,
+    _send: 12,
     _update_organization: 8,
     _select_task: 5,
     _create_session: 2,
