@@ -94,7 +94,7 @@ async def _replay(
 ) -> None:
     path = path_of(folder, projection.name, epoch)
     projector = Projector(projection, epoch, ProjectionFile(path, numbered=projection.numbered))
-    reader = Reader(projection, epoch, path)
+    reader = Reader(projection, lambda: projector.epoch, path)
     await reader.open()
     touched: set[str] = set()
     try:
