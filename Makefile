@@ -58,7 +58,7 @@ bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more se
 	$(BIN)/python -m bench.workbench $(FULL)
 
 chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20
-	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES))
+	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES))
 
 mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
 	$(BIN)/python -m chaos.mutate $(ONLY)

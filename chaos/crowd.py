@@ -14,6 +14,7 @@ from chaos.looker import Looker
 from chaos.orderer import Orderer
 from chaos.records import Book
 from chaos.schedule import WATCHERS
+from chaos.shipped_client import ShippedClient
 from chaos.system import OWNER_TOKEN, System
 from chaos.town import Person, Town
 from chaos.watcher import Watcher
@@ -30,6 +31,7 @@ class Crowd:
     orderers: list[Orderer] = field(default_factory=list)
     lookers: list[Looker] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
+    clients: list[ShippedClient] = field(default_factory=list)
     bursts: list[Burst] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
     ordering: list[asyncio.Task[None]] = field(default_factory=list)
@@ -46,6 +48,16 @@ class Crowd:
         for orderer in self.orderers:
             orderer.rest()
         await asyncio.gather(*self.ordering)
+
+    async def reached(self, position: int) -> None:
+        """Everybody who watches was told everything up to a position; the caller sets the deadline."""
+        await asyncio.gather(*(one.reached(position) for one in self.watchers))
+        await asyncio.gather(*(one.reached(position) for one in self.clients))
+
+    def wrong(self) -> list[str]:
+        """What somebody found without having to compare."""
+        found = [one.wrong for one in self.lookers] + [one.wrong for one in self.clients]
+        return [sentence for sentences in found for sentence in sentences]
 
     def outages(self) -> dict[str, tuple[float, int]]:
         """The longest each kind of client was without, in seconds, and the cycle in which it began."""
@@ -71,6 +83,7 @@ async def crowd_at_work(parts: System, town: Town, folder: Path, seed: int) -> A
         for number in range(ORDERERS):
             crowd.orderers.append(Orderer(parts, town, *book_of(f"orderer-{number}", number)))
         crowd.bursts.append(Burst(parts, town, *book_of("orderer-burst", 0)))
+        crowd.clients.append(ShippedClient(parts, town, *book_of("looker-client", 0)))
         for number in range(LOOKERS):
             crowd.lookers.append(Looker(parts, town, *book_of(f"looker-{number}", number)))
         for number in range(WATCHERS):
@@ -79,6 +92,7 @@ async def crowd_at_work(parts: System, town: Town, folder: Path, seed: int) -> A
         crowd.ordering = [asyncio.create_task(one.run()) for one in crowd.orderers]
         crowd.others = [asyncio.create_task(one.run()) for one in crowd.lookers]
         crowd.others += [asyncio.create_task(one.run()) for one in crowd.watchers]
+        crowd.others += [asyncio.create_task(one.run()) for one in crowd.clients]
         try:
             yield crowd
             crowd.check()

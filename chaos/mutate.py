@@ -63,7 +63,11 @@ def run(copy: Path, command: str) -> Verdict:
         [sys.executable, "-m", *shlex.split(command)],
         cwd=copy,
         # What it writes down about a failure is gone with the copy.
-        env={**os.environ, "PYTHONPATH": str(copy), "TMPDIR": str(copy.parent)},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{copy}:{copy / 'clients' / 'python'}",
+            "TMPDIR": str(copy.parent),
+        },
         capture_output=True,
         text=True,
         timeout=WITHIN,

@@ -67,7 +67,7 @@ async def run(
         commits = await judge(
             parts, town, crowd.people, folder, findings, since=begun_at, head=head
         )
-        for sentence in (one for looker in crowd.lookers for one in looker.wrong):
+        for sentence in crowd.wrong():
             findings.add("wrong", sentence)
         for sentence in conductor.replaced:
             findings.add("differing", f"a rebuild found other rows: {sentence}")
@@ -151,7 +151,7 @@ async def _settled(
             await conductor.finish()
             await crowd.rest()
             head = await _quiet(parts)
-            await asyncio.gather(*(watcher.reached(head) for watcher in crowd.watchers))
+            await crowd.reached(head)
             return head
     except TimeoutError:
         missing = await _not_ready(parts)
