@@ -47,8 +47,9 @@ class Trap:
 class Link:
     """Carries connections to `target`; made by `link`."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], *, narrow: bool) -> None:
         self._target = target
+        self._narrow = narrow
         self._ways: dict[Direction, Way] = {"up": Way(), "down": Way()}
         self._half_open = False
         self._trap: Trap | None = None
@@ -104,7 +105,7 @@ class Link:
         self._trap = trap
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        _small_buffers(writer)
+        self._narrow_down(writer)
         carried = asyncio.create_task(self._carry(reader, writer))
         self._carried[carried] = lambda: None
         carried.add_done_callback(lambda done: self._carried.pop(done, None))
@@ -133,7 +134,7 @@ class Link:
         except OSError:
             _reset(writer)
             return
-        _small_buffers(server_writer)
+        self._narrow_down(server_writer)
         here = asyncio.current_task()
         assert here is not None
         self._carried[here] = lambda: _reset(server_writer)
@@ -152,6 +153,13 @@ class Link:
                 way.cancel()
             await asyncio.wait(ways)
             _reset(server_writer)
+
+    def _narrow_down(self, writer: asyncio.StreamWriter) -> None:
+        writer.transport.set_write_buffer_limits(high=BUFFER)
+        if self._narrow:
+            connection: socket.socket = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
 
     async def _one_way(
         self, direction: Direction, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -190,14 +198,6 @@ class Link:
             await writer.drain()
 
 
-def _small_buffers(writer: asyncio.StreamWriter) -> None:
-    """So that a reader who stands still is felt at the other end, and not hidden by ours."""
-    writer.transport.set_write_buffer_limits(high=BUFFER)
-    connection: socket.socket = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-
-
 def _reset(writer: asyncio.StreamWriter) -> None:
     """RST instead of an orderly end."""
     connection: socket.socket = writer.get_extra_info("socket")
@@ -207,9 +207,13 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def link(host: str, port: int) -> AsyncIterator[Link]:
-    """A way to a server that may come and go."""
-    carrying = Link((host, port))
+async def link(host: str, port: int, *, narrow: bool = False) -> AsyncIterator[Link]:
+    """A way to a server that may come and go.
+
+    On a narrow one a reader who stands still is soon felt at the other end, and not hidden by the
+    kernel's buffers; what is large takes its time there.
+    """
+    carrying = Link((host, port), narrow=narrow)
     server = await asyncio.start_server(carrying.accept, "127.0.0.1", 0, limit=BUFFER)
     carrying.port = server.sockets[0].getsockname()[1]
     try:

@@ -108,6 +108,8 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # Ctrl-C is meant for the run, not for what runs in it.
+                start_new_session=True,
             )
         if not self._wanted.is_set():
             # It was told to end before it was there to hear it.

@@ -71,7 +71,9 @@ async def system(folder: Path, *, mounting: bool) -> AsyncIterator[System]:
                 f"{node}>log": await stack.enter_async_context(link("127.0.0.1", ports[LOG]))
                 for node in NODES
             } | {
-                f"clients>{node}": await stack.enter_async_context(link("127.0.0.1", ports[node]))
+                f"clients>{node}": await stack.enter_async_context(
+                    link("127.0.0.1", ports[node], narrow=True)
+                )
                 for node in (*ORDERS, *READS)
             }
             client = await stack.enter_async_context(
