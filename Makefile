@@ -9,7 +9,7 @@ WEB := .web/.installed
 PEERS := .peers/.installed
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench clean help bench-guard bench-peers bench-plots bench-flame
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench clean help bench-guard bench-peers bench-plots bench-flame chaos mutations
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -56,6 +56,12 @@ bench-flame: $(INSTALLED) $(PEERS)  ## where the time goes under load: docs/benc
 
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
+
+chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20
+	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES))
+
+mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
+	$(BIN)/python -m chaos.mutate $(ONLY)
 
 test-containers: $(INSTALLED)  ## the black-box tests against the container image (needs a Docker engine)
 	$(BIN)/pytest deploy/container_tests

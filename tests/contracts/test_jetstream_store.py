@@ -40,6 +40,27 @@ def test_the_store_is_an_event_store(jetstream_store: JetStreamStore) -> None:
     assert store is jetstream_store
 
 
+async def test_a_history_comes_over_a_way_that_is_too_slow_for_a_whole_page(
+    proxy: TcpProxy, nats_server: NatsServer, jetstream_store: JetStreamStore
+) -> None:
+    position = BEGINNING
+    for number in range(60):
+        position = await jetstream_store.append(
+            ANNA, commit("long" * 5_000), expected=position, message_id=f"m{number}"
+        )
+
+    async with connect(
+        proxy.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        store = await open_store(connection, attempt=0.5, patience=30)
+        # 1.2 MB in 2 s, and an answer is waited for half a second.
+        proxy.seconds_a_piece = 0.1
+        history = await store.load(ANNA)
+
+    assert len(history) == 60
+    assert history[-1].position == position
+
+
 # --- Unknown outcomes ---
 
 
