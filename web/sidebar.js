@@ -1,0 +1,286 @@
+// The list at the left: organization, filter, repositories and their tasks. Two thousand tasks are as cheap as twenty:
+// only the rows one can see are in the document.
+
+import { addressOf } from "./address.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { Menu } from "./menu.js";
+import { rowsBetween, topsOf } from "./scroll_window.js";
+import { empty, loading, problem } from "./states.js";
+import { rowsOf } from "./task_rows.js";
+import { ago, stateName, taskStatus } from "./words.js";
+
+const AROUND = 400;
+
+export class Sidebar {
+  #bench;
+  #host = null;
+  #input = null;
+  #made = { from: [], rows: [], tops: topsOf([]), over: 0 };
+  #focus = null;
+  filter = "";
+  showOver = false;
+
+  constructor(bench) {
+    this.#bench = bench;
+    this.menu = new Menu(bench.invalidate);
+  }
+
+  show() {
+    const bench = this.#bench;
+    const { places } = bench;
+    const app = bench.views.of("app");
+    const view = places.organization ? bench.views.of(`workspace/${places.organization}`) : { data: null, state: "none" };
+    return h(
+      "nav",
+      { class: "sidebar", "aria-label": "Repositories and tasks" },
+      this.#head(app.data, view.data),
+      this.#tools(view.data),
+      this.#list(view, app.data),
+      this.#foot(app.data),
+    );
+  }
+
+  focusFilter() {
+    this.#input?.focus();
+    this.#input?.select();
+  }
+
+  /** Move the cursor of the list by one task, from where it is or from the open task. */
+  move(step) {
+    const tasks = this.#made.rows.filter((row) => row.kind === "task");
+    if (tasks.length === 0) return;
+    const from = document.activeElement?.dataset?.task ?? this.#bench.places.task;
+    const at = tasks.findIndex((row) => row.id === from);
+    this.#focus = tasks[Math.min(tasks.length - 1, Math.max(0, at < 0 ? 0 : at + step))].id;
+    this.#reveal(this.#focus);
+    this.#bench.invalidate();
+  }
+
+  /** After painting: put the focus where the cursor went. */
+  settle() {
+    if (this.#focus === null) return;
+    this.#host?.querySelector(`[data-task="${this.#focus}"]`)?.focus({ preventScroll: true });
+    this.#focus = null;
+  }
+
+  #head(app, workspace) {
+    const bench = this.#bench;
+    const organizations = app?.organizations ?? [];
+    const unreadElsewhere = organizations.some((one) => one.id !== bench.places.organization && one.unread_count > 0);
+    const items = [
+      ...organizations.map((one) => ({
+        label: one.name,
+        note: one.unread_count ? `${one.unread_count} unread` : "",
+        current: one.id === bench.places.organization,
+        act: () => bench.goTo({ organization: one.id }, { select: true }),
+      })),
+      { separator: true },
+      { label: "New organization …", act: () => bench.dialogs.open("organization") },
+      { label: "Sign out", act: () => bench.signOut() },
+    ];
+    return h(
+      "header",
+      { class: "sidebar-head" },
+      this.menu.show({
+        name: "organizations",
+        label: [
+          h("span", { class: "organization-name" }, workspace?.name ?? (organizations.length ? " " : "Foundry")),
+          unreadElsewhere && h("span", { class: "dot dot-unread", title: "Unread elsewhere" }),
+          icon("down"),
+        ],
+        title: "Organizations",
+        items,
+      }),
+      h(
+        "button",
+        {
+          class: "primary small",
+          title: "New task (n)",
+          disabled: !workspace?.repositories.length,
+          onclick: () => bench.dialogs.open("task"),
+        },
+        icon("plus"),
+        "New task",
+      ),
+    );
+  }
+
+  #tools(workspace) {
+    return h(
+      "div",
+      { class: "sidebar-tools" },
+      h(
+        "label",
+        { class: "filter" },
+        icon("search"),
+        h("span", { class: "unseen" }, "Filter tasks"),
+        h("input", {
+          type: "search",
+          placeholder: "Filter",
+          value: this.filter,
+          disabled: !workspace,
+          autocomplete: "off",
+          spellcheck: "false",
+          ref: (node) => (this.#input = node),
+          oninput: (event) => this.#filterBy(event.target.value),
+          onkeydown: (event) => this.#keyInFilter(event),
+        }),
+        h("kbd", { "aria-hidden": "true" }, "/"),
+      ),
+    );
+  }
+
+  #keyInFilter(event) {
+    if (event.key === "Escape") {
+      this.#filterBy("");
+      event.target.blur();
+    } else if (event.key === "ArrowDown") {
+      this.#focus = this.#made.rows.find((row) => row.kind === "task")?.id ?? null;
+      if (this.#host) this.#host.scrollTop = 0;
+      this.#bench.invalidate();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #filterBy(value) {
+    this.filter = value;
+    if (this.#host) this.#host.scrollTop = 0;
+    this.#bench.invalidate();
+  }
+
+  #list(view, app) {
+    const bench = this.#bench;
+    if (!bench.places.organization) return h("div", { class: "list" }, app ? null : loading("your organizations", 6));
+    if (!view.data) return h("div", { class: "list" }, view.state === "loading" ? loading("the workspace", 8) : problem(view.state));
+    if (view.data.repositories.length === 0) {
+      return h("div", { class: "list" }, empty("No repository yet", "Add one, and give its first task to an agent.", this.#addRepository()));
+    }
+    this.#make(view.data, app);
+    const { rows, tops } = this.#made;
+    const [top, height] = [this.#host?.scrollTop ?? 0, this.#host?.clientHeight ?? 900];
+    const { start, end } = rowsBetween(tops, top - AROUND, top + height + AROUND);
+    const unread = this.#unread(app);
+    bench.frame.again(60_000);
+    const minute = Math.floor(Date.now() / 60_000);
+    return h(
+      "div",
+      { class: "list", ref: this.#attach, key: bench.places.organization },
+      h(
+        "ul",
+        { class: "rows", "aria-label": `${rows.length} rows` },
+        h("li", { class: "room", key: "above", "aria-hidden": "true", style: { height: `${tops[start]}px` } }),
+        rows.slice(start, end).map((row) =>
+          row.kind === "repository"
+            ? h(RepositoryRow, { key: row.id, repository: row.repository, organization: bench.places.organization, count: row.count, current: row.id === bench.places.repository, open: this.#newTaskIn })
+            : h(TaskRow, { key: row.id, task: row.task, organization: bench.places.organization, current: row.id === bench.places.task, unread: unread.has(row.id), minute }),
+        ),
+        h("li", { class: "room", key: "below", "aria-hidden": "true", style: { height: `${tops[rows.length] - tops[end]}px` } }),
+      ),
+      rows.length === 0 && empty("Nothing matches", `No task or repository with “${this.filter}”.`),
+      h(
+        "div",
+        { class: "list-end" },
+        this.#addRepository(),
+        this.#made.over > 0 &&
+          h("button", { class: "link", "aria-pressed": String(this.showOver), onclick: () => this.#toggleOver() }, this.showOver ? "Hide the archived" : `Show ${this.#made.over} archived`),
+      ),
+    );
+  }
+
+  #addRepository() {
+    return h("button", { class: "link", key: "add", onclick: () => this.#bench.dialogs.open("repository") }, icon("plus"), "Add a repository");
+  }
+
+  #newTaskIn = (repository) => this.#bench.dialogs.open("task", { repository_id: repository.id });
+
+  #toggleOver() {
+    this.showOver = !this.showOver;
+    this.#bench.invalidate();
+  }
+
+  #attach = (host) => {
+    this.#host = host;
+    host.addEventListener("scroll", this.#bench.invalidate, { passive: true });
+    new ResizeObserver(this.#bench.invalidate).observe(host);
+    if (this.#bench.places.task) this.#reveal(this.#bench.places.task);
+  };
+
+  #reveal(task) {
+    const at = this.#made.rows.findIndex((row) => row.id === task);
+    if (at < 0 || !this.#host) return;
+    const [top, bottom] = [this.#made.tops[at], this.#made.tops[at + 1]];
+    const host = this.#host;
+    if (top < host.scrollTop) host.scrollTop = top;
+    else if (bottom > host.scrollTop + host.clientHeight) host.scrollTop = bottom - host.clientHeight;
+  }
+
+  #make(workspace, app) {
+    const current = this.#bench.places.task;
+    const from = [workspace.repositories, workspace.tasks, this.filter, this.showOver, current];
+    if (from.every((one, at) => one === this.#made.from[at])) return;
+    const { rows, over } = rowsOf({ repositories: from[0], tasks: from[1], filter: this.filter, showOver: this.showOver, current });
+    this.#made = { from, rows, over, tops: topsOf(rows.map((row) => row.height)) };
+  }
+
+  #unread(app) {
+    return new Set((app?.sessions ?? []).filter((one) => one.unread).map((one) => one.task_id));
+  }
+
+  #foot(app) {
+    const bench = this.#bench;
+    return h(
+      "footer",
+      { class: "sidebar-foot" },
+      h(
+        "button",
+        { class: `connection connection-${bench.client.state}`, title: "Connection and ledger (~)", onclick: () => bench.toggle("ledger") },
+        h("span", { class: "dot", "aria-hidden": "true" }),
+        h("span", { role: "status" }, stateName(bench.client.state)),
+      ),
+      h("span", { class: "who" }, app?.user.name ?? ""),
+      h("button", { class: "plain", title: "Keys (?)", "aria-label": "Keys", onclick: () => bench.toggle("help") }, "?"),
+    );
+  }
+}
+
+function RepositoryRow({ repository, organization, count, current, open }) {
+  const failing = repository.branches_status === "error";
+  return h(
+    "li",
+    { class: "row row-repository" },
+    h(
+      "a",
+      { href: addressOf({ organization, repository: repository.id }), "aria-current": current ? "page" : null, title: repository.remote_url },
+      h("span", { class: "repository-name" }, repository.name),
+      failing && h("span", { class: "bad", title: "The last look at the remote failed" }, icon("warning")),
+    ),
+    h("span", { class: "row-count" }, String(count)),
+    h("button", { class: "plain row-add", title: `New task in ${repository.name}`, "aria-label": `New task in ${repository.name}`, onclick: () => open(repository) }, icon("plus")),
+  );
+}
+
+function TaskRow({ task, organization, current, unread }) {
+  const { diff, pull_request: pull } = task;
+  return h(
+    "li",
+    { class: `row row-task status-${task.status}` },
+    h(
+      "a",
+      { href: addressOf({ organization, task: task.id }), "data-task": task.id, "aria-current": current ? "page" : null },
+      h("span", { class: "dot", role: "img", "aria-label": taskStatus(task.status) }),
+      h("span", { class: unread ? "title unread" : "title" }, task.title),
+      unread && h("span", { class: "dot dot-unread", role: "img", "aria-label": "Unread" }),
+      h(
+        "span",
+        { class: "facts" },
+        h("span", { class: "status" }, task.status_message && task.status !== "idle" ? task.status_message : taskStatus(task.status)),
+        task.issue_count > 0 && h("span", { class: "bad", title: `${task.issue_count} to look at` }, icon("warning")),
+        pull && h("span", { class: "pull", title: `Pull request ${pull.status}` }, icon("pull"), `#${pull.number}`),
+        diff.files > 0 && h("span", { class: "counts" }, h("span", { class: "added" }, `+${diff.added}`), h("span", { class: "removed" }, `−${diff.removed}`)),
+        h("time", null, ago(task.updated_at)),
+      ),
+    ),
+  );
+}
