@@ -19,6 +19,7 @@ export class ChangesPane {
   #captured = null;
   #open = new Map();
   #files = FILES;
+  #opened = false;
 
   constructor(bench) {
     this.#bench = bench;
@@ -52,14 +53,16 @@ export class ChangesPane {
     this.#task = id;
     this.#captured = null;
     this.#open = new Map();
+    this.#opened = false;
     this.#files = FILES;
   }
 
   /** After another capture the patches that are open are read again; the old ones stay until then. */
   #refresh(data) {
     if (data.captured_at === this.#captured) return;
-    const first = this.#captured === null;
     this.#captured = data.captured_at;
+    const first = !this.#opened && data.files.length > 0;
+    if (first) this.#opened = true;
     if (first && data.files.length <= FEW) for (const file of data.files) this.#open.set(file.id, { lines: LINES });
     for (const path of this.#open.keys()) {
       if (data.files.some((file) => file.id === path)) void this.#read(path);

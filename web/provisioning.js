@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { lasting, PROVISION_STAGES, stageName } from "./words.js";
+import { briefStage, lasting, PROVISION_STAGES, stageName } from "./words.js";
 
 /** `watched`: the tasks whose provisioning was seen here. */
 export function provisioning(bench, task, watched) {
@@ -24,9 +24,9 @@ export function provisioning(bench, task, watched) {
       stages.map((stage) =>
         h(
           "li",
-          { key: stage.id, class: `stage stage-${stage.status}`, title: stage.message ?? stageName(stage.id) },
+          { key: stage.id, class: `stage stage-${stage.status}`, title: [stageName(stage.id), stage.message].filter(Boolean).join(": ") },
           h("span", { class: `mark mark-${stage.status}`, role: "img", "aria-label": stage.status }),
-          h("span", { class: "stage-name" }, stageName(stage.id)),
+          h("span", { class: "stage-name" }, briefStage(stage.id)),
           h("span", { class: "stage-time" }, timeOf(stage)),
         ),
       ),

@@ -95,7 +95,7 @@ export class TaskPane {
 
   #inspector(task, view, pane) {
     const bench = this.#bench;
-    const shown = pane === "chat" ? "changes" : pane;
+    const shown = pane === "chat" && bench.wide ? "changes" : pane;
     const listed = this.#fromList();
     const tabs = [
       !bench.wide && ["chat", "Chat"],
@@ -112,7 +112,7 @@ export class TaskPane {
           h("a", { role: "tab", key: name, "aria-selected": String(name === shown), href: addressOf({ ...bench.places, pane: name }) }, label, number ? h("span", { class: "badge" }, String(number)) : null),
         ),
       ),
-      h("div", { class: "pane", role: "tabpanel", "aria-label": shown, key: `${bench.places.task} ${shown}` }, this.#pane(shown, task, view)),
+      shown !== "chat" && h("div", { class: "pane", role: "tabpanel", "aria-label": shown, key: `${bench.places.task} ${shown}` }, this.#pane(shown, task, view)),
     ];
   }
 

@@ -30,7 +30,7 @@ export class TranscriptPane {
       this.#transcript.follow(view.data.entries);
     }
     if (!view.data) return view.state === "loading" ? loading("the transcript") : problem(view.state);
-    if (view.data.last_index === 0) return empty("Nothing has been said yet.", "Write below what is to be done.");
+    if (view.data.last_index === 0) return session.queue.length ? empty("Soon", "The first message is handed over when the session is ready.") : empty("Nothing has been said yet", "Write below what is to be done.");
     return this.#list(session, view.data);
   }
 

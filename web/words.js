@@ -31,6 +31,16 @@ const STAGES = {
   session_created: "Open the session",
 };
 
+/** The same in one word, for where there is little room. */
+const BRIEF_STAGES = {
+  name_ensured: "Branch",
+  sandbox_allocated: "Sandbox",
+  repository_prepared: "Checkout",
+  agent_installed: "Agent",
+  agent_started: "Start",
+  session_created: "Session",
+};
+
 const STATES = {
   idle: "Not connected",
   connecting: "Connecting",
@@ -47,6 +57,7 @@ export const PROVISION_STAGES = Object.keys(STAGES);
 export const taskStatus = (status) => TASK[status] ?? words(status);
 export const sessionStatus = (status) => SESSION[status] ?? words(status);
 export const stageName = (stage) => STAGES[stage] ?? words(stage);
+export const briefStage = (stage) => BRIEF_STAGES[stage] ?? words(stage);
 export const stateName = (state) => STATES[state] ?? words(state);
 export const jobKind = (kind) => words(kind);
 
