@@ -78,10 +78,10 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
 
   await t.test("another message is answered, and a running one is stopped", async () => {
     await page.keyboard.press("c");
-    await page.getByLabel("Message").fill("cat new.txt; sleep 600");
+    await page.getByRole("textbox", { name: "Message" }).fill("cat new.txt; sleep 600");
     await page.keyboard.press("Enter");
     await page.locator(".composer .working").waitFor();
-    await page.getByLabel("Message").fill("echo after the stop");
+    await page.getByRole("textbox", { name: "Message" }).fill("echo after the stop");
     await page.keyboard.press("Enter");
     await page.locator(".waiting", { hasText: "echo after the stop" }).waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
@@ -100,11 +100,11 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
   });
 
   await t.test("a draft survives a reload", async () => {
-    await page.getByLabel("Message").fill("half a sen");
+    await page.getByRole("textbox", { name: "Message" }).fill("half a sen");
     await page.reload();
     await isLive(page);
-    await page.getByLabel("Message").waitFor();
-    assert.equal(await page.getByLabel("Message").inputValue(), "half a sen");
+    await page.getByRole("textbox", { name: "Message" }).waitFor();
+    assert.equal(await page.getByRole("textbox", { name: "Message" }).inputValue(), "half a sen");
   });
 
   await t.test("archived, the task is over and leaves the list", async () => {

@@ -53,6 +53,16 @@ export async function isLive(page) {
   await page.locator(".sidebar-foot .connection-live").waitFor({ state: "attached" });
 }
 
+/** Resolves when the page has a view of a topic. */
+export async function isHolding(page, topic) {
+  await page.waitForFunction((topic) => foundry.views.of(topic).data !== null, topic);
+}
+
+/** Resolves when the task one stays in is the selected one on the server too: the page's own last order on arriving. */
+export async function isSelected(page, task) {
+  await page.waitForFunction((task) => foundry.views.of("app").data.organizations.some((one) => one.selected_task_id === task) && !foundry.orders.pending("task.select"), task);
+}
+
 /** What the page did against its own policy; must be nothing. */
 export async function violations(page) {
   return await page.evaluate(() => globalThis.violations);
