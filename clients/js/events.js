@@ -68,11 +68,16 @@ const isNumber = (value) => typeof value === "number";
 /** @type {Test} */
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** @type {Test} */
+const isChanges = (value) => Array.isArray(value) && value.every(isChange);
+/** @param {any} one */
+const isChange = (one) => isText(one?.entity) && isText(one.id) && (one.op !== "put" || isObject(one.value));
+
 /** @type {Record<string, Record<string, Test>>} */
 const NEEDED = {
   hello: { sid: isText, heartbeat_ms: isNumber },
   snapshot: { topic: isText, epoch: isText, version: isNumber, data: isObject },
-  change: { topic: isText, epoch: isText, base: isNumber, version: isNumber, changes: Array.isArray },
+  change: { topic: isText, epoch: isText, base: isNumber, version: isNumber, changes: isChanges },
   ready: { topics: isObject },
   forbidden: { topic: isText },
   gone: { topic: isText },

@@ -1,0 +1,82 @@
+/**
+ * Sends one command until it is known what became of it.
+ *
+ * @import {Answer, Http} from "./http.js"
+ */
+
+import { pause } from "./pause.js";
+import { Problem } from "./problem.js";
+import { jitter } from "./turn.js";
+
+/** A command ends within 30 s on the server. */
+const ATTEMPT_MS = 35_000;
+
+/**
+ * @typedef {{command_id: string, position: number, events: string[], ids: Record<string, string>}} Accepted
+ * @typedef {{epoch: string, version: number}} Tagged
+ * @typedef {{key?: string, ifMatch?: string | number | Tagged, deadline_ms?: number}} CommandOptions
+ */
+
+/**
+ * The answer, or a rejected `Problem`. Whatever may have been lost on the way is sent again under the same key, which
+ * the server executes once.
+ *
+ * @param {Http} http
+ * @param {string} name
+ * @param {object} fields
+ * @param {CommandOptions & {signal: AbortSignal, onRetry: () => void, random: () => number}} options
+ * @returns {Promise<Accepted>}
+ */
+export async function send(http, name, fields, options) {
+  const { key = uuid(), ifMatch, deadline_ms = 60_000, signal, onRetry, random } = options;
+  const condition = ifMatch === undefined ? {} : { "If-Match": condensed(ifMatch) };
+  const headers = { "Idempotency-Key": key, ...condition };
+  const deadline = Date.now() + deadline_ms;
+  for (let attempt = 0; ; attempt += 1) {
+    const answer = await http.request(`/v1/commands/${encodeURIComponent(name)}`, {
+      method: "POST",
+      headers,
+      json: fields,
+      deadline_ms: Math.max(1, Math.min(ATTEMPT_MS, deadline - Date.now())),
+      signal,
+    });
+    if (answer.status >= 200 && answer.status < 300) return answer.body;
+    if (signal.aborted) throw new Problem(0, "closed", "The client was closed.", { key });
+    const wait = answer.retry_after_ms + jitter(random(), attempt);
+    if (!isWorthAnother(answer) || Date.now() + wait >= deadline) throw problemOf(answer, key);
+    onRetry();
+    await pause(wait, signal);
+  }
+}
+
+/**
+ * @param {Answer} answer
+ * @param {string} [key]
+ */
+export function problemOf({ status, code, detail, errors }, key) {
+  return new Problem(status, code || `http_${status}`, detail, key === undefined ? { errors } : { errors, key });
+}
+
+/** @param {Answer} answer */
+function isWorthAnother({ status, code }) {
+  return [0, 429, 502, 503, 504].includes(status) || (status === 409 && code === "conflict");
+}
+
+/**
+ * What `If-Match` says: a position, a tag, or the tag of a view.
+ *
+ * @param {string | number | Tagged} ifMatch
+ */
+function condensed(ifMatch) {
+  if (typeof ifMatch === "object") return `"${ifMatch.epoch}.${ifMatch.version}"`;
+  const text = String(ifMatch);
+  return text === "*" || /^\d+$/.test(text) || text.includes('"') ? text : `"${text}"`;
+}
+
+/** `crypto.randomUUID` is missing on pages that came over plain HTTP from another machine. */
+function uuid() {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
+}
