@@ -32,6 +32,9 @@ demo: $(INSTALLED)  ## the main job, in this terminal, on a clone of this reposi
 test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent server and the protocol's SDK (needs Node.js and npm)
 	$(BIN)/pytest tests_agents
 
+bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table (QUICK=--quick, NAMES="commands …")
+	$(BIN)/python -m bench $(QUICK) $(NAMES)
+
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
@@ -31,20 +32,39 @@ def git_repository(path: Path, files: int = 200) -> Path:
     return path
 
 
+class Running(NamedTuple):
+    """A node: where it is, its owner's token, and whose CPU time to ask for."""
+
+    address: str
+    token: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the node's own process, without its children's."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self) -> int:
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
+
+
 @contextmanager
-def node(data: Path, **further: str) -> Iterator[tuple[str, str]]:
-    """`foundry serve` in a process of its own: its address and its owner's token."""
+def node(data: Path, *roles: str, **further: str) -> Iterator[Running]:
+    """`foundry serve`, with all roles or the ones named, in a process of its own."""
     settings = {"FOUNDRY_DATA": str(data), "FOUNDRY_LISTEN": "127.0.0.1:0", **further}
     with data.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "foundry", "serve"],
+            [sys.executable, "-m", "foundry", "serve", *roles],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings},
             cwd=data.parent,
             stdout=subprocess.PIPE,
             stderr=log,
         )
     try:
-        yield _address(process), (data / "token").read_text().strip()
+        address = _address(process)
+        yield Running(address, (data / "token").read_text().strip(), process.pid)
     finally:
         process.terminate()
         try:

@@ -183,7 +183,7 @@ async def main(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="foundry-bench-") as scratch:
         repository = git_repository(Path(scratch) / "project")
         agents = json.dumps({BURSTING: _SCRIPTED})
-        with node(Path(scratch) / "data", FOUNDRY_AGENTS=agents) as (address, token):
+        with node(Path(scratch) / "data", FOUNDRY_AGENTS=agents) as (address, token, _):
             headers = {"Authorization": f"Bearer {token}"}
             async with httpx.AsyncClient(
                 base_url=address, headers=headers, trust_env=False, timeout=WITHIN

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from commands.decider import Kind, origin_of
+from commands.heads import Heads
 from commands.keys import key_of
 from events.codec import Undecodable
 from events.commit import Recorded
@@ -53,6 +54,7 @@ class Aggregates:
         self, store: EventStore, *, capacity: int = CAPACITY, keys_capacity: int = KEYS_CAPACITY
     ) -> None:
         self._store = store
+        self._heads = Heads(store)
         self._capacity = capacity
         self._keys_capacity = keys_capacity
         self._keys_kept = 0
@@ -97,7 +99,7 @@ class Aggregates:
         subject = subject_of(kind.name, aggregate_id)
         if self._kept(kind, subject) is None:
             return await self._load(kind, subject)
-        last = await self._store.last(subject)
+        last = await self._heads.last(subject)
         loaded = self._kept(kind, subject)
         if last is None or loaded is None or last.position < loaded.position:
             self.forget(kind, aggregate_id)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from commands.answers import Answer
 from commands.bodies import (
@@ -35,6 +36,8 @@ from runtime.problems import (
 )
 
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+BATCHES_AT_ONCE = 16
+"""Each may hold `BATCH_LIMIT` bytes for as long as its lines take."""
 
 
 class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,15 +67,6 @@ def routes(
                 if_match=", ".join(request.headers.getlist("if-match")) or None,
             )
             return JsonResponse(answer, status_code=202)
-
-    async def many_commands(request: Request) -> Response:
-        async with gate.work("batch"):
-            caller = await authenticator.caller(request)
-            _check_media_type(request, *LINES)
-            key = command_id_of(request.headers.get("idempotency-key")) or str(uuid.uuid4())
-            body = await read_body(request, BATCH_LIMIT)
-        lines = _answers(commands, gate, caller, key, body, request.url.path)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def login(request: Request) -> Response:
         async with gate.work("login"):
@@ -109,10 +103,31 @@ def routes(
 
     return [
         Route("/v1/commands/{name}", one_command, methods=["POST"]),
-        Route("/v1/commands", many_commands, methods=["POST"]),
+        Route("/v1/commands", _ManyCommands(commands, authenticator, gate), methods=["POST"]),
         Route("/v1/login", login, methods=["POST"]),
         Route("/v1/logout", logout, methods=["POST"]),
     ]
+
+
+class _ManyCommands:
+    """An application of its own, so that a batch keeps its place until its last line is answered."""
+
+    def __init__(self, commands: Commands, authenticator: Authenticator, gate: Gate) -> None:
+        self._commands = commands
+        self._authenticator = authenticator
+        self._gate = gate
+        self._batches = Gate("batches", capacity=BATCHES_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        async with self._batches.work("batch"):
+            async with self._gate.work("batch", counted=False):
+                caller = await self._authenticator.caller(request)
+                _check_media_type(request, *LINES)
+                key = command_id_of(request.headers.get("idempotency-key")) or str(uuid.uuid4())
+                body = await read_body(request, BATCH_LIMIT)
+            lines = _answers(self._commands, self._gate, caller, key, body, request.url.path)
+            await StreamingResponse(lines, media_type=LINES[0])(scope, receive, send)
 
 
 async def _answers(
@@ -124,7 +139,7 @@ async def _answers(
             continue
         answer: dict[str, object]
         try:
-            async with gate.work("command"):
+            async with gate.work("command", counted=False):
                 answer = {
                     "status": 202,
                     **msgspec.to_builtins(await _line(commands, caller, key, number, line)),

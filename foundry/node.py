@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from events.feed import Feed, Follower
 from events.store import LogCut
@@ -18,6 +18,7 @@ from gateway.relay import NatsRelay
 from projectors.read_models import ReadModels, open_read_models
 from runtime.errors import Unavailable
 from runtime.lifecycle import Gate
+from runtime.open_files import raise_limit, streams_within
 from runtime.settings import Settings
 from workflows.worker import Worker
 
@@ -44,8 +45,8 @@ class Node:
     worker: Worker | None
     feed: Feed
     liveness: Liveness
-    orders: Gate = field(default_factory=lambda: Gate("commands"))
-    questions: Gate = field(default_factory=lambda: Gate("queries"))
+    orders: Gate
+    questions: Gate
     draining: bool = False
 
     async def run(self) -> None:
@@ -183,6 +184,8 @@ async def node(
             worker=worker,
             feed=feed,
             liveness=liveness,
+            orders=Gate("commands", capacity=settings.max_requests),
+            questions=Gate("queries", capacity=settings.max_requests),
         )
         yield here
 
@@ -204,7 +207,7 @@ def _gateway(
         relay=NatsRelay(event_log.connection.client),
         allowed_origins=settings.origins,
         heartbeat_seconds=settings.heartbeat_seconds,
-        max_streams=settings.max_streams,
+        max_streams=streams_within(settings.max_streams, raise_limit()),
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.transport import StreamingProtocol
+from foundry.patient_protocol import PatientProtocol
 from runtime.errors import Unavailable
 
 
@@ -18,7 +18,7 @@ class WebServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=StreamingProtocol,
+                http=PatientProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

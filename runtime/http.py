@@ -1,5 +1,6 @@
 """The HTTP edge that all routes share: who is asking, bounded bodies, JSON answers."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from runtime.identity import COOKIE, Access, Caller, secret_of
 from runtime.problems import Forbidden, TooLarge, Unauthenticated
 
 DISCARD_LIMIT = 16 * 1024 * 1024
+BODY_SECONDS = 60.0
+"""For the largest body over a slow line; whoever takes longer holds a place that others wait for."""
 
 
 class JsonResponse(Response):
@@ -65,12 +68,17 @@ async def read_body(request: Request, limit: int) -> bytes:
     body = bytearray()
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size <= limit:
-                body += chunk
-            elif size > DISCARD_LIMIT:
-                break
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= limit:
+                    body += chunk
+                elif size > DISCARD_LIMIT:
+                    break
+    except TimeoutError:
+        raise Invalid(
+            f"The body did not arrive within {BODY_SECONDS:g} s; send it again."
+        ) from None
     except ClientDisconnect:
         raise Invalid("The body ended before it was complete.") from None
     if size > limit:

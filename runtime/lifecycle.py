@@ -7,16 +7,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from runtime.errors import Unavailable
-from runtime.metrics import ACTIVE_WORK, DRAIN_SECONDS
+from runtime.metrics import ACTIVE_WORK, DRAIN_SECONDS, REFUSED
+from runtime.problems import TooManyRequests
 
 log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Counts the work of one component. Once draining has begun nothing new gets in."""
+    """Counts the work of one component. Once draining has begun nothing new gets in.
 
-    def __init__(self, component: str) -> None:
+    `capacity` is how much work may be inside at once. More is refused early instead of being queued:
+    whoever is let in then waits for no more than that much.
+    """
+
+    def __init__(self, component: str, *, capacity: int | None = None) -> None:
         self.component = component
+        self._capacity = capacity
         self.draining = False
         self._active: dict[asyncio.Task[object], str] = {}
         self._idle = asyncio.Event()
@@ -28,8 +34,12 @@ class Gate:
         return len(self._active)
 
     @asynccontextmanager
-    async def work(self, name: str) -> AsyncIterator[None]:
-        """Admit one piece of work. Raises `Unavailable` (`draining`) once the component drains."""
+    async def work(self, name: str, *, counted: bool = True) -> AsyncIterator[None]:
+        """Admit one piece of work. Raises `Unavailable` (`draining`) once the component drains.
+
+        Raises `TooManyRequests` when it is full, except for work that is not `counted`: a part of
+        something that was admitted elsewhere.
+        """
         if self.draining:
             raise Unavailable(
                 "This node is shutting down; send the request again, it will reach another one.",
@@ -39,6 +49,11 @@ class Gate:
         assert task is not None
         nested = task in self._active
         if not nested:
+            if counted and self._capacity is not None and self.active >= self._capacity:
+                REFUSED.labels(self.component).inc()
+                raise TooManyRequests(
+                    "As much as can be done at once is being done here; send it again after a moment."
+                )
             self._active[task] = name
             self._idle.clear()
             ACTIVE_WORK.labels(self.component).set(self.active)

@@ -96,6 +96,9 @@ AGENTS_RUNNING = Gauge("foundry_agents_running", "Agent processes alive on this 
 
 # --- Lifecycle ---
 ACTIVE_WORK = Gauge("foundry_active_work", "Admitted work that has not ended.", ["component"])
+REFUSED = Counter(
+    "foundry_refused_total", "Requests refused because too many were at work.", ["component"]
+)
 DRAIN_SECONDS = Histogram(
     "foundry_drain_seconds", "Time a component took to drain.", ["component"], buckets=SLOW
 )

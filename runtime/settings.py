@@ -29,6 +29,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     drain_seconds: float = 10.0
     heartbeat_seconds: float = 15.0
     max_streams: int = 20_000
+    max_requests: int = 512
     host: str | None = None
     host_away_seconds: float = 15.0
     agents: str | None = None

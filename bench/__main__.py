@@ -1,0 +1,82 @@
+"""`python -m bench`: every measurement in one run, a table, and `bench/results/latest.json`."""
+
+import argparse
+import platform
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from bench import commands
+from bench.result import Result
+
+SUITE: dict[str, Callable[..., AsyncIterator[Result]]] = {
+    "commands": commands.measure,
+}
+LATEST = Path(__file__).parent / "results" / "latest.json"
+
+
+async def run(names: Sequence[str], *, quick: bool) -> list[Result]:
+    found: list[Result] = []
+    for name in names:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        async for one in SUITE[name](quick=quick):
+            print(row(one), flush=True)
+            found.append(one)
+    return found
+
+
+HEAD = (
+    "| work | ours | unit | limit | peers | ratio | goal | met | spread | note |\n"
+    + "|---" * 10
+    + "|"
+)
+
+
+def row(one: Result) -> str:
+    """One line of the Markdown table."""
+    peers = ", ".join(f"{name} {value:g}" for name, value in one.peers.items())
+    met = {True: "yes", False: "**no**", None: ""}[one.met]
+    cells = [
+        one.name,
+        f"{one.ours:g}",
+        one.unit,
+        "" if one.limit is None else f"{one.limit:g}",
+        peers,
+        "" if one.ratio is None else f"{one.ratio:g}",
+        one.goal,
+        met,
+        "" if one.spread is None else f"{one.spread:.0%}",
+        one.note,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def machine() -> str:
+    versions = ", ".join(
+        f"{name} {metadata.version(name)}" for name in ("nats-py", "uvicorn", "starlette", "uvloop")
+    )
+    return (
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(SUITE)}; all when left out")
+    parser.add_argument("--quick", action="store_true", help="one short round of each")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(SUITE))
+    if unknown:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(SUITE)}")
+    print(machine(), "\n", HEAD, sep="\n", flush=True)
+    found = uvloop.run(run(options.names or list(SUITE), quick=options.quick))
+    LATEST.parent.mkdir(exist_ok=True)
+    LATEST.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The gate in front of a component: counts, refuses what is too much, and closes for good."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from runtime.errors import Unavailable
+from runtime.lifecycle import Gate
+from runtime.problems import TooManyRequests
+
+
+async def hold(gate: Gate, inside: asyncio.Event, leave: asyncio.Event) -> None:
+    async with gate.work("held"):
+        inside.set()
+        await leave.wait()
+
+
+async def test_a_full_gate_refuses_and_admits_again_once_somebody_left() -> None:
+    gate, inside, leave = Gate("test", capacity=1), asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        holding = tasks.create_task(hold(gate, inside, leave))
+        await inside.wait()
+        with pytest.raises(TooManyRequests) as refused:
+            async with gate.work("more"):
+                pass
+        assert refused.value.retry_after >= 1
+        leave.set()
+        await holding
+        async with gate.work("again"):
+            assert gate.active == 1
+
+
+async def test_work_that_was_admitted_elsewhere_passes_a_full_gate() -> None:
+    gate, inside, leave = Gate("test", capacity=1), asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(hold(gate, inside, leave))
+        await inside.wait()
+        async with gate.work("a line of a batch", counted=False):
+            assert gate.active == 2
+        leave.set()
+
+
+async def test_one_task_inside_twice_counts_once() -> None:
+    gate = Gate("test", capacity=1)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(gate.work("outer"))
+        await stack.enter_async_context(gate.work("inner"))
+        assert gate.active == 1
+    assert gate.active == 0
+
+
+async def test_a_draining_gate_admits_nothing_at_all() -> None:
+    gate = Gate("test")
+    await gate.drain(asyncio.get_running_loop().time() + 1)
+    with pytest.raises(Unavailable) as refused:
+        async with gate.work("late", counted=False):
+            pass
+    assert refused.value.code == "draining"
