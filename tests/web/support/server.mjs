@@ -34,6 +34,11 @@ export async function startWithoutWorkers(t, settings = {}) {
   return await startServer(t, { roles: ["commands", "read"], settings: { FOUNDRY_NATS_URL: nats, FOUNDRY_TOKEN: "the-owner-of-this-test", ...settings } });
 }
 
+/** The settings that make the agent `talkative` known, which says as much as a test likes. */
+export function talkativeAgent() {
+  return { FOUNDRY_AGENTS: JSON.stringify({ talkative: [PYTHON, fileURLToPath(new URL("talkative_agent.py", import.meta.url))] }) };
+}
+
 /** A git repository with a few files, and its path. */
 export function gitRepository(t, files = { "README.md": "# Project\n\nhello\n", "src/numbers.txt": "1\n2\n3\n" }) {
   const folder = join(scratch(t), "project");
