@@ -5,8 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 AGENTS := .agents/.installed
+WEB := .web/.installed
 
-.PHONY: run test setup check format demo test-agents test-containers bench bench-workbench clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -35,6 +36,10 @@ test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent ser
 bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table (QUICK=--quick, NAMES="commands …")
 	$(BIN)/python -m bench $(QUICK) $(NAMES)
 
+test-web: $(INSTALLED) $(WEB)  ## types and tests of the JavaScript client, against a real server too (needs Node.js 20 and npm)
+	.web/node_modules/.bin/tsc --project clients/js
+	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test clients/js/tests/*.test.js
+
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
 
@@ -42,7 +47,7 @@ test-containers: $(INSTALLED)  ## the black-box tests against the container imag
 	$(BIN)/pytest deploy/container_tests
 
 clean:  ## remove what `setup` and the tests made; keeps ./data
-	rm -rf .venv .agents build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .agents .web build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
@@ -58,4 +63,9 @@ $(AGENTS): Makefile
 	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-agents needs Node.js with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
 	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error --prefix .agents sandbox-agent@0.4.2 @sandbox-agent/cli@0.4.2
 	chmod +x .agents/node_modules/@sandbox-agent/cli-*/bin/sandbox-agent
+	@touch $@
+
+$(WEB): Makefile clients/js/package.json
+	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-web needs Node.js 20 or newer with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
+	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error --prefix .web $$(node -p 'Object.entries(require("./clients/js/package.json").devDependencies).map((one) => one.join("@")).join(" ")')
 	@touch $@

@@ -1,8 +1,13 @@
 /** The client against a real `foundry serve`. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { Foundry, Problem } from "../foundry.js";
 import { System } from "./system.js";
@@ -42,6 +47,21 @@ async function organization(foundry) {
   const { ids } = await foundry.command("organization.create", { name: "One" });
   return ids.organization_id ?? assert.fail();
 }
+
+test("the example of the README does what it says", async () => {
+  const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+  const example = /^```js\n(.*?)^```$/ms.exec(readme)?.[1] ?? assert.fail();
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", example], {
+    cwd: fileURLToPath(new URL("..", import.meta.url)),
+    env: { ...process.env, URL: system.url, TOKEN: system.token },
+    timeout: 60_000,
+  });
+
+  const [said, complaints, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+
+  assert.deepEqual([code, complaints], [0, ""]);
+  assert.match(said, /^[a-z_]+ Toured$/m);
+});
 
 test("a command's change reaches the view with the command's own id", async () => {
   const foundry = client();

@@ -1,0 +1,180 @@
+/** Commands and reads that go wrong on the way, against a server of the test's own. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { Foundry, Problem } from "../foundry.js";
+import { Imitation, json, problem } from "./imitation.js";
+import { Told } from "./waiting.js";
+
+const TOPIC = "task/task_1";
+
+let server = new Imitation();
+/** @type {Foundry} */
+let foundry;
+
+beforeEach(async () => {
+  server = new Imitation();
+  await server.start();
+  server.show(TOPIC, { id: "task_1", name: "one" });
+  foundry = new Foundry({ url: server.url, token: "secret" });
+});
+
+afterEach(async () => {
+  await foundry.close();
+  await server.stop();
+});
+
+const keys = () => server.asked.map(({ headers }) => headers["idempotency-key"]);
+
+/** @param {string} code */
+const isProblem = (code) => (/** @type {unknown} */ error) => error instanceof Problem && error.code === code;
+
+test("a command whose answer was lost is sent again under its key", async () => {
+  server.instead("/v1/commands", (_, response) => void response.socket?.destroy());
+  server.instead("/v1/commands", (_, response) => problem(response, 503, "unavailable"));
+  server.instead("/v1/commands", (_, response) => problem(response, 409, "conflict"));
+  server.instead("/v1/commands", (_, response) => problem(response, 429, "too_many_requests"));
+
+  const { command_id } = await foundry.command("task.rename", { task_id: "task_1", title: "x" });
+
+  assert.equal(server.asked.length, 5);
+  assert.deepEqual(new Set(keys()), new Set([command_id]));
+  assert.deepEqual([foundry.counters.commands, foundry.counters.command_retries], [1, 4]);
+});
+
+for (const [status, code] of /** @type {[number, string][]} */ ([
+  [400, "malformed"],
+  [403, "forbidden"],
+  [404, "not_found"],
+  [409, "already_exists"],
+  [412, "version_mismatch"],
+  [422, "rejected"],
+  [500, "internal"],
+])) {
+  test(`a ${status} ${code} is told at once`, async () => {
+    server.instead("/v1/commands", (_, response) => problem(response, status, code));
+
+    await assert.rejects(foundry.command("task.rename"), isProblem(code));
+
+    assert.equal(server.asked.length, 1);
+  });
+}
+
+test("each command has a key of its own, or the one that is given", async () => {
+  await foundry.command("task.rename");
+  await foundry.command("task.rename");
+  await foundry.command("task.rename", {}, { key: "0198c7b4-0000-7000-8000-000000000001" });
+
+  assert.equal(new Set(keys()).size, 3);
+  assert.equal(keys()[2], "0198c7b4-0000-7000-8000-000000000001");
+});
+
+test("a command nobody answers ends at its deadline and says under which key it was sent", async () => {
+  server.instead("/v1/commands", () => undefined);
+
+  await assert.rejects(foundry.command("task.rename", {}, { key: "k", deadline_ms: 50 }), (error) => {
+    assert.ok(error instanceof Problem);
+    assert.deepEqual([error.status, error.code, error.key], [0, "unreachable", "k"]);
+    return true;
+  });
+});
+
+test("a Retry-After beyond the deadline is not waited for", async () => {
+  server.instead("/v1/commands", (_, response) => problem(response, 503, "draining", { "Retry-After": "3600" }));
+
+  await assert.rejects(foundry.command("task.rename"), isProblem("draining"));
+});
+
+test("If-Match takes a position, a tag or a view", async () => {
+  for (const ifMatch of [7, "7", "e1.7", '"e1.7"', "*", { epoch: "e1", version: 7 }]) {
+    await foundry.command("task.rename", {}, { ifMatch });
+  }
+
+  const tags = server.asked.map(({ headers }) => headers["if-match"]);
+  assert.deepEqual(tags, ["7", "7", '"e1.7"', '"e1.7"', "*", '"e1.7"']);
+});
+
+test("a command without an identity asks for a sign-in", async () => {
+  server.instead("/v1/commands", (_, response) => problem(response, 401, "unauthenticated"));
+
+  await assert.rejects(foundry.command("task.rename"), isProblem("unauthenticated"));
+
+  assert.equal(foundry.state, "needs_auth");
+});
+
+test("close ends a command that waits", async () => {
+  server.instead("/v1/commands", () => void foundry.close());
+
+  await assert.rejects(foundry.command("task.rename"), isProblem("closed"));
+});
+
+test("atLeast asks again until the node has caught up", async () => {
+  const view = foundry.subscribe(TOPIC, undefined, { live: "bootstrap-only" });
+  await foundry.atLeast(10);
+  server.instead("/v1/views", (_, response) => problem(response, 503, "not_caught_up"));
+  server.rename(TOPIC, "two");
+
+  await foundry.atLeast(11);
+
+  assert.equal(view.view?.data.name, "two");
+  assert.ok(server.asked.some(({ path, headers }) => path.endsWith("?at_least=11") && headers["if-none-match"] === '"e1.10"'));
+});
+
+test("atLeast is satisfied by a view that did not change", async () => {
+  const view = foundry.subscribe(TOPIC);
+  await foundry.atLeast(10);
+
+  await foundry.atLeast(99);
+
+  assert.equal(view.view?.version, 10);
+});
+
+test("atLeast is satisfied by what the stream brings meanwhile", async () => {
+  /** @type {Told<any>} */
+  const told = new Told();
+  foundry.subscribe(TOPIC, told.listener);
+  await told.until((view) => view !== null);
+  server.instead("/v1/views", () => void server.rename(TOPIC, "two"));
+
+  await foundry.atLeast(11, TOPIC);
+
+  assert.equal(told.all.at(-1).data.name, "two");
+});
+
+test("atLeast gives up at its deadline", async () => {
+  server.instead("/v1/views", (_, response) => problem(response, 503, "not_caught_up", { "Retry-After": "5" }));
+
+  await assert.rejects(foundry.atLeast(99, TOPIC, { deadline_ms: 1000 }), isProblem("not_caught_up"));
+});
+
+test("atLeast of all that is watched passes over what is gone", async () => {
+  foundry.subscribe(TOPIC);
+  foundry.subscribe("task/task_gone");
+
+  await foundry.atLeast(10);
+
+  await assert.rejects(foundry.atLeast(11, "task/task_gone"), isProblem("not_found"));
+});
+
+test("a newer read never makes the view older, whatever comes late", async () => {
+  const subscription = foundry.subscribe(TOPIC);
+  await foundry.atLeast(10);
+  server.rename(TOPIC, "two");
+  await foundry.atLeast(11);
+  server.instead("/v1/views", (_, response) =>
+    json(response, 200, { topic: TOPIC, epoch: "e1", version: 10, data: { id: "task_1", name: "one" } }),
+  );
+
+  foundry.refresh(TOPIC);
+  await foundry.command("task.rename");
+  await foundry.atLeast(11);
+
+  assert.equal(subscription.view?.data.name, "two");
+});
+
+test("topics are written so that they stay one place in the address", async () => {
+  await assert.rejects(foundry.atLeast(1, "task/a b?c#d%2F"), isProblem("not_found"));
+
+  assert.equal(server.asked[0]?.path, "/v1/views/task/a%20b%3Fc%23d%252F?at_least=1");
+});
