@@ -54,6 +54,7 @@ export class Composer {
   }
 
   #line(session, stopping) {
+    if (session.permission_requests.length > 0) return h("p", { class: "composer-line", key: "line" }, icon("info"), "Waits for your answer");
     if (session.thinking_since_at !== null && session.status === "running") {
       this.#bench.frame.again(1000);
       const seconds = Math.floor((Date.now() - session.thinking_since_at) / 1000) * 1000;

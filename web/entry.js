@@ -27,7 +27,7 @@ const SHOWN = {
   thought: (block) => h("div", { class: "said" }, text(block.text)),
   output: (block) => h("pre", { class: "said" }, text(block.text)),
   complaint: (block) => h("pre", { class: "said" }, text(block.text)),
-  system: (block) => h("p", { class: "note" }, icon("info"), h("span", null, text(block.text || systemWord(block)))),
+  system: (block) => h("p", { class: "note" }, icon("info"), h("span", null, text(block.text || systemWords(block)))),
   tool,
   plan: (block) =>
     h(
@@ -83,7 +83,8 @@ function other(block) {
   return h("details", { class: "tool" }, h("summary", null, h("span", { class: "tool-title" }, block.word)), h("pre", { class: "tool-details" }, text(shown.slice(0, LONGEST))));
 }
 
-function systemWord(block) {
+function systemWords(block) {
+  if (block.word === "permission_request") return `The agent asked: ${block.payload?.title ?? ""}`;
   return block.payload ? json(block.payload) : block.word;
 }
 

@@ -28,12 +28,13 @@ export class Orders {
    * `pending`; `quiet` leaves the telling to the caller, who gets the problem thrown.
    */
   async give(name, data, { id = "", quiet = false, after } = {}) {
-    const mark = { name, id, command_id: null, timer: undefined };
+    const mark = { name, id, position: Infinity, arrived: false, timer: undefined };
     const key = uuid();
     this.#underWay.set(key, mark);
     this.#invalidate();
     try {
       const answer = await this.#client.command(name, data, { key });
+      mark.position = answer.position;
       // Shown as pending until the change is here; one that changes nothing on this screen has no change to wait for.
       if (answer.events.length === 0 || mark.arrived) this.#done(key);
       else mark.timer = setTimeout(() => this.#done(key), PATIENCE_MS);
@@ -48,10 +49,13 @@ export class Orders {
   }
 
   #arrived(entry) {
-    const mark = entry.command_id && this.#underWay.get(entry.command_id);
-    if (!mark) return;
-    mark.arrived = true;
-    if (mark.timer !== undefined) this.#done(entry.command_id);
+    for (const [key, mark] of this.#underWay) {
+      // A view that is only read does not say by whose command it changed, but how far it reaches.
+      const read = entry.cause === "command" && entry.version >= mark.position;
+      if (!read && entry.command_id !== key) continue;
+      mark.arrived = true;
+      if (mark.timer !== undefined) this.#done(key);
+    }
   }
 
   #done(key) {

@@ -9,8 +9,9 @@ import { Workbench } from "./workbench.js";
 const code = takeCode();
 const refused = code ? await signIn({ code }).then(() => null, (error) => error.message) : null;
 
-const client = new Foundry({ url: location.origin, live: liveOf(location.search), share: "foundry" });
-const bench = new Workbench(client, document.getElementById("page"));
+const live = liveOf(location.search);
+const client = new Foundry({ url: location.origin, live, share: "foundry" });
+const bench = new Workbench({ client, host: document.getElementById("page"), live });
 bench.signIn.error = refused;
 bench.start();
 listen(bench);

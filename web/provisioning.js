@@ -36,6 +36,8 @@ export function provisioning(bench, task, watched) {
 }
 
 function line(bench, task, job, stages, failed, running) {
+  const told = task.issues.some((issue) => issue.resolved_at === null && issue.retry_job_id === job?.id);
+  if (failed && told) return h("span", { class: "bad" }, icon("warning"), `Failed: ${stageName(failed.id).toLowerCase()}`);
   if (failed) {
     return [
       h("span", { class: "bad" }, icon("warning"), `${stageName(failed.id)}: ${failed.message ?? "failed"}`),

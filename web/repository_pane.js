@@ -46,7 +46,7 @@ function actions(bench, repository) {
 }
 
 function branches(bench, repository) {
-  const state = repository.branches_status === "error" ? "The last look at the remote failed." : repository.branches_at === null ? "Not looked at yet." : `Seen ${ago(repository.branches_at)} ago.`;
+  const state = repository.branches_status === "error" ? "The last look at the remote failed." : repository.branches_at === null ? "Not looked at yet." : `Seen ${ago(repository.branches_at) === "now" ? "just now" : `${ago(repository.branches_at)} ago`}.`;
   return h(
     "section",
     { class: "branches", key: "branches" },

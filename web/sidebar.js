@@ -1,14 +1,14 @@
 // The list at the left: organization, filter, repositories and their tasks. Two thousand tasks are as cheap as twenty:
 // only the rows one can see are in the document.
 
-import { addressOf } from "./address.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
 import { rowsBetween, topsOf } from "./scroll_window.js";
+import { RepositoryRow, TaskRow } from "./sidebar_rows.js";
 import { empty, loading, problem } from "./states.js";
 import { rowsOf } from "./task_rows.js";
-import { ago, stateName, taskStatus } from "./words.js";
+import { stateName } from "./words.js";
 
 const AROUND = 400;
 
@@ -152,7 +152,7 @@ export class Sidebar {
 
   #list(view, app) {
     const bench = this.#bench;
-    if (!bench.places.organization) return h("div", { class: "list" }, app ? null : loading("your organizations", 6));
+    if (!bench.places.organization) return h("div", { class: "list" }, app ? this.#firstOrganization() : loading("your organizations", 6));
     if (!view.data) return h("div", { class: "list" }, view.state === "loading" ? loading("the workspace", 8) : problem(view.state));
     if (view.data.repositories.length === 0) {
       return h("div", { class: "list" }, empty("No repository yet", "Add one, and give its first task to an agent.", this.#addRepository()));
@@ -187,6 +187,11 @@ export class Sidebar {
           h("button", { class: "link", "aria-pressed": String(this.showOver), onclick: () => this.#toggleOver() }, this.showOver ? "Hide the archived" : `Show ${this.#made.over} archived`),
       ),
     );
+  }
+
+  /** On a phone the list is all there is to see. */
+  #firstOrganization() {
+    return empty("No organization yet", "Repositories and tasks belong to one.", h("button", { class: "link", onclick: () => this.#bench.dialogs.open("organization") }, icon("plus"), "New organization"));
   }
 
   #addRepository() {
@@ -240,47 +245,8 @@ export class Sidebar {
         h("span", { role: "status" }, stateName(bench.client.state)),
       ),
       h("span", { class: "who" }, app?.user.name ?? ""),
+      bench.plain && h("button", { class: "plain", title: "This page shows plain reads, as its address asks; read again", "aria-label": "Refresh", onclick: () => bench.client.refresh() }, icon("retry")),
       h("button", { class: "plain", title: "Keys (?)", "aria-label": "Keys", onclick: () => bench.toggle("help") }, "?"),
     );
   }
-}
-
-function RepositoryRow({ repository, organization, count, current, open }) {
-  const failing = repository.branches_status === "error";
-  return h(
-    "li",
-    { class: "row row-repository" },
-    h(
-      "a",
-      { href: addressOf({ organization, repository: repository.id }), "aria-current": current ? "page" : null, title: repository.remote_url },
-      h("span", { class: "repository-name" }, repository.name),
-      failing && h("span", { class: "bad", title: "The last look at the remote failed" }, icon("warning")),
-    ),
-    h("span", { class: "row-count" }, String(count)),
-    h("button", { class: "plain row-add", title: `New task in ${repository.name}`, "aria-label": `New task in ${repository.name}`, onclick: () => open(repository) }, icon("plus")),
-  );
-}
-
-function TaskRow({ task, organization, current, unread }) {
-  const { diff, pull_request: pull } = task;
-  return h(
-    "li",
-    { class: `row row-task status-${task.status}` },
-    h(
-      "a",
-      { href: addressOf({ organization, task: task.id }), "data-task": task.id, "aria-current": current ? "page" : null },
-      h("span", { class: "dot", role: "img", "aria-label": taskStatus(task.status) }),
-      h("span", { class: unread ? "title unread" : "title" }, task.title),
-      unread && h("span", { class: "dot dot-unread", role: "img", "aria-label": "Unread" }),
-      h(
-        "span",
-        { class: "facts" },
-        h("span", { class: "status" }, task.status_message && task.status !== "idle" ? task.status_message : taskStatus(task.status)),
-        task.issue_count > 0 && h("span", { class: "bad", title: `${task.issue_count} to look at` }, icon("warning")),
-        pull && h("span", { class: "pull", title: `Pull request ${pull.status}` }, icon("pull"), `#${pull.number}`),
-        diff.files > 0 && h("span", { class: "counts" }, h("span", { class: "added" }, `+${diff.added}`), h("span", { class: "removed" }, `−${diff.removed}`)),
-        h("time", null, ago(task.updated_at)),
-      ),
-    ),
-  );
 }

@@ -27,6 +27,9 @@ export class TaskActions {
         title: "Task",
         label: icon("more"),
         items: [
+          { label: "Push", disabled: over || early, act: () => this.#order("task.push", task) },
+          { label: "Merge", disabled: over || early, act: () => this.#order("task.merge", task) },
+          { separator: true },
           { label: "Rename …", act: () => bench.dialogs.open("rename_task", { task }) },
           { label: "Rename the branch …", disabled: over || early, act: () => bench.dialogs.open("rename_branch", { task }) },
           { label: "Publish a pull request", disabled: over || early, act: () => this.#order("task.publish_pull_request", task) },

@@ -87,7 +87,7 @@ export class TaskPane {
       sessionTabs(this.#bench, task, session),
       provisioning(this.#bench, task, this.#watched),
       issueList(this.#bench, task),
-      session ? this.transcript.show(session) : problem("forbidden", "This session is not there. Choose another one above."),
+      session ? this.transcript.show(task, session) : problem("forbidden", "This session is not there. Choose another one above."),
       session && permissionRequests(this.#bench, task, session),
       session && this.composer.show(task, session),
     ];

@@ -68,6 +68,7 @@ export class Transcript {
 function addTo(blocks, entry) {
   const last = blocks[blocks.length - 1];
   const kind = kindOf(entry);
+  if (kind === "said twice") return;
   if (last && continues(last, kind, entry)) {
     blocks[blocks.length - 1] = { ...last, text: last.text + entry.text, until: entry.at };
     return;
@@ -119,6 +120,9 @@ function kindOf(entry) {
       return entry.payload ? "tool" : "other";
     case "tool_call_update":
       return entry.payload ? "tool_update" : "other";
+    case "request_permission":
+      // The system's own entry says what was asked, in words.
+      return "said twice";
     case "plan":
       return entry.payload ? "plan" : "other";
     default:

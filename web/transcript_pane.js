@@ -22,7 +22,7 @@ export class TranscriptPane {
     this.#scroll = new TranscriptScroll({ invalidate: bench.invalidate, wantOlder: () => this.#readOlder() });
   }
 
-  show(session) {
+  show(task, session) {
     if (session.id !== this.#session) this.#open(session.id);
     const view = this.#bench.views.of(`transcript/${session.id}`);
     if (view.data && view.data.entries !== this.#window) {
@@ -30,7 +30,7 @@ export class TranscriptPane {
       this.#transcript.follow(view.data.entries);
     }
     if (!view.data) return view.state === "loading" ? loading("the transcript") : problem(view.state);
-    if (view.data.last_index === 0) return session.queue.length ? empty("Soon", "The first message is handed over when the session is ready.") : empty("Nothing has been said yet", "Write below what is to be done.");
+    if (view.data.last_index === 0) return nothingSaid(task, session);
     return this.#list(session, view.data);
   }
 
@@ -103,4 +103,10 @@ export class TranscriptPane {
     }
     this.#bench.invalidate();
   }
+}
+
+function nothingSaid(task, session) {
+  if (session.queue.length === 0) return empty("Nothing has been said yet", "Write below what is to be done.");
+  if (task.status === "error") return empty("Your message waits", "It is handed over once what failed has been tried again.");
+  return empty("Soon", "The first message is handed over when the session is ready.");
 }

@@ -29,9 +29,11 @@ export class Workbench {
   #panels = new Set();
   #narrow = matchMedia("(max-width: 1099px)");
 
-  constructor(client, host) {
+  /** `live` is what the address asked of the client (views.js). */
+  constructor({ client, host, live }) {
     this.#host = host;
     this.client = client;
+    this.plain = live !== "on";
     this.frame = new Frame(() => this.#paint());
     this.invalidate = this.frame.invalidate;
     this.toasts = new Toasts(this.invalidate);

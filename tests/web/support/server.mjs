@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { Foundry } from "../../../clients/js/foundry.js";
+
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const PYTHON = process.env.FOUNDRY_PYTHON ?? join(ROOT, ".venv/bin/python");
 const START_MS = 60_000;
@@ -34,14 +36,15 @@ export async function startWithoutWorkers(t, settings = {}) {
   return await startServer(t, { roles: ["commands", "read"], settings: { FOUNDRY_NATS_URL: nats, FOUNDRY_TOKEN: "the-owner-of-this-test", ...settings } });
 }
 
-/** The settings that make the agent `talkative` known, which says as much as a test likes. */
+/** The settings that make two agents known: `talkative` says as much as a test likes, `slow` takes a while to start. */
 export function talkativeAgent() {
-  return { FOUNDRY_AGENTS: JSON.stringify({ talkative: [PYTHON, fileURLToPath(new URL("talkative_agent.py", import.meta.url))] }) };
+  const agent = [PYTHON, fileURLToPath(new URL("talkative_agent.py", import.meta.url))];
+  return { FOUNDRY_AGENTS: JSON.stringify({ talkative: agent, slow: [...agent, "6"], absent: ["not-installed-here"] }) };
 }
 
 /** A git repository with a few files, and its path. */
-export function gitRepository(t, files = { "README.md": "# Project\n\nhello\n", "src/numbers.txt": "1\n2\n3\n" }) {
-  const folder = join(scratch(t), "project");
+export function gitRepository(t, files = { "README.md": "# Project\n\nhello\n", "src/numbers.txt": "1\n2\n3\n" }, name = "project") {
+  const folder = join(scratch(t), name);
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(join(folder, path, ".."), { recursive: true });
     writeFileSync(join(folder, path), text);
@@ -75,7 +78,7 @@ class Server {
   async start() {
     this.#process = spawn(PYTHON, ["-m", "foundry", "serve", ...this.#roles], {
       cwd: ROOT,
-      env: { ...plainEnvironment(), PYTHONPATH: ROOT, FOUNDRY_DATA: join(this.#folder, "data"), FOUNDRY_LISTEN: `127.0.0.1:${this.port}`, FOUNDRY_DURABILITY: "os", FOUNDRY_LOG_LEVEL: "warning", ...this.#settings },
+      env: { ...plainEnvironment(), PYTHONPATH: ROOT, FOUNDRY_DATA: join(this.#folder, "data"), FOUNDRY_LISTEN: `127.0.0.1:${this.port}`, FOUNDRY_DURABILITY: "os", FOUNDRY_LOG_LEVEL: "error", ...this.#settings },
       stdio: ["ignore", "pipe", "inherit"],
     });
     const said = await saidUntil(this.#process, /Ctrl-C/, START_MS);
@@ -111,6 +114,16 @@ class Server {
     return (await this.#answer(await fetch(`${this.url}/v1/views/${topic}`, { headers: this.#headers }))).data;
   }
 
+  /** Resolves when a view is as `wanted` says; it is told by the stream, not asked again and again. */
+  async until(topic, wanted) {
+    const client = new Foundry({ url: this.url, token: this.token });
+    try {
+      for await (const data of changing(client, topic)) if (data && wanted(data)) return data;
+    } finally {
+      await client.close();
+    }
+  }
+
   /** The sum of a metric's samples, over all labels that match. */
   async metric(name, labels = "") {
     const text = await (await fetch(`${this.url}/metrics`)).text();
@@ -137,6 +150,17 @@ class Server {
     const timer = setTimeout(() => ended.kill("SIGKILL"), STOP_MS);
     await gone;
     clearTimeout(timer);
+  }
+}
+
+/** What a view holds, each time it has changed. */
+async function* changing(client, topic) {
+  let changed = () => {};
+  const subscription = client.subscribe(topic, () => changed());
+  for (;;) {
+    const next = new Promise((resolve) => (changed = resolve));
+    yield subscription.view?.data;
+    await next;
   }
 }
 

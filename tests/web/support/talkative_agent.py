@@ -1,13 +1,22 @@
 """An agent for tests of the page: says as much as one likes, asks, plans, thinks. Standard library only.
 
-The first word of a prompt says what to do: `talk 30000`, `ask`, `show`.
+The first word of a prompt says what to do: `talk 30000`, `ask`, or anything else for one of everything. Its argument
+is how many seconds it takes to start.
 """
 
 import json
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 SESSION = "talkative-1"
+REPORT = """\"\"\"What the numbers say, for people.\"\"\"
+
+
+def report(numbers: list[int]) -> str:
+    return f"{len(numbers)} numbers, {sum(numbers)} together"
+"""
 
 
 def send(**message: object) -> None:
@@ -58,8 +67,8 @@ def ask() -> None:
             return
 
 
-def show() -> None:
-    """One of everything."""
+def show(folder: Path) -> None:
+    """One of everything, and a change in a file."""
     say("The numbers are read twice; reading them once is enough.", "agent_thought_chunk")
     steps = [("Find the readers", "completed"), ("Read once", "in_progress"), ("Test", "pending")]
     entries = [{"content": text, "priority": "medium", "status": status} for text, status in steps]
@@ -70,10 +79,12 @@ def show() -> None:
     update("tool_call_update", toolCallId="call_1", status="completed", rawOutput=output)
     say("There are two readers, and only one of them needs the file:\n\n")
     say("```python\ndef report(numbers: list[int]) -> str:\n    return f'{sum(numbers)}'\n```\n\n")
-    say("I pass the numbers in. Shall I change the tests as well?\n")
+    (folder / "src").mkdir(exist_ok=True)
+    (folder / "src" / "report.py").write_text(REPORT)
+    say("The numbers are passed in now. Shall I change the tests as well?\n")
 
 
-def turn(text: str) -> None:
+def turn(text: str, folder: Path) -> None:
     word, _, rest = text.partition(" ")
     match word:
         case "talk":
@@ -81,19 +92,22 @@ def turn(text: str) -> None:
         case "ask":
             ask()
         case _:
-            show()
+            show(folder)
 
 
 def main() -> None:
+    folder = Path()
     while True:
         request = receive()
         match request.get("method"):
             case "initialize":
+                time.sleep(float(sys.argv[1]) if len(sys.argv) > 1 else 0)
                 send(id=request["id"], result={"protocolVersion": 1, "agentCapabilities": {}})
             case "session/new":
+                folder = Path(request["params"]["cwd"])
                 send(id=request["id"], result={"sessionId": SESSION})
             case "session/prompt":
-                turn(request["params"]["prompt"][0]["text"])
+                turn(request["params"]["prompt"][0]["text"], folder)
                 send(id=request["id"], result={"stopReason": "end_turn"})
 
 
