@@ -6,8 +6,9 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AGENTS := .agents/.installed
 WEB := .web/.installed
+PLAYWRIGHT := playwright-core@1.65.1
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench clean help
+.PHONY: run test setup check format demo test-agents test-web screenshots chromium test-containers bench bench-workbench clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -36,9 +37,13 @@ test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent ser
 bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table (QUICK=--quick, NAMES="commands …")
 	$(BIN)/python -m bench $(QUICK) $(NAMES)
 
-test-web: $(INSTALLED) $(WEB)  ## types and tests of the JavaScript client, against a real server too (needs Node.js 20 and npm)
+test-web: $(INSTALLED) $(WEB) chromium  ## the JavaScript client and the page in real Chromium, on real servers (needs Node.js 20 and npm)
 	.web/node_modules/.bin/tsc --project clients/js
 	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test clients/js/tests/*.test.js
+	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test --test-concurrency=1 tests/web/*.test.mjs
+
+screenshots: $(INSTALLED) $(WEB) chromium  ## pictures of the page's states, into docs/screenshots
+	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test tests/web/screenshots.mjs
 
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
@@ -67,5 +72,8 @@ $(AGENTS): Makefile
 
 $(WEB): Makefile clients/js/package.json
 	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-web needs Node.js 20 or newer with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
-	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error --prefix .web $$(node -p 'Object.entries(require("./clients/js/package.json").devDependencies).map((one) => one.join("@")).join(" ")')
+	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error --prefix .web $$(node -p 'Object.entries(require("./clients/js/package.json").devDependencies).map((one) => one.join("@")).join(" ")') $(PLAYWRIGHT)
 	@touch $@
+
+chromium:
+	@tests/web/install_chromium

@@ -27,7 +27,7 @@ export class Composer {
     return h(
       "div",
       { class: "composer", key: `composer ${session.id}` },
-      session.queue.map((message) => this.#waiting(task, session, message)),
+      session.queue.length > 0 && h("div", { class: "queue", key: "queue", role: "group", "aria-label": "Waiting messages" }, session.queue.map((message) => this.#waiting(task, session, message))),
       this.#line(session, stopping),
       closed
         ? h("p", { class: "composer-closed" }, session.status === "closed" ? "This session is closed. " : "This task is over. ", session.status === "closed" && task.status !== "archived" && task.status !== "killed" && h("button", { class: "link", onclick: () => bench.dialogs.open("new_session", { task }) }, "Begin another session"))
