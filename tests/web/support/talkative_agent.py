@@ -46,7 +46,9 @@ def talk(number: int) -> None:
     for at in range(number):
         if at % 10 == 9:
             title = f"Read file {at}"
-            update("tool_call", toolCallId=f"call_{at}", title=title, kind="read", status="completed")
+            update(
+                "tool_call", toolCallId=f"call_{at}", title=title, kind="read", status="completed"
+            )
         else:
             say(f"Paragraph {at}. " + "Some more words. " * (at % 7) + "\n")
 
