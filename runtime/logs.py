@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ _fields: ContextVar[MappingProxyType[str, object]] = ContextVar(
     "log_fields", default=MappingProxyType({})
 )
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+_SECRET = re.compile(r"\b(fd[ys])_[a-z0-9_]*[0-9a-f]{48}")
+"""A token or app session that somebody put into an address: the log is read by others than its owner."""
 
 
 @contextmanager
@@ -46,7 +50,7 @@ class _JsonLines(logging.Formatter):
         )
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _SECRET.sub(r"\1_…", json.dumps(line, default=str, ensure_ascii=False))
 
 
 def _remember_context(record: logging.LogRecord) -> bool:

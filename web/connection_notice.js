@@ -10,6 +10,7 @@ const PATIENCE_MS = 1500;
 export class ConnectionNotice {
   #bench;
   #since = null;
+  #wasLive = false;
 
   constructor(bench) {
     this.#bench = bench;
@@ -18,6 +19,7 @@ export class ConnectionNotice {
   show() {
     const { client, frame } = this.#bench;
     if (!AWAY.has(client.state)) {
+      this.#wasLive ||= client.state === "live";
       this.#since = null;
       return null;
     }
@@ -27,12 +29,11 @@ export class ConnectionNotice {
       frame.again(PATIENCE_MS - away_ms);
       return null;
     }
-    const lost = client.state === "reconnecting" || client.state === "stale";
     return h(
       "div",
       { class: "notice", role: "status", key: "notice" },
       h("span", { class: "working", "aria-hidden": "true" }),
-      h("span", null, lost ? `The server does not answer. You see what was known at ${clock(this.#since)}.` : "Connecting …"),
+      h("span", null, this.#wasLive ? `The server does not answer. You see what was known at ${clock(this.#since)}.` : "Connecting …"),
       h("button", { class: "link", onclick: () => client.retry() }, "Try now"),
     );
   }

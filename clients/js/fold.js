@@ -30,6 +30,37 @@ export function fold(data, changes) {
 }
 
 /**
+ * The changes that lead from one state of a view to a later one that shares what did not change.
+ *
+ * @param {Data} before
+ * @param {Data} after
+ * @param {readonly {entity: string}[]} [named] entities as the server calls them, as far as they are known
+ * @returns {Change[]}
+ */
+export function changesBetween(before, after, named = []) {
+  /** @type {Change[]} */
+  const changes = [];
+  const scalars = Object.entries(after).filter(([, value]) => !Array.isArray(value));
+  const lists = Object.keys(after).filter((key) => Array.isArray(after[key]));
+  const isNewList = lists.some((key) => !Array.isArray(before[key]));
+  if (isNewList || scalars.some(([key, value]) => before[key] !== value) || Object.keys(before).some((key) => !(key in after))) {
+    const value = isNewList ? after : Object.fromEntries(scalars);
+    changes.push({ op: "put", entity: "self", id: String(after.id), value });
+  }
+  for (const list of isNewList ? [] : lists) {
+    if (before[list] === after[list]) continue;
+    const entity = named.find((one) => listOf(after, one.entity) === list)?.entity ?? list;
+    const held = new Map(before[list].map((/** @type {Data} */ one) => [one.id, one]));
+    for (const one of after[list]) {
+      if (held.get(one.id) !== one) changes.push({ op: "put", entity, id: one.id, value: one });
+      held.delete(one.id);
+    }
+    for (const id of held.keys()) changes.push({ op: "remove", entity, id });
+  }
+  return changes;
+}
+
+/**
  * `fresh`, with whatever is equal in `held` taken from there.
  *
  * @template T

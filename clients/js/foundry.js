@@ -2,7 +2,7 @@
  * The client: live views over one stream, commands, and why each view was refreshed (README.md).
  *
  * @import {CommandOptions} from "./command.js"
- * @import {Effect, Happening, Live, Status, View, Why} from "./types.js"
+ * @import {Effect, Happening, Live, Told, View} from "./types.js"
  * @import {Listener} from "./subscription.js"
  * @import {Transport} from "./transport.js"
  */
@@ -13,6 +13,8 @@ import { Ledger } from "./ledger.js";
 import { Listeners } from "./listeners.js";
 import { Problem } from "./problem.js";
 import { reach, readView } from "./reaching.js";
+import { Relay } from "./relay.js";
+import { canShare, SharedStreams } from "./sharing.js";
 import { step } from "./step.js";
 import { Subscription } from "./subscription.js";
 import { Timers } from "./timers.js";
@@ -22,14 +24,7 @@ import { whenWoken } from "./waking.js";
 
 export { Problem, Subscription };
 
-/**
- * @typedef {Live | Record<string, Live>} LiveOption for all views, or by view: `{transcript: "bootstrap-only"}`
- * @typedef {{
- *   url?: string, token?: string | null, live?: LiveOption, grace_ms?: number, fetch?: typeof fetch,
- *   credentials?: RequestCredentials, log?: (entry: Record<string, unknown>) => void,
- * }} Options
- * @typedef {{state: Status, ledger: Why, problem: {status: number, code: string, detail: string}, log: Record<string, unknown>}} Told
- */
+/** @typedef {import("./types.js").Options} Options */
 
 export class Foundry {
   #state;
@@ -59,8 +54,7 @@ export class Foundry {
     this.#state = begin(rest.grace_ms === undefined ? {} : { grace_ms: rest.grace_ms });
     this.#live = live;
     this.#http = new Http({ url, token, fetch: rest.fetch ?? globalThis.fetch.bind(globalThis), credentials });
-    /** @type {Transport} */
-    this.#streams = new HttpStreams(this.#http, (happening) => this.#feed(happening));
+    this.#streams = this.#transport(options);
     if (log) this.on("log", log);
   }
 
@@ -212,6 +206,20 @@ export class Foundry {
   }
 
   // --- The shell around the step function ---
+
+  /**
+   * @param {Options} options
+   * @returns {Transport}
+   */
+  #transport({ share, ...options }) {
+    const report = (/** @type {Happening} */ happening) => this.#feed(happening);
+    if (share === undefined || !canShare()) return new HttpStreams(this.#http, report);
+    const token = () => this.#http.token;
+    return new SharedStreams(`foundry ${this.#http.url} ${share}`, token, report, (channel, tabLock) => {
+      const upstream = new Foundry({ ...options, token: token(), live: "on" });
+      return new Relay(upstream, channel, tabLock, (topic) => this.#topic(topic)?.view ?? null);
+    });
+  }
 
   /** @param {Happening} happening */
   #feed(happening) {

@@ -72,6 +72,15 @@
  * @typedef {{type: "problem", status: number, code: string, detail: string}} Trouble
  * @typedef {{type: "log", event: string, [field: string]: unknown}} Log
  * @typedef {Open | Dispose | Interest | ReadView | SetTimer | CancelTimer | Tell | Entered | Trouble | Log} Effect
+ *
+ * What a `Foundry` is made with and tells. `share` is a name for the tabs of one person, which then share a stream.
+ *
+ * @typedef {Live | Record<string, Live>} LiveOption for all views, or by view: `{transcript: "bootstrap-only"}`
+ * @typedef {{
+ *   url?: string, token?: string | null, live?: LiveOption, grace_ms?: number, fetch?: typeof fetch,
+ *   credentials?: RequestCredentials, share?: string, log?: (entry: Record<string, unknown>) => void,
+ * }} Options
+ * @typedef {{state: Status, ledger: Why, problem: {status: number, code: string, detail: string}, log: Record<string, unknown>}} Told
  */
 
 export {};

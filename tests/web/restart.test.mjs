@@ -19,7 +19,6 @@ test("the page comes back by itself, with what it missed and without asking for 
   const before = profile.requests.length;
 
   await server.kill();
-  await page.locator(".connection-reconnecting").first().waitFor({ state: "attached" });
   await page.locator(".notice", { hasText: "does not answer" }).waitFor();
   await server.start();
   await server.order("task.rename", { task_id: task, title: "Renamed meanwhile" });

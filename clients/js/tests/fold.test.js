@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compareIds, fold, share } from "../fold.js";
+import { changesBetween, compareIds, fold, share } from "../fold.js";
 
 const ROUNDS = 300;
 
@@ -65,6 +65,24 @@ function happened(rows, dice) {
   list.set(id, value);
   return { op: "put", entity, id, value };
 }
+
+test("the changes between two states lead from one to the other", () => {
+  for (let seed = 0; seed < ROUNDS; seed += 1) {
+    const dice = chance(seed);
+    /** @type {{self: Data, tasks: Map<string, Data>, entries: Map<string, Data>}} */
+    const rows = { self: { id: "x" }, tasks: new Map(), entries: new Map() };
+    /** @type {Data} */
+    const start = { id: "x", tasks: [], entries: [] };
+    const before = fold(start, Array.from({ length: dice(9) }, () => happened(rows, dice)));
+    const told = Array.from({ length: dice(9) }, () => happened(rows, dice));
+    const after = fold(before, told);
+
+    const changes = changesBetween(before, after, told);
+
+    assert.deepEqual(fold(structuredClone(before), changes), after, `seed ${seed}`);
+    assert.ok(changes.every(({ entity }) => ["self", "task", "entry"].includes(entity)));
+  }
+});
 
 test("what a change does not touch is the same object, and so is what it does not alter", () => {
   const data = { id: "x", pull_request: { number: 1 }, tasks: [{ id: "a", n: 1 }, { id: "b", n: { m: 2 } }], jobs: [{ id: "j" }] };

@@ -1,6 +1,7 @@
 /** An HTTP server that does what Foundry does with a few views in memory, and whatever else a test wants to go wrong. */
 
 import { once } from "node:events";
+import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 
@@ -104,6 +105,8 @@ export class Imitation {
     this.asked.push(asked);
     const place = this.#instead.findIndex(({ prefix }) => pathname.startsWith(prefix));
     if (place >= 0) this.#instead.splice(place, 1)[0]?.answer(asked, response);
+    else if (pathname === "/") response.writeHead(200, { "Content-Type": "text/html" }).end("<title>Page</title>");
+    else if (pathname.startsWith("/client/")) script(response, pathname.slice("/client/".length));
     else if (pathname === "/v1/stream") this.open(asked, response);
     else if (pathname.endsWith("/interest")) this.#interest(pathname.split("/")[3] ?? "", asked, response);
     else if (pathname.startsWith("/v1/views/")) this.#view(pathname.slice("/v1/views/".length), asked, response);
@@ -167,6 +170,17 @@ export class Imitation {
     else if (asked.headers["if-none-match"] === `"${tag(view)}"`) response.writeHead(304).end();
     else json(response, 200, { topic, ...view });
   }
+}
+
+/**
+ * One of the client's modules.
+ *
+ * @param {Response} response
+ * @param {string} name
+ */
+function script(response, name) {
+  response.writeHead(200, { "Content-Type": "text/javascript" });
+  createReadStream(new URL(`../${name}`, import.meta.url)).pipe(response);
 }
 
 /**
