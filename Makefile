@@ -6,9 +6,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AGENTS := .agents/.installed
 WEB := .web/.installed
-PLAYWRIGHT := playwright-core@1.65.1
+PEERS := .peers/.installed
+NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web screenshots chromium test-containers bench bench-workbench clean help
+.PHONY: run test setup check format demo test-agents test-web screenshots chromium test-containers bench bench-workbench clean help bench-guard bench-peers bench-plots bench-flame
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -34,16 +35,27 @@ demo: $(INSTALLED)  ## the main job, in this terminal, on a clone of this reposi
 test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent server and the protocol's SDK (needs Node.js and npm)
 	$(BIN)/pytest tests_agents
 
-bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table (QUICK=--quick, NAMES="commands …")
-	$(BIN)/python -m bench $(QUICK) $(NAMES)
-
-test-web: $(INSTALLED) $(WEB) chromium  ## the JavaScript client and the page in real Chromium, on real servers (needs Node.js 20 and npm)
+test-web: $(INSTALLED) $(WEB) chromium  ## the JavaScript client, and the page in real Chromium, on real servers (needs Node.js 20 and npm)
 	.web/node_modules/.bin/tsc --project clients/js
 	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test clients/js/tests/*.test.js
 	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test --test-concurrency=1 tests/web/*.test.mjs
 
 screenshots: $(INSTALLED) $(WEB) chromium  ## pictures of the page's states, into docs/screenshots
 	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test tests/web/screenshots.mjs
+
+bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table (QUICK=--quick, NAMES="commands …")
+	$(BIN)/python -m bench $(QUICK) $(NAMES)
+
+bench-guard: $(INSTALLED)  ## a quick run; fails if a ratio fell by more than half against bench/results/baseline.json
+	$(BIN)/python -m bench --guard
+
+bench-peers: $(PEERS)  ## put what the bench compares with into .peers: PyPI, npm, and as root on Debian nginx with nchan
+
+bench-plots: $(INSTALLED) $(PEERS)  ## how cost grows with streams, topics and tasks: docs/benchmarks/*.svg
+	$(BIN)/python -m bench.growth
+
+bench-flame: $(INSTALLED) $(PEERS)  ## where the time goes under load: docs/benchmarks/flame-*.svg
+	$(BIN)/python -m bench.flame
 
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
@@ -52,7 +64,7 @@ test-containers: $(INSTALLED)  ## the black-box tests against the container imag
 	$(BIN)/pytest deploy/container_tests
 
 clean:  ## remove what `setup` and the tests made; keeps ./data
-	rm -rf .venv .agents .web build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .agents .web .peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
@@ -66,13 +78,28 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(AGENTS): Makefile
 	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-agents needs Node.js with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
-	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error --prefix .agents sandbox-agent@0.4.2 @sandbox-agent/cli@0.4.2
+	$(NPM) --ignore-scripts --prefix .agents sandbox-agent@0.4.2 @sandbox-agent/cli@0.4.2
 	chmod +x .agents/node_modules/@sandbox-agent/cli-*/bin/sandbox-agent
 	@touch $@
 
 $(WEB): Makefile clients/js/package.json
 	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-web needs Node.js 20 or newer with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
-	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error --prefix .web $$(node -p 'Object.entries(require("./clients/js/package.json").devDependencies).map((one) => one.join("@")).join(" ")') $(PLAYWRIGHT)
+	$(NPM) --ignore-scripts --prefix .web $$(node -p 'Object.entries(require("./clients/js/package.json").devDependencies).map((one) => one.join("@")).join(" ")')
+	@touch $@
+
+# Emmett's packages name a version of each other that is not published everywhere, hence --legacy-peer-deps.
+# nginx is unpacked and not installed, so that no service starts; of its places only /var/lib/nginx cannot be moved.
+$(PEERS): Makefile
+	$(PYTHON) -m venv .peers/venv
+	.peers/venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt starlette uvicorn uvloop httptools sse-starlette==3.7.0 eventsourcing==9.5.6 matplotlib==3.11.2 py-spy==0.4.3
+	@if command -v npm >/dev/null && command -v node >/dev/null; then \
+	  $(NPM) --ignore-scripts --legacy-peer-deps --prefix .peers rivetkit@2.3.19 ws@8 @event-driven-io/emmett@0.42.0 @event-driven-io/emmett-sqlite@0.42.4 sqlite3@5.1.7 async-retry@1 commander@12 uuid@10 \
+	  && npm rebuild --loglevel error --prefix .peers sqlite3; \
+	else echo "no node and npm here: the bench goes without Emmett and RivetKit"; fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  mkdir -p .peers/debian /var/lib/nginx && cd .peers/debian \
+	  && apt-get download -q nginx libnginx-mod-nchan && for package in *.deb; do dpkg -x "$$package" .; done; \
+	else echo "not root on Debian: the bench goes without nginx and nchan"; fi
 	@touch $@
 
 chromium:

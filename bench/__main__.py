@@ -10,13 +10,32 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from bench import commands
+from bench import (
+    bootstrap,
+    cold_load,
+    commands,
+    fan_out,
+    memory,
+    to_screen,
+    transcript,
+    usual_ways,
+)
+from bench.guard import losses
 from bench.result import Result
 
 SUITE: dict[str, Callable[..., AsyncIterator[Result]]] = {
+    "fan_out": fan_out.measure,
+    "memory": memory.measure,
     "commands": commands.measure,
+    "usual_ways": usual_ways.measure,
+    "to_screen": to_screen.measure,
+    "bootstrap": bootstrap.measure,
+    "cold_load": cold_load.measure,
+    "transcript": transcript.measure,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
+BASELINE = LATEST.with_name("baseline.json")
+"""A quick run that was committed: what the guard compares with."""
 
 
 async def run(names: Sequence[str], *, quick: bool) -> list[Result]:
@@ -68,14 +87,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(SUITE)}; all when left out")
     parser.add_argument("--quick", action="store_true", help="one short round of each")
+    parser.add_argument(
+        "--guard", action="store_true", help="fail if a ratio fell by more than half"
+    )
+    parser.add_argument("--baseline", action="store_true", help="keep this run for the guard")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(SUITE))
     if unknown:
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(SUITE)}")
     print(machine(), "\n", HEAD, sep="\n", flush=True)
-    found = uvloop.run(run(options.names or list(SUITE), quick=options.quick))
-    LATEST.parent.mkdir(exist_ok=True)
-    LATEST.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    names = options.names or list(SUITE)
+    quick = options.quick or options.guard
+    found = uvloop.run(run(names, quick=quick))
+    if not options.guard:
+        write(LATEST, found)
+    if options.baseline:
+        write(BASELINE, found)
+    if options.guard:
+        guard(names, found)
+
+
+def guard(names: Sequence[str], found: Sequence[Result]) -> None:
+    """Fail on a loss that a second run shows as well."""
+    before = msgspec.json.decode(BASELINE.read_bytes(), type=list[Result])
+    if not losses(before, found):
+        return
+    print("again, because of", *losses(before, found), sep="\n  ", file=sys.stderr, flush=True)
+    again = {one.name: one for one in uvloop.run(run(names, quick=True))}
+    lost_twice = losses(before, [again[one.name] for one in found if losses(before, [one])])
+    if lost_twice:
+        raise SystemExit("\n  ".join(["Slower than before:", *lost_twice]))
+
+
+def write(file: Path, found: Sequence[Result]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 
 
 if __name__ == "__main__":

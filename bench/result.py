@@ -1,6 +1,8 @@
 """What one measurement says: ours beside its limit and beside its peers, in one run."""
 
+from collections.abc import Sequence
 from statistics import median
+from typing import Literal
 
 from msgspec import Struct
 
@@ -26,7 +28,7 @@ class Bound(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """One line of the table. `ratio` is ours to what the goal names, else to the limit.
+    """One line of the table. `ratio` is ours to what the first goal names, else to the limit.
 
     `spread` is (largest - smallest) / median of the runs that `ours` is the median of.
     """
@@ -37,6 +39,7 @@ class Result(Struct, frozen=True, kw_only=True):
     limit: float | None = None
     peers: dict[str, float] = {}
     ratio: float | None = None
+    better: Literal["more", "less"] = "more"
     goal: str = ""
     met: bool | None = None
     spread: float | None = None
@@ -50,35 +53,48 @@ def result(
     *,
     limit: float | None = None,
     peers: dict[str, float] | None = None,
-    goal: Goal | Bound | None = None,
+    goal: Goal | Bound | Sequence[Goal | Bound] = (),
+    better: Literal["more", "less"] = "more",
     note: str = "",
 ) -> Result:
-    """The median of several runs, held against its goal. A goal whose peer is missing is neither met nor missed."""
+    """The median of several runs, held against its goals. A goal whose peer is missing is neither met nor missed."""
     ours = median(runs)
-    others = peers or {}
-    against = limit
-    met: bool | None = None
-    match goal:
-        case Bound(at_most):
-            met = ours <= at_most
-        case Goal(name_of_other, wanted, at_most):
-            against = limit if name_of_other == "limit" else others.get(name_of_other)
-            if against:
-                met = ours / against <= wanted if at_most else ours / against >= wanted
-        case None:
-            pass
+    others = (peers or {}) | ({} if limit is None else {"limit": limit})
+    goals = [goal] if isinstance(goal, Goal | Bound) else goal
+    named = [one.against for one in goals if isinstance(one, Goal) and others.get(one.against)]
+    against = others[named[0]] if named else limit
     return Result(
         name=name,
         ours=significant(ours),
         unit=unit,
         limit=None if limit is None else significant(limit),
-        peers={peer: significant(value) for peer, value in others.items()},
+        peers={peer: significant(value) for peer, value in (peers or {}).items()},
         ratio=significant(ours / against) if against else None,
-        goal=str(goal) if goal else "",
-        met=met,
+        better="less" if any(_wants_less(one) for one in goals) else better,
+        goal=", ".join(map(str, goals)),
+        met=_all_met([_met(ours, one, others) for one in goals]),
         spread=significant((max(runs) - min(runs)) / ours) if len(runs) > 1 and ours else None,
         note=note,
     )
+
+
+def _met(ours: float, goal: Goal | Bound, others: dict[str, float]) -> bool | None:
+    if isinstance(goal, Bound):
+        return ours <= goal.at_most
+    against = others.get(goal.against)
+    if not against:
+        return None
+    return ours / against <= goal.ratio if goal.at_most else ours / against >= goal.ratio
+
+
+def _all_met(met: list[bool | None]) -> bool | None:
+    if False in met:
+        return False
+    return None if None in met or not met else True
+
+
+def _wants_less(goal: Goal | Bound) -> bool:
+    return isinstance(goal, Bound) or goal.at_most
 
 
 def significant(value: float) -> float:

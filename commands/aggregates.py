@@ -6,17 +6,19 @@ What is kept may be behind: only an append (by its expected position) or `confir
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from commands.decider import Kind, origin_of
 from commands.heads import Heads
 from commands.keys import key_of
-from events.codec import Undecodable
+from commands.log import LOG
+from events.codec import Undecodable, is_readable
 from events.commit import Recorded
 from events.ids import BEGINNING, Position
-from events.store import EventStore, subject_of
+from events.log import LOG_ID, LOG_KIND
+from events.store import EventStore, kind_of, subject_of
 from runtime.errors import Unavailable
 
 S = TypeVar("S")
@@ -78,6 +80,9 @@ class Aggregates:
                 continue
             self.checkpoint = recorded.position
             subject = recorded.subject
+            if kind_of(subject) == LOG_KIND:
+                # A cut, or a decision about what can be read: either may change what was folded.
+                self.forget_all()
             # A load that is under way may have read the subject before this commit was there.
             if subject in self._loading:
                 self._seen[subject] = recorded.position
@@ -186,14 +191,42 @@ class Aggregates:
         else:
             last = await self._store.last(subject)
             history = [last] if last is not None else []
-        return _fold(kind, Loaded(kind.initial), history)
+            if last is not None and not is_readable(last):
+                history = await self._store.load(subject)
+        loaded = Loaded(kind.initial)
+        for recorded in history:
+            try:
+                loaded = _after(kind, loaded, recorded)
+            except Undecodable:
+                await self._check_skipped(recorded)
+                loaded = replace(loaded, position=recorded.position)
+        return loaded
+
+    async def _check_skipped(self, recorded: Recorded) -> None:
+        """Raises `Unavailable` (`unreadable`) unless the log's owner decided to leave this commit out."""
+        if kind_of(recorded.subject) == LOG_KIND:
+            # Nobody could decide about it: what it says of other histories is as good as not said.
+            return
+        log = (await self.confirmed(LOG, LOG_ID)).state
+        if (recorded.subject, recorded.position) not in log.skipped:
+            raise Unavailable(
+                f"This history cannot be read further than position {recorded.position};"
+                " `foundry doctor` says more, and `poison.skip` leaves that commit out.",
+                code="unreadable",
+            )
 
     async def _catch_up(self, kind: Kind[S], subject: str, behind: Loaded[S]) -> Loaded[S]:
         newer = await self._store.load(subject, after=behind.position)
         loaded = self._kept(kind, subject)
         if loaded is None:
             return await self._load(kind, subject)
-        loaded = _fold(kind, loaded, [one for one in newer if one.position > loaded.position])
+        try:
+            for recorded in newer:
+                if recorded.position > loaded.position:
+                    loaded = _after(kind, loaded, recorded)
+        except Undecodable:
+            self._drop(subject)
+            return await self._load(kind, subject)
         self._keep(kind, subject, loaded)
         return loaded
 
@@ -230,18 +263,6 @@ class Aggregates:
         entry = self._entries.pop(subject, None)
         if entry is not None:
             self._keys_kept -= entry.weight
-
-
-def _fold(kind: Kind[S], loaded: Loaded[S], history: Sequence[Recorded]) -> Loaded[S]:
-    try:
-        for recorded in history:
-            loaded = _after(kind, loaded, recorded)
-    except Undecodable:
-        raise Unavailable(
-            "This history holds something that this version cannot read; `foundry doctor` names it.",
-            code="unreadable",
-        ) from None
-    return loaded
 
 
 def _after(kind: Kind[S], loaded: Loaded[S], recorded: Recorded) -> Loaded[S]:

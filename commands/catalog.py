@@ -3,6 +3,7 @@
 from typing import TypeAlias
 
 from commands.job import CancelJob, JobCommand, RetryJob
+from commands.log import LogCommand, RetryPoison, SkipPoison
 from commands.organization_orders import (
     AddMember,
     AddRepository,
@@ -52,7 +53,7 @@ from commands.user import (
 )
 
 AnyCommand: TypeAlias = (
-    UserCommand | OrganizationCommand | RepositoryCommand | TaskCommand | JobCommand
+    UserCommand | OrganizationCommand | RepositoryCommand | TaskCommand | JobCommand | LogCommand
 )
 
 CATALOG: dict[str, type[AnyCommand]] = {
@@ -96,4 +97,6 @@ CATALOG: dict[str, type[AnyCommand]] = {
     "job.cancel": CancelJob,
     "job.retry": RetryJob,
     "issue.resolve": ResolveIssue,
+    "poison.retry": RetryPoison,
+    "poison.skip": SkipPoison,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from events.ids import TaskId, Timestamp, UserId, derive_id
+from events.ids import Position, TaskId, Timestamp, UserId, derive_id
 
 if TYPE_CHECKING:
     from commands.job_state import Job
@@ -23,7 +23,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """`organization`, `task`, `user`, `job` are read, not decided about; None where the order needs none.
 
     `user` is the person an order is about, `job` the open job its target has already, and `busy_tasks`
-    are the tasks of a repository in which something still goes on.
+    are the tasks of a repository in which something still goes on. `stuck_at` is the commit at which a
+    history cannot be read further.
     """
 
     now: Timestamp
@@ -38,6 +39,7 @@ class Context(Struct, frozen=True, kw_only=True):
     user: User | None = None
     job: Job | None = None
     busy_tasks: tuple[TaskId, ...] = ()
+    stuck_at: Position | None = None
     known_agents: frozenset[str] = frozenset()
     known_providers: frozenset[str] = frozenset()
 

@@ -28,11 +28,18 @@ ATTEMPTS = 8
 
 class Deciding:
     def __init__(
-        self, store: EventStore, aggregates: Aggregates, now: Callable[[], Timestamp]
+        self,
+        store: EventStore,
+        aggregates: Aggregates,
+        now: Callable[[], Timestamp],
+        *,
+        last_cut: Callable[[], str | None],
     ) -> None:
+        """`last_cut` gives the mark of the log's last cut, None when it never lost anything."""
         self._store = store
         self._now = now
         self._aggregates = aggregates
+        self._last_cut = last_cut
 
     async def decide(
         self,
@@ -57,7 +64,9 @@ class Deciding:
                 refusal: FoundryError | None = None
                 try:
                     context = await prepare(loaded.state)
-                    check_version(loaded, order.expected_version, request.if_match)
+                    check_version(
+                        loaded, order.expected_version, request.if_match, cut=self._last_cut()
+                    )
                     events = decider.decide(loaded.state, order, context)
                 except Unavailable:
                     raise

@@ -11,21 +11,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
-from msgspec import Struct, convert
+from msgspec import Struct, convert, json
 
 from commands.directory_rows import rows_of
 from commands.keys import command_key
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import (
-    BEGINNING,
     JobId,
     OrganizationId,
     Position,
     RepositoryId,
     TaskId,
 )
-from events.store import EventStore, kind_of
+from events.store import EventStore, is_history, kind_of
+from events.trail import Memory, Trail, is_prefix_of, note_cut
 from projectors.epoch import code_digest
 from runtime.errors import Unavailable
 
@@ -73,7 +73,7 @@ class Directory:
         self._db = db
         self._store = store
         self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
-        self.checkpoint = BEGINNING
+        self._trail = Trail(Memory())
 
     @classmethod
     async def open(cls, path: Path | str, store: EventStore) -> Self:
@@ -88,19 +88,23 @@ class Directory:
         For the start and for every reconnect, while no feed runs.
         """
         if not await self.fits_the_log():
+            # First for all to see, then here: after a crash in between this is found again.
+            await note_cut(self._store, self._memory())
             _create(self._db)
-        (position,) = self._db.execute("SELECT position FROM checkpoint").fetchone()
-        self.checkpoint = Position(position)
+        self._trail = Trail(self._memory())
 
     async def fits_the_log(self) -> bool:
         """Whether the log still has, where it stood, the last commit that was written down."""
-        position, message_id = self._db.execute(
-            "SELECT position, message_id FROM checkpoint"
-        ).fetchone()
-        if not position:
-            return True
-        there = await self._store.at(Position(position))
-        return there is not None and there.message_id == message_id
+        return await is_prefix_of(self._store, self._memory())
+
+    @property
+    def checkpoint(self) -> Position:
+        return self._trail.position
+
+    @property
+    def last_cut(self) -> str | None:
+        """The mark of the log's last cut, None when it never lost anything."""
+        return self._trail.cuts[-1] if self._trail.cuts else None
 
     def close(self) -> None:
         self._db.close()
@@ -110,18 +114,19 @@ class Directory:
         fresh = [one for one in batch if one.position > self.checkpoint]
         if not fresh:
             return
+        # A transaction that fails leaves the trail where the file is.
+        trail = Trail(self._trail.memory)
         with self._db:
             self._db.execute("BEGIN")
             for recorded in fresh:
+                trail.pass_by(recorded)
                 # Transcripts name nothing new, and they are most of the log.
                 if kind_of(recorded.subject) != "transcript":
                     self._write(recorded)
-            last = fresh[-1]
             self._db.execute(
-                "UPDATE checkpoint SET position = ?, message_id = ?",
-                (last.position, last.message_id),
+                "UPDATE checkpoint SET memory = ?", (json.encode(trail.memory).decode(),)
             )
-        self.checkpoint = last.position
+        self._trail = trail
         self._wake()
 
     # --- Questions ---
@@ -224,7 +229,13 @@ class Directory:
             if not entry[1].done():
                 entry[1].set_result(None)
 
+    def _memory(self) -> Memory:
+        (memory,) = self._db.execute("SELECT memory FROM checkpoint").fetchone()
+        return json.decode(memory, type=Memory)
+
     def _write(self, recorded: Recorded) -> None:
+        if not is_history(recorded.subject):
+            return
         try:
             for statement, values in rows_of(recorded):
                 self._db.execute(statement, values)

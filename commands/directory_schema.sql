@@ -1,9 +1,9 @@
 CREATE TABLE checkpoint (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    position INTEGER NOT NULL,
-    message_id TEXT NOT NULL
+    -- An `events.trail.Memory` as JSON: how far this is, and what to recognise the log by.
+    memory TEXT NOT NULL
 );
-INSERT INTO checkpoint VALUES (1, 0, '');
+INSERT INTO checkpoint VALUES (1, '{}');
 
 -- Where the history of a thing is: the first commit that named it decides for ever.
 CREATE TABLE things (

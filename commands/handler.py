@@ -15,6 +15,8 @@ from commands.deciding import Deciding
 from commands.directory import Directory
 from commands.drafts import DraftPace
 from commands.job import JobCommand
+from commands.log import LogCommand
+from commands.log_desk import LogDesk
 from commands.organization_desk import OrganizationDesk
 from commands.organization_orders import OrganizationCommand
 from commands.places import Places
@@ -56,10 +58,11 @@ class Commands:
         self._now = now
         self._known_agents = known_agents
         self._known_providers = known_providers
-        self._deciding = Deciding(store, aggregates, now)
+        self._deciding = Deciding(store, aggregates, now, last_cut=lambda: directory.last_cut)
         self._drafts = DraftPace(now)
         places = Places(aggregates, directory)
         self._people = UserDesk(store, aggregates, places, self._deciding, self._drafts)
+        self._log = LogDesk(store, self._deciding)
         self._work = OrganizationDesk(aggregates, places, self._deciding, read_remote)
 
     async def handle(
@@ -124,6 +127,8 @@ class Commands:
             return answer
         if isinstance(order, JobCommand):
             return await self._work.job(request, order, context)
+        if isinstance(order, LogCommand):
+            return await self._log.answer(request, order, context)
         assert_never(order)
 
     def _context(self, request: Request) -> Context:

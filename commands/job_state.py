@@ -47,5 +47,9 @@ class Job(Struct, frozen=True, kw_only=True):
         """The first stage without a result; None when all have one."""
         return next((stage for stage in self.stages if stage not in self.results), None)
 
+    def starts_without_end(self, stage: str) -> int:
+        """How often a stage was started without a word on how that ended: its worker ended with it."""
+        return self.attempt - self.failures if stage == self.stage else 0
+
 
 JobState: TypeAlias = Absent | Job

@@ -131,7 +131,10 @@ class OrganizationDesk:
             job = await self._places.job(standing_job(state, order))
             return replace(base, organization=organization, job=job)
 
-        return await self._deciding.decide(TASK, task_id, order, request, prepare)
+        async with self._places.unreadable_only_to_members(
+            task_id, request.user_id, noun=noun, name=name
+        ):
+            return await self._deciding.decide(TASK, task_id, order, request, prepare)
 
     async def _create_task(self, request: Request, order: CreateTask, base: Context) -> Answer:
         name = order.repository_id

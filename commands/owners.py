@@ -7,6 +7,7 @@ from commands.job_state import Job
 from commands.task_state import Task
 from events.commit import Event
 from events.ids import JobId, OrganizationId, RepositoryId, TaskId
+from events.log import LogEvent
 from events.user import UserEvent
 
 
@@ -25,9 +26,9 @@ class JobOwners(TypedDict):
 
 
 def organization_of(events: Sequence[Event]) -> OrganizationId | None:
-    """The organization whose members may see a commit of these events; None for what is a person's own."""
+    """The organization whose members may see a commit of these events; None for what is a person's own, or the log's."""
     for event in events:
-        if not isinstance(event, UserEvent):
+        if not isinstance(event, UserEvent | LogEvent):
             return event.organization_id
     return None
 

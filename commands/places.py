@@ -1,5 +1,8 @@
 """Where orders find what they name, read at the head, and only for those who may see it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from commands.aggregates import Aggregates
 from commands.authorization import administers, check_member
 from commands.directory import Directory, Located
@@ -13,6 +16,7 @@ from commands.task_state import Task
 from commands.user import USER
 from commands.user_state import User
 from events.ids import JobId, TaskId, UserId, is_id
+from runtime.errors import Unavailable
 
 
 class Places:
@@ -51,11 +55,26 @@ class Places:
         """A task of an organization the caller is a member of. Raises `NotFound`."""
         if not is_id(task_id, "task"):
             raise no_such("task", task_id)
-        task = (await self._aggregates.confirmed(TASK, task_id)).state
+        async with self.unreadable_only_to_members(task_id, caller, noun="task", name=task_id):
+            task = (await self._aggregates.confirmed(TASK, task_id)).state
         if not isinstance(task, Task):
             raise no_such("task", task_id)
         await self.organization(task.organization_id, caller, noun="task", name=task_id)
         return task
+
+    @asynccontextmanager
+    async def unreadable_only_to_members(
+        self, task_id: str, caller: UserId, *, noun: str, name: str
+    ) -> AsyncIterator[None]:
+        """Where a task's history is read: that it cannot be read is no business of strangers either."""
+        try:
+            yield
+        except Unavailable as error:
+            if error.code == "unreadable":
+                located = await self._directory.locate(task_id)
+                organization_id = located.organization_id if located else None
+                await self.organization(organization_id, caller, noun=noun, name=name)
+            raise
 
     async def user(self, user_id: str) -> User | None:
         if not is_id(user_id, "usr"):

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from commands.aggregates import Loaded
 from events.ids import BEGINNING
+from projectors.epoch import mark_of
 from runtime.problems import VersionMismatch
 
 S = TypeVar("S")
@@ -22,17 +23,31 @@ class Expectation(Struct, frozen=True):
     versions: tuple[int, ...] = ()
 
 
-def expectation_of(if_match: str) -> Expectation:
-    """What a header asks. An entity tag that is not one of ours matches nothing."""
+def expectation_of(if_match: str, *, cut: str | None) -> Expectation:
+    """What a header asks. An entity tag that is not one of ours matches nothing.
+
+    `cut` is the mark of the log's last cut: a tag from before it names a version that may be lost,
+    or another commit's now. A bare position cannot tell.
+    """
     tags = [quoted or bare for quoted, bare in _TAG.findall(if_match)]
-    positions = [tag.rpartition(".")[2] for tag in tags]
+    positions = [tag.rpartition(".") for tag in tags]
     return Expectation(
         any_version="*" in tags,
-        versions=tuple(int(one) for one in positions if _DIGITS.fullmatch(one)),
+        versions=tuple(
+            int(version)
+            for epoch, _, version in positions
+            if _DIGITS.fullmatch(version) and (not epoch or mark_of(epoch) == cut)
+        ),
     )
 
 
-def check_version(loaded: Loaded[S], expected_version: int | None, if_match: str | None) -> None:
+def check_version(
+    loaded: Loaded[S],
+    expected_version: int | None,
+    if_match: str | None,
+    *,
+    cut: str | None = None,
+) -> None:
     """Raises `VersionMismatch` when a command changed the aggregate after the version the caller named.
 
     What workers report does not count: it would make every lock fail while an agent works.
@@ -41,7 +56,7 @@ def check_version(loaded: Loaded[S], expected_version: int | None, if_match: str
         raise _mismatch(loaded)
     if if_match is None:
         return
-    expectation = expectation_of(if_match)
+    expectation = expectation_of(if_match, cut=cut)
     if expectation.any_version and loaded.position != BEGINNING:
         return
     if not any(version >= loaded.command_position for version in expectation.versions):

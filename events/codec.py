@@ -4,11 +4,13 @@ from typing import Any
 
 import msgspec
 
-from events.commit import FORMAT, Commit
+from events.commit import FORMAT, Commit, Recorded
 from events.upcasters import upcast
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Commit)
+# Numbers of thousands of digits and lists in lists without end are not msgspec's own errors.
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class Undecodable(Exception):
@@ -24,9 +26,17 @@ def decode(body: bytes) -> Commit:
     """The commit in today's shape, whatever format it was written in. Raises `Undecodable`."""
     try:
         commit = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         return _decode_older(body, error)
     return commit if commit.format == FORMAT else _decode_older(body, None)
+
+
+def is_readable(recorded: Recorded) -> bool:
+    """Whether this version of the code understands a stored commit."""
+    try:
+        return bool(recorded.commit)
+    except Undecodable:
+        return False
 
 
 def _decode_older(body: bytes, first: Exception | None) -> Commit:
@@ -38,5 +48,5 @@ def _decode_older(body: bytes, first: Exception | None) -> Commit:
         raw["events"] = [upcast(event, written=written, current=FORMAT) for event in raw["events"]]
         raw["format"] = FORMAT
         return msgspec.convert(raw, Commit)
-    except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+    except (*_UNREADABLE, AttributeError, KeyError, TypeError) as error:
         raise Undecodable(str(first or error)) from error

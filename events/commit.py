@@ -1,5 +1,6 @@
 """A commit: the events of one accepted command, or of one report of a worker. One message, so all or nothing."""
 
+import hashlib
 from collections.abc import Callable
 from functools import cached_property
 
@@ -7,6 +8,7 @@ from msgspec import Struct, field
 
 from events.ids import OrganizationId, Position, Timestamp
 from events.job import JobAnnounced, JobEvent
+from events.log import LogEvent
 from events.organization import OrganizationEvent
 from events.repository import RepositoryEvent
 from events.task import TaskEvent
@@ -21,6 +23,7 @@ Event = (
     | JobAnnounced
     | JobEvent
     | TranscriptEvent
+    | LogEvent
 )
 
 FORMAT = 1
@@ -38,9 +41,9 @@ class CommandRef(Struct, frozen=True, kw_only=True):
 class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one message of the stream holds.
 
-    `actor` is a user id, or `worker` for a report; `command` is None for a report. `ids` are the
-    ids the command's answer names. `correlation_id` is the request or command that started the
-    chain of which this commit is a part.
+    `actor` is a user id, `worker` for a report, or `node` for what a node noted about the log;
+    `command` is None for both of these. `ids` are the ids the command's answer names.
+    `correlation_id` is the request or command that started the chain of which this commit is a part.
     """
 
     at: Timestamp
@@ -77,6 +80,13 @@ class Recorded:
     def commit(self) -> Commit:
         """The decoded commit. Raises `events.codec.Undecodable` for bytes this code cannot read."""
         return self._decode(self.body)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this commit from another one at the same position."""
+        told = hashlib.blake2b(self.message_id.encode(), digest_size=8)
+        told.update(self.body)
+        return told.hexdigest()
 
     def __repr__(self) -> str:
         return f"<{self.subject} @ {self.position}>"

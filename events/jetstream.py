@@ -63,6 +63,10 @@ class JetStreamStore:
         """New commits, each told to one of all the processes that read here, at least once."""
         return Hints(self._api).batches()
 
+    async def renew_hints(self) -> None:
+        """Forget which commits were told: after a cut of the log the numbers mean others."""
+        await Hints(self._api).forget()
+
     async def put_blob(self, content: bytes) -> Blob:
         return await self._blobs.put(content)
 

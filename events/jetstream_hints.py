@@ -30,6 +30,7 @@ BATCH = 64
 PULL_BYTES = 2 * 1024 * 1024
 PULL_SECONDS = 30
 PAUSE_SECONDS = 0.5
+NOT_FOUND = 404
 
 
 class _Broken(Exception):
@@ -54,6 +55,14 @@ class Hints:
             except (Unavailable, ApiError, Error) as reason:
                 log.warning("hints cannot be read, waiting", extra={"reason": str(reason)})
             await asyncio.sleep(PAUSE_SECONDS)
+
+    async def forget(self) -> None:
+        """Remove the consumer; whoever reads makes it anew. Raises `Unavailable`."""
+        try:
+            await self._api.call(f"CONSUMER.DELETE.{self._api.stream}.{CONSUMER}", {}, msgspec.Raw)
+        except ApiError as error:
+            if error.code != NOT_FOUND:
+                raise
 
     async def _make_consumer(self) -> None:
         """Made once; the same wish again changes nothing."""

@@ -15,7 +15,7 @@ BATCH = 1000
 
 class MemoryStore:
     def __init__(self) -> None:
-        self._log: list[Recorded] = []
+        self._log: list[Recorded | None] = []
         self._subjects: dict[str, list[Recorded]] = {}
         self._blobs: dict[str, bytes] = {}
         self._grown = asyncio.Condition()
@@ -67,9 +67,17 @@ class MemoryStore:
             async with self._grown:
                 while len(self._log) <= position:
                     await self._grown.wait()
-            batch = self._log[position : position + BATCH]
-            position += len(batch)
-            yield batch
+            found = self._log[position : position + BATCH]
+            position += len(found)
+            if batch := [one for one in found if one is not None]:
+                yield batch
+
+    def delete(self, position: Position) -> None:
+        """Take one commit out, as an operator may; its position stays empty."""
+        deleted = self._log[position - 1]
+        assert deleted is not None
+        self._log[position - 1] = None
+        self._subjects[deleted.subject].remove(deleted)
 
     async def put_blob(self, content: bytes) -> Blob:
         blob = Blob(id=hashlib.sha256(content).hexdigest(), size=len(content))

@@ -30,6 +30,11 @@ def id_of(subject: str) -> str:
     return subject.split(".", 2)[2]
 
 
+def is_history(subject: str) -> bool:
+    """Whether a subject names an aggregate; anybody who may publish can put a message on one that does not."""
+    return subject.count(".") >= 2
+
+
 class StalePosition(Conflict):
     """The aggregate is no longer at the position the writer expected: reload and decide again."""
 

@@ -21,7 +21,9 @@ from runtime.settings import Settings
 def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
     """Streams go straight to the gateway, everything else through Starlette."""
     authenticator = Authenticator(here.write.access, allowed_origins=settings.origins)
-    routes: list[Route] = health.routes(about=lambda: _about(here), reasons=here.reasons_not_ready)
+    routes: list[Route] = health.routes(
+        about=lambda: _about(here), reasons=here.reasons_not_ready, notices=here.notices
+    )
     if "commands" in here.roles:
         sign_in = SignIn(here.write.access, here.write.reports, codes, now)
         routes += command_routes.routes(here.write.commands, authenticator, sign_in, here.orders)

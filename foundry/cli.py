@@ -99,5 +99,25 @@ def _parser() -> argparse.ArgumentParser:
         "replay", "foundry.log", "replay", "Read the whole log once and count what is in it."
     )
     replay.add_argument("--after", type=int, default=0, metavar="POSITION")
+    poison = commands.add_parser("poison", help="Decide about commits that cannot be read.")
+    decisions = poison.add_subparsers(required=True, metavar="action")
+    for action, sentence in (
+        ("retry", "Have what waits of an aggregate folded once more."),
+        ("skip", "Leave out one commit that cannot be read or folded."),
+    ):
+        decision = decisions.add_parser(action, help=sentence, description=sentence)
+        decision.set_defaults(module="foundry.poison", function=action)
+        decision.add_argument("aggregate_id", metavar="ID", help="as `foundry doctor` names it")
+        decision.add_argument("--json", action="store_true", help="print JSON lines for machines")
+        if action == "skip":
+            decision.add_argument(
+                "--position", type=int, help="default: the first that cannot be decoded"
+            )
+    add(
+        "restored",
+        "foundry.restored",
+        "restored",
+        "Say that the log was put back from a backup, so that nobody goes on from what was lost.",
+    )
     add("doctor", "foundry.doctor", "doctor", "Look for what is wrong and say how to mend it.")
     return parser

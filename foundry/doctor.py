@@ -1,17 +1,18 @@
 """`foundry doctor`: looks at everything that can be wrong and says how to mend it."""
 
 import argparse
-import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-from msgspec import Struct, to_builtins
+from msgspec import Struct, json
 
+from events.store import id_of
 from foundry import running
 from foundry.event_log import any_log
+from projectors.parking import AGGREGATE, PARKED, Parked
 from runtime.errors import FoundryError
 from runtime.settings import Settings, environment
 from workflows.agents import find_agent, known_agents
@@ -33,7 +34,7 @@ async def doctor(settings: Settings, options: argparse.Namespace) -> int:
     findings = [finding async for finding in _findings(settings)]
     for finding in findings:
         if options.json:
-            print(json.dumps(to_builtins(finding)))
+            print(json.encode(finding).decode())
         else:
             print(f"{'ok ' if finding.well else 'BAD'}  {finding.what}: {finding.detail}")
             if not finding.well:
@@ -108,17 +109,21 @@ def _parked(folder: Path) -> list[Finding]:
     findings = []
     for path in sorted(folder.glob("*.sqlite3")):
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
-            rows = db.execute("SELECT subject, position, reason FROM parked").fetchall()
+            rows = db.execute(
+                "SELECT value FROM rows WHERE topic = ? AND entity = ?", (PARKED, AGGREGATE)
+            ).fetchall()
         db.close()
+        parked = [json.decode(value, type=Parked) for (value,) in rows]
         detail = "; ".join(
-            f"{subject} at {position}: {reason}" for subject, position, reason in rows
+            f"{id_of(one.subject)} at position {one.position} {one.reason}" for one in parked
         )
         findings.append(
             Finding(
                 f"projection {path.stem}",
-                not rows,
+                not parked,
                 detail or "nothing parked",
-                "These aggregates stand still at an event that cannot be folded; the others go on.",
+                "These stand still at a commit that cannot be read or folded; the others go on. Run code"
+                " that can read it, or send poison.retry, or poison.skip to leave the commit out.",
             )
         )
     return findings

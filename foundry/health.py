@@ -9,18 +9,26 @@ from starlette.routing import Route
 
 from runtime.http import JsonResponse
 
-ReasonsNotReady = Callable[[], Sequence[str]]
-"""What keeps the node from being ready, each a sentence; empty when it is."""
+Sentences = Callable[[], Sequence[str]]
 
 
-def routes(*, about: Callable[[], Mapping[str, object]], reasons: ReasonsNotReady) -> list[Route]:
+def routes(
+    *, about: Callable[[], Mapping[str, object]], reasons: Sentences, notices: Sentences
+) -> list[Route]:
+    """`reasons` keep the node from being ready; `notices` do not, and somebody should look at them."""
+
     async def healthz(request: Request) -> Response:
         return JsonResponse({"status": "alive", **about()}, headers={"Cache-Control": "no-store"})
 
     async def readyz(request: Request) -> Response:
         why = list(reasons())
         return JsonResponse(
-            {"status": "not_ready" if why else "ready", "reasons": why, **about()},
+            {
+                "status": "not_ready" if why else "ready",
+                "reasons": why,
+                "notices": list(notices()),
+                **about(),
+            },
             status_code=503 if why else 200,
             headers={"Cache-Control": "no-store"} | ({"Retry-After": "1"} if why else {}),
         )

@@ -14,6 +14,7 @@ import msgspec
 from events.codec import Undecodable
 from events.commit import Recorded, tag_of
 from events.ids import Position
+from events.log import LOG_KIND
 from events.store import EventStore, kind_of, subject_of
 from foundry.event_log import any_log
 from runtime.errors import Invalid, NotFound
@@ -26,6 +27,7 @@ KIND_OF_PREFIX = {
     "task": "task",
     "job": "job",
     "ses": "transcript",
+    "log": LOG_KIND,
 }
 HIDDEN = frozenset({"hash"})
 SHOW_EVERY = 0.5

@@ -25,6 +25,7 @@ from workflows.worker import Worker
 log = logging.getLogger(__name__)
 
 GUARD_SECONDS = 10.0
+LEVEL_PAUSE = 1.0
 RESTARTS = 3
 
 
@@ -93,6 +94,15 @@ class Node:
             reasons.append("starting: the worker takes up what was left")
         return reasons
 
+    def notices(self) -> Sequence[str]:
+        """What somebody should look at though the node does its work, each a sentence without names."""
+        return [
+            f"parked: {len(parked)} in {projection} stand still at a commit that cannot be read or"
+            " folded; `foundry doctor` names them"
+            for projection, parked in (self.models.parked() if self.models else {}).items()
+            if parked
+        ]
+
     async def _follow(self) -> None:
         """Read the log; begin anew when it was cut, and when the reader stands still, up to three times."""
         restarts = 0
@@ -143,14 +153,22 @@ class Node:
             return False
 
     async def _level_with_log(self) -> None:
-        """Everything that was folded from commits that are gone is folded anew."""
+        """Everything that was folded from commits that are gone is folded anew, by the feed when it reads again."""
         log.error("the log lost its tail; everything folded from it is checked and built anew")
-        await self.write.directory.verify()
-        await self.write.aggregates.start()
-        if self.models is not None:
-            await self.models.check_tail(self.log.store)
-        if self.worker is not None:
-            await self.worker.start()
+        while True:
+            try:
+                await self.write.aggregates.start()
+                await self.write.directory.verify()
+                if self.models is not None:
+                    await self.models.check_tail(self.log.store)
+                await self.liveness.start()
+                if self.worker is not None:
+                    await self.worker.begin_anew()
+            except Unavailable as error:
+                log.warning("the log cannot be compared yet", extra={"reason": error.detail})
+                await asyncio.sleep(LEVEL_PAUSE)
+            else:
+                return
 
 
 @asynccontextmanager

@@ -11,10 +11,11 @@ from foundry.write_side import WriteSide, now
 from runtime.lifecycle import Gate
 from runtime.settings import Settings, environment
 from workflows import repository_sync, stack_jobs, task_branch, task_provision
-from workflows.agent_launcher import AgentLauncher, CommandLauncher, SandboxAgentLauncher
+from workflows.agent_launcher import AgentLauncher, CommandLauncher
 from workflows.agent_pool import AgentPool
 from workflows.agents import known_agents
 from workflows.announcements import Announcements
+from workflows.branches import Branches
 from workflows.file_capture import FileCapture
 from workflows.git import Git
 from workflows.host_watch import HostWatch
@@ -22,7 +23,6 @@ from workflows.job_lanes import JobLanes
 from workflows.job_runner import JobRunner
 from workflows.job_sweep import JobSweep
 from workflows.leftovers import Leftovers
-from workflows.local_branches import LocalBranches
 from workflows.local_sandbox import LocalSandboxes
 from workflows.placement import Placement
 from workflows.presence import Presence
@@ -32,6 +32,8 @@ from workflows.repository_sync import RepositorySync
 from workflows.sandbox import SandboxProvider
 from workflows.sandbox_agent import SandboxAgentSandboxes
 from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_branches import SandboxAgentBranches
+from workflows.sandbox_agent_launcher import SandboxAgentLauncher
 from workflows.sessions import Sessions
 from workflows.stack_jobs import StackWork, in_turn
 from workflows.stacks import Stacks
@@ -65,19 +67,17 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         processes=processes,
     )
     providers: dict[str, SandboxProvider] = {local.name: local}
-    launchers: dict[str, AgentLauncher] = {
-        local.name: CommandLauncher(local, known_agents(settings.agents), environment())
-    }
+    known = known_agents(settings.agents)
+    launchers: dict[str, AgentLauncher] = {local.name: CommandLauncher(local, known, environment())}
+    branches = {local.name: Branches(repositories, local)}
     api: SandboxAgentApi | None = None
     if settings.sandbox_agent_url is not None:
         api = SandboxAgentApi(settings.sandbox_agent_url, settings.sandbox_agent_token)
-        remote = SandboxAgentSandboxes(
-            api,
-            folder=Path(settings.sandbox_agent_folder) / host,
-            local_root=settings.local_root,
-        )
+        folder = Path(settings.sandbox_agent_folder) / host
+        remote = SandboxAgentSandboxes(api, folder=folder, local_root=settings.local_root)
         providers[remote.name] = remote
-        launchers[remote.name] = SandboxAgentLauncher(api)
+        launchers[remote.name] = SandboxAgentLauncher(api, remote, known, folder=folder)
+        branches[remote.name] = SandboxAgentBranches(repositories, remote, api)
     reports = SteadyReports(side.reports)
     gate = Gate("worker")
     presence = Presence(log.connection, host=host, away_seconds=settings.host_away_seconds)
@@ -124,7 +124,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         aggregates=side.aggregates,
         reports=reports,
         providers=providers,
-        branches={local.name: LocalBranches(repositories, local)},
+        branches=branches,
         files=files,
         sync=sync,
     )
@@ -151,7 +151,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         *task_branch.kinds(branch_work),
         *stack_jobs.kinds(stack_work),
     )
-    by_name = {kind.name: kind for kind in kinds}
+    by_name = {kind.name: kind.within(settings.stage_seconds) for kind in kinds}
     announcements = Announcements(log.store, side.aggregates)
     placement = Placement(side.aggregates, presence, host=host)
     hosts = HostWatch(
@@ -181,6 +181,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     worker = Worker(
         store=log.store,
         hints=log.store.hints,
+        renew_hints=log.store.renew_hints,
         directory=side.directory,
         lanes=lanes,
         announcements=announcements,
@@ -196,7 +197,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         presence=presence,
         hosts=hosts,
         leftovers=Leftovers(
-            aggregates=side.aggregates, directory=side.directory, local=local, host=host
+            aggregates=side.aggregates, directory=side.directory, providers=providers, host=host
         ),
         sessions=sessions,
         processes=running,

@@ -1,5 +1,6 @@
 """The write side put together: what every node needs to know who is asking, and what takes orders."""
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,8 +21,10 @@ from foundry.data_folder import read_token, write_token
 from foundry.event_log import EventLog
 from runtime.errors import Unavailable
 from runtime.settings import Settings
-from workflows.agent_launcher import SANDBOX_AGENT_AGENTS
 from workflows.agents import known_agents
+from workflows.sandbox_agent_launcher import SANDBOX_AGENT_AGENTS
+
+log = logging.getLogger(__name__)
 
 
 def now() -> Timestamp:
@@ -39,12 +42,12 @@ class WriteSide:
 
 
 @asynccontextmanager
-async def write_side(settings: Settings, log: EventLog) -> AsyncIterator[WriteSide]:
+async def write_side(settings: Settings, event_log: EventLog) -> AsyncIterator[WriteSide]:
     """Open it at the log's end; a feed with its `aggregates` and `directory` keeps it fresh."""
-    aggregates = Aggregates(log.store)
+    aggregates = Aggregates(event_log.store)
     await aggregates.start()
-    forget = log.connection.on_reconnect(aggregates.forget_all)
-    directory = await Directory.open(settings.data_folder / "directory.sqlite3", log.store)
+    forget = event_log.connection.on_reconnect(aggregates.forget_all)
+    directory = await Directory.open(settings.data_folder / "directory.sqlite3", event_log.store)
     access = Membership(aggregates, directory, now)
     agents = set(known_agents(settings.agents))
     providers = {"local"}
@@ -56,9 +59,9 @@ async def write_side(settings: Settings, log: EventLog) -> AsyncIterator[WriteSi
             aggregates=aggregates,
             directory=directory,
             access=access,
-            reports=Reports(log.store, aggregates, now),
+            reports=Reports(event_log.store, aggregates, now),
             commands=Commands(
-                log.store,
+                event_log.store,
                 aggregates,
                 directory,
                 access,
@@ -76,8 +79,19 @@ async def write_side(settings: Settings, log: EventLog) -> AsyncIterator[WriteSi
 async def ensure_token(settings: Settings, side: WriteSide) -> str | None:
     """The owner's token of this node, made with the owner when the log is new.
 
-    None on a node that has none, for a log whose owner's token stands in another data folder.
+    None on a node that has none, for a log whose owner's token stands in another data folder. An
+    owner whose history cannot be read is left as they are: everybody else has work to do.
     """
+    try:
+        return await _good_token(settings, side)
+    except Unavailable as error:
+        if error.code != "unreadable":
+            raise
+        log.error("the owner's history cannot be read", extra={"reason": error.detail})
+        return settings.token or read_token(settings.data_folder)
+
+
+async def _good_token(settings: Settings, side: WriteSide) -> str | None:
     if settings.token is not None:
         if not await ensure_owner(side.reports, settings.token, now=now()):
             raise Unavailable("FOUNDRY_TOKEN was revoked or has expired; set another one.")

@@ -1,14 +1,16 @@
-"""The epoch of a projection: the identity of the code and schema its rows were made with.
+"""The epoch of a projection: the identity of the code and schema its rows were made with, and of the log they are of.
 
-Comments, docstrings and layout do not count, so that a node with other remarks in its code serves
-the same rows under the same name.
+`<code>[-<n>][-<mark>]`: `n` counts the repairs of a node's file, `mark` is that of the log's last
+cut. Comments, docstrings and layout of the code do not count, so that a node with other remarks in
+its code serves the same rows under the same name.
 """
 
 import ast
 import hashlib
 import io
+import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +20,10 @@ from projectors.projection import Projection
 FOLDED_WITH = ("projectors", "events")
 """Packages whose modules decide what the rows look like, when a projection imports them."""
 
-ALWAYS = ("events.codec", "events.upcasters")
+ALWAYS = ("events.codec", "events.upcasters", "projectors.file", "projectors.projector")
+"""How commits are read, folded and written, whatever the projection makes of them."""
+
+_MARK = re.compile(r".*-([a-z]+)")
 
 _LAYOUT = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.ENCODING})
 _STATEMENT_ENDS = frozenset({tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT})
@@ -30,6 +35,17 @@ def epoch_of(projection: Projection, schema: str) -> str:
     for module in sorted(_reachable((projection.module, *ALWAYS))):
         digest.update(_module_digest(module))
     return digest.hexdigest()[:10]
+
+
+def after_cuts(epoch: str, cuts: Sequence[str]) -> str:
+    """The epoch of a file in which the log's cuts up to its position are known."""
+    return f"{epoch}-{cuts[-1]}" if cuts else epoch
+
+
+def mark_of(epoch: str) -> str | None:
+    """The mark of the last cut that an epoch is after; None when there was none."""
+    found = _MARK.fullmatch(epoch)
+    return found[1] if found else None
 
 
 def code_digest(source: str) -> bytes:
@@ -87,11 +103,21 @@ def _module_digest(module: str) -> bytes:
 
 
 @cache
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        # A name in a module that is no package.
+        return False
+
+
+@cache
 def _imports(module: str) -> tuple[str, ...]:
-    return tuple(
-        node.module
-        for node in ast.walk(ast.parse(_source(module)))
-        if isinstance(node, ast.ImportFrom)
-        and node.module
-        and node.module.split(".")[0] in FOLDED_WITH
-    )
+    named: list[str] = []
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.Import):
+            named += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from events import codec` names a module, `from events.codec import decode` what is in it.
+            named += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(name for name in named if name.split(".")[0] in FOLDED_WITH and _is_module(name))

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
-from events.ids import BEGINNING, Position
+from events.ids import Position
+from events.trail import Memory
 from projectors.rows import RowKey, Written
 from projectors.views import Change
 
@@ -24,18 +26,13 @@ TRANSACTION_BYTES = 6 * 4096
 class Checkpoint(Struct, frozen=True):
     """How far the file is: `digest` is a running hash of every message id up to `position`."""
 
-    position: Position = BEGINNING
-    message_id: str = ""
+    memory: Memory = Memory()
     digest: bytes = b""
     complete: bool = False
 
-
-class Parked(Struct, frozen=True, kw_only=True):
-    """An aggregate whose commits are left out from `position` on, because that one could not be folded."""
-
-    subject: str
-    position: Position
-    reason: str
+    @property
+    def position(self) -> Position:
+        return self.memory.position
 
 
 class TopicVersion(Struct, frozen=True):
@@ -89,14 +86,10 @@ class ProjectionFile:
     # --- What is stored ---
 
     def checkpoint(self) -> Checkpoint:
-        position, message_id, digest, complete = self._db.execute(
-            "SELECT position, message_id, digest, complete FROM checkpoint"
+        memory, digest, complete = self._db.execute(
+            "SELECT memory, digest, complete FROM checkpoint"
         ).fetchone()
-        return Checkpoint(position, message_id, digest, bool(complete))
-
-    def parked(self) -> list[Parked]:
-        found = self._db.execute("SELECT subject, position, reason FROM parked ORDER BY position")
-        return [Parked(subject=row[0], position=row[1], reason=row[2]) for row in found]
+        return Checkpoint(msgspec.json.decode(memory, type=Memory), digest, bool(complete))
 
     def version(self, topic: str) -> Position:
         """The version of a topic, also of one that ended; 0 for one that never was."""
@@ -194,18 +187,12 @@ class ProjectionFile:
         self._db.execute("DELETE FROM changes")
         self._oldest_change = self._next_change
 
-    def write_parked(self, parked: Iterable[Parked]) -> None:
-        self._db.executemany(
-            "INSERT OR IGNORE INTO parked VALUES (?, ?, ?)",
-            [(one.subject, one.position, one.reason) for one in parked],
-        )
-
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._db.execute(
-            "UPDATE checkpoint SET position = ?, message_id = ?, digest = ?, complete = ?",
+            "UPDATE checkpoint SET position = ?, memory = ?, digest = ?, complete = ?",
             (
                 checkpoint.position,
-                checkpoint.message_id,
+                msgspec.json.encode(checkpoint.memory).decode(),
                 checkpoint.digest,
                 checkpoint.complete,
             ),

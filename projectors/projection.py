@@ -3,11 +3,28 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from events.commit import Commit, Event
+from events.ids import Position, Timestamp
 from projectors.rows import Rows
 
 Project = Callable[[Rows, Event, Commit], None]
 """Fold one event of a commit into this projection's rows. No clock, no random, no I/O, nobody else's rows."""
+
+
+class Trouble(Struct, frozen=True, kw_only=True):
+    """The commits of an aggregate wait from `position` on; `over` once somebody decided about them, at `at`."""
+
+    kind: str
+    aggregate_id: str
+    position: Position
+    at: Timestamp
+    over: bool
+
+
+ShowTrouble = Callable[[Rows, Trouble], None]
+"""Mark the rows of an aggregate that stands still, and take the mark away."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,7 @@ class Projection:
     project: Project
     module: str
     numbered: frozenset[str] = frozenset()
+    show_trouble: ShowTrouble | None = None
 
     def view_of(self, topic: str) -> View:
         """The view of a topic such as `task/task_1`."""

@@ -1,23 +1,22 @@
-"""Folds commits into one projection's file: skips what it has, parks what it cannot fold, tells what changed."""
+"""Folds commits into one projection's file: skips what it has, lets wait what it cannot fold, tells what changed."""
 
 import hashlib
-import logging
-import sqlite3
 from collections.abc import Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from events.codec import Undecodable
-from events.commit import Commit, Recorded, tag_of
+from events.commit import Recorded
 from events.ids import Position, Timestamp
-from events.store import kind_of
-from projectors.file import Checkpoint, Parked, ProjectionFile, TopicVersion
+from events.store import is_history
+from events.trail import Trail
+from projectors.epoch import after_cuts
+from projectors.file import Checkpoint, ProjectionFile, TopicVersion
+from projectors.folding import Folding
+from projectors.parking import Parked, envelope_of
 from projectors.projection import Projection
 from projectors.rows import Rows, Sealed
 from projectors.views import Change
-
-log = logging.getLogger(__name__)
 
 IDLE_COMMITS = 256
 """A file nothing is written to keeps its checkpoint in memory for so many commits: skipping them again is harmless."""
@@ -51,49 +50,52 @@ class Projector:
 
     def __init__(self, projection: Projection, epoch: str, file: ProjectionFile) -> None:
         self.projection = projection
-        self.epoch = epoch
+        self.file_epoch = epoch
         self.file = file
         checkpoint = file.checkpoint()
+        self._trail = Trail(checkpoint.memory)
         self.position = checkpoint.position
         """Everything up to here was folded."""
         self.stored_position = checkpoint.position
         """Everything up to here is in the file, or changed nothing in it."""
         self.complete = checkpoint.complete
         self._written = checkpoint
-        self._message_id = checkpoint.message_id
         self._digest = checkpoint.digest
-        self.folded_events = 0
-        """Since the start; commits of other kinds are not even decoded."""
         self.rows = Rows(file)
+        self._folding = Folding(projection, self.rows)
         self._versions: dict[str, Position] = {}
         self._topics: dict[str, TopicVersion] = {}
         self._changes: list[Change] = []
-        self._parked = {one.subject: one for one in file.parked()}
-        self._newly_parked: list[Parked] = []
+
+    @property
+    def epoch(self) -> str:
+        """Of the code, of repairs, and of the last cut of the log that was folded."""
+        return after_cuts(self.file_epoch, self._trail.cuts)
 
     @property
     def checkpoint(self) -> Checkpoint:
         """How far it is in memory; on disk it may be a little behind."""
-        return Checkpoint(self.position, self._message_id, self._digest, self.complete)
+        return Checkpoint(self._trail.memory, self._digest, self.complete)
+
+    @property
+    def folded_events(self) -> int:
+        return self._folding.folded_events
 
     @property
     def pending_rows(self) -> int:
         return sum(map(len, self.rows.pending.values()))
 
     def parked(self) -> Sequence[Parked]:
-        return tuple(self._parked.values())
+        return tuple(self._folding.parking.parked.values())
 
     def fold(self, recorded: Recorded, *, logging_changes: bool) -> None:
         """Fold the next commit; one at or below the position is skipped."""
         if recorded.position <= self.position:
             return
-        if (
-            kind_of(recorded.subject) in self.projection.kinds
-            and recorded.subject not in self._parked
-        ):
+        self._trail.pass_by(recorded)
+        if is_history(recorded.subject):
             self._fold(recorded, logging_changes)
         self.position = recorded.position
-        self._message_id = recorded.message_id
         self._digest = hashlib.blake2b(
             self._digest + recorded.message_id.encode(), digest_size=8
         ).digest()
@@ -101,11 +103,12 @@ class Projector:
     def flush(self, *, forget_changes: bool = False) -> Sequence[Change]:
         """Write what was folded in one transaction and give its changes, in the order of their positions."""
         changes, self._changes = self._changes, []
-        changed = bool(self.rows.pending or self._topics or self._newly_parked)
+        changed = bool(self.rows.pending or self._topics)
         idle = not changed and not forget_changes and self._written.complete == self.complete
         if idle and self.position - self._written.position < IDLE_COMMITS:
             self.stored_position = self.position
             return changes
+        checkpoint = self.checkpoint
         try:
             with self.file.transaction():
                 if forget_changes:
@@ -115,9 +118,7 @@ class Projector:
                     self.file.write_topics(self._topics.values())
                     if changes:
                         self.file.write_changes(changes)
-                    if self._newly_parked:
-                        self.file.write_parked(self._newly_parked)
-                self.file.write_checkpoint(self.checkpoint)
+                self.file.write_checkpoint(checkpoint)
         except BaseException:
             self._forget()
             raise
@@ -125,8 +126,7 @@ class Projector:
         self._topics.clear()
         while len(self._versions) > KNOWN_VERSIONS:
             del self._versions[next(iter(self._versions))]
-        self._newly_parked.clear()
-        self._written = self.checkpoint
+        self._written = checkpoint
         self.stored_position = self.position
         return changes
 
@@ -143,48 +143,23 @@ class Projector:
 
     def _fold(self, recorded: Recorded, logging_changes: bool) -> None:
         try:
-            commit = recorded.commit
-            for event in commit.events:
-                self.rows.begin(tag_of(event))
-                self.projection.project(self.rows, event, commit)
-        except Undecodable as error:
-            self._park(recorded, f"cannot be decoded: {error}")
-            return
-        except (sqlite3.Error, OSError, MemoryError):
-            # Not the event's fault: it will be read again.
+            folded = self._folding.fold(recorded)
+        except BaseException:
             self._forget()
             raise
-        # One aggregate with a commit that breaks the fold must not stop everybody else's updates.
-        except Exception as error:
-            self._park(recorded, f"cannot be folded: {error!r}")
-            return
-        self.folded_events += len(commit.events)
-        for topic, sealed in self.rows.seal(recorded.position).items():
+        for topic, sealed in folded.items():
             if logging_changes:
-                self._changes.append(self._change(topic, sealed, commit, recorded.position))
+                self._changes.append(self._change(topic, sealed, recorded))
             self._set_version(TopicVersion(topic, recorded.position, sealed.ended))
 
-    def _park(self, recorded: Recorded, reason: str) -> None:
-        self.rows.undo()
-        parked = Parked(subject=recorded.subject, position=recorded.position, reason=reason)
-        self._parked[recorded.subject] = parked
-        self._newly_parked.append(parked)
-        log.exception(
-            "aggregate parked",
-            extra={
-                "projection": self.projection.name,
-                "subject": parked.subject,
-                "position": parked.position,
-            },
-        )
-
-    def _change(self, topic: str, sealed: Sealed, commit: Commit, position: Position) -> Change:
+    def _change(self, topic: str, sealed: Sealed, recorded: Recorded) -> Change:
+        envelope = envelope_of(recorded)
         cause = EventCause(
             event=sealed.event,
-            position=position,
-            actor=commit.actor,
-            at=commit.at,
-            command_id=commit.command.id if commit.command else UNSET,
+            position=recorded.position,
+            actor=envelope.actor,
+            at=envelope.at,
+            command_id=envelope.command.id if envelope.command else UNSET,
         )
         changes = [
             Remove(entity=touched.key[1], id=touched.key[2])
@@ -196,7 +171,7 @@ class Projector:
             topic=topic,
             epoch=self.epoch,
             base=self._version(topic),
-            version=position,
+            version=recorded.position,
             changes=_encode(changes),
             cause=_encode(cause),
         )
@@ -219,12 +194,11 @@ class Projector:
         self._changes.clear()
         self._versions.clear()
         self._topics.clear()
-        self._newly_parked.clear()
-        self._parked = {one.subject: one for one in self.file.parked()}
+        self._folding.parking.recall()
         self._written = self.file.checkpoint()
+        self._trail = Trail(self._written.memory)
         self.complete = self._written.complete
         self.position = self.stored_position = self._written.position
-        self._message_id = self._written.message_id
         self._digest = self._written.digest
 
 

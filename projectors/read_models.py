@@ -4,25 +4,25 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.fact import Blob
-from events.ids import BEGINNING, OrganizationId, Position, TaskId
+from events.ids import OrganizationId, Position, TaskId
 from events.store import EventStore
+from events.trail import is_prefix_of, note_cut
 from projectors.catalog import PROJECTIONS
 from projectors.epoch import epoch_of
-from projectors.file import SCHEMA, Parked
+from projectors.file import SCHEMA
 from projectors.file_names import live_epoch
 from projectors.in_thread import in_thread
+from projectors.parking import Parked
 from projectors.projection import Projection
-from projectors.read_until import read_until
 from projectors.serving import Progress, Serving, serve
 from projectors.snapshot_cache import SnapshotCache
-from projectors.tail import is_prefix_of
 from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
 from projectors.waiting import Waiting
 from runtime.metrics import EVENT_TO_DISPATCH_SECONDS
@@ -46,6 +46,7 @@ class ReadModels:
         self._listeners: list[Listener] = []
         self._reset_listeners: list[Callable[[str], None]] = []
         self._untold: list[Change] = []
+        self._told_epochs = {name: one.epoch for name, one in self._serving.items()}
         # Batches, tail checks and swaps of a file take turns.
         self.turn = asyncio.Lock()
         self._waiting.move(self._stored_position())
@@ -65,39 +66,34 @@ class ReadModels:
                 for serving in self._serving.values():
                     if serving.live:
                         self._untold += serving.apply_live(commits)
+                replaced = self._replaced()
                 self._tell(commits)
+                for name in replaced:
+                    self.tell_reset(name)
                 await self._settle()
                 if start + SLICE < len(batch):
                     await asyncio.sleep(0)
 
     async def check_tail(self, store: EventStore) -> Sequence[str]:
-        """Compare each file's last commit with the log's; rebuild those that folded another log.
+        """Compare each file's last commits with the log's; begin those anew that folded another log.
 
-        Gives the names of the rebuilt projections. To be called on every reconnect and every few
-        seconds; raises `Unavailable` when the store cannot be asked.
+        Gives the names of the projections that begin anew: the feed builds them, from its next start
+        on, and until then they cannot be read. Raises `Unavailable` when the store cannot be asked;
+        then what is known to be cut is not shown any more either.
         """
         async with self.turn:
             cut = [
                 name
                 for name, serving in self._serving.items()
-                if not await is_prefix_of(store, serving.projector.checkpoint)
+                if not await is_prefix_of(store, serving.projector.checkpoint.memory)
             ]
-            if not cut:
-                return ()
-            log.error("the log is not the one that was folded", extra={"projections": cut})
-            tail = await store.head()
             for name in cut:
-                self._serving[name] = await self._serving[name].restart()
-                self._serving[name].aim(tail)
-            self._cache.clear()
-            rebuilding = [self._serving[name] for name in cut if not self._serving[name].live]
-            if rebuilding:
-                async with aclosing(read_until(store, BEGINNING, tail)) as batches:
-                    async for batch in batches:
-                        await self._catch_up(rebuilding, batch)
-            self._waiting.move(self._stored_position())
-        for name in cut:
-            self.tell_reset(name)
+                self._serving[name].withdraw()
+            for name in cut:
+                self._serving[name] = await _begun_anew(self._serving[name], store)
+            if cut:
+                self._cache.clear()
+                self._waiting.move(self._stored_position())
         return tuple(cut)
 
     # --- What is to be seen ---
@@ -216,6 +212,7 @@ class ReadModels:
         """Serve another file of a projection from now on. Call with `turn` held, then `tell_reset`."""
         before = self._serving[serving.name]
         self._serving[serving.name] = serving
+        self._told_epochs[serving.name] = serving.epoch
         self._cache.clear()
         await before.close()
 
@@ -238,6 +235,19 @@ class ReadModels:
             if file.unsettled_bytes > UNSETTLED_BYTES:
                 await in_thread(file.settle)
 
+    def _replaced(self) -> Sequence[str]:
+        """The projections whose live file has another epoch than was last told: it was begun anew, or the log was cut."""
+        replaced = [
+            name
+            for name, serving in self._serving.items()
+            if serving.live and serving.epoch != self._told_epochs[name]
+        ]
+        for name in replaced:
+            self._told_epochs[name] = self._serving[name].epoch
+        if replaced:
+            self._cache.clear()
+        return replaced
+
     def _tell(self, commits: Sequence[Recorded]) -> None:
         # Changes stay untold when a later file of the same slice could not be written.
         changes, self._untold = self._untold, []
@@ -251,7 +261,7 @@ class ReadModels:
         if changes:
             try:
                 seconds = time.time() - commits[-1].commit.at / 1000
-            except Undecodable:
+            except (Undecodable, OverflowError):
                 return
             EVENT_TO_DISPATCH_SECONDS.observe(max(0.0, seconds))
 
@@ -278,10 +288,10 @@ async def open_read_models(
             epoch = live_epoch(folder, projection.name, epoch_of(projection, SCHEMA))
             opened = await serve(projection, folder, epoch)
             serving[projection.name] = opened
-            if not await is_prefix_of(store, opened.projector.checkpoint):
-                log.error("the log is not the one that was folded", extra={"projection": epoch})
-                opened = serving[projection.name] = await opened.restart()
-            opened.aim(tail)
+            if not await is_prefix_of(store, opened.projector.checkpoint.memory):
+                serving[projection.name] = await _begun_anew(opened, store)
+            else:
+                opened.aim(tail)
     except BaseException:
         for opened in serving.values():
             await opened.close()
@@ -291,6 +301,15 @@ async def open_read_models(
         yield models
     finally:
         await models.close()
+
+
+async def _begun_anew(serving: Serving, store: EventStore) -> Serving:
+    log.error("the log is not the one that was folded", extra={"projection": serving.name})
+    await note_cut(store, serving.projector.checkpoint.memory)
+    fresh = await serving.restart()
+    # Only now, so that the note of the cut is among what has to be folded before it is shown.
+    fresh.aim(await store.head())
+    return fresh
 
 
 def _discard(listeners: list[Callable[..., None]], listener: Callable[..., None]) -> None:

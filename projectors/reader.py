@@ -5,7 +5,7 @@ connection's thread.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,9 +29,9 @@ DEADLINE = 10.0
 
 
 class Reader:
-    """Reads of one file. Open with `async with`."""
+    """Reads of one file. `epoch` gives the one its rows have now."""
 
-    def __init__(self, projection: Projection, epoch: str, path: Path) -> None:
+    def __init__(self, projection: Projection, epoch: Callable[[], str], path: Path) -> None:
         self._projection = projection
         self._epoch = epoch
         self._path = path
@@ -92,7 +92,7 @@ class Reader:
         return [
             Change(
                 topic=topic,
-                epoch=self._epoch,
+                epoch=self._epoch(),
                 base=base,
                 version=position,
                 changes=changes,
@@ -183,7 +183,7 @@ class Reader:
         view = self._projection.view_of(topic)
         return Snapshot(
             topic=topic,
-            epoch=self._epoch,
+            epoch=self._epoch(),
             version=found[0][0],
             data=assemble(view, ((entity, value) for _, entity, value in found)),
         )

@@ -55,7 +55,7 @@ async def _rebuilding(
     serving = models.serving(projection)
     if not serving.live:
         raise Unavailable(f"{projection} is being built already.", code="rebuilding")
-    epoch = repaired(serving.epoch)
+    epoch = repaired(serving.projector.file_epoch)
     path = building_path(serving.folder, projection, epoch)
     order = BuildOrder(
         projection=projection, epoch=epoch, path=str(path), until=serving.projector.position

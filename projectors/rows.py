@@ -3,7 +3,7 @@
 Nothing is written through: the file takes everything that is pending in one transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -151,6 +151,11 @@ class Rows:
             self._tell(sealed, topic).ended = True
         self._forget_commit()
         return sealed
+
+    @property
+    def written(self) -> Collection[RowKey]:
+        """The rows written since the last `seal`."""
+        return self._before.keys()
 
     def undo(self) -> None:
         """Take back all that was written since the last `seal`."""

@@ -31,18 +31,13 @@ CREATE TABLE changes (
 );
 CREATE UNIQUE INDEX changes_of_topic ON changes (topic, position);
 
-CREATE TABLE parked (
-    subject  TEXT    NOT NULL PRIMARY KEY,
-    position INTEGER NOT NULL,
-    reason   TEXT    NOT NULL
-) WITHOUT ROWID;
-
 -- `complete` once the file has been at the tail of the log; before that nobody is shown it.
+-- `memory` is an `events.trail.Memory` as JSON: what to recognise the log by.
 CREATE TABLE checkpoint (
     only       INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
     position   INTEGER NOT NULL,
-    message_id TEXT    NOT NULL,
+    memory     TEXT    NOT NULL,
     digest     BLOB    NOT NULL,
     complete   INTEGER NOT NULL
 );
-INSERT INTO checkpoint VALUES (1, 0, '', x'', 0);
+INSERT INTO checkpoint VALUES (1, 0, '{}', x'', 0);

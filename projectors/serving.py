@@ -10,7 +10,7 @@ from msgspec import Struct
 from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from projectors.file import ProjectionFile
-from projectors.file_names import path_of, remove, remove_others, repaired
+from projectors.file_names import path_of, remove, remove_others
 from projectors.projection import Projection
 from projectors.projector import Projector
 from projectors.reader import Reader
@@ -19,6 +19,7 @@ from runtime.errors import Unavailable
 from runtime.metrics import (
     PROJECTION_APPLY_SECONDS,
     PROJECTION_EVENTS,
+    PROJECTION_PARKED,
     PROJECTION_POSITION,
     PROJECTION_REBUILD_SECONDS,
 )
@@ -52,12 +53,15 @@ class Serving:
         self.projector = projector
         self._reader = reader
         self.tail = BEGINNING
+        self._cut = False
         self._started = time.monotonic()
         self._pending_bytes = 0
         self._counted_events = 0
         self._apply_seconds = PROJECTION_APPLY_SECONDS.labels(projection.name)
         self._events_folded = PROJECTION_EVENTS.labels(projection.name)
         self._position = PROJECTION_POSITION.labels(projection.name)
+        self._parked = PROJECTION_PARKED.labels(projection.name)
+        self._parked.set(len(projector.parked()))
 
     @property
     def name(self) -> str:
@@ -70,7 +74,7 @@ class Serving:
     @property
     def live(self) -> bool:
         """Whether its rows may be shown, and each change of them is told."""
-        return self.projector.complete
+        return self.projector.complete and not self._cut
 
     @property
     def reader(self) -> Reader:
@@ -134,15 +138,15 @@ class Serving:
             remove_others(self.folder, self.name, self.projector.file.path)
         self._count()
 
+    def withdraw(self) -> None:
+        """Show nothing more: what was folded is of another log."""
+        self._cut = True
+
     async def restart(self) -> "Serving":
-        """The same projection on a new, empty file, under the next epoch; this one is closed and removed."""
-        epoch = repaired(self.epoch)
-        path = path_of(self.folder, self.name, epoch)
-        await asyncio.to_thread(remove, path)
-        fresh = await serve(self.projection, self.folder, epoch)
+        """The same projection on a new, empty file in the place of this one."""
         await self.close()
         await asyncio.to_thread(remove, self.projector.file.path)
-        return fresh
+        return await serve(self.projection, self.folder, self.projector.file_epoch)
 
     async def close(self) -> None:
         await self._reader.close()
@@ -152,6 +156,7 @@ class Serving:
         self._events_folded.inc(self.projector.folded_events - self._counted_events)
         self._counted_events = self.projector.folded_events
         self._position.set(self.projector.position)
+        self._parked.set(len(self.projector.parked()))
 
 
 async def serve(projection: Projection, folder: Path, epoch: str) -> Serving:
@@ -159,9 +164,10 @@ async def serve(projection: Projection, folder: Path, epoch: str) -> Serving:
     path = path_of(folder, projection.name, epoch)
     file = ProjectionFile(path, numbered=projection.numbered)
     try:
-        reader = Reader(projection, epoch, path)
+        projector = Projector(projection, epoch, file)
+        reader = Reader(projection, lambda: projector.epoch, path)
         await reader.open()
     except BaseException:
         file.close()
         raise
-    return Serving(projection, folder, Projector(projection, epoch, file), reader)
+    return Serving(projection, folder, projector, reader)

@@ -4,11 +4,11 @@ from events.commit import Commit, Event
 from events.fact import TaskFact
 from events.job import JobFact
 from projectors.job_view import project_job
-from projectors.projection import Projection, View
+from projectors.projection import Projection, Trouble, View
 from projectors.rows import Rows
 from projectors.task_files import project_files
 from projectors.task_processes import project_processes
-from projectors.task_view import project_task, project_task_job
+from projectors.task_view import project_task, project_task_job, show_task_trouble
 
 
 def project(rows: Rows, event: Event, commit: Commit) -> None:
@@ -20,6 +20,11 @@ def project(rows: Rows, event: Event, commit: Commit) -> None:
         job = project_job(rows, event, commit.at)
         if job is not None and event.task_id is not None:
             project_task_job(rows, event.task_id, event, job, commit.at)
+
+
+def show_trouble(rows: Rows, trouble: Trouble) -> None:
+    if trouble.kind == "task":
+        show_task_trouble(rows, trouble)
 
 
 TASK_DETAIL = Projection(
@@ -35,4 +40,5 @@ TASK_DETAIL = Projection(
     },
     project=project,
     module=__name__,
+    show_trouble=show_trouble,
 )

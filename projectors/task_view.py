@@ -27,6 +27,7 @@ from events.ids import (
     SessionId,
     TaskId,
     Timestamp,
+    derive_id,
 )
 from events.job import JobAnnounced, JobEvent
 from events.task import (
@@ -41,6 +42,7 @@ from events.task import (
 )
 from projectors.agent_sessions import SessionStatus
 from projectors.jobs import Job, list_job
+from projectors.projection import Trouble
 from projectors.rows import Rows
 from projectors.task_course import (
     Course,
@@ -137,6 +139,32 @@ def project_task_job(
     if course is not None:
         _show(rows, topic, course, course_after_job(course, event, at))
         list_job(rows, topic, job)
+
+
+def show_task_trouble(rows: Rows, trouble: Trouble) -> None:
+    """An issue of the task for as long as its history cannot be read further."""
+    topic = f"task/{trouble.aggregate_id}"
+    if rows.get(topic, "self", trouble.aggregate_id, TaskSelf) is None:
+        return
+    id = trouble_issue(trouble)
+    raised = rows.get(topic, "issue", id, Issue) or Issue(
+        id=id,
+        code="unreadable",
+        stage=None,
+        message=(
+            f"What happened at position {trouble.position} cannot be read. This task stands still"
+            " here until the operator decides about it; `foundry doctor` says more."
+        ),
+        at=trouble.at,
+        resolved_at=None,
+        retry_job_id=None,
+    )
+    rows.put(topic, "issue", id, replace(raised, resolved_at=trouble.at if trouble.over else None))
+
+
+def trouble_issue(trouble: Trouble) -> IssueId:
+    """The same in every view and on every node."""
+    return IssueId(derive_id("iss", trouble.kind, trouble.aggregate_id, str(trouble.position)))
 
 
 def _itself(event: TaskCreated, course: Course) -> TaskSelf:

@@ -21,7 +21,7 @@ from events.organization import (
     Role,
 )
 from events.repository import RepositoryEvent
-from projectors.projection import Projection, View
+from projectors.projection import Projection, Trouble, View
 from projectors.rows import Rows
 from projectors.workspace_repositories import (
     add_repository,
@@ -29,7 +29,12 @@ from projectors.workspace_repositories import (
     project_repository_job,
     remove_repository,
 )
-from projectors.workspace_tasks import let_go, project_task, project_task_job
+from projectors.workspace_tasks import (
+    let_go,
+    project_task,
+    project_task_job,
+    show_task_trouble,
+)
 
 
 class WorkspaceSelf(Struct, frozen=True, kw_only=True):
@@ -59,6 +64,11 @@ def project(rows: Rows, event: Event, commit: Commit) -> None:
         project_repository(rows, event, commit.at)
     elif isinstance(event, OrganizationEvent):
         _project_organization(rows, event)
+
+
+def show_trouble(rows: Rows, trouble: Trouble) -> None:
+    if trouble.kind == "task":
+        show_task_trouble(rows, trouble)
 
 
 def _project_organization(rows: Rows, event: OrganizationEvent) -> None:
@@ -113,4 +123,5 @@ WORKSPACE = Projection(
     },
     project=project,
     module=__name__,
+    show_trouble=show_trouble,
 )

@@ -10,6 +10,7 @@ from events.task import IssueRaised, IssueResolved, TaskCreated, TaskEvent, Task
 from events.task_files import FilesCaptured
 from projectors.agent_sessions import Session
 from projectors.jobs import ENDED, JobBrief, brief_after
+from projectors.projection import Trouble
 from projectors.rows import Rows
 from projectors.task_course import (
     Course,
@@ -19,6 +20,7 @@ from projectors.task_course import (
     course_after,
     course_after_job,
 )
+from projectors.task_view import trouble_issue
 from projectors.workspace_repositories import count_task, forget_branch, name_branch, note_activity
 
 HOUR = 3_600_000
@@ -59,6 +61,12 @@ class KnownTask(Struct, frozen=True, kw_only=True):
     diff: Diff = Diff()
 
 
+class Home(Struct, frozen=True):
+    """Hidden: in whose workspace a task is, for what is known of a task by its id alone."""
+
+    organization_id: OrganizationId
+
+
 class Leaver(Struct, frozen=True):
     task_id: TaskId
     at: Timestamp
@@ -81,6 +89,7 @@ def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
     if isinstance(event, TaskCreated):
         known = KnownTask(repository_id=event.repository_id, course=begun(event, at))
         _show(rows, topic, known)
+        rows.put(_home(event.task_id), "_home", event.task_id, Home(event.organization_id))
         count_task(rows, event, 1)
         note_activity(rows, event, at)
         if event.on_branch is not None:
@@ -114,6 +123,23 @@ def project_task_job(
         _show(rows, topic, replace(known, course=course, jobs=_jobs_after(known.jobs, event)))
 
 
+def show_task_trouble(rows: Rows, trouble: Trouble) -> None:
+    """Counted among the task's issues for as long as its history cannot be read further."""
+    home = rows.get(_home(trouble.aggregate_id), "_home", trouble.aggregate_id, Home)
+    if home is None:
+        return
+    topic = f"workspace/{home.organization_id}"
+    known = rows.get(topic, "_task", trouble.aggregate_id, KnownTask)
+    if known is not None:
+        issue = trouble_issue(trouble)
+        others = tuple(one for one in known.open_issues if one != issue)
+        _show(
+            rows,
+            topic,
+            replace(known, open_issues=others if trouble.over else (*others, issue)),
+        )
+
+
 def let_go(rows: Rows, organization_id: OrganizationId, now: Timestamp) -> None:
     """Take the tasks out that were archived or killed long enough before `now`, a commit's time."""
     topic = f"workspace/{organization_id}"
@@ -128,12 +154,17 @@ def let_go(rows: Rows, organization_id: OrganizationId, now: Timestamp) -> None:
             if leaver.at <= now:
                 rows.remove(topic, "task", leaver.task_id)
                 rows.remove(topic, "_task", leaver.task_id)
+                rows.remove(_home(leaver.task_id), "_home", leaver.task_id)
         if later:
             staying.append(hour)
             rows.put(topic, "_leaving", str(hour), LeavingInHour(later))
         else:
             rows.remove(topic, "_leaving", str(hour))
     rows.put(topic, "_calendar", organization_id, Calendar(tuple(staying)))
+
+
+def _home(task_id: str) -> str:
+    return f"home/{task_id}"
 
 
 def _let_leave(rows: Rows, organization_id: OrganizationId, leaver: Leaver) -> None:

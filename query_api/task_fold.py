@@ -3,42 +3,66 @@
 from collections.abc import Iterator, Sequence
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
-from events.codec import Undecodable
-from events.commit import Event, Recorded, tag_of
+from events.commit import Recorded, tag_of
 from events.ids import BEGINNING, TaskId
 from projectors.assembly import assemble
+from projectors.folding import Folding, reason_of
 from projectors.rows import Nothing, Rows
 from projectors.task_detail import TASK_DETAIL
 from projectors.views import Snapshot
 from query_api.pointer import Json, find
 
 
+class Step(Struct, frozen=True, kw_only=True):
+    """What one event changed in the view: `entities`; the event stands in `commit`."""
+
+    event: str
+    commit: Recorded
+    entities: frozenset[str]
+
+
 class TaskFold:
-    """Commits must come in the order of the log."""
+    """Commits must come in the order of the log, those of the log's own history among them.
+
+    What cannot be read or folded waits as in the projection, and so the past looks as it was shown.
+    """
 
     def __init__(self, task_id: TaskId) -> None:
         self._topic = f"task/{task_id}"
         self._view = TASK_DETAIL.view_of(self._topic)
         self._rows = Rows(Nothing())
+        self._folding = Folding(TASK_DETAIL, self._rows)
         self._version = BEGINNING
-        self._parked: set[str] = set()
 
-    def steps(self, recorded: Recorded) -> Iterator[tuple[Event, frozenset[str]]]:
-        """Fold a commit event by event; each that changed the view comes with the entities it changed."""
-        if not is_readable(recorded):
-            # As in the projection: what follows in that history may build on what nobody can read.
-            self._parked.add(recorded.subject)
-        if recorded.subject in self._parked:
-            return
-        for event in recorded.commit.events:
-            self._rows.begin(tag_of(event))
-            TASK_DETAIL.project(self._rows, event, recorded.commit)
-            sealed = self._rows.seal(recorded.position).get(self._topic)
-            if sealed is not None:
-                self._version = recorded.position
-                yield event, frozenset(touched.key[1] for touched in sealed.touched)
+    def steps(self, recorded: Recorded) -> Iterator[Step]:
+        """Fold the next commit event by event; gives what changed the view."""
+        parking = self._folding.parking
+        due = parking.due(recorded)
+        yield from self._sealed(recorded, recorded)
+        for at, commit in enumerate(due):
+            if commit.subject in parking.parked:
+                continue
+            error = self._folding.try_to_fold(commit)
+            if error is not None:
+                waiting = [one for one in due[at:] if one.subject == commit.subject]
+                parking.park(waiting, reason_of(error))
+            elif len(commit.commit.events) > 1:
+                # As a whole it can be folded: so now again, in steps that can be looked at.
+                self._rows.undo()
+                for event in commit.commit.events:
+                    self._rows.begin(tag_of(event))
+                    TASK_DETAIL.project(self._rows, event, commit.commit)
+                    yield from self._sealed(commit, recorded)
+            yield from self._sealed(commit, recorded)
+
+    def _sealed(self, commit: Recorded, recorded: Recorded) -> Iterator[Step]:
+        sealed = self._rows.seal(recorded.position).get(self._topic)
+        if sealed is not None:
+            self._version = recorded.position
+            entities = frozenset(touched.key[1] for touched in sealed.touched)
+            yield Step(event=sealed.event, commit=commit, entities=entities)
 
     def snapshot(self, epoch: str) -> Snapshot | None:
         """The whole view as it is now; None before the task was created."""
@@ -72,14 +96,6 @@ class TaskFold:
         rows = self._rows.pending.get(self._topic, {})
         keys = sorted(key for key in rows if key[1] == entity and only in (None, key[2]))
         return [rows[key].encoded() for key in keys if rows[key].value is not None]
-
-
-def is_readable(recorded: Recorded) -> bool:
-    """Whether this version of the code understands the stored commit."""
-    try:
-        return bool(recorded.commit)
-    except Undecodable:
-        return False
 
 
 def _decode(element: bytes) -> Json:

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from events.codec import is_readable
 from events.commit import Recorded
 from events.ids import JobId, Position, TaskId
 from events.job import JobAnnounced
 from events.store import EventStore, subject_of
+from events.trail import LOG_SUBJECT
 from projectors.views import Snapshot, Views
-from query_api.task_fold import TaskFold, is_readable
+from query_api.task_fold import TaskFold
 from query_api.visibility import unseen
 from runtime.errors import Rejected, Unavailable
 
@@ -56,6 +58,8 @@ class TaskPasts:
             _bound(commits)
             commits += _until(await self._store.load(subject_of("job", job_id)), up_to)
         _bound(commits)
+        # What was decided about commits that cannot be read: a handful in the life of an installation.
+        commits += _until(await self._store.load(LOG_SUBJECT), up_to)
         return sorted(commits, key=lambda commit: commit.position)
 
     async def computed(self, fold: Callable[[], T]) -> T:

@@ -7,13 +7,14 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.commit import Event, Recorded, tag_of
+from events.commit import Recorded
 from events.ids import Position, TaskId, Timestamp
+from projectors.parking import envelope_of
 from query_api.conditional import KEPT
 from query_api.history import CommandName
 from query_api.parameters import required_line
 from query_api.pointer import Json, parse
-from query_api.task_fold import TaskFold
+from query_api.task_fold import Step, TaskFold
 from query_api.task_past import TaskPasts
 from query_api.visibility import Visibility
 from runtime.errors import NotFound
@@ -61,23 +62,22 @@ def last_change(
     fold = TaskFold(task_id)
     entity = fold.entity(path)
     value: Json | UnsetType = UNSET
-    changed_by: tuple[Recorded, Event] | None = None
+    changed_by: Step | None = None
     for recorded in commits:
-        for event, entities in fold.steps(recorded):
-            if entity in entities and (now := fold.value(path)) != value:
-                value, changed_by = now, (recorded, event)
+        for step in fold.steps(recorded):
+            if entity in step.entities and (now := fold.value(path)) != value:
+                value, changed_by = now, step
     if changed_by is None or isinstance(value, UnsetType):
         return None
-    recorded, event = changed_by
-    commit = recorded.commit
+    envelope = envelope_of(changed_by.commit)
     return Why(
         field=field,
         value=Raw(msgspec.json.encode(value)),
-        position=recorded.position,
-        event=tag_of(event),
-        command=CommandName(id=commit.command.id, name=commit.command.name)
-        if commit.command
+        position=changed_by.commit.position,
+        event=changed_by.event,
+        command=CommandName(id=envelope.command.id, name=envelope.command.name)
+        if envelope.command
         else None,
-        actor=commit.actor,
-        at=commit.at,
+        actor=envelope.actor,
+        at=envelope.at,
     )

@@ -57,6 +57,11 @@ PROJECTION_POSITION = Gauge(
     "Position up to which the projection was applied.",
     ["projection"],
 )
+PROJECTION_PARKED = Gauge(
+    "foundry_projection_parked",
+    "Aggregates that stand still at a commit that cannot be read or folded.",
+    ["projection"],
+)
 PROJECTION_LAG_SECONDS = Gauge(
     "foundry_projection_lag_seconds",
     "Age of the oldest commit that is stored and not yet dispatched.",

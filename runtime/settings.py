@@ -32,6 +32,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     max_requests: int = 512
     host: str | None = None
     host_away_seconds: float = 15.0
+    stage_seconds: float | None = None
     agents: str | None = None
     max_agents: int = 32
     git_ssh_key: str | None = None

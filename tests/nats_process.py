@@ -20,17 +20,21 @@ class NatsServer(Struct, frozen=True):
     password: str
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def url_with_password(self) -> str:
         """As FOUNDRY_NATS_URL takes it."""
         return self.url.replace("nats://", f"nats://{self.user}:{self.password}@")
 
 
 @contextmanager
-def nats_server_in(folder: Path) -> Iterator[NatsServer]:
-    """A server with JetStream that keeps everything in `folder`."""
+def nats_server_in(folder: Path, *, port: int = -1) -> Iterator[NatsServer]:
+    """A server with JetStream that keeps everything in `folder`; on a port of its own choice, or on the one it had."""
     user, password = "test", "only-for-this-session"
     settings = {
-        "listen": "127.0.0.1:-1",
+        "listen": f"127.0.0.1:{port}",
         "authorization": {"user": user, "password": password},
         "jetstream": {"store_dir": str(folder)},
         "ports_file_dir": str(folder),

@@ -93,6 +93,26 @@ def test_decisions_are_pure() -> None:
     assert wrong == {}
 
 
+def test_the_client_knows_the_server_by_its_protocol_only() -> None:
+    client = ROOT / "clients" / "python" / "foundry_client"
+
+    wrong = {
+        str(path.relative_to(client)): sorted(imported_packages(path) & MAY_IMPORT.keys())
+        for path in client.rglob("*.py")
+        if imported_packages(path) & MAY_IMPORT.keys()
+    }
+
+    assert wrong == {}
+
+
+def test_the_clients_step_function_is_pure() -> None:
+    client = ROOT / "clients" / "python" / "foundry_client"
+    impure = {"asyncio", "time", "random", "logging", "os", "uuid", "httpx"}
+    pure = ("step", "told", "topics", "connections", "interest", "reads", "fold", "turn", "sse")
+
+    assert not [name for name in pure if imported_packages(client / f"{name}.py") & impure]
+
+
 def test_every_package_is_read_only_from_the_checkout_it_stands_in() -> None:
     for package in MAY_IMPORT:
         assert (ROOT / package / "__init__.py").read_text().startswith('"""')

@@ -3,11 +3,16 @@ from pathlib import Path
 
 import pytest
 
+from events.ids import TaskId
 from tests.system.git_repository import GitRepository
 from tests.workflows.conversation import SCRIPTED
+from tests.workflows.remote import REPOSITORY
 from tests_agents.sandbox_agent_server import BINARY, SandboxAgentServer
+from workflows.agents import known_agents
+from workflows.sandbox import Sandbox
 from workflows.sandbox_agent import SandboxAgentSandboxes
 from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_launcher import SandboxAgentLauncher
 
 
 def pytest_sessionstart() -> None:
@@ -17,8 +22,10 @@ def pytest_sessionstart() -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SandboxAgentServer]:
-    """A running server whose agent `mock` is the scripted one."""
-    server = SandboxAgentServer(tmp_path / "server", token="opens-the-door")
+    """A running server whose agent `mock` is the scripted one, and whose environment holds secrets."""
+    server = SandboxAgentServer(
+        tmp_path / "server", token="opens-the-door", CLOUD_KEY="a-secret", ANTHROPIC_API_KEY="a-key"
+    )
     server.give_agent(SCRIPTED)
     try:
         server.start()
@@ -35,8 +42,30 @@ async def api(server: SandboxAgentServer) -> AsyncIterator[SandboxAgentApi]:
 
 
 @pytest.fixture
-def sandboxes(api: SandboxAgentApi, tmp_path: Path) -> SandboxAgentSandboxes:
-    return SandboxAgentSandboxes(api, folder=tmp_path / "over there", local_root=tmp_path)
+def far_folder(tmp_path: Path) -> Path:
+    """Where everything of the worker lies over there."""
+    return tmp_path / "over there" / "host 1"
+
+
+@pytest.fixture
+def sandboxes(api: SandboxAgentApi, far_folder: Path, tmp_path: Path) -> SandboxAgentSandboxes:
+    return SandboxAgentSandboxes(api, folder=far_folder, local_root=tmp_path)
+
+
+@pytest.fixture
+def launcher(
+    api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes, far_folder: Path
+) -> SandboxAgentLauncher:
+    return SandboxAgentLauncher(api, sandboxes, known_agents(None), folder=far_folder)
+
+
+@pytest.fixture
+def sandbox(sandboxes: SandboxAgentSandboxes) -> Sandbox:
+    """Room for a task, without a repository."""
+    sandbox = sandboxes.allocate(task_id=TaskId("task_1"), repository_id=REPOSITORY)
+    Path(sandbox.path).mkdir(parents=True)
+    (sandboxes.state_folder(sandbox.task_id) / "home" / "tmp").mkdir(parents=True)
+    return sandbox
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ START_SECONDS = 20.0
 class SandboxAgentServer:
     """One server on the loopback address. `mock` is the only agent it has a launcher for."""
 
-    def __init__(self, folder: Path, *, token: str) -> None:
+    def __init__(self, folder: Path, *, token: str, **environment: str) -> None:
         self.home = folder / "home"
+        self._environment = environment
         self.token = token
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -35,20 +36,30 @@ class SandboxAgentServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def give_agent(self, command: Sequence[str]) -> None:
-        """What the agent `mock` is from now on."""
-        launcher = self._launchers / "mock-acp"
+    @property
+    def launcher(self) -> Path:
+        """The one of `mock`."""
+        return self._launchers / "mock-acp"
+
+    def give_agent(self, command: Sequence[str], name: str = "mock") -> None:
+        """What an agent is from now on."""
+        launcher = self._launchers / f"{name}-acp"
         # A new file: the old one may be running.
         launcher.unlink(missing_ok=True)
         launcher.write_text(f"#!/bin/sh\nexec {' '.join(map(quote, command))}\n")
         launcher.chmod(0o755)
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         assert BINARY is not None
         address = ("--host", "127.0.0.1", "--port", str(self._port))
         self._process = subprocess.Popen(
             [str(BINARY), "server", *address, "--no-telemetry", "--token", self.token],
-            env={"HOME": str(self.home), "PATH": os.environ["PATH"]},
+            env={
+                "HOME": str(self.home),
+                "PATH": os.environ["PATH"],
+                **self._environment,
+                **environment,
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -62,6 +73,15 @@ class SandboxAgentServer:
                     return
                 assert monotonic() < deadline, "the sandbox-agent server did not start"
                 sleep(0.05)
+
+    def pause(self) -> None:
+        """It keeps its connections and answers nothing, until `resume`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it with everything it started: by itself it leaves its agents behind."""

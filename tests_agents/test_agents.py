@@ -1,35 +1,55 @@
 import asyncio
+import base64
 import json
+import shlex
+import shutil
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from events.ids import Timestamp
+from events.ids import TaskId, Timestamp
 from events.transcript import Entry
+from runtime.errors import Rejected
 from tests.workflows import sdk_agent
-from tests.workflows.conversation import Notes
+from tests.workflows.conversation import SCRIPTED, Notes
+from tests.workflows.remote import REPOSITORY
 from tests_agents.sandbox_agent_server import SandboxAgentServer
-from workflows import remote_pipe
+from workflows import remote_pipe, sandbox_agent_process
 from workflows.acp_agent import AgentDied, AgentProcess
-from workflows.sandbox_agent_acp import SandboxAgentAcp
+from workflows.agents import known_agents
+from workflows.sandbox import Sandbox
+from workflows.sandbox_agent import SandboxAgentSandboxes
 from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_launcher import SandboxAgentLauncher
 
 SDK = (sys.executable, str(Path(sdk_agent.__file__)))
 
 
-@asynccontextmanager
-async def talking(
-    api: SandboxAgentApi, folder: Path, key: str = "ses_1"
-) -> AsyncIterator[AgentProcess]:
-    running = await SandboxAgentAcp.start(api, agent="mock", key=key)
-    agent = await AgentProcess.start(running, cwd=folder, now=lambda: Timestamp(1))
-    try:
-        yield agent
-    finally:
-        await agent.close()
+class Talks:
+    """Agents of one sandbox over there."""
+
+    def __init__(self, launcher: SandboxAgentLauncher, sandbox: Sandbox) -> None:
+        self.launcher = launcher
+        self.sandbox = sandbox
+
+    @asynccontextmanager
+    async def with_agent(self, name: str = "mock") -> AsyncIterator[AgentProcess]:
+        running = await self.launcher.start(self.sandbox, name)
+        agent = await AgentProcess.start(
+            running, cwd=Path(self.sandbox.path), now=lambda: Timestamp(1)
+        )
+        try:
+            yield agent
+        finally:
+            await agent.close()
+
+
+@pytest.fixture
+def talks(launcher: SandboxAgentLauncher, sandbox: Sandbox) -> Talks:
+    return Talks(launcher, sandbox)
 
 
 async def turn(agent: AgentProcess, text: str, notes: Notes) -> str:
@@ -37,17 +57,16 @@ async def turn(agent: AgentProcess, text: str, notes: Notes) -> str:
         return await agent.prompt(text, on_entry=notes.on_entry, ask=notes.ask)
 
 
-async def names(api: SandboxAgentApi) -> Sequence[str]:
-    servers = (await api.call("GET", "/v1/acp")).json()["servers"]
-    return [one["serverId"] for one in servers]
+async def running(api: SandboxAgentApi) -> list[str]:
+    """The processes the server has, that have not ended."""
+    listed = (await api.call("GET", "/v1/processes")).json()["processes"]
+    return [one["id"] for one in listed if one["status"] == "running"]
 
 
-async def test_a_turn_gives_what_the_agent_said_before_it_ends(
-    api: SandboxAgentApi, tmp_path: Path
-) -> None:
+async def test_a_turn_gives_what_the_agent_said_before_it_ends(talks: Talks) -> None:
     notes = Notes()
 
-    async with talking(api, tmp_path) as agent:
+    async with talks.with_agent() as agent:
         assert await turn(agent, "echo hé", notes) == "end_turn"
         assert await turn(agent, "tool", notes) == "end_turn"
         assert await turn(agent, "refuse", notes) == "refusal"
@@ -60,30 +79,19 @@ async def test_a_turn_gives_what_the_agent_said_before_it_ends(
     ]
 
 
-async def test_a_burst_arrives_in_order_and_nothing_is_lost_in_silence(
-    api: SandboxAgentApi, tmp_path: Path
-) -> None:
+async def test_a_burst_arrives_in_order_and_nothing_is_lost_in_silence(talks: Talks) -> None:
     notes = Notes()
 
-    async with talking(api, tmp_path) as agent:
+    async with talks.with_agent() as agent:
         await turn(agent, "burst 30000", notes)
 
-    expected = 0
-    for entry in notes.entries:
-        if entry.kind == "truncated":
-            # On a busy machine the server itself cannot keep up with its agent.
-            assert isinstance(entry.payload, dict)
-            expected += entry.payload["missing"]
-        else:
-            assert entry.text == f"{expected} "
-            expected += 1
-    assert expected == 30_000
+    assert [entry.text for entry in notes.entries] == [f"{number} " for number in range(30_000)]
 
 
-async def test_what_the_server_threw_away_is_said_and_the_turn_still_ends(
-    api: SandboxAgentApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_an_agent_of_whose_words_the_server_threw_some_away_is_ended_and_that_is_said(
+    talks: Talks, api: SandboxAgentApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As little room as this stalls the reader of events, which the server does not wait for.
+    # As little room as this stalls the reader, which the server does not wait for.
     monkeypatch.setattr(remote_pipe, "ROOM_BYTES", 1 << 10)
     entries: list[Entry] = []
     may_go_on = asyncio.Event()
@@ -92,39 +100,45 @@ async def test_what_the_server_threw_away_is_said_and_the_turn_still_ends(
         entries.append(entry)
         await may_go_on.wait()
 
-    async with talking(api, tmp_path) as agent:
-        running = asyncio.create_task(agent.prompt("burst 100000", on_entry=take, ask=Notes().ask))
+    async with talks.with_agent() as agent:
+        [process_id] = await running(api)
+        turn = asyncio.create_task(agent.prompt("burst 300000", on_entry=take, ask=Notes().ask))
         async with asyncio.timeout(60):
-            await asyncio.wait([running], timeout=4)
+            while b"end_turn" not in await last_words(api, process_id):
+                await asyncio.sleep(0.05)
             may_go_on.set()
-            assert await running == "end_turn"
+            with pytest.raises(AgentDied):
+                await turn
 
-    missing = [entry.payload for entry in entries if entry.kind == "truncated"]
-    assert missing
-    chunks = [entry for entry in entries if entry.kind == "agent_message_chunk"]
-    assert len(chunks) < 100_000
+    assert len(entries) < 300_000
+    [said] = [entry.text or "" for entry in entries if entry.kind == "stderr"]
+    assert "pieces of the output are lost" in said
 
 
-async def test_permission_is_asked_for_and_the_answer_handed_back(
-    api: SandboxAgentApi, tmp_path: Path
-) -> None:
+async def last_words(api: SandboxAgentApi, process_id: str) -> bytes:
+    path = f"/v1/processes/{process_id}/logs"
+    answer = await api.call("GET", path, params={"stream": "combined", "tail": 1})
+    return b"".join(base64.b64decode(one["data"]) for one in answer.json()["entries"])
+
+
+async def test_permission_is_asked_for_and_the_answer_handed_back(talks: Talks) -> None:
     notes = Notes(answer="yes")
 
-    async with talking(api, tmp_path) as agent:
+    async with talks.with_agent() as agent:
         await turn(agent, "ask", notes)
 
     assert notes.questions == [("Delete everything", ("yes", "no"))]
     assert json.loads(notes.text()) == {"outcome": "selected", "optionId": "yes"}
 
 
-async def test_a_turn_without_end_can_be_cancelled(api: SandboxAgentApi, tmp_path: Path) -> None:
+async def test_a_turn_without_end_can_be_cancelled(talks: Talks) -> None:
     notes = Notes()
     thinking = asyncio.Event()
 
     async def on_entry(_: object) -> None:
         thinking.set()
 
-    async with talking(api, tmp_path) as agent:
+    async with talks.with_agent() as agent:
         running = asyncio.create_task(agent.prompt("forever", on_entry=on_entry, ask=notes.ask))
         await thinking.wait()
         await agent.cancel()
@@ -133,12 +147,10 @@ async def test_a_turn_without_end_can_be_cancelled(api: SandboxAgentApi, tmp_pat
         assert await turn(agent, "echo still here", notes) == "end_turn"
 
 
-async def test_an_agent_that_dies_in_a_turn_ends_the_turn_with_its_exit(
-    api: SandboxAgentApi, tmp_path: Path
-) -> None:
+async def test_an_agent_that_dies_in_a_turn_ends_the_turn_with_its_exit(talks: Talks) -> None:
     notes = Notes()
 
-    async with talking(api, tmp_path) as agent:
+    async with talks.with_agent() as agent:
         with pytest.raises(AgentDied):
             await turn(agent, "die 3", notes)
         assert not agent.alive
@@ -148,65 +160,154 @@ async def test_an_agent_that_dies_in_a_turn_ends_the_turn_with_its_exit(
 
 
 async def test_an_agent_that_ends_before_it_answers_is_not_waited_for(
-    api: SandboxAgentApi, server: SandboxAgentServer, tmp_path: Path
+    talks: Talks, server: SandboxAgentServer
 ) -> None:
     server.give_agent(["/bin/false"])
 
     with pytest.raises(AgentDied, match="exit code"):
-        async with talking(api, tmp_path):
+        async with talks.with_agent():
             pass
 
 
-async def test_an_agent_that_cannot_be_started_says_why(
-    api: SandboxAgentApi, tmp_path: Path
+async def test_an_agent_that_is_not_there_and_cannot_be_installed_is_a_clear_problem(
+    talks: Talks,
 ) -> None:
-    running = await SandboxAgentAcp.start(api, agent="no-such-agent", key="ses_1")
+    for name, code in (("codex", "agent_not_installed"), ("gemini", "agent_unknown")):
+        with pytest.raises(Rejected) as refused:
+            await talks.launcher.find(name)
+        assert refused.value.code == code
 
-    with pytest.raises(AgentDied, match="unsupported agent: no-such-agent"):
-        await AgentProcess.start(running, cwd=tmp_path, now=lambda: Timestamp(1))
+
+async def test_an_agent_that_is_not_there_is_installed_by_the_server(
+    talks: Talks, server: SandboxAgentServer
+) -> None:
+    found = await talks.launcher.find("mock")
+    server.launcher.unlink()
+    again = await talks.launcher.find("mock")
+
+    assert found == str(server.launcher)
+    assert again == str(server.launcher)
 
 
 async def test_a_closed_agent_is_gone_from_the_server_although_its_turn_was_running(
-    api: SandboxAgentApi, tmp_path: Path
+    talks: Talks, api: SandboxAgentApi
 ) -> None:
-    async with talking(api, tmp_path) as agent:
+    async with talks.with_agent() as agent:
         thinking = asyncio.Event()
 
         async def on_entry(_: object) -> None:
             thinking.set()
 
-        running = asyncio.create_task(agent.prompt("forever", on_entry=on_entry, ask=Notes().ask))
+        turn = asyncio.create_task(agent.prompt("forever", on_entry=on_entry, ask=Notes().ask))
         await thinking.wait()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await agent.close()
-        assert await running == "cancelled"
+            with pytest.raises(AgentDied):
+                await turn
 
-    assert await names(api) == []
+    assert await running(api) == []
 
 
-async def test_an_agent_left_by_an_earlier_worker_makes_room_for_its_successor(
-    api: SandboxAgentApi, tmp_path: Path
+async def test_what_an_earlier_life_of_the_worker_left_is_ended_before_anything_is_started(
+    talks: Talks, api: SandboxAgentApi, far_folder: Path, tmp_path: Path
 ) -> None:
-    left = await SandboxAgentAcp.start(api, agent="mock", key="ses_1")
-    await AgentProcess.start(left, cwd=tmp_path, now=lambda: Timestamp(1))
+    left = await talks.launcher.start(talks.sandbox, "mock")
+    of_another = SandboxAgentSandboxes(
+        api, folder=far_folder.with_name("host 10"), local_root=tmp_path
+    )
+    other = of_another.allocate(task_id=TaskId("task_2"), repository_id=REPOSITORY)
+    Path(other.path).mkdir(parents=True)
+    stays = await of_another.start(other, ["sleep", "600"])
+    later = SandboxAgentSandboxes(api, folder=far_folder, local_root=tmp_path)
+
+    await later.tidy()
+
+    async with asyncio.timeout(20):
+        await left.wait()
+    assert stays.exit_code is None
+    await stays.stop()
+
+
+# --- What they see ---
+
+
+async def test_no_agent_or_process_sees_the_servers_environment_but_an_agent_its_own_key(
+    talks: Talks, server: SandboxAgentServer, sandboxes: SandboxAgentSandboxes, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    server.give_agent(["sh", "-c", f"env > '{seen}'; exec {shlex.join(SCRIPTED)}"])
+    server.give_agent(["sh", "-c", f"env > '{seen}'; exec {shlex.join(SCRIPTED)}"], name="claude")
+
+    async with talks.with_agent("mock"):
+        of_mock = seen.read_text()
+    async with talks.with_agent("claude"):
+        of_claude = seen.read_text()
+    process = await sandboxes.start(talks.sandbox, ["env"])
+    of_process = (await process.stdout.read()).decode()
+    notes = Notes()
+    async with talks.with_agent("shell") as agent:
+        await turn(agent, "env", notes)
+
+    for environment in (of_mock, of_claude, of_process, notes.text()):
+        assert "a-secret" not in environment
+        assert f"HOME={sandboxes.state_folder(talks.sandbox.task_id)}" in environment
+    assert "ANTHROPIC_API_KEY=a-key" in of_claude
+    assert "a-key" not in of_mock + of_process + notes.text()
+
+
+async def test_the_shell_agent_is_brought_there_and_runs_scripts_in_the_sandbox(
+    talks: Talks,
+) -> None:
     notes = Notes()
 
-    async with talking(api, tmp_path) as agent:
-        assert await turn(agent, "echo new", notes) == "end_turn"
-    left.close()
+    async with talks.with_agent("shell") as agent:
+        assert await turn(agent, "pwd; echo hé >&2; exit 3", notes) == "end_turn"
 
-    assert notes.text() == "new"
+    assert notes.text() == f"{talks.sandbox.path}\n"
+    assert notes.text("stderr") == "hé\n"
+
+
+async def test_without_a_python_there_the_shell_agent_is_a_clear_problem(
+    api: SandboxAgentApi, sandbox: Sandbox, far_folder: Path, server: SandboxAgentServer
+) -> None:
+    server.kill()
+    server.start(PATH=str(only_coreutils(far_folder.parent / "bin")))
+    launcher = SandboxAgentLauncher(
+        api,
+        SandboxAgentSandboxes(api, folder=far_folder, local_root=None),
+        known_agents(None),
+        folder=far_folder,
+    )
+
+    with pytest.raises(Rejected, match="python3 was not found") as refused:
+        await launcher.find("shell")
+
+    assert refused.value.code == "agent_not_installed"
+
+
+def only_coreutils(folder: Path) -> Path:
+    """A PATH on which there are a shell and files, and nothing else."""
+    folder.mkdir(parents=True)
+    for name in ("sh", "mkdir", "mv", "rm", "tail", "cat"):
+        found = shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+    return folder
+
+
+# --- The ends ---
 
 
 async def test_a_server_that_disappears_ends_the_turn(
-    api: SandboxAgentApi, server: SandboxAgentServer, tmp_path: Path
+    talks: Talks, server: SandboxAgentServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sandbox_agent_process, "GONE_SECONDS", 1)
     thinking = asyncio.Event()
 
     async def on_entry(_: object) -> None:
         thinking.set()
 
-    async with talking(api, tmp_path) as agent:
+    async with talks.with_agent() as agent:
         running = asyncio.create_task(agent.prompt("forever", on_entry=on_entry, ask=Notes().ask))
         await thinking.wait()
         server.kill()
@@ -216,13 +317,13 @@ async def test_a_server_that_disappears_ends_the_turn(
 
 
 async def test_an_agent_made_with_the_protocols_own_sdk_understands_us_through_the_server(
-    api: SandboxAgentApi, server: SandboxAgentServer, tmp_path: Path
+    talks: Talks, server: SandboxAgentServer
 ) -> None:
     server.give_agent(SDK)
     notes = Notes(answer="yes")
 
-    async with talking(api, tmp_path) as agent:
-        assert agent.session_id == f"sdk in {tmp_path}"
+    async with talks.with_agent() as agent:
+        assert agent.session_id == f"sdk in {talks.sandbox.path}"
         assert await turn(agent, "hello", notes) == "max_tokens"
 
     assert notes.text() == "helloselected"

@@ -8,7 +8,7 @@ import pytest
 from events.ids import TaskId
 from runtime.errors import Rejected
 from tests.system.git_repository import GitRepository
-from tests.workflows.remote import REPOSITORY
+from tests.workflows.remote import REPOSITORY, runs
 from tests_agents.sandbox_agent_server import SandboxAgentServer
 from workflows.sandbox import (
     BranchExists,
@@ -120,6 +120,58 @@ async def test_release_ends_what_runs_and_leaves_nothing(
         await sandboxes.start(sandbox, ["true"])
 
 
+async def test_what_a_process_started_ends_with_it(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    sandbox, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    for ending in ("exit 0", "sleep 600"):
+        process = await sandboxes.start(
+            sandbox, ["sh", "-c", f"setsid sleep 600 & echo $!; {ending}"]
+        )
+        async with asyncio.timeout(20):
+            left = int(await process.stdout.read(100))
+            if ending != "exit 0":
+                await process.stop()
+            await process.wait()
+        assert not runs(left)
+
+
+async def test_sandboxes_nobody_knows_are_found_and_a_half_removed_one_goes(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    _, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/two"), TWO)
+    trash = sandboxes.scratch.parent
+    half = trash / "half" / "removed"
+    half.mkdir(parents=True)
+    half.chmod(0o500)
+
+    await sandboxes.tidy()
+
+    assert await sandboxes.orphans([ONE]) == [TWO]
+    await sandboxes.release(TWO, branch="keep")
+    assert await sandboxes.orphans([ONE]) == []
+    assert [file for file in trash.rglob("*") if not file.is_dir()] == []
+    assert not half.parent.exists()
+
+
+async def test_more_than_the_server_lets_a_command_print_is_captured(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    sandbox, checkout = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    texts = {f"{number}.txt": f"{number}\n" * 200_000 for number in range(4)}
+    for name, text in texts.items():
+        Path(sandbox.path, name).write_text(text)
+
+    captured = await sandboxes.capture(sandbox, base=checkout.base)
+
+    assert captured is not None
+    assert {file.path: file.added for file in captured.files} == dict.fromkeys(texts, 200_000)
+    assert {file.path: file.content for file in captured.files} == {
+        name: text.encode() for name, text in texts.items()
+    }
+
+
 async def test_a_process_is_written_to_signalled_and_heard_to_its_end(
     sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
 ) -> None:
@@ -146,7 +198,7 @@ async def test_a_command_that_cannot_be_run_ends_with_127(
     exit_code, _, errors = await said(await sandboxes.start(sandbox, ["/nonexistent"]))
 
     assert exit_code == 127
-    assert "No such file" in errors
+    assert "not found" in errors
 
 
 async def test_a_server_that_is_away_or_does_not_know_us_is_named_as_the_reason(

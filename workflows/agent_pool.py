@@ -120,7 +120,7 @@ class AgentPool:
         assert task.sandbox is not None
         try:
             launcher = self._launchers[task.sandbox.provider]
-            running = await launcher.start(sandbox_of(task), session.agent, session.id)
+            running = await launcher.start(sandbox_of(task), session.agent)
             agent = await AgentProcess.start(
                 running,
                 cwd=Path(task.sandbox.path),

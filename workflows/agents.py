@@ -98,12 +98,18 @@ def _npm(package: str) -> str:
 _SHELL_AGENT = (
     "import sys; sys.path.append(sys.argv[1]); from workflows.shell_agent import main; main()"
 )
-_ROOT = str(Path(__file__).parent.parent)
+_ROOT = Path(__file__).parent.parent
+
+
+def shell_agent_command(python: str, root: Path) -> tuple[str, ...]:
+    """How the agent `shell` is run by a Python that has nothing but itself; `root` holds the package it is in."""
+    return (python, "-I", "-S", "-c", _SHELL_AGENT, str(root))
+
 
 _BUILT_IN = {
     agent.name: agent
     for agent in (
-        AgentCommand(name="shell", command=(sys.executable, "-I", "-S", "-c", _SHELL_AGENT, _ROOT)),
+        AgentCommand(name="shell", command=shell_agent_command(sys.executable, _ROOT)),
         AgentCommand(
             name="claude",
             command=("claude-agent-acp",),

@@ -15,6 +15,7 @@ from commands.aggregates import Aggregates
 from commands.task import TASK
 from commands.task_reports import files_captured, files_outdated, tree_changed
 from commands.task_state import Task, TaskState
+from events.codec import is_readable
 from events.fact import Blob
 from events.ids import TaskId
 from events.store import EventStore, subject_of
@@ -191,7 +192,7 @@ class FileCapture:
 
     async def _stored_tree(self, task_id: TaskId) -> dict[str, int]:
         tree: dict[str, int] = {}
-        for recorded in await self._store.load(subject_of("task", task_id)):
+        for recorded in filter(is_readable, await self._store.load(subject_of("task", task_id))):
             for event in recorded.commit.events:
                 if isinstance(event, TreeChanged):
                     tree.update((file.path, file.size) for file in event.put)

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from events.ids import JobId, OrganizationId, RepositoryId, TaskId
 
@@ -73,7 +73,8 @@ class Retry:
 class Stage:
     """One step. `run` may be called again after a crash: it is idempotent by (job, stage).
 
-    `deadline` is in seconds for one attempt. A crash of the worker is no failure: it uses up no attempt.
+    `deadline` is in seconds for one attempt. A crash of the worker is no failure: it uses up no attempt,
+    but a stage that crashes it again and again is not started for ever.
     """
 
     name: str
@@ -95,6 +96,13 @@ class JobKind:
     failed: Callable[[JobContext, str, StageFailure], Awaitable[None]]
     at_once: int = 6
     per_repository: int = 6
+
+    def within(self, seconds: float | None) -> "JobKind":
+        """The same with no stage that may take longer."""
+        if seconds is None:
+            return self
+        stages = (replace(one, deadline=min(one.deadline, seconds)) for one in self.stages)
+        return replace(self, stages=tuple(stages))
 
     def stage_names(self) -> tuple[str, ...]:
         return tuple(stage.name for stage in self.stages)

@@ -29,6 +29,9 @@ from workflows.steady_reports import SteadyReports
 
 log = logging.getLogger(__name__)
 
+STARTS_WITHOUT_END = 8
+"""So often a stage may take its worker with it: then it is taken for the reason, and not started again by itself."""
+
 
 class RetryLater(Exception):
     """The stage failed and may be tried again at `at`."""
@@ -135,6 +138,9 @@ class JobRunner:
             context = _context(job, correlation_id)
             attempt = job.attempt + 1 if job.stage == stage.name and index == 0 else 1
             if index == 0:
+                if (crashes := job.starts_without_end(stage.name)) >= STARTS_WITHOUT_END:
+                    await self._failed(kind, stage, context, job, job.attempt, _crashing(crashes))
+                    return
                 await self._start_stage(job, stage, attempt, correlation_id)
             try:
                 result = await run_stage(kind.name, stage, context, attempt)
@@ -269,6 +275,14 @@ class JobRunner:
             )
         except Rejected as error:
             raise NotOurs(error.detail) from None
+
+
+def _crashing(times: int) -> StageFailure:
+    return StageFailure(
+        f"The worker ended {times} times in the middle of this stage. Look into its log for the reason, then retry.",
+        code="worker_crashes",
+        permanent=True,
+    )
 
 
 def _context(job: Job, correlation_id: str) -> JobContext:

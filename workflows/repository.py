@@ -120,6 +120,36 @@ class Repository:
         """Whether everything of an older commit is in another."""
         return await self.merge_base(commit, older) == older
 
+    async def reaches(self, commit: str) -> bool:
+        """Whether a branch of the remote contains a commit, as far as is known here."""
+        looked = await self.run(
+            *("for-each-ref", "--count=1", f"--contains={commit}", "refs/remotes/origin/"),
+            accept=(0, 128, 129),
+        )
+        return bool(looked.output)
+
+    async def bundle(self, branch: str, *, into: Path, without: Sequence[str]) -> None:
+        """Write the commits of a branch to a file, without those that some others contain."""
+        await self._git.run(
+            *("bundle", "create", "--quiet", str(into), f"refs/heads/{branch}"),
+            *("--not", *without),
+            folder=self.path,
+            deadline=FETCH_SECONDS,
+            keep_open=(self._lock,),
+        )
+
+    async def unbundle(self, branch: str, file: Path) -> str:
+        """Take the commits of a branch from such a file; its tip. No branch here has them."""
+        listed = await self.run("ls-remote", "--", str(file), f"refs/heads/{branch}")
+        await self._git.run(
+            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
+            *("--", str(file), f"refs/heads/{branch}"),
+            folder=self.path,
+            deadline=FETCH_SECONDS,
+            keep_open=(self._lock,),
+        )
+        return _text(listed.output).partition("\t")[0]
+
     def apart(self) -> Scratch:
         """Git on these objects, without anything an agent wrote into the settings here."""
         folder = self.path.with_name(f"{self.path.name}.scratch")

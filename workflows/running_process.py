@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
+from events.codec import is_readable
 from events.ids import BEGINNING, Position, ProcessId, TaskId
 from events.process import ProcessInput, ProcessStopRequested
 from events.store import EventStore, subject_of
@@ -106,7 +107,7 @@ class RunningProcess:
             self._orders.clear()
             for recorded in await self._store.load(subject, after=self._read_to):
                 self._read_to = recorded.position
-                for event in recorded.commit.events:
+                for event in recorded.commit.events if is_readable(recorded) else ():
                     match event:
                         case ProcessInput() if event.process_id == self._process_id:
                             self._write(event.text.encode())

@@ -173,5 +173,8 @@ class SandboxProvider(Protocol):
     async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
         """Look at the remote. Raises `RemoteUnavailable`."""
 
-    def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
-        """Tasks that have a sandbox here but are not among the known."""
+    async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
+        """Tasks that have something there but are not among the known; `release` removes it."""
+
+    async def tidy(self) -> None:
+        """End and remove, at the start, what a crash kept an earlier life from ending or removing."""

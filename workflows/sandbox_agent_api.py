@@ -1,6 +1,7 @@
 """The HTTP API of a running sandbox-agent server: commands, files, and the addresses of the rest."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -12,7 +13,8 @@ from runtime.errors import Unavailable
 RUN_SECONDS = 300.0
 """The server lets no command run longer."""
 
-OUTPUT_BYTES = 48 << 20
+OUTPUT_BYTES = 1 << 20
+"""The server keeps no more of what a command prints."""
 
 
 class SandboxAgentUnavailable(Unavailable):
@@ -56,17 +58,13 @@ class SandboxAgentApi:
         try:
             answer = await self.http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise SandboxAgentUnavailable(
-                f"The sandbox-agent server cannot be reached: {type(error).__name__}."
-            ) from None
+            raise unreachable(error) from None
         if answer.is_success:
             return answer
         raise SandboxAgentUnavailable(complaint(answer), status=answer.status_code)
 
-    async def run(
-        self, command: Sequence[str], *, cwd: str, env: Mapping[str, str], deadline: float
-    ) -> Ran:
-        """Run a command to its end, within `deadline` seconds."""
+    async def run(self, command: Sequence[str], *, cwd: str, deadline: float) -> Ran:
+        """Run a command to its end, within `deadline` seconds and in the server's own environment."""
         seconds = min(deadline, RUN_SECONDS)
         answer = await self.call(
             "POST",
@@ -75,7 +73,6 @@ class SandboxAgentApi:
                 "command": command[0],
                 "args": list(command[1:]),
                 "cwd": cwd,
-                "env": dict(env),
                 "timeoutMs": int(seconds * 1000),
                 "maxOutputBytes": OUTPUT_BYTES,
             },
@@ -85,20 +82,56 @@ class SandboxAgentApi:
 
     async def shell(self, script: str, *arguments: str, deadline: float = 60.0) -> str:
         """What a small script prints, which is to succeed."""
-        ran = await self.run(
-            ["sh", "-c", script, "sh", *arguments], cwd="/", env={}, deadline=deadline
-        )
+        ran = await self.run(["sh", "-c", script, "sh", *arguments], cwd="/", deadline=deadline)
         if ran.exit_code != 0:
             raise SandboxAgentUnavailable(
                 f"The sandbox-agent server could not do it: {ran.stderr.strip()[-300:]}"
             )
         return ran.stdout
 
+    async def read(self, path: str) -> bytes:
+        """A file, which is a small one."""
+        return (await self.call("GET", "/v1/fs/file", params={"path": path})).content
+
+    async def download(
+        self, path: str, into: Callable[[bytes], object], *, at_most: int, deadline: float = 240.0
+    ) -> None:
+        """A file piece by piece, of `at_most` so many bytes."""
+        received = 0
+        try:
+            async with (
+                asyncio.timeout(deadline),
+                self.http.stream("GET", "/v1/fs/file", params={"path": path}) as answer,
+            ):
+                if not answer.is_success:
+                    await answer.aread()
+                    raise SandboxAgentUnavailable(complaint(answer), status=answer.status_code)
+                async for piece in answer.aiter_bytes():
+                    received += len(piece)
+                    if received > at_most:
+                        raise SandboxAgentUnavailable(
+                            f"The sandbox-agent server sends a file of more than {at_most >> 20} MB."
+                        )
+                    into(piece)
+        except httpx.HTTPError as error:
+            raise unreachable(error) from None
+        except TimeoutError:
+            raise SandboxAgentUnavailable(
+                f"The sandbox-agent server did not send a file within {deadline:g} seconds."
+            ) from None
+
     async def write(self, path: str, content: bytes) -> None:
         """Put a file at its place, whole or not at all."""
         await self.call("PUT", "/v1/fs/file", params={"path": f"{path}.new"}, content=content)
         body = {"from": f"{path}.new", "to": path, "overwrite": True}
         await self.call("POST", "/v1/fs/move", json=body)
+
+
+def unreachable(error: httpx.HTTPError) -> SandboxAgentUnavailable:
+    """What to say when there is no answer."""
+    return SandboxAgentUnavailable(
+        f"The sandbox-agent server cannot be reached: {type(error).__name__}."
+    )
 
 
 def complaint(answer: httpx.Response) -> str:

@@ -2,10 +2,11 @@
 
 import asyncio
 import base64
-import binascii
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from workflows.bare_command import bare_command
 from workflows.git import (
     DEADLINE,
     OUTPUT_BYTES,
@@ -18,22 +19,46 @@ from workflows.git import (
     git_command,
 )
 from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_processes import SandboxAgentProcesses
 
 ARGUMENT_BYTES = 128 << 10
 """The kernel takes no longer argument, and the input travels in one."""
 
 AT_ONCE = 4
 
-# The server's answers are text: so the output travels in base64, and the exit code behind the complaints.
-_SCRIPT = """printf %s "$1" | { shift; "$@"; printf '\\n%s' $? >&2; } | base64 | tr -d '\\n'"""
+# The server's answers are text and not long: so output travels in base64 if it is short, else as a
+# file, and the exit code and the length behind the complaints.
+_SCRIPT = """
+file=$1 most=$2 input=$3
+shift 3
+mkdir -p "${file%/*}"
+printf %s "$input" | "$@" >"$file"
+code=$?
+length=$(wc -c <"$file")
+if [ "$length" -le "$most" ]; then
+    base64 <"$file" | tr -d '\\n'
+    rm -f "$file"
+fi
+printf '\\n%d %d' $code $length >&2
+"""
+SHORT_BYTES = 512 << 10
 
 
 class SandboxAgentGit:
-    """`home` is a private folder over there."""
+    """`home` and `scratch` are private folders over there."""
 
-    def __init__(self, api: SandboxAgentApi, *, home: Path) -> None:
+    def __init__(
+        self,
+        api: SandboxAgentApi,
+        processes: SandboxAgentProcesses,
+        *,
+        home: Path,
+        scratch: Path,
+    ) -> None:
         self._api = api
-        self._env = environment_of_git(home)
+        self._processes = processes
+        self._scratch = scratch
+        self._env = {**environment_of_git(home), **processes.mark("git")}
         self._lanes: dict[Lane, asyncio.Semaphore] = {
             "disk": asyncio.Semaphore(AT_ONCE),
             "network": asyncio.Semaphore(AT_ONCE),
@@ -53,32 +78,35 @@ class SandboxAgentGit:
         into: Callable[[bytes], None] | None = None,
     ) -> Finished:
         """As `Git.run`. What `keep_open` names is of this machine, so nothing over there holds it."""
-        given = stdin.decode()
         assert len(stdin) < ARGUMENT_BYTES
+        # It has the mark too, so it would be ended with them.
+        await self._processes.end_leftovers()
+        file = str(self._scratch / uuid.uuid4().hex)
+        script = ["sh", "-c", _SCRIPT, "sh", file, str(SHORT_BYTES), stdin.decode()]
         async with self._lanes[lane]:
             ran = await self._api.run(
-                ["sh", "-c", _SCRIPT, "sh", given, *git_command(args, config)],
+                bare_command(
+                    [*script, *git_command(args, config)],
+                    env={**self._env, **ceiling(folder), **(env or {})},
+                ),
                 cwd=str(folder),
-                env={**self._env, **ceiling(folder), **(env or {})},
                 deadline=deadline,
             )
-        complaints, _, code = ran.stderr.rpartition("\n")
-        if ran.timed_out or not code.isdigit():
-            detail = f"git {args[0]} did not end within {deadline:g} seconds."
-            raise GitFailed(detail, exit_code=None)
-        try:
-            output = base64.b64decode(ran.stdout, validate=True)
-        except binascii.Error:
-            output = b""
-            ran_over = True
-        else:
-            ran_over = ran.stdout_truncated or (into is None and len(output) > OUTPUT_BYTES)
-        if ran_over:
-            raise GitFailed(f"git {args[0]} printed more than can be kept.", exit_code=None)
+            complaints, _, end = ran.stderr.rpartition("\n")
+            code, _, length = end.partition(" ")
+            if ran.timed_out or not (code.isdigit() and length.isdigit()):
+                detail = f"git {args[0]} did not end within {deadline:g} seconds."
+                raise GitFailed(detail, exit_code=None)
+            output = bytearray(base64.b64decode(ran.stdout))
+            if int(length) > SHORT_BYTES:
+                if into is None and int(length) > OUTPUT_BYTES:
+                    raise GitFailed(f"git {args[0]} printed more than can be kept.", exit_code=None)
+                await self._api.download(file, into or output.extend, at_most=int(length))
+                await self._api.shell('rm -f "$1"', file)
+            elif into is not None:
+                into(bytes(output))
+                output.clear()
         if int(code) not in accept:
             complaint = first_complaint(complaints.encode())
             raise GitFailed(f"git {args[0]}: {complaint}", exit_code=int(code))
-        if into is not None:
-            into(output)
-            output = b""
-        return Finished(int(code), output)
+        return Finished(int(code), bytes(output))

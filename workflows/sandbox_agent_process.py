@@ -3,9 +3,9 @@
 import asyncio
 import base64
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import httpx
 import msgspec
@@ -15,24 +15,29 @@ from workflows.remote_pipe import RemotePipe
 from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
 from workflows.server_sent import NotEvents, server_sent
 
-LOOK_SECONDS = 0.3
-STOP_MS = 2000
+FIRST_LOOK_SECONDS = 0.05
+LONGEST_LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 0.2
+GONE_SECONDS = 15.0
+"""A server that cannot be reached for so long has taken the process with it."""
+
 INPUT_BYTES = 48 << 10
 """The server takes 64 KB at once, in base64."""
 
 LOG_SECONDS = 2.0
+_LOST = b"\n[%d pieces of the output are lost: the server keeps the last 10 MB]\n"
+
+WhenLost: TypeAlias = Literal["go on", "end"]
+"""What becomes of a process of whose output the server has thrown away a part."""
+
+Signal: TypeAlias = Callable[[signal.Signals], Awaitable[object]]
+End: TypeAlias = Callable[[], Awaitable[object]]
 
 
 class _Info(Struct, rename="camel"):
     id: str
     status: str
-    pid: int | None = None
-    cwd: str | None = None
     exit_code: int | None = None
-
-
-class _Listed(Struct):
-    processes: list[_Info]
 
 
 class _Log(Struct):
@@ -46,26 +51,48 @@ class _Logs(Struct):
 
 
 class SandboxAgentProcess:
-    """The far pipes come as a stream of log entries, its end is found by looking: the API has no word of it."""
+    """The far pipes come as a stream of log entries, its end is found by looking: the API has no word of it.
 
-    def __init__(self, api: SandboxAgentApi) -> None:
-        self.stdin = _Input(api)
+    `tell` passes a signal on to the command and everything it started, `end` has all of it end.
+    """
+
+    def __init__(
+        self,
+        api: SandboxAgentApi,
+        *,
+        tell: Signal,
+        end: End,
+        when_lost: WhenLost,
+    ) -> None:
+        self.stdin = _Input(api, self._finish)
         self.stdout = RemotePipe()
         self.stderr = RemotePipe()
         self.exit_code: int | None = None
         self._api = api
-        self._process: _Info | None = None
+        self._tell = tell
+        self._end_all = end
+        self._when_lost = when_lost
+        self._path = ""
         self._read_to = 0
+        self._asked_again_after = -1
         self._ended = asyncio.Event()
+        self._look = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def start(
-        cls, api: SandboxAgentApi, command: Sequence[str], *, cwd: str, env: Mapping[str, str]
+        cls,
+        api: SandboxAgentApi,
+        command: Sequence[str],
+        *,
+        cwd: str,
+        tell: Signal,
+        end: End,
+        when_lost: WhenLost,
     ) -> Self:
-        """Start a command. One that cannot be run ends with 127 and says so on its standard error."""
-        process = cls(api)
-        body = {"command": command[0], "args": list(command[1:]), "cwd": cwd, "env": dict(env)}
+        """Start a command. One the server does not start ends with 127 and says why on its standard error."""
+        process = cls(api, tell=tell, end=end, when_lost=when_lost)
+        body = {"command": command[0], "args": list(command[1:]), "cwd": cwd, "env": {}}
         try:
             answer = await api.call("POST", "/v1/processes", json={**body, "interactive": True})
         except SandboxAgentUnavailable as error:
@@ -74,16 +101,20 @@ class SandboxAgentProcess:
             process.stderr.feed(f"{error.detail}\n".encode())
             process._end(127)
             return process
-        process._process = msgspec.json.decode(answer.content, type=_Info)
-        process.stdin.process_id = process._process.id
+        info = msgspec.json.decode(answer.content, type=_Info)
+        process._path = process.stdin.path = f"/v1/processes/{info.id}"
         process._own(process._follow())
         process._own(process._watch())
         return process
 
     def send(self, number: signal.Signals) -> None:
-        """Pass a signal on to the command."""
-        if self._process is not None and not self._ended.is_set():
-            self._own(self._signal(number))
+        """Pass a signal on to the command and what it started; SIGTERM ends all of it."""
+        if self._ended.is_set():
+            return
+        if number == signal.SIGTERM:
+            self._finish()
+        else:
+            self._own(self._order(self._tell(number)))
 
     async def wait(self) -> int | None:
         """The exit code, once it has ended; None if a signal ended it."""
@@ -91,10 +122,9 @@ class SandboxAgentProcess:
         return self.exit_code
 
     async def stop(self) -> int | None:
-        """End the command, by force if it does not obey."""
-        if self._process is not None and not self._ended.is_set():
-            with suppress(SandboxAgentUnavailable):
-                await _end(self._api, self._process.id)
+        """End the command and everything it started, by force if it does not obey."""
+        if not self._ended.is_set():
+            await self._order(self._end_all())
         return await self.wait()
 
     def close(self) -> None:
@@ -103,6 +133,15 @@ class SandboxAgentProcess:
             task.cancel()
         self.stdout.feed_eof()
         self.stderr.feed_eof()
+
+    def _finish(self) -> None:
+        if self._path and not self._ended.is_set():
+            self._own(self._order(self._end_all()))
+
+    async def _order(self, order: Awaitable[object]) -> None:
+        with suppress(SandboxAgentUnavailable):
+            await order
+        self._look.set()
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="process of a sandbox")
@@ -115,106 +154,123 @@ class SandboxAgentProcess:
         self.stderr.feed_eof()
         self._ended.set()
 
+    # --- What it prints ---
+
     async def _follow(self) -> None:
-        assert self._process is not None
-        path = f"/v1/processes/{self._process.id}/logs"
-        with suppress(httpx.HTTPError, NotEvents):
-            async with self._api.http.stream(
-                "GET",
-                path,
-                params={"follow": "true", "stream": "combined"},
-                headers={"Accept": "text/event-stream"},
-                timeout=httpx.Timeout(None, connect=5),
-            ) as answer:
-                async for _, data in server_sent(answer.aiter_bytes()):
-                    entry = msgspec.json.decode(data, type=_Log)
-                    if entry.sequence <= self._read_to:
-                        continue
-                    self._read_to = entry.sequence
-                    pipe = self.stderr if entry.stream == "stderr" else self.stdout
-                    pipe.feed(base64.b64decode(entry.data))
-                    await pipe.room()
+        """Read on for as long as it runs.
+
+        The server waits for no reader, but keeps the last 10 MB: asking anew is how to catch up.
+        What is missing then, nobody has any more.
+        """
+        while not self._ended.is_set():
+            missing = 0
+            with suppress(httpx.HTTPError, NotEvents):
+                missing = await self._read_log()
+            if missing and self._asked_again_after == self._read_to:
+                self._finish()
+                return
+            self._asked_again_after = self._read_to
+            if not missing:
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _read_log(self) -> int:
+        """Read until the stream ends, or as many entries as answered are missing and that cannot be passed over."""
+        params = {"follow": "true", "stream": "combined", "since": str(self._read_to)}
+        async with self._api.http.stream(
+            "GET",
+            f"{self._path}/logs",
+            params=params,
+            headers={"Accept": "text/event-stream"},
+            timeout=httpx.Timeout(None, connect=5),
+        ) as answer:
+            async for _, data in server_sent(answer.aiter_bytes()):
+                entry = msgspec.json.decode(data, type=_Log)
+                if entry.sequence <= self._read_to:
+                    continue
+                missing = entry.sequence - self._read_to - 1
+                if missing:
+                    if self._asked_again_after != self._read_to:
+                        return missing
+                    self.stderr.feed(_LOST % missing)
+                    if self._when_lost == "end":
+                        return missing
+                self._read_to = entry.sequence
+                pipe = self.stderr if entry.stream == "stderr" else self.stdout
+                pipe.feed(base64.b64decode(entry.data))
+                await pipe.room()
+        return 0
+
+    # --- How it ends ---
 
     async def _watch(self) -> None:
-        assert self._process is not None
-        path = f"/v1/processes/{self._process.id}"
         exit_code: int | None = None
+        pause = FIRST_LOOK_SECONDS
+        clock = asyncio.get_running_loop().time
+        heard_at = clock()
         while True:
             try:
-                answer = await self._api.call("GET", path)
+                answer = await self._api.call("GET", self._path)
             except SandboxAgentUnavailable as error:
-                if error.status is not None:
+                if error.status is not None or clock() - heard_at > GONE_SECONDS:
+                    self.stderr.feed(error.detail.encode())
                     break
             else:
+                heard_at = clock()
                 info = msgspec.json.decode(answer.content, type=_Info)
                 if info.status != "running":
                     exit_code = info.exit_code
-                    await self._read_rest(path)
+                    await self._read_rest()
                     break
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._pause(pause)
+            pause = min(LONGEST_LOOK_SECONDS, pause * 1.5)
+        await self._order(self._end_all())
         self._end(exit_code)
-        with suppress(SandboxAgentUnavailable):
-            # Ended ones count among the 64 the server keeps.
-            await self._api.call("DELETE", path)
+        # Ended ones count among the 64 the server keeps.
+        await self._order(self._api.call("DELETE", self._path))
 
-    async def _read_rest(self, path: str) -> None:
+    async def _pause(self, seconds: float) -> None:
+        self._look.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._look.wait()
+
+    async def _read_rest(self) -> None:
         """Wait until all the process printed before its end has been read, as far as the server kept it."""
         with suppress(SandboxAgentUnavailable, TimeoutError):
             answer = await self._api.call(
-                "GET", f"{path}/logs", params={"stream": "combined", "tail": 1}
+                "GET", f"{self._path}/logs", params={"stream": "combined", "tail": 1}
             )
             logs = msgspec.json.decode(answer.content, type=_Logs).entries
             async with asyncio.timeout(LOG_SECONDS):
                 while logs and self._read_to < logs[-1].sequence:
                     await asyncio.sleep(0.02)
 
-    async def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        with suppress(SandboxAgentUnavailable):
-            if number in (signal.SIGTERM, signal.SIGKILL):
-                await _end(self._api, self._process.id)
-            elif self._process.pid is not None:
-                name = number.name.removeprefix("SIG")
-                await self._api.shell('kill -s "$1" "$2"', name, str(self._process.pid))
-
 
 class _Input:
-    """What is written goes with the next `drain`; the API has no way to end it."""
+    """What is written goes with the next `drain`. The API cannot end it: closing it ends the process."""
 
-    def __init__(self, api: SandboxAgentApi) -> None:
-        self.process_id = ""
+    def __init__(self, api: SandboxAgentApi, closed: Callable[[], None]) -> None:
+        self.path = ""
         self._api = api
+        self._closed = closed
         self._unsent = bytearray()
+        # Pieces that are on their way at the same time may overtake each other.
+        self._sending = asyncio.Lock()
 
     def write(self, data: bytes, /) -> None:
         self._unsent += data
 
     async def drain(self) -> None:
-        while self._unsent:
-            piece = bytes(self._unsent[:INPUT_BYTES])
-            del self._unsent[: len(piece)]
-            body = {"data": base64.b64encode(piece).decode(), "encoding": "base64"}
-            try:
-                await self._api.call("POST", f"/v1/processes/{self.process_id}/input", json=body)
-            except SandboxAgentUnavailable as error:
-                raise BrokenPipeError(error.detail) from None
+        async with self._sending:
+            while self._unsent:
+                piece = bytes(self._unsent[:INPUT_BYTES])
+                del self._unsent[: len(piece)]
+                body = {"data": base64.b64encode(piece).decode(), "encoding": "base64"}
+                try:
+                    await self._api.call("POST", f"{self.path}/input", json=body)
+                except SandboxAgentUnavailable as error:
+                    raise BrokenPipeError(error.detail) from None
 
     def close(self) -> None:
         self._unsent.clear()
-
-
-async def end_processes_in(api: SandboxAgentApi, folder: str) -> None:
-    """End every process that was started in a folder, also by an earlier life of this worker."""
-    answer = await api.call("GET", "/v1/processes")
-    for info in msgspec.json.decode(answer.content, type=_Listed).processes:
-        inside = info.cwd == folder or (info.cwd or "").startswith(f"{folder}/")
-        if inside and info.status == "running":
-            with suppress(SandboxAgentUnavailable):
-                await _end(api, info.id)
-
-
-async def _end(api: SandboxAgentApi, process_id: str) -> None:
-    path = f"/v1/processes/{process_id}"
-    stopped = await api.call("POST", f"{path}/stop", params={"waitMs": STOP_MS})
-    if msgspec.json.decode(stopped.content, type=_Info).status == "running":
-        await api.call("POST", f"{path}/kill", params={"waitMs": STOP_MS})
+        self._closed()

@@ -9,6 +9,7 @@ from commands.session_reports import session_failed, session_ready, turn_ended
 from commands.task import TASK
 from commands.task_state import Session, Task
 from events.agent_session import MessageQueued
+from events.codec import is_readable
 from events.ids import MessageId, SessionId, TaskId, Timestamp
 from events.store import EventStore, subject_of
 from events.transcript import EntriesAppended, Entry
@@ -263,13 +264,14 @@ class Sessions:
         return any(
             entry.message_id == message_id and entry.sender == "user"
             for recorded in history
+            if is_readable(recorded)
             for event in recorded.commit.events
             if isinstance(event, EntriesAppended)
             for entry in event.entries
         )
 
     async def _text_of(self, task_id: TaskId, message_id: MessageId) -> str:
-        for recorded in await self._store.load(subject_of("task", task_id)):
+        for recorded in filter(is_readable, await self._store.load(subject_of("task", task_id))):
             for event in recorded.commit.events:
                 if isinstance(event, MessageQueued) and event.message_id == message_id:
                     return event.text

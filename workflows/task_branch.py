@@ -16,9 +16,9 @@ from events.ids import IssueId, derive_id
 from events.task import TaskEvent
 from runtime.errors import Rejected
 from workflows.agent_pool import sandbox_of
+from workflows.branches import Branches
 from workflows.file_capture import FileCapture
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
-from workflows.local_branches import LocalBranches
 from workflows.repository_sync import RepositorySync
 from workflows.sandbox import SandboxProvider
 from workflows.sandbox_git import SandboxGit
@@ -48,12 +48,12 @@ def kinds(work: "BranchWork") -> tuple[JobKind, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class BranchWork:
-    """The stages. `branches` are the kinds of sandboxes whose branches can be reached from here."""
+    """The stages. `providers` and `branches` go by the kind of sandbox."""
 
     aggregates: Aggregates
     reports: SteadyReports
     providers: Mapping[str, SandboxProvider]
-    branches: Mapping[str, LocalBranches]
+    branches: Mapping[str, Branches]
     files: FileCapture
     sync: RepositorySync
 
@@ -161,15 +161,9 @@ class BranchWork:
         assert task.sandbox is not None
         return SandboxGit(self.providers[task.sandbox.provider], sandbox_of(task))
 
-    def _branches(self, task: Task) -> LocalBranches:
+    def _branches(self, task: Task) -> Branches:
         assert task.sandbox is not None
-        branches = self.branches.get(task.sandbox.provider)
-        if branches is None:
-            raise Rejected(
-                f"The branch of a {task.sandbox.provider} sandbox cannot be reached from here; use git in a session of the task.",
-                code="branch_out_of_reach",
-            )
-        return branches
+        return self.branches[task.sandbox.provider]
 
     async def _report(
         self, job: JobContext, what: str, decide: Callable[[TaskState], list[TaskEvent]]

@@ -13,7 +13,7 @@ from commands.task_state import Process, Task, TaskState
 from events.ids import ProcessId, TaskId
 from events.store import EventStore
 from events.task import TaskEvent
-from runtime.errors import FoundryError, Rejected
+from runtime.errors import FoundryError
 from runtime.lifecycle import Gate
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
@@ -149,7 +149,7 @@ class TaskProcesses:
             child = await self._providers[task.sandbox.provider].start(
                 sandbox_of(task), [process.command, *process.args]
             )
-        except (Rejected, OSError) as error:
+        except (FoundryError, OSError) as error:
             await self._exited(task.task_id, process_id, None, str(error))
             return
         running = self._running[process_id] = RunningProcess(

@@ -16,8 +16,9 @@ from events.agent_session import (
 )
 from events.codec import Undecodable
 from events.commit import Recorded
-from events.ids import BEGINNING, JobId, Position, RepositoryId
+from events.ids import BEGINNING, JobId, Position, RepositoryId, TaskId
 from events.job import JobAnnounced, JobCancelRequested, JobRetryRequested
+from events.log import LogCut, PoisonSkipped
 from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from events.repository import RepositorySynced
 from events.store import EventStore, kind_of
@@ -50,6 +51,10 @@ SESSION_WORK = (
 Hints = Callable[[], AsyncGenerator[Sequence[Recorded], None]]
 
 
+class _BegunAnew(Exception):
+    """Everything this worker has in hand is of a log that is not there any more."""
+
+
 class Worker:
     """Hears of work in two ways, and either may miss some: the histories say what there is to do.
 
@@ -63,6 +68,7 @@ class Worker:
         *,
         store: EventStore,
         hints: Hints,
+        renew_hints: Callable[[], Awaitable[None]],
         directory: Directory,
         lanes: JobLanes,
         announcements: Announcements,
@@ -80,6 +86,7 @@ class Worker:
     ) -> None:
         self._store = store
         self._hints = hints
+        self._renew_hints = renew_hints
         self._directory = directory
         self._lanes = lanes
         self._announcements = announcements
@@ -97,6 +104,7 @@ class Worker:
         self._checkpoint = BEGINNING
         # What the tail told of and nobody has looked at yet: a few words for each job that is announced.
         self._told: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._cut = asyncio.Event()
         self.recovered = False
         """Whether what an earlier process left has been taken up."""
 
@@ -109,6 +117,13 @@ class Worker:
     async def start(self) -> None:
         """Begin at the end of the log: what is older is found through the directory by `run`."""
         self._checkpoint = await self._store.head()
+
+    async def begin_anew(self) -> None:
+        """The log lost its end: let go of all that is being done, and go by the histories again as after a start."""
+        await self._renew_hints()
+        await self.start()
+        self.recovered = False
+        self._cut.set()
 
     async def apply(self, batch: Sequence[Recorded]) -> None:
         """Note what new commits tell. Does no work itself, so that nobody waits for it."""
@@ -134,6 +149,11 @@ class Worker:
                     self._hosts.touched(task_id)
                 case RepositorySynced(repository_id=repository_id):
                     self._told.put_nowait(partial(self._look_at_files, repository_id))
+                case PoisonSkipped(kind="task", aggregate_id=id):
+                    self._told.put_nowait(partial(self._take_up_here, TaskId(id)))
+                case LogCut():
+                    # Others noticed. What this worker knows of the lost end it knows from its own reports.
+                    self._told.put_nowait(self.begin_anew)
                 case IssueRaised(code=code) if code == AWAY:
                     self._told.put_nowait(partial(self._hosts.is_back, event.task_id))
                 case _ if isinstance(event, SESSION_WORK):
@@ -148,7 +168,18 @@ class Worker:
 
     async def run(self) -> None:
         """Take up what was left, then serve until cancelled."""
-        async with self._presence.listening(), asyncio.TaskGroup() as group:
+        async with self._presence.listening():
+            while True:
+                self._cut.clear()
+                try:
+                    await self._serve()
+                except* _BegunAnew:
+                    log.warning("worker begins anew", extra={"host": self._host})
+                    await self._agents.close()
+
+    async def _serve(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._until_cut(), name="log cut")
             group.create_task(self._presence.run(), name="presence")
             group.create_task(self._sessions.run(), name="sessions")
             group.create_task(self._processes.run(), name="processes")
@@ -160,6 +191,10 @@ class Worker:
             group.create_task(self._follow_hints(), name="jobs of any host")
             group.create_task(self._sweep.run(), name="job sweep")
             group.create_task(self._leftovers.clean(), name="leftovers")
+
+    async def _until_cut(self) -> None:
+        await self._cut.wait()
+        raise _BegunAnew
 
     async def drain(self, deadline: float) -> None:
         """Take no more work, give running work until `deadline`, then leave it to others or to the next start."""
@@ -173,15 +208,29 @@ class Worker:
         """Turns that were cut end as interrupted; open jobs go on at their first unfinished stage."""
         await self._directory.reached(await self._store.head(), within=60)
         for task_id in await self._directory.tasks_on(self._host):
-            await self._sessions.interrupt(task_id)
-            await self._hosts.is_back(task_id)
-            self._sessions.wake(task_id)
-            await self._processes.recover(task_id)
-            self._processes.wake(task_id)
-            self._files.request(task_id)
+            try:
+                await self._take_up(task_id)
+            except FoundryError as error:
+                # A history that cannot be read keeps its own task waiting, and nobody else's.
+                log.error(
+                    "task is left as it is", extra={"task_id": task_id, "reason": error.detail}
+                )
         await self._sweep.recover()
         self.recovered = True
         log.info("worker ready", extra={"host": self._host, "jobs": len(self._lanes)})
+
+    async def _take_up(self, task_id: TaskId) -> None:
+        await self._sessions.interrupt(task_id)
+        await self._hosts.is_back(task_id)
+        self._sessions.wake(task_id)
+        await self._processes.recover(task_id)
+        self._processes.wake(task_id)
+        self._files.request(task_id)
+
+    async def _take_up_here(self, task_id: TaskId) -> None:
+        """Go on with a task whose history can be read again, if it is ours."""
+        if task_id in await self._directory.tasks_on(self._host):
+            await self._take_up(task_id)
 
     async def _look_at_told(self) -> None:
         while True:

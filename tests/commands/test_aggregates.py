@@ -38,6 +38,7 @@ class CountingStore(MemoryStore):
     def lose_the_last(self) -> None:
         """As a server does that was restored from an older copy."""
         lost = self._log.pop()
+        assert lost is not None
         self._subjects[lost.subject].remove(lost)
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from commands.session_reports import session_ready
 from commands.task import TASK
-from events.ids import SessionId
+from events.ids import Position, SessionId
+from events.trail import Landmark, Memory, note_cut
 from runtime.problems import VersionMismatch
 from tests.commands.node import Node, acme, task_of
 
@@ -67,3 +68,22 @@ async def test_what_workers_report_does_not_count_as_a_change(node: Node) -> Non
 async def test_nothing_matches_any_version_of_what_is_not_there(node: Node) -> None:
     with pytest.raises(VersionMismatch):
         await node.order(await node.owner(), "organization.create", if_match="*", name="Acme")
+
+
+async def test_a_tag_from_before_a_cut_of_the_log_matches_nothing(node: Node) -> None:
+    place = await acme(node)
+    made = await task_of(node, place)
+    task = {"task_id": made.ids["task_id"]}
+    memory = Memory((Landmark(Position(999), "lost"),))
+    await note_cut(node.store, memory)
+    await node.reached(await node.store.head())
+    mark = node.directory.last_cut
+
+    for tag in ('"e.999"', '"e-1.999"', '"e-another.999"'):
+        with pytest.raises(VersionMismatch):
+            await node.order(place.owner, "task.rename", title="One", if_match=tag, **task)
+    answer = await node.order(
+        place.owner, "task.rename", title="One", if_match=f'"e-1-{mark}.{made.position}"', **task
+    )
+
+    assert answer.events == ["task_renamed"]

@@ -5,7 +5,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ def commit_of(*events: Struct) -> Commit:
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES, ids=tag_of_type)
 @given(data=st.data())
+@settings(deadline=None)
 def test_every_event_comes_back_as_it_was(event_type: type[Struct], data: st.DataObject) -> None:
     commit = commit_of(data.draw(events_of(event_type)))
 

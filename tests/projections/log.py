@@ -7,6 +7,7 @@ from events.commit import Commit, Recorded
 from events.fact import TaskFact
 from events.ids import Position
 from events.job import JobAnnounced, JobFact
+from events.log import LOG_ID, LOG_KIND, LogEvent
 from events.organization import OrganizationEvent
 from events.store import subject_of
 from events.transcript import EntriesAppended
@@ -18,6 +19,8 @@ def subject_for(commit: Commit) -> str:
     event = commit.events[0]
     if isinstance(event, UserEvent):
         return subject_of("user", event.user_id)
+    if isinstance(event, LogEvent):
+        return subject_of(LOG_KIND, LOG_ID)
     if isinstance(event, OrganizationEvent):
         return subject_of("organization", event.organization_id)
     if isinstance(event, TaskFact):

@@ -7,6 +7,9 @@ Fields = Mapping[str, object]
 ANYBODY, MEMBER, ADMIN, OWNER = "anybody", "member", "admin", "owner"
 """`anybody` is signed in."""
 
+INSTALLATION = "installation"
+"""Its owner: no role in an organization lets anybody through."""
+
 TASK = {"task_id": "task_id"}
 SESSION = {**TASK, "session_id": "session_id"}
 REPOSITORY = {"repository_id": "repository_id"}
@@ -55,6 +58,8 @@ COMMANDS: dict[str, tuple[str, Fields, Fields]] = {
     "task.kill": (MEMBER, TASK, {}),
     "token.revoke": (ANYBODY, {"token_id": "spare_token_id"}, {}),
     "repository.remove": (MEMBER, REPOSITORY, {}),
+    "poison.retry": (INSTALLATION, {"aggregate_id": "task_id"}, {}),
+    "poison.skip": (INSTALLATION, {"aggregate_id": "task_id"}, {}),
 }
 """In an order in which those that destroy come last."""
 

@@ -1,4 +1,4 @@
-"""Programs that get stuck once on request: a `git` for the worker's PATH and an agent, told by files in a folder."""
+"""Programs that get stuck or fail on request: a `git` for the worker's PATH and an agent, told by files in a folder."""
 
 import asyncio
 import json
@@ -9,29 +9,30 @@ from pathlib import Path
 
 SCRIPTED_AGENT = Path(__file__).parent.parent / "workflows" / "scripted_agent.py"
 
-# Whoever finds the file of one of its words removes it, says its process id, and stays.
-_GIT = """#!/bin/sh
-for word; do
-  if [ -f "{folder}/$word" ]; then
-    rm "{folder}/$word"
+# Each line in the file of a word is for one command with that word: it takes the line, and obeys. (No
+# word and `.` would name the folder.)
+_OBEY = """
+  if [ -f "{folder}/stick/$word" ] && [ -s "{folder}/stick/$word" ]; then
+    sed -i 1d "{folder}/stick/$word"
     echo $$ > "{folder}/stuck"
     exec sleep 1000
   fi
-done
-exec {git} "$@"
+  if [ -f "{folder}/fail/$word" ] && [ -s "{folder}/fail/$word" ]; then
+    sed -i 1d "{folder}/fail/$word"
+    echo "fatal: no licence" >&2
+    exit 4
+  fi
 """
-_AGENT = """#!/bin/sh
-if [ -e "{folder}/agent" ]; then
-  rm "{folder}/agent"
-  echo $$ > "{folder}/stuck"
-  exec sleep 1000
-fi
-if [ -s "{folder}/fail" ]; then
-  sed -i 1d "{folder}/fail"
-  echo "no licence" >&2
-  exit 4
-fi
-exec {python} {agent}
+_GIT = f"""#!/bin/sh
+for word; do
+{_OBEY}
+done
+exec {{git}} "$@"
+"""
+_AGENT = f"""#!/bin/sh
+word=agent
+{_OBEY}
+exec {{python}} {{agent}}
 """
 
 
@@ -42,7 +43,8 @@ class Stuck:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        (folder / "bin").mkdir(parents=True)
+        for name in ("bin", "stick", "fail"):
+            (folder / name).mkdir(parents=True)
         os.mkfifo(folder / "stuck")
         self._write("bin/git", _GIT, git=shutil.which("git"))
         self._write("agent.sh", _AGENT, python=sys.executable, agent=SCRIPTED_AGENT)
@@ -56,13 +58,13 @@ class Stuck:
             "FOUNDRY_AGENTS": json.dumps({self.agent: [str(self._folder / "agent.sh")]}),
         }
 
-    def stick(self, word: str) -> None:
-        """The next git command with this word, or the next `agent`, gets stuck."""
-        (self._folder / word).touch()
+    def stick(self, word: str, times: int = 1) -> None:
+        """The next git commands with this word, or the next starts of the `agent`, get stuck."""
+        (self._folder / "stick" / word).write_text("stuck\n" * times)
 
-    def fail_agent(self, times: int) -> None:
-        """The next so many starts of the agent fail."""
-        (self._folder / "fail").write_text("no\n" * times)
+    def fail(self, word: str, times: int) -> None:
+        """The next git commands with this word, or the next starts of the `agent`, fail."""
+        (self._folder / "fail" / word).write_text("failed\n" * times)
 
     async def is_stuck(self, within: float = 30) -> int:
         """Wait until something is; its process id."""

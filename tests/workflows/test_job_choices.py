@@ -181,6 +181,8 @@ def test_an_orphan_loses_its_branch_only_when_its_task_was_killed() -> None:
     ]
 
     assert branch_of_orphan(task(*READY), host="h1") is None
+    # Its allocation went with the end of the log: the job is about to find what it made.
+    assert branch_of_orphan(task(*READY[:3]), host="h1") is None
     assert branch_of_orphan(task(*killed), host="h1") == "delete"
     assert branch_of_orphan(task(*archived), host="h1") == "keep"
     assert branch_of_orphan(TASK.initial, host="h1") == "keep"

@@ -26,7 +26,7 @@ from workflows.job_kind import (
     StageFailure,
     StageResult,
 )
-from workflows.job_runner import JobRunner, RetryLater
+from workflows.job_runner import STARTS_WITHOUT_END, JobRunner, RetryLater
 from workflows.steady_reports import SteadyReports
 
 ID = JobId("job_1")
@@ -175,6 +175,34 @@ async def test_crashes_use_up_no_attempts(bench: Bench) -> None:
     await bench.until_settled(bench.runner(failing(2, Unavailable("not now"))))
 
     assert ((await bench.job()).status, bench.firsts) == ("succeeded", 1)
+
+
+async def test_a_stage_in_which_the_worker_ends_again_and_again_is_given_up_until_somebody_retries(
+    bench: Bench,
+) -> None:
+    for _ in range(STARTS_WITHOUT_END):
+        await stopped(await bench.hung(bench.runner(bench.hang)))
+
+    await bench.until_settled(bench.runner(bench.hang))
+
+    assert (await bench.job()).status == "failed"
+    assert [(failure.code, failure.permanent) for failure in bench.told] == [
+        ("worker_crashes", True)
+    ]
+    assert (await bench.tags()).count("stage_started") == 1 + STARTS_WITHOUT_END
+    await bench.ask(JobRetryRequested)
+    await stopped(await bench.hung(bench.runner(bench.hang)))
+    await bench.until_settled(bench.runner(failing(2, Unavailable("not now"))))
+    assert ((await bench.job()).status, bench.firsts) == ("succeeded", 1)
+
+
+async def test_failures_are_not_taken_for_crashes(bench: Bench) -> None:
+    for _ in range(STARTS_WITHOUT_END - 1):
+        await stopped(await bench.hung(bench.runner(bench.hang)))
+
+    await bench.until_settled(bench.runner(failing(3, Unavailable("not now"))))
+
+    assert (await bench.job()).message == "not now"
 
 
 async def test_a_cancelled_job_tells_its_owner_and_can_be_taken_up_again(bench: Bench) -> None:

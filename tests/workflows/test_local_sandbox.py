@@ -251,7 +251,7 @@ async def test_releasing_ends_what_runs_and_keeps_the_branch(
 
     assert not runs(pid)
     assert not Path(sandbox.path).exists()
-    assert sandboxes.orphans([]) == []
+    assert await sandboxes.orphans([]) == []
     again, _ = await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
     assert Path(again.path, "a").read_text() == "2\n"
 
@@ -280,9 +280,9 @@ async def test_what_nobody_knows_is_listed_and_can_be_released(
     await prepare(sandboxes, remote, NewBranch("one"))
     await prepare(sandboxes, remote, NewBranch("two"), TWO)
 
-    assert sandboxes.orphans([ONE]) == [TWO]
+    assert await sandboxes.orphans([ONE]) == [TWO]
     await sandboxes.release(TWO, branch="keep")
-    assert sandboxes.orphans([ONE]) == []
+    assert await sandboxes.orphans([ONE]) == []
 
 
 async def test_a_crash_while_removing_leaves_trash_that_is_emptied(
@@ -293,7 +293,7 @@ async def test_a_crash_while_removing_leaves_trash_that_is_emptied(
     (left / "locked" / "file").touch()
     (left / "locked").chmod(stat.S_IRUSR)
 
-    await sandboxes.empty_trash()
+    await sandboxes.tidy()
 
     assert not left.exists()
 

@@ -7,7 +7,7 @@ import pytest
 from events.ids import TaskId
 from runtime.errors import Rejected
 from tests.workflows.remote import REPOSITORY, Remote, said
-from workflows.local_branches import LocalBranches
+from workflows.branches import Branches
 from workflows.local_sandbox import LocalSandboxes
 from workflows.repositories import Repositories
 from workflows.sandbox import BranchExists, NewBranch, RemoteUnavailable, Sandbox
@@ -20,7 +20,7 @@ WORK = "work/ü"
 class Work:
     """A task's working tree on a branch of its own, and what is done with it."""
 
-    def __init__(self, remote: Remote, sandboxes: LocalSandboxes, branches: LocalBranches) -> None:
+    def __init__(self, remote: Remote, sandboxes: LocalSandboxes, branches: Branches) -> None:
         self.remote = remote
         self.sandboxes = sandboxes
         self.branches = branches
@@ -68,12 +68,12 @@ class Work:
 
 
 @pytest.fixture
-def branches(repositories: Repositories, sandboxes: LocalSandboxes) -> LocalBranches:
-    return LocalBranches(repositories, sandboxes)
+def branches(repositories: Repositories, sandboxes: LocalSandboxes) -> Branches:
+    return Branches(repositories, sandboxes)
 
 
 @pytest.fixture
-async def work(remote: Remote, sandboxes: LocalSandboxes, branches: LocalBranches) -> Work:
+async def work(remote: Remote, sandboxes: LocalSandboxes, branches: Branches) -> Work:
     """Work on a repository whose default branch nobody has checked out, so that it can be merged into."""
     remote.commit(a="1\n", **{"b c__ü": "1\n"})
     remote.git("checkout", "--quiet", "--detach")
@@ -215,7 +215,7 @@ async def test_a_default_branch_that_is_checked_out_in_the_remote_refuses_the_me
 
 
 async def test_in_an_empty_repository_the_first_branch_is_pushed_and_nothing_merged(
-    remote: Remote, sandboxes: LocalSandboxes, branches: LocalBranches
+    remote: Remote, sandboxes: LocalSandboxes, branches: Branches
 ) -> None:
     work = Work(remote, sandboxes, branches)
     await work.begin()

@@ -1,10 +1,10 @@
-"""The branches of the tasks on this machine: pushed, merged, renamed. Everything may be asked for twice."""
+"""The branches of tasks: pushed, merged, renamed. Everything may be asked for twice."""
 
 from pathlib import Path
 
 from events.ids import RepositoryId
 from runtime.errors import Rejected, Unavailable
-from workflows.local_sandbox import LocalSandboxes
+from workflows.git_sandboxes import GitSandboxes
 from workflows.repositories import Repositories
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import BranchExists, Sandbox
@@ -12,10 +12,10 @@ from workflows.scratch import Conflicting, Move, PushRefused
 from workflows.working_tree import clash, clash_sentence
 
 
-class LocalBranches:
-    """For sandboxes of the provider `local`, whose branches are in the repositories of this host."""
+class Branches:
+    """`repositories` are those of this host: from them is pushed. The branches of local sandboxes are in them."""
 
-    def __init__(self, repositories: Repositories, sandboxes: LocalSandboxes) -> None:
+    def __init__(self, repositories: Repositories, sandboxes: GitSandboxes) -> None:
         self._repositories = repositories
         self._sandboxes = sandboxes
 
@@ -29,7 +29,7 @@ class LocalBranches:
         """
         async with self._repositories.fresh(repository_id, remote_url) as (repository, heads):
             there = heads.tips.get(branch)
-            tip = await self._tip(repository, branch)
+            tip = await self._tip(repository, repository_id, branch, base)
             if tip is None or (there is None and tip == base):
                 raise Rejected(
                     f"Nothing was committed on {branch}, so there is nothing to push.",
@@ -65,7 +65,7 @@ class LocalBranches:
                     f"The task works on {into} itself; push it instead.", code="nothing_to_merge"
                 )
             target = heads.tips[into]
-            tip = await self._tip(repository, branch)
+            tip = await self._tip(repository, repository_id, branch, base)
             if tip is None or tip == base:
                 raise Rejected(
                     f"Nothing was committed on {branch}, so there is nothing to merge.",
@@ -82,7 +82,8 @@ class LocalBranches:
 
         Raises `BranchExists`, and `Rejected` when the working tree is on another branch.
         """
-        async with self._repositories.fresh(sandbox.repository_id, remote_url) as found:
+        repositories = self._sandboxes.repositories
+        async with repositories.fresh(sandbox.repository_id, remote_url) as found:
             repository, heads = found
             trees = await repository.checked_out()
             ours = [name for name, tree in trees.items() if tree == Path(sandbox.path)]
@@ -90,7 +91,7 @@ class LocalBranches:
                 if old not in ours:
                     raise Rejected(f"The sandbox is not on {old} any more.", code="branch_left")
                 await self._rename(repository, heads, sandbox, old, new)
-            self._sandboxes.note_branch(sandbox.task_id, new)
+            await self._sandboxes.note_branch(sandbox.task_id, new)
 
     async def _merged(
         self, repository: Repository, into: str, target: str, branch: str, tip: str, title: str
@@ -127,5 +128,8 @@ class LocalBranches:
             # Without a commit yet the branch is only the name that the first one will get.
             await repository.run("-C", sandbox.path, "symbolic-ref", "HEAD", f"refs/heads/{new}")
 
-    async def _tip(self, repository: Repository, branch: str) -> str | None:
+    async def _tip(
+        self, repository: Repository, repository_id: RepositoryId, branch: str, base: str
+    ) -> str | None:
+        """The branch's newest commit, with all before it in this host's repository."""
         return (await repository.tips(f"refs/heads/{branch}")).get("")

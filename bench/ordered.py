@@ -1,0 +1,69 @@
+"""What a bench orders before it measures: organizations, a repository, tasks that wait for a worker."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+from bench.scenery import Running, git_repository
+
+LINES = 500
+"""In one request; 8 MB is what it may have."""
+
+SIDE_BY_SIDE = 4
+
+
+class Task(NamedTuple):
+    organization_id: str
+    repository_id: str
+    task_id: str
+    session_id: str
+
+
+async def ordered(running: Running, lines: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+    """Run commands in batches; the ids that each line named or made."""
+    slots = asyncio.Semaphore(SIDE_BY_SIDE)
+    headers = {
+        "Authorization": f"Bearer {running.token}",
+        "Content-Type": "application/x-ndjson",
+    }
+    async with httpx.AsyncClient(
+        base_url=running.address, headers=headers, timeout=120, trust_env=False
+    ) as client:
+
+        async def one_batch(some: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+            async with slots:
+                content = "\n".join(json.dumps(line) for line in some)
+                answer = await client.post("/v1/commands", content=content)
+            answers = [json.loads(line) for line in answer.text.split("\n") if line]
+            assert all(one["status"] == 202 for one in answers), answers
+            return [one["ids"] for one in answers]
+
+        parts = await asyncio.gather(
+            *(one_batch(lines[at : at + LINES]) for at in range(0, len(lines), LINES))
+        )
+    return [one for part in parts for one in part]
+
+
+async def organizations(running: Running, many: int) -> list[str]:
+    """Their ids."""
+    lines = [{"name": "organization.create", "data": {"name": "Bench"}}] * many
+    return [one["organization_id"] for one in await ordered(running, lines)]
+
+
+async def tasks(running: Running, folder: Path, many: int) -> list[Task]:
+    """Tasks of one repository. Without a worker nothing but what is measured goes on."""
+    (organization_id,) = await organizations(running, 1)
+    origin = folder / f"origin-{organization_id}"
+    data = {
+        "organization_id": organization_id,
+        "remote_url": str(git_repository(origin, files=1)),
+    }
+    (added,) = await ordered(running, [{"name": "repository.add", "data": data}])
+    repository_id = added["repository_id"]
+    order = {"repository_id": repository_id, "prompt": "true", "title": "A task of the bench"}
+    made = await ordered(running, [{"name": "task.create", "data": order}] * many)
+    return [Task(organization_id, repository_id, one["task_id"], one["session_id"]) for one in made]

@@ -1,0 +1,147 @@
+"""The server's routes as the manager uses them, over httpx."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from foundry_client.problem import problem_of, retry_after_ms
+
+ANSWER_SECONDS = 15.0
+COMMAND_SECONDS = 35.0
+"""The server ends a command within 30 s."""
+
+UNREACHABLE = (httpx.HTTPError, httpx.StreamError, OSError)
+"""What a request raises when the network, or somebody in it, fails."""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """An answer as far as the manager needs it; `status` 0: there was none."""
+
+    status: int
+    body: Any = None
+    code: str = ""
+    detail: str = ""
+    errors: tuple[dict[str, Any], ...] = ()
+    retry_after_ms: int = 0
+
+
+class Server:
+    """`token` may be set anew at any time; without one the client's cookies have to do."""
+
+    def __init__(self, http: httpx.AsyncClient, url: str, token: str | None) -> None:
+        self._http = http
+        self._url = url.rstrip("/")
+        self.token = token
+
+    @asynccontextmanager
+    async def stream(
+        self, topics: Mapping[str, str | None], cursor: str | None
+    ) -> AsyncIterator[httpx.Response]:
+        """Open a stream. How long it may take is the step function's to say."""
+        body: dict[str, Any] = {"topics": topics}
+        if cursor is not None:
+            body["cursor"] = cursor
+        headers = self._headers(Accept="text/event-stream") | {"Accept-Encoding": "identity"}
+        async with self._http.stream(
+            "POST",
+            f"{self._url}/v1/stream",
+            content=msgspec.json.encode(body),
+            headers=headers,
+            timeout=None,
+        ) as response:
+            yield response
+
+    async def interest(
+        self, sid: str, revision: int, add: Mapping[str, str | None], remove: list[str]
+    ) -> Answer:
+        body = {"revision": revision, "add": add, "remove": remove}
+        return await self._ask(
+            "POST", f"/v1/stream/{quote(sid, safe='')}/interest", content=_encode(body)
+        )
+
+    async def view(self, topic: str, *, etag: str | None, at_least: int | None) -> Answer:
+        """One conditional read; 304 when what is held is still what there is."""
+        headers = {"If-None-Match": f'"{etag}"'} if etag else {}
+        params = {} if at_least is None else {"at_least": at_least}
+        path = f"/v1/views/{quote(topic)}"
+        answer = await self._ask("GET", path, headers=headers, params=params)
+        if answer.status == 200 and not _is_view(answer.body):
+            return Answer(status=0, code="unreadable", detail="A view without a part it must have.")
+        return answer
+
+    async def command(
+        self, name: str, data: Mapping[str, Any], *, key: str, if_match: str | None
+    ) -> Answer:
+        headers = {"Idempotency-Key": key} | ({"If-Match": if_match} if if_match else {})
+        return await self._ask(
+            "POST",
+            f"/v1/commands/{quote(name, safe='')}",
+            content=_encode(data),
+            headers=headers,
+            timeout=COMMAND_SECONDS,
+        )
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = ANSWER_SECONDS,
+        **options: Any,
+    ) -> Answer:
+        try:
+            response = await self._http.request(
+                method,
+                self._url + path,
+                headers=self._headers(**(headers or {})),
+                timeout=timeout,
+                **options,
+            )
+        except UNREACHABLE as error:
+            return Answer(status=0, code="unreachable", detail=str(error) or type(error).__name__)
+        return answer_of(response, response.content)
+
+    def _headers(self, **more: str) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", **more}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
+        return headers
+
+
+def answer_of(response: httpx.Response, body: bytes) -> Answer:
+    """The parts of an answer. A success that is not JSON is somebody else's: as good as none."""
+    status = response.status_code
+    if status == 304:
+        return Answer(status=status)
+    if 200 <= status < 300:
+        try:
+            return Answer(status=status, body=msgspec.json.decode(body))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return Answer(status=0, code="unreadable", detail=f"A {status} that is not JSON.")
+    problem = problem_of(status, body)
+    return Answer(
+        status=status,
+        code=problem.code,
+        detail=problem.detail,
+        errors=problem.errors,
+        retry_after_ms=retry_after_ms(response),
+    )
+
+
+def _is_view(body: object) -> bool:
+    return (
+        isinstance(body, dict)
+        and isinstance(body.get("epoch"), str)
+        and isinstance(body.get("version"), int)
+        and isinstance(body.get("data"), dict)
+    )
+
+
+def _encode(body: object) -> bytes:
+    return msgspec.json.encode(body)

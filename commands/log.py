@@ -1,0 +1,106 @@
+"""The log's own history as its owner may rule it: what becomes of commits that nobody can read or fold."""
+
+from typing import Annotated, TypeAlias, assert_never
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from commands.context import Context
+from commands.decider import Decider, Origin
+from commands.fields import Reference
+from commands.order import Order
+from commands.refusals import no_such
+from events.commit import Event
+from events.ids import Position, is_id
+from events.log import (
+    LOG_KIND,
+    AggregateKind,
+    PoisonRetried,
+    PoisonSkipped,
+)
+from events.store import subject_of
+from runtime.errors import Rejected
+
+KINDS: dict[str, AggregateKind] = {
+    "usr": "user",
+    "org": "organization",
+    "repo": "repository",
+    "task": "task",
+    "job": "job",
+    "ses": "transcript",
+}
+"""Prefix of an id -> the kind of aggregate whose history has that id in its subject."""
+
+# --- Commands ---
+
+
+class RetryPoison(Order, frozen=True, kw_only=True):
+    aggregate_id: Reference
+
+
+class SkipPoison(Order, frozen=True, kw_only=True):
+    """`position` left out: the first commit that cannot be decoded."""
+
+    aggregate_id: Reference
+    position: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
+
+
+LogCommand: TypeAlias = RetryPoison | SkipPoison
+
+# --- State ---
+
+
+class Log(Struct, frozen=True):
+    """`skipped` are the commits left out wherever they cannot be read, by the subject they stand on."""
+
+    skipped: frozenset[tuple[str, Position]] = frozenset()
+
+
+def evolve(state: Log, event: Event, origin: Origin) -> Log:
+    match event:
+        case PoisonSkipped(kind=kind, aggregate_id=id, position=position):
+            return replace(state, skipped=state.skipped | {(subject_of(kind, id), position)})
+        case _:
+            return state
+
+
+# --- Rules ---
+
+
+def kind_of_id(aggregate_id: str) -> AggregateKind:
+    """The kind of aggregate an id names. Raises `NotFound`."""
+    prefix = aggregate_id.partition("_")[0]
+    if prefix not in KINDS or not is_id(aggregate_id, prefix):
+        raise no_such("history of", aggregate_id)
+    return KINDS[prefix]
+
+
+def _skip(state: Log, order: SkipPoison, stuck_at: Position | None) -> list[Event]:
+    kind = kind_of_id(order.aggregate_id)
+    if stuck_at is None:
+        raise Rejected(
+            f"Every commit of {order.aggregate_id} can be read. If a projection cannot fold one, name its"
+            " position; `foundry doctor` shows it."
+        )
+    if (subject_of(kind, order.aggregate_id), stuck_at) in state.skipped:
+        return []
+    return [PoisonSkipped(kind=kind, aggregate_id=order.aggregate_id, position=stuck_at)]
+
+
+# --- Decider ---
+
+
+def decide(state: Log, order: LogCommand, context: Context) -> list[Event]:
+    match order:
+        case RetryPoison(aggregate_id=id):
+            # Whether anything waits is known to the read models alone: where nothing does, it does nothing.
+            return [PoisonRetried(kind=kind_of_id(id), aggregate_id=id)]
+        case SkipPoison():
+            return _skip(state, order, context.stuck_at)
+        case _:
+            assert_never(order)
+
+
+LOG: Decider[Log, LogCommand] = Decider(
+    name=LOG_KIND, prefix=LOG_KIND, initial=Log(), evolve=evolve, decide=decide
+)

@@ -1,0 +1,43 @@
+"""What happens to the log itself: it lost its end, or holds a commit that somebody has to decide about.
+
+There is one such history, on a subject of its own. Every reader of the log knows it, whatever else
+it wants to see: so all of them change their mind at the same position.
+"""
+
+from typing import Literal
+
+from events.fact import Fact
+from events.ids import Position
+
+LOG_ID = "log_events"
+LOG_KIND = "log"
+
+AggregateKind = Literal["user", "organization", "repository", "task", "job", "transcript"]
+
+
+class LogCut(Fact, frozen=True, kw_only=True, tag="log_cut"):
+    """A reader had folded the log up to `folded`, and what it had folded is not there any more.
+
+    `mark` is what states folded from now on are told from older ones by.
+    """
+
+    mark: str
+    folded: Position
+
+
+class PoisonRetried(Fact, frozen=True, kw_only=True, tag="poison_retried"):
+    """What waits of an aggregate is to be folded again."""
+
+    kind: AggregateKind
+    aggregate_id: str
+
+
+class PoisonSkipped(Fact, frozen=True, kw_only=True, tag="poison_skipped"):
+    """The commit at `position` is to be left out where it cannot be read or folded; what waits behind it goes on."""
+
+    kind: AggregateKind
+    aggregate_id: str
+    position: Position
+
+
+LogEvent = LogCut | PoisonRetried | PoisonSkipped

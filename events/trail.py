@@ -1,0 +1,125 @@
+"""What a reader remembers of the log to recognise it again: a server may come back without the log's end.
+
+The commit at the reader's position is compared with the one that stands there now. An operator may
+have deleted that very message, so the ones before it are remembered too.
+"""
+
+import logging
+import secrets
+import string
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from events.codec import Undecodable
+from events.commit import Commit, Recorded
+from events.ids import BEGINNING, Position, Timestamp
+from events.log import LOG_ID, LOG_KIND, LogCut
+from events.store import EventStore, StalePosition, kind_of, subject_of
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 3
+NODE = "node"
+"""The actor of what nodes themselves note in the log."""
+
+LOG_SUBJECT = subject_of(LOG_KIND, LOG_ID)
+
+
+class Landmark(Struct, frozen=True):
+    position: Position
+    fingerprint: str
+
+
+class Memory(Struct, frozen=True):
+    """`landmarks` are the newest commits that were read, oldest first; `cuts` the marks of all cuts the log knew of."""
+
+    landmarks: tuple[Landmark, ...] = ()
+    cuts: tuple[str, ...] = ()
+
+    @property
+    def position(self) -> Position:
+        return self.landmarks[-1].position if self.landmarks else BEGINNING
+
+
+class Trail:
+    """Follows a reader through the log. Cheap: fingerprints are made when they are asked for."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._landmarks = memory.landmarks
+        self._passed: deque[Recorded] = deque(maxlen=REMEMBERED)
+        self.position = memory.position
+        self.cuts = memory.cuts
+
+    def pass_by(self, recorded: Recorded) -> None:
+        """The reader has read this commit, which comes after all others it was told of."""
+        self._passed.append(recorded)
+        self.position = recorded.position
+        if kind_of(recorded.subject) == LOG_KIND:
+            self.cuts = (*self.cuts, *marks_in(recorded))
+
+    @property
+    def memory(self) -> Memory:
+        newest = [Landmark(one.position, one.fingerprint) for one in self._passed]
+        self._landmarks = (*self._landmarks, *newest)[-REMEMBERED:]
+        self._passed.clear()
+        return Memory(self._landmarks, self.cuts)
+
+
+def marks_in(recorded: Recorded) -> tuple[str, ...]:
+    """The marks of the cuts that a commit of the log's own history tells of."""
+    try:
+        events = recorded.commit.events
+    except Undecodable:
+        log.error("commit of the log's own history cannot be read", extra={"at": recorded.position})
+        return ()
+    return tuple(event.mark for event in events if isinstance(event, LogCut))
+
+
+async def is_prefix_of(store: EventStore, memory: Memory) -> bool:
+    """Whether what was read up to a memory's position is still the beginning of the log."""
+    if not memory.landmarks:
+        return True
+    if await store.head() < memory.position:
+        return False
+    for landmark in reversed(memory.landmarks):
+        found = await store.at(landmark.position)
+        if found is not None:
+            return found.fingerprint == landmark.fingerprint
+    log.warning("the commits last read were deleted from the log", extra={"at": memory.position})
+    return True
+
+
+async def note_cut(store: EventStore, memory: Memory) -> None:
+    """Write down that the log lost what this memory is of, unless somebody has done so since.
+
+    Whoever remembers the lost end knows all cuts before it. So a mark that this memory does not
+    know was set after the end was lost, and states of then and of now are told apart already.
+    """
+    while True:
+        history = await store.load(LOG_SUBJECT)
+        known = [mark for recorded in history for mark in marks_in(recorded)]
+        if any(mark not in memory.cuts for mark in known):
+            return
+        cut = LogCut(mark=_new_mark(), folded=memory.position)
+        try:
+            position = await store.append(
+                LOG_SUBJECT,
+                Commit(at=Timestamp(time.time_ns() // 1_000_000), actor=NODE, events=(cut,)),
+                expected=_position_of(history),
+                message_id=f"cut/{cut.mark}",
+            )
+        except StalePosition:
+            continue
+        log.error("the log lost its end", extra={"folded": memory.position, "noted_at": position})
+        return
+
+
+def _position_of(history: Sequence[Recorded]) -> Position:
+    return history[-1].position if history else BEGINNING
+
+
+def _new_mark() -> str:
+    return "".join(secrets.choice(string.ascii_lowercase) for _ in range(6))

@@ -1,0 +1,19 @@
+"""`foundry restored`: says in the log that it was put back from a backup together with everything that remembered more."""
+
+import argparse
+import json
+
+from events.trail import LOG_SUBJECT, Memory, marks_in, note_cut
+from foundry.event_log import any_log
+from runtime.settings import Settings
+
+
+async def restored(settings: Settings, options: argparse.Namespace) -> int:
+    """From here on, whatever clients were told before is answered with a reset."""
+    async with any_log(settings) as log:
+        noted = await log.store.load(LOG_SUBJECT)
+        known = tuple(mark for recorded in noted for mark in marks_in(recorded))
+        await note_cut(log.store, Memory(cuts=known))
+        position = await log.store.head()
+    print(json.dumps({"position": position}) if options.json else f"noted, head at {position}")
+    return 0

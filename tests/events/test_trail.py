@@ -1,0 +1,125 @@
+"""What a reader remembers of the log, and whether it would know it again."""
+
+import pytest
+
+from events.commit import Recorded
+from events.ids import BEGINNING, Position
+from events.memory import MemoryStore
+from events.trail import LOG_SUBJECT, Landmark, Memory, Trail, is_prefix_of, marks_in, note_cut
+from tests import facts
+
+SUBJECT = "evt.task.task_1"
+
+
+async def store_of(*titles: str) -> MemoryStore:
+    store = MemoryStore()
+    for title in titles:
+        head = await store.head()
+        commit = facts.commit(facts.task_renamed(title=title))
+        await store.append(SUBJECT, commit, expected=head, message_id=f"m{head}")
+    return store
+
+
+async def trail_of(store: MemoryStore, memory: Memory | None = None) -> Trail:
+    """A reader that goes on to the end."""
+    trail = Trail(memory or Memory())
+    for position in range(trail.position + 1, await store.head() + 1):
+        recorded = await store.at(Position(position))
+        if recorded is not None:
+            trail.pass_by(recorded)
+    return trail
+
+
+async def marks_of(store: MemoryStore) -> list[str]:
+    noted = await store.load(LOG_SUBJECT)
+    return [mark for recorded in noted for mark in marks_in(recorded)]
+
+
+async def test_a_log_that_grew_is_the_same_log() -> None:
+    trail = await trail_of(await store_of("a", "b"))
+
+    assert await is_prefix_of(await store_of("a", "b"), trail.memory)
+    assert await is_prefix_of(await store_of("a", "b", "c"), trail.memory)
+    assert await is_prefix_of(await store_of(), Memory())
+
+
+async def test_a_log_that_is_shorter_or_says_something_else_is_another() -> None:
+    trail = await trail_of(await store_of("a", "b"))
+
+    assert not await is_prefix_of(await store_of("a"), trail.memory)
+    assert not await is_prefix_of(await store_of("a", "other"), trail.memory)
+    # Under the same message ids: what was said counts, too.
+    assert not await is_prefix_of(await store_of("a", "other", "c", "d"), trail.memory)
+
+
+@pytest.mark.parametrize("deleted", [[4], [3, 4], [2, 3, 4]])
+async def test_commits_that_were_deleted_are_no_cut(deleted: list[int]) -> None:
+    store = await store_of("a", "b", "c", "d")
+    trail = await trail_of(store)
+    for position in deleted:
+        store.delete(Position(position))
+
+    assert await is_prefix_of(store, trail.memory)
+
+
+async def test_a_deleted_commit_does_not_hide_a_cut() -> None:
+    trail = await trail_of(await store_of("a", "b", "c"))
+    other = await store_of("a", "other", "c")
+    other.delete(Position(3))
+
+    assert not await is_prefix_of(other, trail.memory)
+
+
+async def test_what_is_remembered_is_the_same_however_often_it_is_asked_for() -> None:
+    store = await store_of("a", "b", "c", "d", "e")
+    at_once = (await trail_of(store)).memory
+    step_by_step = Memory()
+    for position in range(1, 6):
+        recorded = await store.at(Position(position))
+        assert isinstance(recorded, Recorded)
+        trail = Trail(step_by_step)
+        trail.pass_by(recorded)
+        assert trail.memory == trail.memory
+        step_by_step = trail.memory
+
+    assert at_once == step_by_step
+    assert [landmark.position for landmark in at_once.landmarks] == [3, 4, 5]
+
+
+async def test_a_cut_is_noted_once_by_all_who_remember_the_lost_end() -> None:
+    lost = await store_of("a", "b", "c")
+    seen = [(await trail_of(lost)).memory, (await trail_of(await store_of("a", "b"))).memory]
+    cut = await store_of("a")
+
+    for memory in (*seen, *seen):
+        await note_cut(cut, memory)
+
+    assert len(await marks_of(cut)) == 1
+
+
+async def test_the_next_cut_is_noted_by_those_who_know_of_the_first() -> None:
+    cut = await store_of("a")
+    await note_cut(cut, (await trail_of(await store_of("a", "b"))).memory)
+    [first] = await marks_of(cut)
+    before = await trail_of(cut)
+    assert before.cuts == (first,)
+
+    await note_cut(cut, before.memory)
+    assert len(await marks_of(cut)) == 2
+
+    # And when the note of the first is lost with the second.
+    again = await store_of("a")
+    await note_cut(again, before.memory)
+    [second] = await marks_of(again)
+    assert second != first
+
+
+async def test_the_very_beginning_can_be_lost_too() -> None:
+    memory = Memory((Landmark(Position(5), "gone"),))
+    empty = MemoryStore()
+
+    assert not await is_prefix_of(empty, memory)
+    await note_cut(empty, memory)
+
+    assert await empty.head() == 1
+    assert Memory().position == BEGINNING

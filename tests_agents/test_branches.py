@@ -1,0 +1,171 @@
+"""The work of a task on a sandbox-agent server pushed, merged and renamed, from a worker that has nothing there."""
+
+from pathlib import Path
+
+import pytest
+
+from events.ids import TaskId
+from runtime.errors import Rejected
+from tests.workflows.remote import PATH, REPOSITORY, Remote
+from workflows.git import Git
+from workflows.repositories import Repositories
+from workflows.sandbox import BranchExists, NewBranch, Sandbox
+from workflows.sandbox_agent import SandboxAgentSandboxes
+from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_branches import SandboxAgentBranches
+from workflows.sandbox_git import SandboxGit
+from workflows.scratch import Conflicting
+
+WORK = "work/ü"
+
+
+class Work:
+    """A task's working tree over there, and a worker with repositories of its own."""
+
+    def __init__(
+        self,
+        remote: Remote,
+        sandboxes: SandboxAgentSandboxes,
+        branches: SandboxAgentBranches,
+        near: Path,
+    ) -> None:
+        self.remote = remote
+        self.sandboxes = sandboxes
+        self.branches = branches
+        self.near = near
+        self.sandbox: Sandbox = sandboxes.allocate(
+            task_id=TaskId("task_1"), repository_id=REPOSITORY
+        )
+        self.base = ""
+
+    async def begin(self) -> None:
+        checkout = await self.sandboxes.prepare(
+            self.sandbox, remote_url=self.remote.url, branch=NewBranch(WORK)
+        )
+        self.base = checkout.base
+
+    async def commit(self, name: str, text: str) -> None:
+        Path(self.sandbox.path, name).write_text(text)
+        git = SandboxGit(self.sandboxes, self.sandbox)
+        assert await git.commit_all(branch=WORK, message="Änderung")
+
+    async def push(self, branch: str = WORK) -> str:
+        return await self.branches.push(
+            REPOSITORY, remote_url=self.remote.url, branch=branch, base=self.base
+        )
+
+    async def merge(self) -> str:
+        return await self.branches.merge(
+            REPOSITORY, remote_url=self.remote.url, branch=WORK, base=self.base, title="The work"
+        )
+
+    def left(self) -> list[str]:
+        """What lies about, here or there, when all is done."""
+        return [
+            *(str(file) for file in self.near.glob("*.bundle")),
+            *(str(file) for file in self.sandboxes.scratch.iterdir()),
+        ]
+
+
+def work_on(
+    remote: Remote, folder: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes
+) -> Work:
+    near = folder / "near"
+    git = Git(home=folder / "git home", path=PATH)
+    branches = SandboxAgentBranches(Repositories(git, near, local_root=folder), sandboxes, api)
+    return Work(remote, sandboxes, branches, near)
+
+
+@pytest.fixture
+async def work(tmp_path: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes) -> Work:
+    """Work on a repository whose default branch nobody has checked out, so that it can be merged into."""
+    remote = Remote(tmp_path / "remotes" / "a tööl")
+    remote.commit(a="1\n")
+    remote.git("checkout", "--quiet", "--detach")
+    work = work_on(remote, tmp_path, api, sandboxes)
+    await work.begin()
+    return work
+
+
+async def test_what_is_committed_there_is_pushed_from_here_again_and_again(work: Work) -> None:
+    with pytest.raises(Rejected) as refused:
+        await work.push()
+    assert refused.value.code == "nothing_to_push"
+    await work.commit("new ü.txt", "1\n")
+
+    tip = await work.push()
+    again = await work.push()
+    await work.commit("n", "2\n")
+    later = await work.push()
+
+    assert tip == again != later
+    assert work.remote.git("rev-parse", WORK) == later
+    assert work.remote.git("show", f"{WORK}:new ü.txt") == "1"
+    assert work.remote.git("log", "-1", "--format=%an %s", WORK) == "Foundry agent Änderung"
+    assert work.left() == []
+
+
+async def test_the_first_branch_of_an_empty_repository_is_pushed(
+    tmp_path: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes
+) -> None:
+    work = work_on(Remote(tmp_path / "remotes" / "empty"), tmp_path, api, sandboxes)
+    await work.begin()
+    await work.commit("n", "1\n")
+
+    assert await work.push() == work.remote.git("rev-parse", WORK)
+
+
+async def test_commits_of_others_are_never_lost(work: Work) -> None:
+    await work.commit("n", "1\n")
+    await work.push()
+    work.remote.git("checkout", "--quiet", WORK)
+    theirs = work.remote.commit(m="theirs")
+    work.remote.git("checkout", "--quiet", "--detach")
+    await work.commit("n", "2\n")
+
+    with pytest.raises(Rejected) as refused:
+        await work.push()
+
+    assert refused.value.code == "not_fast_forward"
+    assert work.remote.git("rev-parse", WORK) == theirs
+
+
+async def test_a_branch_is_merged_into_a_remote_that_moved_on(work: Work) -> None:
+    work.remote.git("checkout", "--quiet", "main")
+    theirs = work.remote.commit(m="theirs")
+    work.remote.git("checkout", "--quiet", "--detach")
+    await work.commit("n", "1\n")
+
+    merged = await work.merge()
+
+    assert work.remote.git("rev-parse", "main") == merged == await work.merge()
+    assert work.remote.git("rev-parse", "main^1") == theirs
+    assert work.remote.git("show", "main:n") == "1"
+
+
+async def test_conflicts_are_named_and_nothing_is_changed(work: Work) -> None:
+    work.remote.git("checkout", "--quiet", "main")
+    theirs = work.remote.commit(a="theirs\n")
+    work.remote.git("checkout", "--quiet", "--detach")
+    await work.commit("a", "mine\n")
+
+    with pytest.raises(Conflicting, match="in a"):
+        await work.merge()
+
+    assert work.remote.git("rev-parse", "main") == theirs
+    assert work.left() == []
+
+
+async def test_a_branch_is_renamed_and_goes_with_its_task(work: Work) -> None:
+    await work.commit("n", "1\n")
+    there = {"remote_url": work.remote.url, "old": WORK}
+
+    with pytest.raises(BranchExists):
+        await work.branches.rename(work.sandbox, **there, new="main")
+    await work.branches.rename(work.sandbox, **there, new="better/ü")
+    await work.branches.rename(work.sandbox, **there, new="better/ü")
+
+    assert await work.push("better/ü") == work.remote.git("rev-parse", "better/ü")
+    await work.sandboxes.release(work.sandbox.task_id, branch="delete")
+    async with work.sandboxes.repositories.alone(REPOSITORY) as repository:
+        assert await repository.tips("refs/heads/") == {}

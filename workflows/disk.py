@@ -1,0 +1,82 @@
+"""The few things that are done with files of a sandbox's machine, whichever one that is."""
+
+import asyncio
+import os
+import shutil
+import stat
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+
+class Disk(Protocol):
+    """All paths are absolute and of that machine."""
+
+    async def exists(self, path: Path) -> bool: ...
+
+    async def names(self, folder: Path) -> set[str]:
+        """What lies in a folder; nothing in one that is not there."""
+
+    async def read(self, file: Path) -> bytes | None:
+        """What stands in a file; None if there is none."""
+
+    async def write(self, file: Path, content: bytes) -> None:
+        """Put a file at its place, whole or not at all; its folder is there."""
+
+    async def make(self, folder: Path) -> None:
+        """Make a folder and those above it, unless they are there."""
+
+    async def throw_away(self, path: Path) -> None:
+        """Remove a file or folder, whatever is in it, if it is there."""
+
+    async def empty_trash(self) -> None:
+        """Remove what a crash kept an earlier life from removing."""
+
+
+class LocalDisk:
+    """This machine's. `trash` lies on the same disk as what is thrown away."""
+
+    def __init__(self, trash: Path) -> None:
+        self._trash = trash
+        trash.mkdir(parents=True, exist_ok=True)
+
+    async def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    async def names(self, folder: Path) -> set[str]:
+        return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+
+    async def read(self, file: Path) -> bytes | None:
+        with suppress(FileNotFoundError):
+            return file.read_bytes()
+        return None
+
+    async def write(self, file: Path, content: bytes) -> None:
+        new = file.with_name(f"{file.name}.new")
+        new.write_bytes(content)
+        new.replace(file)
+
+    async def make(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+
+    async def throw_away(self, path: Path) -> None:
+        # Out of the way at once, so that a crash leaves either all of it or nothing at its place.
+        gone = self._trash / uuid.uuid4().hex
+        with suppress(FileNotFoundError):
+            path.rename(gone)
+            await asyncio.to_thread(_remove, gone)
+
+    async def empty_trash(self) -> None:
+        for left in list(self._trash.iterdir()):
+            await asyncio.to_thread(_remove, left)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    # Some tools make their caches read-only; what is in such a folder cannot be removed.
+    for folder, _, _ in os.walk(path):
+        os.chmod(folder, stat.S_IRWXU)
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,231 @@
+"""Sandboxes made with git: a working tree and a private home for each task, on this machine or another.
+
+In `folder` lie `sandboxes` (the working trees), `sandbox_state` and `trash`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from events.addresses import valid_branch
+from events.ids import RepositoryId, SandboxId, TaskId, derive_id
+from runtime.errors import Invalid, Rejected
+from workflows.capture import CaptureFolder, Capturer
+from workflows.disk import Disk
+from workflows.git import RunsGit
+from workflows.repositories import Repositories
+from workflows.repository import RemoteHeads, Repository
+from workflows.sandbox import (
+    Captured,
+    Checkout,
+    ExistingBranch,
+    NewBranch,
+    RemoteState,
+    Running,
+    Sandbox,
+)
+from workflows.working_tree import base_of, catch_up, check_out, start_of
+
+_IDENTITY = b"[user]\n\tname = Foundry agent\n\temail = agent@foundry.invalid\n"
+
+
+class GitSandboxes(ABC):
+    """What the providers have in common: all but how something is run in a sandbox."""
+
+    name: str
+    """The word for it in `task.create`."""
+
+    def __init__(
+        self, folder: Path, *, disk: Disk, git: RunsGit, repositories: Repositories
+    ) -> None:
+        self.repositories = repositories
+        """Those the sandboxes work in."""
+        self._trees = folder / "sandboxes"
+        self._states = folder / "sandbox_state"
+        self._disk = disk
+        self._git = git
+        self._capturers: dict[TaskId, Capturer] = {}
+
+    def allocate(self, *, task_id: TaskId, repository_id: RepositoryId) -> Sandbox:
+        """Name the sandbox of a task, always the same, without making anything."""
+        return Sandbox(
+            sandbox_id=self._sandbox_id(task_id),
+            task_id=task_id,
+            repository_id=repository_id,
+            path=str(self._trees / task_id),
+        )
+
+    def state_folder(self, task_id: TaskId) -> Path:
+        """What belongs to a sandbox but not into its working tree: home, notes, logs."""
+        return self._states / task_id
+
+    async def note_branch(self, task_id: TaskId, branch: str) -> None:
+        """The branch of a sandbox has another name now: the release must know."""
+        note = await self._note(task_id)
+        if note is not None and note.branch != branch:
+            await self._write(msgspec.structs.replace(note, branch=branch))
+
+    async def prepare(
+        self, sandbox: Sandbox, *, remote_url: str, branch: NewBranch | ExistingBranch
+    ) -> Checkout:
+        """Check the branch out, or find it checked out by an earlier attempt.
+
+        Raises `Invalid`, `BranchExists`, `BranchInUse`, `NoSuchBranch`, `RemoteUnavailable`, `GitFailed`.
+        """
+        if not valid_branch(branch.name):
+            raise Invalid(f"{branch.name!r} cannot be the name of a branch.")
+        tree = Path(sandbox.path)
+        note = await self._note(sandbox.task_id)
+        if note is not None and note.complete and await self._disk.exists(tree / ".git"):
+            return Checkout(branch=note.branch, base=note.base)
+        await self._make_home(sandbox.task_id)
+        await self._disk.make(self._trees)
+        async with self.repositories.fresh(sandbox.repository_id, remote_url) as found:
+            repository, heads = found
+            # Half a working tree was never given to anybody: there is nothing of value in it.
+            await self._disk.throw_away(tree)
+            await repository.run("worktree", "prune", "--expire=now")
+            note = await self._check_out(repository, heads, sandbox, branch, note)
+        await self._write(msgspec.structs.replace(note, complete=True))
+        return Checkout(branch=note.branch, base=note.base)
+
+    async def release(self, task_id: TaskId, *, branch: Literal["keep", "delete"]) -> None:
+        """End what runs in the sandbox and remove it with all that was not committed; its branch if so wished."""
+        await self.end_all(task_id)
+        note = await self._note(task_id)
+        if note is not None:
+            async with self.repositories.alone(note.sandbox.repository_id) as repository:
+                if await self._disk.exists(repository.path / "complete"):
+                    await self._forget(repository, note, branch)
+        await self._disk.throw_away(self._trees / task_id)
+        await self._disk.throw_away(self.state_folder(task_id))
+        self._capturers.pop(task_id, None)
+
+    @abstractmethod
+    async def start(
+        self, sandbox: Sandbox, command: Sequence[str], *, env: Mapping[str, str] | None = None
+    ) -> Running:
+        """Run a command in the working tree, with the sandbox's own home."""
+
+    @abstractmethod
+    async def end_all(self, task_id: TaskId) -> None:
+        """End everything that runs in the sandbox of a task, whoever started it."""
+
+    async def capture(
+        self, sandbox: Sandbox, *, base: str, unless: str | None = None
+    ) -> Captured | None:
+        """The state of the files against `base`; None if the tree is still `unless`."""
+        tree = await self._tree(sandbox)
+        capturer = self._capturers.get(sandbox.task_id)
+        if capturer is None:
+            objects = self.repositories.path(sandbox.repository_id) / "objects"
+            path = self.state_folder(sandbox.task_id) / "capture"
+            capturer = Capturer(
+                self._git, tree=tree, folder=self._capture_folder(path, tree, objects)
+            )
+            self._capturers[sandbox.task_id] = capturer
+        return await capturer.capture(base=base, unless=unless)
+
+    async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
+        """Look at the remote. Raises `RemoteUnavailable`."""
+        return await self.repositories.sync(repository_id, remote_url)
+
+    async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
+        """Tasks that have something here but are not among the known; `release` removes it."""
+        here = await self._disk.names(self._trees) | await self._disk.names(self._states)
+        return sorted(TaskId(name) for name in here - set(known))
+
+    async def tidy(self) -> None:
+        """Remove what a crash kept an earlier life from removing."""
+        await self._disk.empty_trash()
+
+    @abstractmethod
+    def _capture_folder(self, path: Path, tree: Path, objects: Path) -> CaptureFolder: ...
+
+    def _sandbox_id(self, task_id: TaskId) -> SandboxId:
+        return SandboxId(derive_id("sbx", self.name, task_id))
+
+    def _home(self, task_id: TaskId) -> Path:
+        return self.state_folder(task_id) / "home"
+
+    async def _tree(self, sandbox: Sandbox) -> Path:
+        tree = Path(sandbox.path)
+        if not await self._disk.exists(tree):
+            raise Rejected("The sandbox is not there (any more).", code="sandbox_gone")
+        return tree
+
+    async def _check_out(
+        self,
+        repository: Repository,
+        heads: RemoteHeads,
+        sandbox: Sandbox,
+        branch: NewBranch | ExistingBranch,
+        before: "_Note | None",
+    ) -> "_Note":
+        start = await catch_up(
+            repository,
+            start_of(
+                branch,
+                ours=before is not None and before.made and before.branch == branch.name,
+                heads=heads,
+                local=await repository.tips("refs/heads/"),
+                checked_out=await repository.checked_out(),
+            ),
+            heads,
+        )
+        base = await base_of(repository, start, heads)
+        made = isinstance(branch, NewBranch)
+        note = _Note(sandbox=sandbox, branch=branch.name, base=base, made=made)
+        # Before the branch is there, so that after a crash it is known for this task's own.
+        await self._write(note)
+        if heads.tips:
+            # Whatever becomes of the branches, what the work is compared with stays.
+            await repository.run("update-ref", _base_ref(sandbox.task_id), base)
+        await check_out(repository, start, Path(sandbox.path))
+        return note
+
+    async def _forget(
+        self, repository: Repository, note: "_Note", branch: Literal["keep", "delete"]
+    ) -> None:
+        tree = Path(note.sandbox.path)
+        # A tree somebody locked would keep its branch for ever. Not locked, or not there: git says 128.
+        await repository.run("worktree", "unlock", str(tree), accept=(0, 128))
+        await self._disk.throw_away(tree)
+        await repository.run("worktree", "prune", "--expire=now")
+        await repository.run("update-ref", "-d", _base_ref(note.sandbox.task_id))
+        if branch == "delete" and note.branch not in await repository.checked_out():
+            await repository.run("update-ref", "-d", f"refs/heads/{note.branch}")
+
+    async def _make_home(self, task_id: TaskId) -> None:
+        home = self._home(task_id)
+        await self._disk.make(home / "tmp")
+        await self._disk.write(home / ".gitconfig", _IDENTITY)
+
+    async def _note(self, task_id: TaskId) -> "_Note | None":
+        written = await self._disk.read(self.state_folder(task_id) / "note.json")
+        return msgspec.json.decode(written, type=_Note) if written is not None else None
+
+    async def _write(self, note: "_Note") -> None:
+        file = self.state_folder(note.sandbox.task_id) / "note.json"
+        await self._disk.write(file, msgspec.json.encode(note))
+
+
+class _Note(Struct, frozen=True, kw_only=True):
+    """Stands beside each working tree and is written before it: what a second attempt and the release must know.
+
+    `made` says that the branch did not exist before, so that a second attempt knows it for its own.
+    """
+
+    sandbox: Sandbox
+    branch: str
+    base: str
+    made: bool
+    complete: bool = False
+
+
+def _base_ref(task_id: TaskId) -> str:
+    return f"refs/foundry/base/{task_id}"

@@ -1,0 +1,55 @@
+"""The disk of a sandbox-agent server's machine, reached through its API."""
+
+import uuid
+from pathlib import Path
+
+from workflows.sandbox_agent_api import SandboxAgentApi
+
+THROW_AWAY_SECONDS = 240.0
+
+# Some tools make their caches read-only; what is in such a folder cannot be removed.
+_THROW_AWAY = """
+if [ -e "$1" ] || [ -L "$1" ]; then
+    mkdir -p "$2" && mv "$1" "$2/$3" || exit 1
+fi
+[ -d "$2" ] || exit 0
+chmod -R u+rwX "$2"
+rm -rf "$2"
+"""
+
+
+class SandboxAgentDisk:
+    """`trash` is a folder of this worker's own over there, on the same disk as what is thrown away."""
+
+    def __init__(self, api: SandboxAgentApi, trash: Path) -> None:
+        self._api = api
+        self._trash = trash
+        self.scratch = trash / uuid.uuid4().hex
+        """This life's part of it: what lies there is removed at the next start at the latest."""
+
+    async def exists(self, path: Path) -> bool:
+        return bool(await self._api.shell('[ ! -e "$1" ] || echo yes', str(path)))
+
+    async def names(self, folder: Path) -> set[str]:
+        listed = await self._api.shell('[ ! -d "$1" ] || ls -A "$1"', str(folder))
+        return {name for name in listed.split("\n") if name}
+
+    async def read(self, file: Path) -> bytes | None:
+        return await self._api.read(str(file)) if await self.exists(file) else None
+
+    async def write(self, file: Path, content: bytes) -> None:
+        await self._api.write(str(file), content)
+
+    async def make(self, folder: Path) -> None:
+        await self._api.shell('mkdir -p "$1"', str(folder))
+
+    async def throw_away(self, path: Path) -> None:
+        # A folder for each, so that what one removes is not under another's hands.
+        trash = self.scratch / uuid.uuid4().hex
+        await self._api.shell(
+            _THROW_AWAY, str(path), str(trash), path.name, deadline=THROW_AWAY_SECONDS
+        )
+
+    async def empty_trash(self) -> None:
+        for name in await self.names(self._trash) - {self.scratch.name}:
+            await self.throw_away(self._trash / name)
