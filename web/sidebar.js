@@ -48,6 +48,7 @@ export class Sidebar {
 
   /** Move the cursor of the list by one task, from where it is or from the open task. */
   move(step) {
+    this.#make();
     const tasks = this.#made.rows.filter((row) => row.kind === "task");
     if (tasks.length === 0) return;
     const from = document.activeElement?.dataset?.task ?? this.#bench.places.task;
@@ -136,6 +137,7 @@ export class Sidebar {
       this.#filterBy("");
       event.target.blur();
     } else if (event.key === "ArrowDown") {
+      this.#make();
       this.#focus = this.#made.rows.find((row) => row.kind === "task")?.id ?? null;
       if (this.#host) this.#host.scrollTop = 0;
       this.#bench.invalidate();
@@ -157,7 +159,7 @@ export class Sidebar {
     if (view.data.repositories.length === 0) {
       return h("div", { class: "list" }, empty("No repository yet", "Add one, and give its first task to an agent.", this.#addRepository()));
     }
-    this.#make(view.data, app);
+    this.#make();
     const { rows, tops } = this.#made;
     const [top, height] = [this.#host?.scrollTop ?? 0, this.#host?.clientHeight ?? 900];
     const { start, end } = rowsBetween(tops, top - AROUND, top + height + AROUND);
@@ -221,8 +223,11 @@ export class Sidebar {
     else if (bottom > host.scrollTop + host.clientHeight) host.scrollTop = bottom - host.clientHeight;
   }
 
-  #make(workspace, app) {
-    const current = this.#bench.places.task;
+  /** The rows as they are now: a key may come before what it is about was painted. */
+  #make() {
+    const { organization, task: current } = this.#bench.places;
+    const workspace = this.#bench.views.of(`workspace/${organization}`).data;
+    if (!workspace) return;
     const from = [workspace.repositories, workspace.tasks, this.filter, this.showOver, current];
     if (from.every((one, at) => one === this.#made.from[at])) return;
     const { rows, over } = rowsOf({ repositories: from[0], tasks: from[1], filter: this.filter, showOver: this.showOver, current });
