@@ -37,7 +37,7 @@ export class ChangesPane {
         "p",
         { class: "pane-line", key: "line" },
         h("span", null, count(files.length, "file")),
-        h("span", { class: "counts" }, h("span", { class: "added" }, `+${total.added}`), h("span", { class: "removed" }, `−${total.removed}`)),
+        files.length > 0 && h("span", { class: "counts" }, h("span", { class: "added" }, `+${total.added}`), h("span", { class: "removed" }, `−${total.removed}`)),
         h("span", { class: "quiet" }, freshness(status, at)),
       ),
       files.length === 0 &&

@@ -16,6 +16,11 @@ export class ConnectionNotice {
     this.#bench = bench;
   }
 
+  /** Whether the server has not answered for a while: other tabs may still be trying, whatever this one's state. */
+  get lost() {
+    return this.#wasLive && this.#since !== null && Date.now() - this.#since >= PATIENCE_MS;
+  }
+
   show() {
     const { client, frame } = this.#bench;
     if (!AWAY.has(client.state)) {

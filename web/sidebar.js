@@ -193,7 +193,11 @@ export class Sidebar {
 
   /** On a phone the list is all there is to see. */
   #firstOrganization() {
-    return empty("No organization yet", "Repositories and tasks belong to one.", h("button", { class: "link", onclick: () => this.#bench.dialogs.open("organization") }, icon("plus"), "New organization"));
+    return h(
+      "div",
+      { class: "only-narrow" },
+      empty("No organization yet", "Repositories and tasks belong to one.", h("button", { class: "link", onclick: () => this.#bench.dialogs.open("organization") }, icon("plus"), "New organization")),
+    );
   }
 
   #addRepository() {
@@ -247,7 +251,7 @@ export class Sidebar {
         "button",
         { class: `connection connection-${bench.client.state}`, title: "Connection and ledger (~)", onclick: () => bench.toggle("ledger") },
         h("span", { class: "dot", "aria-hidden": "true" }),
-        h("span", { role: "status" }, stateName(bench.client.state)),
+        h("span", { role: "status" }, stateName(bench.notice.lost ? "reconnecting" : bench.client.state)),
       ),
       h("span", { class: "who" }, app?.user.name ?? ""),
       bench.plain && h("button", { class: "plain", title: "This page shows plain reads, as its address asks; read again", "aria-label": "Refresh", onclick: () => bench.client.refresh() }, icon("retry")),

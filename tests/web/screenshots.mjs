@@ -59,7 +59,7 @@ test("every state of the page has its picture", { timeout: 600_000 }, async (t) 
   await page.emulateMedia({ colorScheme: "light" });
 
   await page.goto(`${gate.url}/#/org_northwind/${tasks.absent.task_id}/jobs`);
-  await page.locator(".provisioning .bad").waitFor();
+  await page.getByText("Your message waits").waitFor();
   await shot(page, "provisioning-failed");
 
   await page.goto(`${gate.url}/#/org_northwind/${tasks.shell.task_id}/processes`);
@@ -86,8 +86,10 @@ test("every state of the page has its picture", { timeout: 600_000 }, async (t) 
   await page.keyboard.press("Escape");
   await page.locator("body").press("~");
   await page.getByRole("heading", { name: "Ledger" }).waitFor();
+  await page.setViewportSize({ ...DESK, height: 640 });
   await shot(page, "ledger");
   await page.locator("body").press("~");
+  await page.setViewportSize(DESK);
 
   await page.goto(`${gate.url}/#/org_northwind/${tasks.show.task_id}`);
   await page.getByText("Shall I change the tests as well?").waitFor();
@@ -119,7 +121,7 @@ async function makeWork(t, server) {
     site: await make({ repository_id: "repo_site", title: "Greet people by name", prompt: "sed -i 's/hello/hello, you/' index.html; cat index.html" }),
     shell: await make({ title: "Count the lines of everything", prompt: "wc -l $(git ls-files)\nwc -l $(git ls-files) > lines.txt" }),
     absent: await make({ title: "Translate the guide", prompt: "Translate docs/guide.md into French.", agent: "absent" }),
-    ask: await make({ title: "Release the next version", prompt: "ask", agent: "talkative" }),
+    ask: await make({ title: "Release the next version", prompt: "Release version 1.4 when the tests pass.", agent: "talkative" }),
     running: await make({ title: "Look for slow tests", prompt: "echo looking; sleep 600" }),
     show: await make({ title: "Read the numbers once", prompt: "The report reads the file a second time. Pass the numbers in instead, and say how many there are.", agent: "talkative" }),
   };

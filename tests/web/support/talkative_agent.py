@@ -1,6 +1,7 @@
 """An agent for tests of the page: says as much as one likes, asks, plans, thinks. Standard library only.
 
-The first word of a prompt says what to do: `talk 30000`, `ask`, or anything else for one of everything. Its argument
+The first word of a prompt says what to do: `talk 30000`, `ask` (as does
+a prompt about a release), or anything else for one of everything. Its argument
 is how many seconds it takes to start.
 """
 
@@ -92,6 +93,8 @@ def turn(text: str, folder: Path) -> None:
         case "talk":
             talk(int(rest))
         case "ask":
+            ask()
+        case _ if "release" in text.lower():
             ask()
         case _:
             show(folder)
