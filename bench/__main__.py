@@ -16,6 +16,7 @@ from bench import (
     commands,
     fan_out,
     memory,
+    rebuild,
     to_screen,
     transcript,
     usual_ways,
@@ -32,6 +33,7 @@ SUITE: dict[str, Callable[..., AsyncIterator[Result]]] = {
     "bootstrap": bootstrap.measure,
     "cold_load": cold_load.measure,
     "transcript": transcript.measure,
+    "rebuild": rebuild.measure,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 BASELINE = LATEST.with_name("baseline.json")

@@ -27,6 +27,15 @@ class Bound(Struct, frozen=True):
         return f"<= {self.at_most:g}"
 
 
+class Floor(Struct, frozen=True):
+    """A figure that ours is to reach, in its own unit."""
+
+    at_least: float
+
+    def __str__(self) -> str:
+        return f">= {self.at_least:g}"
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """One line of the table. `ratio` is ours to what the first goal names, else to the limit.
 
@@ -53,14 +62,14 @@ def result(
     *,
     limit: float | None = None,
     peers: dict[str, float] | None = None,
-    goal: Goal | Bound | Sequence[Goal | Bound] = (),
+    goal: Goal | Bound | Floor | Sequence[Goal | Bound | Floor] = (),
     better: Literal["more", "less"] = "more",
     note: str = "",
 ) -> Result:
     """The median of several runs, held against its goals. A goal whose peer is missing is neither met nor missed."""
     ours = median(runs)
     others = (peers or {}) | ({} if limit is None else {"limit": limit})
-    goals = [goal] if isinstance(goal, Goal | Bound) else goal
+    goals = [goal] if isinstance(goal, Goal | Bound | Floor) else goal
     named = [one.against for one in goals if isinstance(one, Goal) and others.get(one.against)]
     against = others[named[0]] if named else limit
     return Result(
@@ -78,9 +87,11 @@ def result(
     )
 
 
-def _met(ours: float, goal: Goal | Bound, others: dict[str, float]) -> bool | None:
+def _met(ours: float, goal: Goal | Bound | Floor, others: dict[str, float]) -> bool | None:
     if isinstance(goal, Bound):
         return ours <= goal.at_most
+    if isinstance(goal, Floor):
+        return ours >= goal.at_least
     against = others.get(goal.against)
     if not against:
         return None
@@ -93,8 +104,8 @@ def _all_met(met: list[bool | None]) -> bool | None:
     return None if None in met or not met else True
 
 
-def _wants_less(goal: Goal | Bound) -> bool:
-    return isinstance(goal, Bound) or goal.at_most
+def _wants_less(goal: Goal | Bound | Floor) -> bool:
+    return isinstance(goal, Bound) or (isinstance(goal, Goal) and goal.at_most)
 
 
 def significant(value: float) -> float:

@@ -141,6 +141,7 @@ class Deciding:
             message_id=message_id,
             body=body,
             decode=codec.decode,
+            decoded=commit,
         )
         self._aggregates.appended(decider, loaded, recorded)
         return answer_of(recorded)

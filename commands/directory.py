@@ -205,8 +205,8 @@ class Directory:
         """Wait until everything that is in the log now is written down here."""
         await self.reached(await self._store.head(), within=CATCH_UP_SECONDS)
 
-    async def reached(self, position: Position, *, within: float) -> None:
-        """Wait until `position` is written down. Raises `Unavailable` after `within` seconds."""
+    async def reached(self, position: Position, *, within: float | None) -> None:
+        """Wait until `position` is written down. Raises `Unavailable` after `within` seconds, if that is not None."""
         if self.checkpoint >= position:
             return
         entry = (position, asyncio.get_running_loop().create_future())

@@ -88,7 +88,7 @@ class TurnEnded(TaskFact, frozen=True, kw_only=True, tag="turn_ended"):
     error: str | None = None
 
 
-class PermissionOption(Struct, frozen=True, kw_only=True):
+class PermissionOption(Struct, frozen=True, kw_only=True, gc=False):
     id: str
     name: str
     kind: str

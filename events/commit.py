@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import cached_property
 
 from msgspec import Struct, field
 
@@ -30,7 +29,7 @@ FORMAT = 1
 """The shape in which commits are written now; see `events/upcasters.py` for the older ones."""
 
 
-class CommandRef(Struct, frozen=True, kw_only=True):
+class CommandRef(Struct, frozen=True, kw_only=True, gc=False):
     """The command a commit answers. `digest` is a hash of its body: the same key with another body is refused."""
 
     id: str
@@ -38,7 +37,7 @@ class CommandRef(Struct, frozen=True, kw_only=True):
     digest: str
 
 
-class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one message of the stream holds.
 
     `actor` is a user id, `worker` for a report, or `node` for what a node noted about the log;
@@ -56,32 +55,24 @@ class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     format: int = FORMAT
 
 
-class Recorded:
-    """A commit at its place in the log. The body is decoded when it is first looked at."""
+class Recorded(Struct, kw_only=True, eq=False, gc=False):
+    """A commit at its place in the log. The body is decoded once, when it is first looked at."""
 
-    __slots__ = ("__dict__", "_decode", "body", "message_id", "position", "subject")
+    position: Position
+    subject: str
+    message_id: str
+    body: bytes
+    decode: Callable[[bytes], Commit]
+    decoded: Commit | None = None
 
-    def __init__(
-        self,
-        *,
-        position: Position,
-        subject: str,
-        message_id: str,
-        body: bytes,
-        decode: Callable[[bytes], Commit],
-    ) -> None:
-        self.position = position
-        self.subject = subject
-        self.message_id = message_id
-        self.body = body
-        self._decode = decode
-
-    @cached_property
+    @property
     def commit(self) -> Commit:
         """The decoded commit. Raises `events.codec.Undecodable` for bytes this code cannot read."""
-        return self._decode(self.body)
+        if self.decoded is None:
+            self.decoded = self.decode(self.body)
+        return self.decoded
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """What tells this commit from another one at the same position."""
         told = hashlib.blake2b(self.message_id.encode(), digest_size=8)

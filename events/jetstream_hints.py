@@ -17,7 +17,7 @@ from nats.errors import Error
 from events.commit import Recorded
 from events.jetstream_api import NANOSECONDS, PREFIX, ApiError, JetStreamApi
 from events.jetstream_messages import MESSAGE_ID, recorded
-from events.jetstream_pull import HEARTBEAT, HEARTBEAT_SECONDS, REST, SILENCE_SECONDS, position_of
+from events.jetstream_pull import HEARTBEAT_SECONDS, SILENCE_SECONDS, position_in
 from runtime.errors import Unavailable
 from runtime.inbox import status_of
 
@@ -31,6 +31,9 @@ PULL_BYTES = 2 * 1024 * 1024
 PULL_SECONDS = 30
 PAUSE_SECONDS = 0.5
 NOT_FOUND = 404
+
+HEARTBEAT = "100"
+REST = "Nats-Pending-Messages"
 
 
 class _Broken(Exception):
@@ -133,5 +136,8 @@ _PULL = msgspec.json.encode(
 def _recorded(message: Msg) -> Recorded:
     headers = message.headers or {}
     return recorded(
-        position_of(message), message.subject, headers.get(MESSAGE_ID, ""), message.data
+        position_in(message.reply.encode()),
+        message.subject,
+        headers.get(MESSAGE_ID, ""),
+        message.data,
     )

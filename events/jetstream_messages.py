@@ -14,6 +14,7 @@ from events.jetstream_api import PREFIX, ApiError, ErrorBody, JetStreamApi
 from runtime.inbox import NoAnswer, status_of
 
 MESSAGE_ID = "Nats-Msg-Id"
+MESSAGE_ID_FIELD = b"\r\nNats-Msg-Id:"
 PAGE_MESSAGES = 500
 PAGE_BYTES = 2 * 1024 * 1024
 PAGES_AT_ONCE = 16
@@ -130,7 +131,10 @@ class Messages:
             raise
         stored = answer.message
         return recorded(
-            Position(stored.seq), stored.subject, _header(stored.hdrs, MESSAGE_ID), stored.data
+            Position(stored.seq),
+            stored.subject,
+            header_value(stored.hdrs, MESSAGE_ID_FIELD),
+            stored.data,
         )
 
 
@@ -181,10 +185,13 @@ def _refusal(message: Msg) -> ApiError:
     )
 
 
-def _header(block: bytes, name: str) -> str:
-    """One value of a raw header block (`NATS/1.0`, then `name: value` lines)."""
-    for line in block.split(b"\r\n")[1:]:
-        key, _, value = line.partition(b":")
-        if key.decode() == name:
-            return value.strip().decode()
-    return ""
+def header_value(block: bytes, field: bytes) -> str:
+    """One value of a raw header block (`NATS/1.0`, then `name: value` lines), empty when it is not there.
+
+    `field` is what stands before the value: the line before ended, then the name with its colon.
+    """
+    begin = block.find(field)
+    if begin < 0:
+        return ""
+    begin += len(field)
+    return block[begin : block.index(b"\r\n", begin)].strip().decode(errors="replace")

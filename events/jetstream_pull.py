@@ -3,25 +3,22 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 from nats import errors
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from events.commit import Recorded
 from events.ids import Position
 from events.jetstream_api import NANOSECONDS, PREFIX, JetStreamApi
-from events.jetstream_messages import MESSAGE_ID, recorded
+from events.jetstream_messages import MESSAGE_ID_FIELD, header_value, recorded
 from runtime.errors import Unavailable
-from runtime.inbox import UNLIMITED, status_of
 
 log = logging.getLogger(__name__)
 
-PULL_MESSAGES = 1000
-REFILL_BELOW = 500
+PULL_MESSAGES = 4000
+REFILL_BELOW = 2000
 PULL_BYTES = 4 * 1024 * 1024
 PULL_SECONDS = 30
 HEARTBEAT_SECONDS = 2.5
@@ -29,9 +26,13 @@ SILENCE_SECONDS = 2 * HEARTBEAT_SECONDS
 INACTIVE_SECONDS = 120
 """After so long without a pull the server forgets the consumer, should we not have deleted it."""
 
-HEARTBEAT = "100"
-REST = "Nats-Pending-Messages"
-SENT = "Nats-Last-Consumer"
+HEARTBEAT = b"NATS/1.0 100"
+REST = b"\r\nNats-Pending-Messages:"
+SENT = b"\r\nNats-Last-Consumer:"
+
+
+STATUS_LINE = b"NATS/1.0 "
+"""So begins the header of the server's own word; that of a message has nothing behind the version."""
 
 
 class _Consumer(Struct, frozen=True):
@@ -55,7 +56,7 @@ class Pull:
         self._inbox = api.connection.client.new_inbox()
         self._subscription: Subscription | None = None
         self._consumer = ""
-        self._buffer: deque[Msg] = deque()
+        self._buffer: deque[Recorded] = deque()
         self._credit = 0
         self._received = 0
         self._broken = ""
@@ -65,11 +66,8 @@ class Pull:
     async def start(self, after: Position) -> None:
         """Raises `Unavailable`, and `ApiError` when the server will not have it."""
         try:
-            self._subscription = await self._api.connection.client.subscribe(
-                self._inbox,
-                cb=self._take,
-                pending_msgs_limit=UNLIMITED,
-                pending_bytes_limit=UNLIMITED,
+            self._subscription = await self._api.connection.client.subscribe_raw(
+                self._inbox, self._arrive
             )
         except errors.Error as error:
             raise Unavailable(f"There is no connection to NATS ({error!r}).") from error
@@ -108,15 +106,11 @@ class Pull:
 
     def peek(self) -> Position | None:
         """The position of the next message that is here already."""
-        return position_of(self._buffer[0]) if self._buffer else None
+        return self._buffer[0].position if self._buffer else None
 
     def take(self) -> Recorded:
-        message = self._buffer.popleft()
         self._credit -= 1
-        headers = message.headers or {}
-        return recorded(
-            position_of(message), message.subject, headers.get(MESSAGE_ID, ""), message.data
-        )
+        return self._buffer.popleft()
 
     async def ask_for_more(self) -> None:
         """Keep the server sending while the messages just taken are worked on."""
@@ -150,23 +144,25 @@ class Pull:
         except errors.Error as error:
             raise Broken(repr(error)) from error
 
-    async def _take(self, message: Msg) -> None:
-        status = status_of(message)
-        if status is None:
-            self._received += 1
-            self._buffer.append(message)
+    def _arrive(self, subject: bytes, reply: bytes, header: bytes, body: bytes) -> None:
+        if header.startswith(STATUS_LINE):
+            self._note(header)
         else:
-            self._note(status, message.headers or {})
+            self._received += 1
+            stored_id = header_value(header, MESSAGE_ID_FIELD)
+            # Whoever may publish can name a subject that is no text; an error here ends the connection.
+            name = subject.decode(errors="replace")
+            self._buffer.append(recorded(position_in(reply), name, stored_id, body))
         self._arrived.set()
 
-    def _note(self, status: str, headers: Mapping[str, str]) -> None:
-        if status == HEARTBEAT:
-            if int(headers.get(SENT, self._received)) != self._received:
+    def _note(self, header: bytes) -> None:
+        if header.startswith(HEARTBEAT):
+            if header_value(header, SENT) not in ("", str(self._received)):
                 self._broken = "messages were lost on the way"
-        elif REST in headers:
-            self._credit -= int(headers[REST])
+        elif rest := header_value(header, REST):
+            self._credit -= int(rest)
         else:
-            self._broken = f"the server ended the consumer ({headers})"
+            self._broken = f"the server ended the consumer ({header!r})"
 
     def _reconnected(self) -> None:
         # What is buffered may be of a log that the server lost its tail of: it is read again.
@@ -184,9 +180,9 @@ _PULL = msgspec.json.encode(
 )
 
 
-def position_of(message: Msg) -> Position:
+def position_in(reply: bytes) -> Position:
     """From the reply subject: `$JS.ACK.<stream>.<consumer>.<deliveries>.<position>.…`, or with two tokens more."""
-    tokens = message.reply.split(".")
+    tokens = reply.split(b".")
     return Position(int(tokens[5] if len(tokens) < 11 else tokens[7]))
 
 

@@ -6,7 +6,7 @@ from events.fact import Fact
 from events.ids import JobId, OrganizationId, RepositoryId
 
 
-class Branch(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Branch(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A branch of the remote as the last sync saw it; `ahead`/`behind` count against the default branch."""
 
     name: str

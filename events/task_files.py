@@ -7,7 +7,7 @@ from msgspec import Struct
 from events.fact import Blob, TaskFact
 
 
-class ChangedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ChangedFile(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One file that differs from the task's base. `diff` or `diff_blob` holds its patch, `content` its new text."""
 
     path: str
@@ -21,7 +21,7 @@ class ChangedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_blob: Blob | None = None
 
 
-class TreeFile(Struct, frozen=True, kw_only=True):
+class TreeFile(Struct, frozen=True, kw_only=True, gc=False):
     path: str
     size: int
 

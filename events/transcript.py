@@ -10,7 +10,7 @@ from events.ids import MessageId, OrganizationId, SessionId, TaskId, Timestamp
 Sender = Literal["user", "agent", "tool", "system"]
 
 
-class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing that was said. Exactly one of `text`, `payload` and `blob` is set.
 
     `kind` is the protocol's own word (`agent_message_chunk`, `tool_call`, …) for what an agent sent,

@@ -2,7 +2,6 @@
 
 from typing import Literal, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.agent_session import (
@@ -16,6 +15,7 @@ from events.agent_session import (
     TurnEnded,
 )
 from events.ids import SessionId, Timestamp
+from projectors.rows import Row
 
 SessionStatus = Literal[
     "pending_provision", "pending_session_create", "ready", "running", "idle", "error", "closed"
@@ -33,7 +33,7 @@ SessionTurn = (
 """The events after which a session is not what it was."""
 
 
-class Session(Struct, frozen=True, kw_only=True):
+class Session(Row, frozen=True, kw_only=True):
     """`thinking_since_at` is set while a turn runs, `error` says why the last one, or the start, failed."""
 
     id: SessionId

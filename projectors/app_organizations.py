@@ -6,7 +6,6 @@ What all members' rows are made from stands once, hidden, in a topic that is nev
 from collections.abc import Callable
 from typing import Literal, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.ids import OrganizationId, TaskId, UserId
@@ -31,22 +30,22 @@ from events.organization import (
     Role,
 )
 from events.user import TaskSelected
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 
 SyncStatus = Literal["pending", "queued", "syncing", "synced", "error"]
 
 
-class Person(Struct, frozen=True, kw_only=True):
+class Person(Row, frozen=True, kw_only=True):
     id: UserId
     name: str
 
 
-class App(Struct, frozen=True, kw_only=True):
+class App(Row, frozen=True, kw_only=True):
     user: Person
     active_organization_id: OrganizationId | None = None
 
 
-class Organization(Struct, frozen=True, kw_only=True):
+class Organization(Row, frozen=True, kw_only=True):
     """`task_count` counts those that are neither archived nor killed, `unread_count` the member's own sessions."""
 
     id: OrganizationId
@@ -59,7 +58,7 @@ class Organization(Struct, frozen=True, kw_only=True):
     selected_task_id: TaskId | None = None
 
 
-class Shared(Struct, frozen=True, kw_only=True):
+class Shared(Row, frozen=True, kw_only=True):
     """Hidden: what is the same for all members."""
 
     name: str

@@ -1,6 +1,5 @@
 """The sessions of each person's `app`: those they began, wrote to, marked, or have a draft for."""
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.agent_session import AgentSessionClosed, AgentSessionCreated, MessageQueued, TurnEnded
@@ -10,16 +9,16 @@ from events.organization import MemberRemoved
 from events.task import TaskArchived, TaskCreated, TaskEvent, TaskKilled
 from events.user import DraftUpdated, SessionUnreadSet
 from projectors.app_organizations import App, Organization, change_organization, count_unread
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 
 
-class Draft(Struct, frozen=True, kw_only=True):
+class Draft(Row, frozen=True, kw_only=True):
     text: str
     attachments: tuple[Attachment, ...]
     updated_at: Timestamp
 
 
-class OwnSession(Struct, frozen=True, kw_only=True):
+class OwnSession(Row, frozen=True, kw_only=True):
     id: SessionId
     task_id: TaskId
     organization_id: OrganizationId
@@ -27,14 +26,14 @@ class OwnSession(Struct, frozen=True, kw_only=True):
     draft: Draft | None = None
 
 
-class KnownTask(Struct, frozen=True, kw_only=True):
+class KnownTask(Row, frozen=True, kw_only=True):
     """Hidden: `over` once it is archived or killed and counts no more."""
 
     over: bool = False
     sessions: tuple[SessionId, ...] = ()
 
 
-class KnownSession(Struct, frozen=True, kw_only=True):
+class KnownSession(Row, frozen=True, kw_only=True):
     """Hidden: whose session it is, and who takes part."""
 
     task_id: TaskId

@@ -4,13 +4,11 @@ Kept in hidden rows of a topic that is never announced. A reference is not taken
 files replace the content: it was shown to the same people.
 """
 
-from msgspec import Struct
-
 from events.fact import Blob
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 
 
-class Referrer(Struct, frozen=True):
+class Referrer(Row, frozen=True):
     """Hidden: all that is known stands in the row's key."""
 
 

@@ -112,6 +112,11 @@ class ProjectionFile:
             "SELECT topic, entity, id FROM rows WHERE topic = ? AND entity = ?", (topic, entity)
         ).fetchall()
 
+    def has(self, topic: str) -> bool:
+        """Whether a topic has any row, shown or hidden."""
+        found = self._db.execute("SELECT 1 FROM rows WHERE topic = ? LIMIT 1", (topic,))
+        return found.fetchone() is not None
+
     # --- What is written ---
 
     @contextmanager
@@ -138,10 +143,11 @@ class ProjectionFile:
                 if row.value is None:
                     removes.append(self._place(key))
                 else:
-                    puts.append((*self._place(key), row.encoded(), row.position))
-                    self.unsettled_bytes += len(puts[-1][4])
+                    value = row.encoded()
+                    puts.append((*self._place(key), value, row.position))
+                    self.unsettled_bytes += len(value)
         # In the order of the table, so that neighbours land on a page that is at hand already.
-        puts.sort(key=lambda put: put[:4])
+        puts.sort()
         self._db.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET value = excluded.value, position = excluded.position",

@@ -92,5 +92,5 @@ def _add(sealed: dict[str, Sealed], later: dict[str, Sealed]) -> None:
         if before is None:
             sealed[topic] = one
             continue
-        newest = {touched.key: touched for touched in (*before.touched, *one.touched)}
-        sealed[topic] = Sealed(before.event, list(newest.values()), before.ended or one.ended)
+        newest = dict((*before.touched, *one.touched))
+        sealed[topic] = Sealed(before.event, list(newest.items()), before.ended or one.ended)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-async def in_thread(work: Callable[[], None]) -> None:
+async def in_thread(work: Callable[[], object]) -> None:
     """Do what would block the event loop in a thread. Whoever is cancelled meanwhile waits for its end."""
     working = asyncio.ensure_future(asyncio.to_thread(work))
     try:

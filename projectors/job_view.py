@@ -2,23 +2,23 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import field
 from msgspec.structs import replace
 
 from events.ids import JobId, OrganizationId, RepositoryId, TaskId, Timestamp
 from events.job import JobAnnounced, JobEvent, StageSucceeded
 from projectors.jobs import Job, JobStatus, job_after
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class Target(Row, frozen=True, kw_only=True):
     """What the job is done for: the narrowest of its owners."""
 
     kind: Literal["task", "repository", "organization"]
     id: TaskId | RepositoryId | OrganizationId
 
 
-class JobSelf(Struct, frozen=True, kw_only=True):
+class JobSelf(Row, frozen=True, kw_only=True):
     """`results` are those of the finished stages, by stage."""
 
     id: JobId
@@ -29,14 +29,14 @@ class JobSelf(Struct, frozen=True, kw_only=True):
     results: dict[str, dict[str, str]]
 
 
-class KnownJob(Struct, frozen=True, kw_only=True):
+class KnownJob(Row, frozen=True, kw_only=True):
     """Hidden: the job as lists show it, and whose it is."""
 
     job: Job
     organization_id: OrganizationId
     repository_id: RepositoryId | None
     task_id: TaskId | None
-    results: dict[str, dict[str, str]] = {}
+    results: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def project_job(rows: Rows, event: JobAnnounced | JobEvent, at: Timestamp) -> Job | None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Literal, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.ids import JobId, Timestamp
@@ -21,7 +20,7 @@ from events.job import (
     StageStarted,
     StageSucceeded,
 )
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 
 JobStatus = Literal["queued", "running", "retrying", "succeeded", "failed", "cancelled"]
 StageStatus = Literal["queued", "running", "retrying", "succeeded", "failed", "cancelled"]
@@ -33,7 +32,7 @@ SHOWN = 100
 AnyJobEvent = JobAnnounced | JobEvent
 
 
-class Stage(Struct, frozen=True, kw_only=True):
+class Stage(Row, frozen=True, kw_only=True):
     id: str
     status: StageStatus = "queued"
     attempt: int = 0
@@ -42,7 +41,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     message: str | None = None
 
 
-class JobBrief(Struct, frozen=True, kw_only=True):
+class JobBrief(Row, frozen=True, kw_only=True):
     """`stage` is the one in work, or the last one that was."""
 
     id: JobId
@@ -51,7 +50,7 @@ class JobBrief(Struct, frozen=True, kw_only=True):
     status: JobStatus = "queued"
 
 
-class Job(Struct, frozen=True, kw_only=True):
+class Job(Row, frozen=True, kw_only=True):
     """`stages` stand in the order in which they are done."""
 
     id: JobId
@@ -61,7 +60,7 @@ class Job(Struct, frozen=True, kw_only=True):
     stages: tuple[Stage, ...] = ()
 
 
-class ListedJobs(Struct, frozen=True):
+class ListedJobs(Row, frozen=True):
     """Which jobs a list shows, oldest first."""
 
     ids: tuple[JobId, ...] = ()

@@ -83,7 +83,7 @@ class Projector:
 
     @property
     def pending_rows(self) -> int:
-        return sum(map(len, self.rows.pending.values()))
+        return self.rows.waiting
 
     def parked(self) -> Sequence[Parked]:
         return tuple(self._folding.parking.parked.values())
@@ -162,10 +162,10 @@ class Projector:
             command_id=envelope.command.id if envelope.command else UNSET,
         )
         changes = [
-            Remove(entity=touched.key[1], id=touched.key[2])
-            if touched.row is None
-            else Put(entity=touched.key[1], id=touched.key[2], value=Raw(touched.row.encoded()))
-            for touched in sealed.touched
+            Remove(entity=entity, id=id)
+            if row is None
+            else Put(entity=entity, id=id, value=Raw(row.encoded()))
+            for (_, entity, id), row in sealed.touched
         ]
         return Change(
             topic=topic,

@@ -61,8 +61,7 @@ class ReadModels:
         """Fold a batch into all files, then tell the listeners once per slice what changed."""
         async with self.turn:
             await self._catch_up([one for one in self._serving.values() if not one.live], batch)
-            for start in range(0, len(batch), SLICE):
-                commits = batch[start : start + SLICE]
+            async for commits in _slices(batch):
                 for serving in self._serving.values():
                     if serving.live:
                         self._untold += serving.apply_live(commits)
@@ -71,8 +70,6 @@ class ReadModels:
                 for name in replaced:
                     self.tell_reset(name)
                 await self._settle()
-                if start + SLICE < len(batch):
-                    await asyncio.sleep(0)
 
     async def check_tail(self, store: EventStore) -> Sequence[str]:
         """Compare each file's last commits with the log's; begin those anew that folded another log.
@@ -223,11 +220,16 @@ class ReadModels:
     # --- Inside ---
 
     async def _catch_up(self, behind: Sequence[Serving], batch: Sequence[Recorded]) -> None:
-        for serving in behind:
-            await in_thread(partial(serving.catch_up, batch))
-            if serving.live:
-                self._cache.clear()
-                log.info("projection caught up", extra={"projection": serving.name})
+        if not behind:
+            return
+        async for commits in _slices(batch):
+            for serving in behind:
+                if serving.live:
+                    continue
+                await serving.catch_up(commits)
+                if serving.live:
+                    self._cache.clear()
+                    log.info("projection caught up", extra={"projection": serving.name})
 
     async def _settle(self) -> None:
         for serving in self._serving.values():
@@ -301,6 +303,14 @@ async def open_read_models(
         yield models
     finally:
         await models.close()
+
+
+async def _slices(batch: Sequence[Recorded]) -> AsyncIterator[Sequence[Recorded]]:
+    """A few commits at a time, with a turn of the event loop for everybody else in between."""
+    for start in range(0, len(batch), SLICE):
+        if start:
+            await asyncio.sleep(0)
+        yield batch[start : start + SLICE]
 
 
 async def _begun_anew(serving: Serving, store: EventStore) -> Serving:

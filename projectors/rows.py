@@ -17,8 +17,15 @@ RowKey = tuple[str, str, str]
 """Topic, entity, id."""
 
 CACHED_BYTES = 16 * 1024 * 1024
+ABSENT_BYTES = 256
+"""What it costs to remember that there is no such row."""
+KNOWN_TOPICS = 20_000
 LARGE = 32 * 1024
 """Rows above this many bytes (patches, file contents) are written and hardly ever folded again."""
+
+
+class Row(Struct, frozen=True, gc=False):
+    """What a projection stores. Nothing in it can refer to itself, so nobody has to look for cycles."""
 
 
 class Stored(Protocol):
@@ -30,6 +37,9 @@ class Stored(Protocol):
     def keys(self, topic: str, entity: str | None) -> Sequence[RowKey]:
         """All rows of a topic, or those of one entity, in the order of the view."""
 
+    def has(self, topic: str) -> bool:
+        """Whether the topic has any row."""
+
 
 class Nothing:
     """No rows at all: for folding a history in memory."""
@@ -40,15 +50,18 @@ class Nothing:
     def keys(self, topic: str, entity: str | None) -> Sequence[RowKey]:
         return ()
 
+    def has(self, topic: str) -> bool:
+        return False
 
-class Written(Struct):
+
+class Written(Struct, gc=False):
     """A pending row; `value` None means it is to be deleted. `json` is filled in when first encoded."""
 
     value: Struct | None
     position: Position
     json: bytes | None = None
     once: bool = False
-    """Never looked at again by the fold: no use keeping it in memory once it is in the file."""
+    """Never looked at by the fold, neither before nor after: no use keeping it in memory once it is in the file."""
 
     def encoded(self) -> bytes:
         if self.json is None:
@@ -56,14 +69,11 @@ class Written(Struct):
         return self.json
 
 
-class Touched(Struct, frozen=True):
-    """What one commit did to one row that a view shows; `row` None: it is gone from the view."""
-
-    key: RowKey
-    row: Written | None
+Touched = tuple[RowKey, Written | None]
+"""What one commit did to one row that a view shows; None: it is gone from the view."""
 
 
-class Sealed(Struct):
+class Sealed(Struct, gc=False):
     """What one commit changed in one topic; `event` names the first of its events that did."""
 
     event: str
@@ -74,10 +84,14 @@ class Sealed(Struct):
 class Rows:
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
-        self._cache: dict[RowKey, tuple[Struct, int]] = {}
+        self._cache: dict[RowKey, tuple[Struct | None, int]] = {}
         self._cached_bytes = 0
+        self._in_file: dict[str, bool] = {}
+        """Topics the file was asked for. Most of what is looked for and not there is of a new topic."""
         self.pending: dict[str, dict[RowKey, Written]] = {}
         """Rows the file does not have yet, by topic."""
+        self.waiting = 0
+        """How many these are."""
         self._before: dict[RowKey, Written | None] = {}
         self._shown: dict[RowKey, bool] = {}
         self._events: dict[str, str] = {}
@@ -100,8 +114,7 @@ class Rows:
 
     def add(self, topic: str, entity: str, id: str, value: Struct, *, shown: bool = True) -> None:
         """Like `put` for a row that cannot be there yet. Not `shown`: older than the view's window."""
-        self._write((topic, entity, id), value)
-        self.pending[topic][topic, entity, id].once = True
+        self._write((topic, entity, id), value).once = True
         if not shown:
             self._shown[topic, entity, id] = False
 
@@ -141,12 +154,11 @@ class Rows:
             row = self.pending[topic][key]
             row.position = position
             if entity[0] != "_" and self._shown.get(key, True):
-                self._tell(sealed, topic).touched.append(
-                    Touched(key, row if row.value is not None else None)
-                )
+                touched = self._tell(sealed, topic).touched
+                touched.append((key, row if row.value is not None else None))
         for key, shown in self._shown.items():
             if not shown and key not in self._before:
-                self._tell(sealed, key[0]).touched.append(Touched(key, None))
+                self._tell(sealed, key[0]).touched.append((key, None))
         for topic in self._ended:
             self._tell(sealed, topic).ended = True
         self._forget_commit()
@@ -162,26 +174,32 @@ class Rows:
         for key, before in self._before.items():
             if before is None:
                 del self.pending[key[0]][key]
+                self.waiting -= 1
             else:
                 self.pending[key[0]][key] = before
         self._forget_commit()
 
     def flushed(self) -> None:
         """The file has all that was pending."""
-        for rows in self.pending.values():
+        for topic, rows in self.pending.items():
+            if topic in self._in_file:
+                self._in_file[topic] = True
             for key, row in rows.items():
-                self._uncache(key)
-                if row.once or row.value is None or row.json is None:
+                if row.once:
                     continue
-                if len(row.json) < LARGE:
+                self._uncache(key)
+                if row.value is not None and row.json is not None and len(row.json) < LARGE:
                     self._cache_row(key, row.value, len(row.json))
         self.pending.clear()
+        self.waiting = 0
 
     def drop(self) -> None:
         """Forget everything that is not in the file."""
         self.pending.clear()
+        self.waiting = 0
         self._cache.clear()
         self._cached_bytes = 0
+        self._in_file.clear()
         self._forget_commit()
 
     # --- Inside ---
@@ -199,14 +217,19 @@ class Rows:
 
     def _value(self, key: RowKey, type: type[T]) -> Struct | None:
         rows = self.pending.get(key[0])
-        if rows is not None and key in rows:
-            return rows[key].value
-        if key in self._cache:
-            value, size = self._cache.pop(key)
-            self._cache[key] = (value, size)
-            return value
+        if rows is not None:
+            row = rows.get(key)
+            if row is not None:
+                return row.value
+        cached = self._cache.pop(key, None)
+        if cached is not None:
+            self._cache[key] = cached
+            return cached[0]
+        if not self._is_in_file(key[0]):
+            return None
         json = self._stored.value(key)
         if json is None:
+            self._cache_row(key, None, ABSENT_BYTES)
             return None
         decoded = _decode(json, type)
         if len(json) < LARGE:
@@ -217,11 +240,23 @@ class Rows:
         rows = self.pending.get(key[0], {})
         if key in rows:
             return rows[key].value is not None
-        return key in self._cache or self._stored.value(key) is not None
+        if key in self._cache:
+            return self._cache[key][0] is not None
+        return self._is_in_file(key[0]) and self._stored.value(key) is not None
+
+    def _is_in_file(self, topic: str) -> bool:
+        known = self._in_file.get(topic)
+        if known is None:
+            while len(self._in_file) >= KNOWN_TOPICS:
+                del self._in_file[next(iter(self._in_file))]
+            known = self._in_file[topic] = self._stored.has(topic)
+        return known
 
     def _keys(self, topic: str, entity: str | None) -> list[RowKey]:
         pending = self.pending.get(topic, {})
-        keys = [key for key in self._stored.keys(topic, entity) if key not in pending]
+        keys = []
+        if self._is_in_file(topic):
+            keys = [key for key in self._stored.keys(topic, entity) if key not in pending]
         keys += [
             key
             for key, row in pending.items()
@@ -229,15 +264,22 @@ class Rows:
         ]
         return keys
 
-    def _write(self, key: RowKey, value: Struct | None) -> None:
+    def _write(self, key: RowKey, value: Struct | None) -> Written:
         topic, entity, _ = key
-        rows = self.pending.setdefault(topic, {})
-        self._before.setdefault(key, rows.get(key))
-        rows[key] = Written(value, Position(0))
-        if entity[0] != "_":
-            self._events.setdefault(topic, self._event)
+        rows = self.pending.get(topic)
+        if rows is None:
+            rows = self.pending[topic] = {}
+        before = rows.get(key)
+        if before is None:
+            self.waiting += 1
+        if key not in self._before:
+            self._before[key] = before
+        row = rows[key] = Written(value, _NOT_YET)
+        if topic not in self._events and entity[0] != "_":
+            self._events[topic] = self._event
+        return row
 
-    def _cache_row(self, key: RowKey, value: Struct, size: int) -> None:
+    def _cache_row(self, key: RowKey, value: Struct | None, size: int) -> None:
         self._cache[key] = (value, size)
         self._cached_bytes += size
         while self._cached_bytes > CACHED_BYTES:
@@ -247,6 +289,8 @@ class Rows:
         if cached := self._cache.pop(key, None):
             self._cached_bytes -= cached[1]
 
+
+_NOT_YET = Position(0)
 
 _encode = msgspec.json.Encoder().encode
 _decoders: dict[type[Struct], msgspec.json.Decoder[Struct]] = {}

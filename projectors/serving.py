@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from projectors.file import ProjectionFile
 from projectors.file_names import path_of, remove, remove_others
+from projectors.in_thread import in_thread
 from projectors.projection import Projection
 from projectors.projector import Projector
 from projectors.reader import Reader
@@ -118,8 +120,8 @@ class Serving:
         self._count()
         return changes
 
-    def catch_up(self, commits: Sequence[Recorded]) -> None:
-        """Fold many commits, coalesced and without a change log. Blocks: call it in a thread."""
+    async def catch_up(self, commits: Sequence[Recorded]) -> None:
+        """Fold a few commits without a change log; what was folded is written, in a thread, when it has become much."""
         for commit in commits:
             self.projector.fold(commit, logging_changes=False)
             self._pending_bytes += len(commit.body)
@@ -130,13 +132,15 @@ class Serving:
             or self.projector.pending_rows > PENDING_ROWS
         ):
             self.projector.complete = at_tail
-            self.projector.flush(forget_changes=True)
+            await in_thread(partial(self.projector.flush, forget_changes=True))
             self._pending_bytes = 0
+            self._count()
         if at_tail:
             seconds = time.monotonic() - self._started
             PROJECTION_REBUILD_SECONDS.labels(self.name).observe(seconds)
-            remove_others(self.folder, self.name, self.projector.file.path)
-        self._count()
+            await in_thread(
+                partial(remove_others, self.folder, self.name, self.projector.file.path)
+            )
 
     def withdraw(self) -> None:
         """Show nothing more: what was folded is of another log."""

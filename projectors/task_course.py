@@ -2,7 +2,6 @@
 
 from typing import Literal, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.agent_session import (
@@ -56,6 +55,7 @@ from events.task import (
 )
 from events.task_files import FilesCaptured, FilesOutdated, TreeChanged
 from projectors.agent_sessions import Session, begun_session, closed, provisioned, session_after
+from projectors.rows import Row
 
 Phase = Literal["queued", "provisioning", "open", "archiving", "archived", "killing", "killed"]
 TaskStatus = Literal[
@@ -80,18 +80,18 @@ _IN_WORK = {
 }
 
 
-class PullRequest(Struct, frozen=True, kw_only=True):
+class PullRequest(Row, frozen=True, kw_only=True):
     number: int
     status: str
     url: str
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class Failure(Row, frozen=True, kw_only=True):
     job_id: JobId
     message: str
 
 
-class Course(Struct, frozen=True, kw_only=True):
+class Course(Row, frozen=True, kw_only=True):
     """What was told of a task so far. `sessions` are ordered by id."""
 
     id: TaskId

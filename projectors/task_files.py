@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.fact import Blob
@@ -10,17 +9,17 @@ from events.ids import Timestamp
 from events.task import SandboxReady, TaskCreated, TaskEvent
 from events.task_files import ChangedFile, FilesCaptured, FilesOutdated, TreeChanged, TreeFile
 from projectors.blob_referrers import refer
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 
 
-class FilesSelf(Struct, frozen=True, kw_only=True):
+class FilesSelf(Row, frozen=True, kw_only=True):
     base: str | None = None
     tree_id: str | None = None
     captured_at: Timestamp | None = None
     status: Literal["queued", "running", "fresh", "stale"] = "stale"
 
 
-class File(Struct, frozen=True, kw_only=True):
+class File(Row, frozen=True, kw_only=True):
     """`id` is the path."""
 
     id: str
@@ -30,14 +29,14 @@ class File(Struct, frozen=True, kw_only=True):
     binary: bool
 
 
-class TreeRow(Struct, frozen=True, kw_only=True):
+class TreeRow(Row, frozen=True, kw_only=True):
     """`id` is the path, `size` is in bytes."""
 
     id: str
     size: int
 
 
-class Text(Struct, frozen=True, kw_only=True):
+class Text(Row, frozen=True, kw_only=True):
     """Hidden: a patch or a file's content, here or in the object store; neither is set when there is none to show."""
 
     text: str | None = None

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.ids import ProcessId, Timestamp
@@ -15,14 +14,14 @@ from events.process import (
     ProcessStopRequested,
 )
 from events.task import TaskCreated, TaskEvent
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 
 
-class ProcessesSelf(Struct, frozen=True):
+class ProcessesSelf(Row, frozen=True):
     """The view has no scalars of its own."""
 
 
-class Process(Struct, frozen=True, kw_only=True):
+class Process(Row, frozen=True, kw_only=True):
     """`tail` is the newest end of what it printed."""
 
     id: ProcessId

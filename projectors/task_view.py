@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.agent_session import (
@@ -43,7 +42,7 @@ from events.task import (
 from projectors.agent_sessions import SessionStatus
 from projectors.jobs import Job, list_job
 from projectors.projection import Trouble
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 from projectors.task_course import (
     Course,
     PullRequest,
@@ -54,7 +53,7 @@ from projectors.task_course import (
 )
 
 
-class TaskSelf(Struct, frozen=True, kw_only=True):
+class TaskSelf(Row, frozen=True, kw_only=True):
     id: TaskId
     organization_id: OrganizationId
     repository_id: RepositoryId
@@ -70,7 +69,7 @@ class TaskSelf(Struct, frozen=True, kw_only=True):
     pull_request: PullRequest | None = None
 
 
-class WaitingMessage(Struct, frozen=True, kw_only=True):
+class WaitingMessage(Row, frozen=True, kw_only=True):
     id: MessageId
     text: str
     attachments: tuple[Attachment, ...]
@@ -78,13 +77,13 @@ class WaitingMessage(Struct, frozen=True, kw_only=True):
     at: Timestamp
 
 
-class PermissionRequest(Struct, frozen=True, kw_only=True):
+class PermissionRequest(Row, frozen=True, kw_only=True):
     id: str
     title: str
     options: tuple[PermissionOption, ...]
 
 
-class Session(Struct, frozen=True, kw_only=True):
+class Session(Row, frozen=True, kw_only=True):
     """`queue` is in the order of delivery; `permission_requests` wait for a person's answer."""
 
     id: SessionId
@@ -99,7 +98,7 @@ class Session(Struct, frozen=True, kw_only=True):
     transcript_version: Position | None = None
 
 
-class Sandbox(Struct, frozen=True, kw_only=True):
+class Sandbox(Row, frozen=True, kw_only=True):
     id: SandboxId
     provider: str
     host: str
@@ -107,7 +106,7 @@ class Sandbox(Struct, frozen=True, kw_only=True):
     status: Literal["allocated", "ready", "released"]
 
 
-class Issue(Struct, frozen=True, kw_only=True):
+class Issue(Row, frozen=True, kw_only=True):
     id: IssueId
     code: str
     stage: str | None

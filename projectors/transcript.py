@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from events.agent_session import AgentSessionCreated
@@ -12,12 +12,12 @@ from events.ids import MessageId, SessionId, TaskId, Timestamp
 from events.transcript import EntriesAppended, Entry, Sender
 from projectors.blob_referrers import refer
 from projectors.projection import Projection, View
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 
 WINDOW = 200
 
 
-class TranscriptSelf(Struct, frozen=True, kw_only=True):
+class TranscriptSelf(Row, frozen=True, kw_only=True):
     """`first_index` and `last_index` are those of all that is stored, not of the window."""
 
     id: SessionId
@@ -26,7 +26,7 @@ class TranscriptSelf(Struct, frozen=True, kw_only=True):
     last_index: int = 0
 
 
-class ShownEntry(Struct, frozen=True, kw_only=True):
+class ShownEntry(Row, frozen=True, kw_only=True):
     id: str
     index: int
     sender: Sender

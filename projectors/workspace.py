@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.commit import Commit, Event
@@ -22,7 +21,7 @@ from events.organization import (
 )
 from events.repository import RepositoryEvent
 from projectors.projection import Projection, Trouble, View
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 from projectors.workspace_repositories import (
     add_repository,
     project_repository,
@@ -37,14 +36,14 @@ from projectors.workspace_tasks import (
 )
 
 
-class WorkspaceSelf(Struct, frozen=True, kw_only=True):
+class WorkspaceSelf(Row, frozen=True, kw_only=True):
     id: OrganizationId
     name: str
     default_agent: str | None = None
     default_model: str | None = None
 
 
-class Member(Struct, frozen=True, kw_only=True):
+class Member(Row, frozen=True, kw_only=True):
     id: UserId
     name: str
     role: Role

@@ -2,7 +2,6 @@
 
 from typing import Literal, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.fact import TaskFact
@@ -23,7 +22,7 @@ from events.repository import (
     RepositorySyncFailed,
 )
 from projectors.jobs import Job, job_after, list_job
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 from projectors.task_course import PullRequest
 
 Freshness = Literal["queued", "running", "fresh", "stale", "error"]
@@ -31,7 +30,7 @@ Freshness = Literal["queued", "running", "fresh", "stale", "error"]
 SYNC = "repository_sync"
 
 
-class Repository(Struct, frozen=True, kw_only=True):
+class Repository(Row, frozen=True, kw_only=True):
     """`pull_requests_status` stays None until a provider of pull requests is connected."""
 
     id: RepositoryId
@@ -46,7 +45,7 @@ class Repository(Struct, frozen=True, kw_only=True):
     pull_requests_at: Timestamp | None = None
 
 
-class RepositorySelf(Struct, frozen=True, kw_only=True):
+class RepositorySelf(Row, frozen=True, kw_only=True):
     id: RepositoryId
     organization_id: OrganizationId
     name: str
@@ -58,7 +57,7 @@ class RepositorySelf(Struct, frozen=True, kw_only=True):
     pull_requests_at: Timestamp | None = None
 
 
-class Branch(Struct, frozen=True, kw_only=True):
+class Branch(Row, frozen=True, kw_only=True):
     """`parent` is the branch this one is stacked on, None while nobody said so."""
 
     id: str
@@ -71,13 +70,13 @@ class Branch(Struct, frozen=True, kw_only=True):
     pull_request: PullRequest | None = None
 
 
-class ParentOfBranch(Struct, frozen=True):
+class ParentOfBranch(Row, frozen=True):
     """Hidden: what a branch is stacked on, also while the remote does not have the branch."""
 
     name: str
 
 
-class TaskOfBranch(Struct, frozen=True):
+class TaskOfBranch(Row, frozen=True):
     """Hidden: the task that works on a branch, known before the branch is seen in the remote."""
 
     task_id: TaskId

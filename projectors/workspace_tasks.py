@@ -1,6 +1,5 @@
 """The tasks of an organization's workspace, each one row with all that a sidebar shows of it."""
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from events.agent_session import MessageQueued, TurnEnded
@@ -11,7 +10,7 @@ from events.task_files import FilesCaptured
 from projectors.agent_sessions import Session
 from projectors.jobs import ENDED, JobBrief, brief_after
 from projectors.projection import Trouble
-from projectors.rows import Rows
+from projectors.rows import Row, Rows
 from projectors.task_course import (
     Course,
     PullRequest,
@@ -28,13 +27,13 @@ STAYS = 7 * 24 * HOUR
 """How long archived and killed tasks stay in the workspace, in milliseconds."""
 
 
-class Diff(Struct, frozen=True, kw_only=True):
+class Diff(Row, frozen=True, kw_only=True):
     files: int = 0
     added: int = 0
     removed: int = 0
 
 
-class Task(Struct, frozen=True, kw_only=True):
+class Task(Row, frozen=True, kw_only=True):
     id: TaskId
     repository_id: RepositoryId
     title: str
@@ -51,7 +50,7 @@ class Task(Struct, frozen=True, kw_only=True):
     updated_at: Timestamp
 
 
-class KnownTask(Struct, frozen=True, kw_only=True):
+class KnownTask(Row, frozen=True, kw_only=True):
     """Hidden: what the shown row is made from. `jobs` are the open ones and the newest, oldest first."""
 
     repository_id: RepositoryId
@@ -61,24 +60,24 @@ class KnownTask(Struct, frozen=True, kw_only=True):
     diff: Diff = Diff()
 
 
-class Home(Struct, frozen=True):
+class Home(Row, frozen=True):
     """Hidden: in whose workspace a task is, for what is known of a task by its id alone."""
 
     organization_id: OrganizationId
 
 
-class Leaver(Struct, frozen=True):
+class Leaver(Row, frozen=True):
     task_id: TaskId
     at: Timestamp
 
 
-class LeavingInHour(Struct, frozen=True):
+class LeavingInHour(Row, frozen=True):
     """Hidden: the tasks that leave the workspace within one hour."""
 
     tasks: tuple[Leaver, ...] = ()
 
 
-class Calendar(Struct, frozen=True):
+class Calendar(Row, frozen=True):
     """Hidden: the hours in which somebody leaves, earliest first."""
 
     hours: tuple[int, ...] = ()

@@ -10,8 +10,11 @@ from urllib.parse import ParseResult
 
 from nats import errors
 from nats.aio.client import Client, Srv
+from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
 from nats.protocol.parser import PERMISSIONS_ERR
+
+from runtime.nats_parser import MessageParser, Sink
 
 READ_BYTES = 256 * 1024
 CLOSE_SECONDS = 2.0
@@ -20,6 +23,20 @@ SILENCE_SECONDS = 10
 
 class NatsClient(Client):
     """A client that comes back by itself from whatever the network or the server does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ps: MessageParser = MessageParser(self)
+
+    async def subscribe_raw(self, subject: str, sink: Sink) -> Subscription:
+        """A subscription whose messages go to `sink` as they are read, with no queue and no task between."""
+        subscription = await self.subscribe(subject)
+        self._ps.sinks[subscription._id] = sink
+        return subscription
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        super()._remove_sub(sid, max_msgs)
+        self._ps.sinks.pop(sid, None)
 
     @property
     def broken(self) -> bool:
@@ -67,6 +84,8 @@ class _Transport(TcpTransport):
     """TCP that notices a dead peer within seconds, and whose close cannot hang on one."""
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        # An attempt that ended between the connection and the server's greeting left its socket open.
+        self.close()  # type: ignore[no-untyped-call]
         await super().connect(uri, buffer_size, connect_timeout)
         assert self._io_writer is not None
         peer: socket.socket | None = self._io_writer.get_extra_info("socket")

@@ -17,7 +17,7 @@ export function ledgerPanel(bench) {
     ["Commands", counters.commands],
     ["retried", counters.command_retries],
     ["Frames", bench.frame.count],
-    ["longest", `${bench.frame.longest_ms.toFixed(1)} ms`],
+    ["the last in", `${bench.frame.last_ms.toFixed(1)} ms`],
   ];
   return h(
     "section",

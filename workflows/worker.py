@@ -206,7 +206,8 @@ class Worker:
 
     async def _recover(self) -> None:
         """Turns that were cut end as interrupted; open jobs go on at their first unfinished stage."""
-        await self._directory.reached(await self._store.head(), within=60)
+        # As long as a long log takes; a reader that stands still is liveness's to notice.
+        await self._directory.reached(await self._store.head(), within=None)
         for task_id in await self._directory.tasks_on(self._host):
             try:
                 await self._take_up(task_id)

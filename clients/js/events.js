@@ -26,7 +26,8 @@ export function received(turn, { connection, name, data, id = null }) {
     return;
   }
   heard(turn, connection);
-  const applied = HANDLERS[name]?.(turn, connection, data) ?? true;
+  const handle = Object.hasOwn(HANDLERS, name) ? HANDLERS[name] : undefined;
+  const applied = handle?.(turn, connection, data) ?? true;
   // An id covers everything before it, so one that came with what could not be applied is worth nothing.
   if (id !== null && applied && turn.placeOf(connection) === "current") turn.set({ cursor: id });
 }

@@ -17,7 +17,7 @@ from tests.clients.recordings import a_working_day
 from tests.clients.simulation import Simulation
 
 DAY = a_working_day()
-EVERY = 29
+EVERY = 61
 SIDE_BY_SIDE = 40
 WITHIN = 60.0
 

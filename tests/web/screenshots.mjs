@@ -50,7 +50,7 @@ test("every state of the page has its picture", { timeout: 600_000 }, async (t) 
   await page.emulateMedia({ colorScheme: "dark" });
   await shot(page, "task-dark");
 
-  await page.goto(`${gate.url}/#/org_northwind/${tasks.ask.task_id}/jobs`);
+  await page.goto(`${gate.url}/#/org_northwind/${tasks.ask.task_id}`);
   await page.getByRole("button", { name: "Allow once" }).waitFor();
   await shot(page, "permission-dark");
   await page.goto(`${gate.url}/#/org_northwind/repo_numbers`);
