@@ -21,6 +21,7 @@ import { topicsOf, Views } from "./views.js";
 import { count } from "./words.js";
 
 const READ_MS = 20_000;
+const SIGNED_IN = "foundry.signed_in_at";
 /** Measuring what was painted may ask for another look; this many within one frame. */
 const LOOKS = 4;
 
@@ -46,7 +47,7 @@ export class Workbench {
     this.task = new TaskPane(this);
     this.presence = new Presence(this);
     this.notice = new ConnectionNotice(this);
-    this.signIn = new SignIn({ invalidate: this.invalidate, done: () => client.signedIn() });
+    this.signIn = new SignIn({ invalidate: this.invalidate, done: () => this.#signedIn() });
     this.places = placesOf(location.hash);
   }
 
@@ -55,6 +56,8 @@ export class Workbench {
     addEventListener("hashchange", () => this.#arrive(placesOf(location.hash)));
     document.addEventListener("visibilitychange", this.invalidate);
     addEventListener("focus", this.invalidate);
+    // Told by the browser in every other tab: whoever signs in there is signed in here too.
+    addEventListener("storage", ({ key }) => key === SIGNED_IN && this.client.signedIn());
     this.client.on("state", () => {
       if (this.client.state === "live") this.drafts.flush();
       this.invalidate();
@@ -137,6 +140,11 @@ export class Workbench {
     if (open.length === 0) return;
     const at = open.findIndex((one) => one.id === this.places.session);
     this.goTo({ ...this.places, session: open[(at + step + open.length) % open.length].id });
+  }
+
+  #signedIn() {
+    localStorage.setItem(SIGNED_IN, String(Date.now()));
+    this.client.signedIn();
   }
 
   get #taskView() {
