@@ -42,6 +42,9 @@ async def test_a_held_draft_that_another_node_stored_is_answered_as_stored(
         await one.order(place.owner, draft, text="a", **session)
 
         held = asyncio.create_task(one.order(place.owner, draft, key("k"), text="ab", **session))
+        async with asyncio.timeout(20):
+            while not one.commands._drafts._held:
+                await asyncio.sleep(0)
         stored = await other.order(place.owner, draft, key("k"), text="ab", **session)
         await one.order(place.owner, "agent_session.send", text="abc", **session)
 
