@@ -32,8 +32,8 @@ class Burst:
         self._turn = asyncio.Lock()
 
     async def send(self) -> None:
-        """Rename the newest tasks `LINES` times, one after another; nothing if that is under way already."""
-        if self._turn.locked():
+        """Rename the newest tasks `LINES` times, one after another; nothing while there are none, or while that is under way."""
+        if self._turn.locked() or not self._town.all_tasks:
             return
         async with self._turn:
             orders = [self._rename() for _ in range(LINES)]
