@@ -8,6 +8,7 @@ import pytest
 
 from events.ids import BEGINNING, Position
 from events.jetstream import JetStreamStore, open_store
+from events.jetstream_api import JetStreamApi
 from events.jetstream_stream import StreamConfig, UnfitStream, dangers, differences, wanted
 from events.store import EventStore, StalePosition
 from runtime.connection import Connection, connect
@@ -210,10 +211,8 @@ def test_a_limit_that_refuses_new_events_instead_of_dropping_old_ones_is_no_dang
 
 
 async def _make_stream(connection: Connection, config: StreamConfig) -> None:
-    answer = await connection.request(
-        "$JS.API.STREAM.CREATE.EVENTS", msgspec.json.encode(config), within=5
-    )
-    assert b'"error"' not in answer.data
+    # Patiently: a server that is still removing the stream of the test before has no place for ours.
+    await JetStreamApi(connection, "EVENTS").call("STREAM.CREATE.EVENTS", config, dict[str, object])
 
 
 # --- Reading ---
