@@ -25,6 +25,7 @@ export class TranscriptScroll {
   #shown = { start: 0, end: 0 };
   #anchor = null;
   #revision = -1;
+  #top = 0;
 
   /** Told the scrolling element, once. */
   attach = (host) => {
@@ -39,6 +40,7 @@ export class TranscriptScroll {
     this.#heights.clear();
     this.#revision = -1;
     this.#anchor = null;
+    this.#top = 0;
     this.following = true;
   }
 
@@ -81,6 +83,7 @@ export class TranscriptScroll {
     if (changed) return true;
     const wanted = this.#topWanted(host.scrollHeight, host.clientHeight);
     if (Math.abs(host.scrollTop - wanted) > 1) host.scrollTop = wanted;
+    this.#top = host.scrollTop;
     if (host.scrollTop < NEAR_THE_START) this.#wantOlder();
     return false;
   }
@@ -102,7 +105,10 @@ export class TranscriptScroll {
   #scrolled = () => {
     const host = this.#host;
     const top = host.scrollTop;
-    this.following = host.scrollHeight - top - host.clientHeight < AT_THE_END;
+    // Only a person goes up; what grows below has not moved anybody away from the end.
+    if (host.scrollHeight - top - host.clientHeight < AT_THE_END) this.following = true;
+    else if (top < this.#top - 1) this.following = false;
+    this.#top = top;
     const { start } = rowsBetween(this.#tops, top, top);
     this.#anchor = this.#keys.length ? { key: this.#keys[start], offset: top - this.#tops[start] } : null;
     this.#invalidate();

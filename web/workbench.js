@@ -158,10 +158,12 @@ export class Workbench {
 
   #paint() {
     if (this.client.state !== "needs_auth") this.#hold();
-    for (let look = 0; look < LOOKS; look += 1) {
+    let settled = false;
+    for (let look = 0; look < LOOKS && !settled; look += 1) {
       render(this.#host, this.#show());
-      if (!this.task.settle()) break;
+      settled = !this.task.settle();
     }
+    if (!settled) this.invalidate();
     this.sidebar.settle();
     this.presence.settle();
   }
