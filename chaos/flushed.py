@@ -86,7 +86,7 @@ def _told(trace: str) -> list[str]:
 async def _main() -> int:
     if shutil.which("strace") is None:
         raise SystemExit("This needs strace: install it.")
-    found = {durability: await steps(durability) for durability in ("fsync", "os")}  # type: ignore[arg-type]
+    found = {durability: await steps(durability) for durability in ("fsync", "os")}
     for durability, told in found.items():
         print(f"{durability}: {', then '.join(told)}")
     wanted = {
