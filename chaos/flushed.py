@@ -33,30 +33,30 @@ async def steps(durability: Literal["fsync", "os"]) -> list[str]:
     """What happened to one commit, in the order in which the server asked the system for it."""
     with tempfile.TemporaryDirectory(prefix="foundry-flushed-") as name:
         trace = Path(name) / "trace"
-        async with embedded_server(Path(name) / "nats", durability=durability) as server:
-            async with connect(
-                server.url, user=server.user, password=server.password
-            ) as connection:
-                store = await open_store(connection)
-                tracer = await asyncio.create_subprocess_exec(
-                    *("strace", "-f", "-s", "400", "-e", CALLS),
-                    *("-o", str(trace), "-p", str(server.pid)),
-                    stderr=DEVNULL,
+        async with (
+            embedded_server(Path(name) / "nats", durability=durability) as server,
+            connect(server.url, user=server.user, password=server.password) as connection,
+        ):
+            store = await open_store(connection)
+            tracer = await asyncio.create_subprocess_exec(
+                *("strace", "-f", "-s", "400", "-e", CALLS),
+                *("-o", str(trace), "-p", str(server.pid)),
+                stderr=DEVNULL,
+            )
+            try:
+                await _until_traced(trace)
+                user_id = UserId("usr_traced")
+                commit = Commit(
+                    at=Timestamp(0),
+                    actor="worker",
+                    events=(UserCreated(user_id=user_id, name="Traced"),),
                 )
-                try:
-                    await _until_traced(trace)
-                    user_id = UserId("usr_traced")
-                    commit = Commit(
-                        at=Timestamp(0),
-                        actor="worker",
-                        events=(UserCreated(user_id=user_id, name="Traced"),),
-                    )
-                    await store.append(
-                        subject_of("user", user_id), commit, expected=BEGINNING, message_id="traced"
-                    )
-                finally:
-                    tracer.terminate()
-                    await tracer.wait()
+                await store.append(
+                    subject_of("user", user_id), commit, expected=BEGINNING, message_id="traced"
+                )
+            finally:
+                tracer.terminate()
+                await tracer.wait()
         return _told(trace.read_text())
 
 
