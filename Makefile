@@ -9,7 +9,7 @@ WEB := .web/.installed
 PEERS := .peers/.installed
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench clean help bench-guard bench-peers bench-plots bench-flame
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos mutations screenshots chromium clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -35,10 +35,13 @@ demo: $(INSTALLED)  ## the main job, in this terminal, on a clone of this reposi
 test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent server and the protocol's SDK (needs Node.js and npm)
 	$(BIN)/pytest tests_agents
 
-test-web: $(INSTALLED) $(WEB)  ## types and tests of the JavaScript client, against a real server too (needs Node.js 20, npm and Chromium)
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "test-web needs Chromium on the PATH: install it, or run the other tests with make test"; exit 1; }
+test-web: $(INSTALLED) $(WEB) chromium  ## the JavaScript client, and the page in real Chromium, on real servers (needs Node.js 20 and npm)
 	.web/node_modules/.bin/tsc --project clients/js
 	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test clients/js/tests/*.test.js
+	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test --test-concurrency=1 tests/web/*.test.mjs
+
+screenshots: $(INSTALLED) $(WEB) chromium  ## pictures of the page's states, into docs/screenshots
+	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test tests/web/screenshots.mjs
 
 bench: $(INSTALLED)  ## how fast it is, beside its limits and its peers; a table (QUICK=--quick, NAMES="commands …")
 	$(BIN)/python -m bench $(QUICK) $(NAMES)
@@ -56,6 +59,12 @@ bench-flame: $(INSTALLED) $(PEERS)  ## where the time goes under load: docs/benc
 
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
+
+chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20
+	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES))
+
+mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
+	$(BIN)/python -m chaos.mutate $(ONLY)
 
 test-containers: $(INSTALLED)  ## the black-box tests against the container image (needs a Docker engine)
 	$(BIN)/pytest deploy/container_tests
@@ -98,3 +107,6 @@ $(PEERS): Makefile
 	  && apt-get download -q nginx libnginx-mod-nchan && for package in *.deb; do dpkg -x "$$package" .; done; \
 	else echo "not root on Debian: the bench goes without nginx and nchan"; fi
 	@touch $@
+
+chromium:
+	@tests/web/install_chromium

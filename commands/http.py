@@ -53,7 +53,7 @@ def routes(
     """`POST /v1/commands/{name}`, `POST /v1/commands`, `POST /v1/login`, `POST /v1/logout`."""
 
     async def one_command(request: Request) -> Response:
-        async with gate.work("command"):
+        async with gate.request("command"):
             caller = await authenticator.caller(request)
             _check_media_type(request, "application/json")
             body = await read_body(request, BODY_LIMIT)
@@ -69,7 +69,7 @@ def routes(
             return JsonResponse(answer, status_code=202)
 
     async def login(request: Request) -> Response:
-        async with gate.work("login"):
+        async with gate.request("login"):
             authenticator.check_origin(request)
             _check_media_type(request, "application/json")
             given = decoded(await read_body(request, BODY_LIMIT), Login)
@@ -93,7 +93,7 @@ def routes(
             return response
 
     async def logout(request: Request) -> Response:
-        async with gate.work("logout"):
+        async with gate.request("logout"):
             response = Response(status_code=204, headers={"Cache-Control": "no-store"})
             response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
             # Whoever is not signed in is signed out already; the cookie goes all the same.
@@ -121,7 +121,7 @@ class _ManyCommands:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         async with self._batches.work("batch"):
-            async with self._gate.work("batch", counted=False):
+            async with self._gate.request("batch", counted=False):
                 caller = await self._authenticator.caller(request)
                 _check_media_type(request, *LINES)
                 key = command_id_of(request.headers.get("idempotency-key")) or str(uuid.uuid4())
@@ -139,7 +139,7 @@ async def _answers(
             continue
         answer: dict[str, object]
         try:
-            async with gate.work("command", counted=False):
+            async with gate.request("command", counted=False):
                 answer = {
                     "status": 202,
                     **msgspec.to_builtins(await _line(commands, caller, key, number, line)),

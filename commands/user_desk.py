@@ -75,6 +75,10 @@ class UserDesk:
             caller, order.session_id
         ):
             loaded = await self._aggregates.confirmed(USER, caller)
+            # The same draft sent to another node at the same moment may be the one that was stored.
+            repeated = await self._deciding.repeated(loaded.keys.get(request.key), request)
+            if repeated is not None:
+                return repeated
             return Answer(
                 command_id=request.command_id,
                 position=loaded.position,

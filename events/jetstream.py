@@ -1,6 +1,6 @@
 """The event store on NATS JetStream: one stream, one message per commit."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from events.commit import Commit, Recorded
 from events.fact import Blob
@@ -34,6 +34,10 @@ class JetStreamStore:
         self._messages = Messages(self._api, replicated=replicas > 1)
         self._appender = Appender(connection, self._messages, attempt=attempt, patience=patience)
         self._blobs = Blobs(connection, BUCKET, replicas=replicas)
+
+    def on_refusal(self, remedy: Callable[[], None]) -> None:
+        """Call `remedy` whenever a commit was given up that the server took and never answered, while it answers all else."""
+        self._appender.on_refusal = remedy
 
     async def append(
         self, subject: str, commit: Commit, *, expected: Position, message_id: str

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
@@ -44,6 +45,8 @@ class Appender:
         self._messages = messages
         self._attempt = attempt
         self._patience = patience
+        self.on_refusal: Callable[[], None] = lambda: None
+        """Called when the server answers questions and does not say what became of a commit: it cannot write."""
 
     async def append(
         self, subject: str, commit: Commit, *, expected: Position, message_id: str
@@ -86,6 +89,8 @@ class Appender:
             if (stored := await self._find(subject, expected, message_id)) is not None:
                 return stored
             if loop.time() + pause >= deadline:
+                if isinstance(reason, NoAnswer):
+                    self.on_refusal()
                 raise Unavailable(f"The event store does not take commits ({reason}); try again.")
             log.warning("append is tried again", extra={"subject": subject, "reason": str(reason)})
             await asyncio.sleep(pause)

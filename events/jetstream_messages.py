@@ -17,6 +17,9 @@ MESSAGE_ID = "Nats-Msg-Id"
 MESSAGE_ID_FIELD = b"\r\nNats-Msg-Id:"
 PAGE_MESSAGES = 500
 PAGE_BYTES = 2 * 1024 * 1024
+PAGE_STEP = 4
+"""By so much a page shrinks when it did not come in time, and grows when it did."""
+
 PAGES_AT_ONCE = 16
 """Together with `PAGE_BYTES`: what loads may hold in memory before it is theirs."""
 
@@ -49,6 +52,7 @@ class Messages:
         self._api = api
         self._replicated = replicated
         self._slots = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._page_messages = PAGE_MESSAGES
 
     async def last(self, subject: str) -> Recorded | None:
         if self._replicated:
@@ -82,22 +86,25 @@ class Messages:
 
     async def _page(self, subject: str, after: Position) -> tuple[list[Recorded], bool]:
         """Some messages of a subject in one round trip, and whether there are more."""
-        body = msgspec.json.encode(
-            {
-                "seq": after + 1,
-                "next_by_subj": subject,
-                "batch": PAGE_MESSAGES,
-                "max_bytes": PAGE_BYTES,
-            }
-        )
 
         async def once(within: float) -> tuple[list[Recorded], bool]:
+            asked = self._page_messages
+            body = {
+                "seq": after + 1,
+                "next_by_subj": subject,
+                "batch": asked,
+                "max_bytes": PAGE_BYTES,
+            }
+            # Over a slow way a whole page may take longer than is waited for, however often it is
+            # asked for: what did not come is asked for in smaller pieces.
+            self._page_messages = max(1, asked // PAGE_STEP)
             *content, end = await self._api.connection.collect(
                 f"{PREFIX}.DIRECT.GET.{self._api.stream}",
-                body,
+                msgspec.json.encode(body),
                 is_last=lambda message: status_of(message) is not None,
                 within=within,
             )
+            self._page_messages = min(PAGE_MESSAGES, asked * PAGE_STEP)
             if status_of(end) == NOT_FOUND and not content:
                 return [], False
             if status_of(end) != END_OF_BATCH:

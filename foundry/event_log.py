@@ -8,6 +8,7 @@ from typing import Literal
 from events.jetstream import JetStreamStore, open_store
 from events.jetstream_stream import UnfitStream
 from foundry.durability import outside_durability, require
+from foundry.full_disk import Remedy
 from projectors.build import StoreAddress
 from runtime.connection import Connection, connect
 from runtime.embedded_server import (
@@ -62,6 +63,7 @@ async def own_log(settings: Settings) -> AsyncIterator[EventLog]:
             ) as server,
             _embedded(settings, server) as log,
         ):
+            log.store.on_refusal(Remedy(server, settings.data_folder).apply)
             yield log
     except (ServerDidNotStart, ServerInUse) as error:
         raise Unavailable(str(error)) from None

@@ -1,5 +1,6 @@
-"""The page at `/`: plain files of `web/`, from this address only, under a policy that runs no inline script."""
+"""The page at `/`: plain files of `web/` on the client of `clients/js`, from this address only, under a policy that runs no inline script."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from starlette.requests import Request
@@ -8,7 +9,9 @@ from starlette.routing import Route
 
 from runtime.errors import NotFound
 
-FOLDER = Path(__file__).parent.parent / "web"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "web"
+CLIENT = ROOT / "clients" / "js"
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -26,19 +29,35 @@ TYPES = {
 
 def routes() -> list[Route]:
     """Made from the files that are there at the start: no path of a request ever reaches the disk."""
-    files = {path.name: path for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
+    page = _files(PAGE, TYPES)
+    client = _files(CLIENT, {".js"})
 
     async def index(request: Request) -> Response:
-        return _file(files["index.html"])
+        return _answer(page["index.html"])
 
-    async def file(request: Request) -> Response:
-        found = files.get(request.path_params["name"])
-        if found is None:
-            raise NotFound("The page has no such file.")
-        return _file(found)
+    async def page_file(request: Request) -> Response:
+        return _answer(_named(request, page))
 
-    return [Route("/", index), Route("/web/{name}", file)]
+    async def client_file(request: Request) -> Response:
+        return _answer(_named(request, client))
+
+    return [
+        Route("/", index),
+        Route("/web/{name}", page_file),
+        Route("/client/{name}", client_file),
+    ]
 
 
-def _file(path: Path) -> Response:
+def _files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    return {path.name: path for path in sorted(folder.iterdir()) if path.suffix in suffixes}
+
+
+def _named(request: Request, files: dict[str, Path]) -> Path:
+    found = files.get(request.path_params["name"])
+    if found is None:
+        raise NotFound("The page has no such file.")
+    return found
+
+
+def _answer(path: Path) -> Response:
     return FileResponse(path, media_type=TYPES[path.suffix], headers=HEADERS)

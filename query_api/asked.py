@@ -24,7 +24,7 @@ def asked(answer: Answer, *, gate: Gate, authenticator: Authenticator) -> Endpoi
     name = getattr(answer, "__name__", "question")
 
     async def endpoint(request: Request) -> Response:
-        async with gate.work(name):
+        async with gate.request(name):
             caller = await authenticator.caller(request)
             # Starlette's patterns drop a newline at the end of a path, so that two addresses would be one.
             if has_control(request.scope["path"]):

@@ -43,6 +43,16 @@ class EmbeddedServer:
         self.password = remembered.password
         self.pid = 0
         self.restarts = 0
+        self._process: Process | None = None
+
+    def start_anew(self) -> None:
+        """End the server that runs; whoever watches it starts the next one at once."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+
+    def runs_as(self, process: Process) -> None:
+        self.pid = process.pid
+        self._process = process
 
 
 def server_program() -> Path:
@@ -178,7 +188,7 @@ class _Run:
                 stderr=crash_log,
                 start_new_session=True,
             )
-        self.server.pid = self._process.pid
+        self.server.runs_as(self._process)
         self._files.remember(self._state.run_by_us(server=identity_of(self._process.pid)))
         try:
             await self._wait_until_it_answers(self._process, name)

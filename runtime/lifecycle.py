@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from weakref import WeakSet
 
 from runtime.errors import Unavailable
 from runtime.metrics import ACTIVE_WORK, DRAIN_SECONDS, REFUSED
@@ -25,6 +26,7 @@ class Gate:
         self._capacity = capacity
         self.draining = False
         self._active: dict[asyncio.Task[object], str] = {}
+        self._cut: WeakSet[asyncio.Task[object]] = WeakSet()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -66,6 +68,26 @@ class Gate:
                 if not self._active:
                     self._idle.set()
 
+    @asynccontextmanager
+    async def request(self, name: str, *, counted: bool = True) -> AsyncIterator[None]:
+        """Like `work`, for what somebody waits for: cut at the deadline of a drain it is answered too.
+
+        Then it raises `Unavailable` (`draining`), and nobody knows what came of it.
+        """
+        try:
+            async with self.work(name, counted=counted):
+                yield
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task not in self._cut:
+                raise
+            task.uncancel()
+            raise Unavailable(
+                "This node shut down before it knew the answer, and what you ordered may have"
+                " happened; send it again with the same Idempotency-Key.",
+                code="draining",
+            ) from None
+
     async def drain(self, deadline: float) -> None:
         """Stop admitting, wait for active work until `deadline` (event loop time), cancel what is left."""
         self.draining = True
@@ -86,6 +108,7 @@ class Gate:
                 },
             )
             for task in left:
+                self._cut.add(task)
                 task.cancel()
             await asyncio.wait(left, timeout=1)
         seconds = time.monotonic() - started

@@ -8,8 +8,10 @@
 import { unlessAborted } from "./aborting.js";
 import { answerOf } from "./http.js";
 import { SseParser } from "./sse.js";
+import { Turns } from "./turns.js";
 
 const INTEREST_DEADLINE_MS = 15_000;
+const SLICE_BYTES = 16 * 1024;
 
 /**
  * @typedef {{
@@ -110,11 +112,17 @@ export class HttpStreams {
       (ms) => this.#report({ type: "retry", connection, ms }),
     );
     const reader = response.body.getReader();
+    const turns = new Turns();
     try {
       while (!signal.aborted) {
         const { done, value } = await reader.read();
         if (done) return { status: 0, detail: "The stream ended." };
-        if (!parser.push(value)) this.#report({ type: "heard", connection });
+        // A browser hands over a burst as megabytes at once.
+        for (let from = 0; from < value.length && !signal.aborted; from += SLICE_BYTES) {
+          await turns.work(() => {
+            if (!parser.push(value.subarray(from, from + SLICE_BYTES))) this.#report({ type: "heard", connection });
+          });
+        }
       }
       return { status: 0, detail: "The stream was left." };
     } finally {

@@ -4,7 +4,8 @@ import asyncio
 
 from commands.drafts import DraftPace
 from events.ids import Timestamp
-from tests.commands.node import Node, acme, task_of
+from events.memory import MemoryStore
+from tests.commands.node import Node, acme, key, node_on, task_of
 
 
 async def test_later_drafts_within_the_second_are_held_and_only_the_newest_is_kept(
@@ -28,6 +29,27 @@ async def test_later_drafts_within_the_second_are_held_and_only_the_newest_is_ke
     assert (superseded.events, superseded.position) == ([], first.position)
     assert sent.events == ["message_queued"]
     assert cleared.events == []
+
+
+async def test_a_held_draft_that_another_node_stored_is_answered_as_stored(
+    memory_store: MemoryStore,
+) -> None:
+    async with node_on(memory_store) as one, node_on(memory_store) as other:
+        place = await acme(one)
+        made = await task_of(one, place)
+        session = {name: made.ids[name] for name in ("task_id", "session_id")}
+        draft = "agent_session.update_draft"
+        await one.order(place.owner, draft, text="a", **session)
+
+        held = asyncio.create_task(one.order(place.owner, draft, key("k"), text="ab", **session))
+        async with asyncio.timeout(20):
+            while not one.commands._drafts._held:
+                await asyncio.sleep(0)
+        stored = await other.order(place.owner, draft, key("k"), text="ab", **session)
+        await one.order(place.owner, "agent_session.send", text="abc", **session)
+
+        assert await held == stored
+        assert stored.events == ["draft_updated"]
 
 
 async def test_a_held_draft_goes_when_its_second_is_over() -> None:

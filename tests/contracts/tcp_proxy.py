@@ -8,13 +8,17 @@ CHUNK = 64 * 1024
 
 
 class TcpProxy:
-    """`mute` throws the server's bytes away, `refusing` takes no new connection, `freeze` carries nothing."""
+    """`mute` throws the server's bytes away, `refusing` takes no new connection, `freeze` carries nothing.
+
+    `seconds_a_piece` is how long each of the server's pieces, of 64 KB at most, takes: a slow way.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._connections: set[asyncio.Task[None]] = set()
         self.mute = False
         self.refusing = False
+        self.seconds_a_piece = 0.0
         self.swallowed = asyncio.Event()
         self._open = asyncio.Event()
         self._open.set()
@@ -73,6 +77,7 @@ class TcpProxy:
             if self.mute:
                 self.swallowed.set()
                 continue
+            await asyncio.sleep(self.seconds_a_piece)
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError

@@ -85,7 +85,7 @@ async def test_a_large_snapshot_is_sent_in_pieces_as_it_is_read() -> None:
     topics = {**TOPICS, "task/task_1": {"id": "task_1", "text": "x" * 7_000_000}}
     async with (
         running(MemoryViews(topics)) as node,
-        node.stream("task/task_1", "app", receive_buffer=SMALL) as slow,
+        node.stream("task/task_1", "app", receive_buffer=16 * SMALL) as slow,
     ):
         await slow.until("hello")
         async with node.stream("app") as quick:

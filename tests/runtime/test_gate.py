@@ -57,3 +57,40 @@ async def test_a_draining_gate_admits_nothing_at_all() -> None:
         async with gate.work("late", counted=False):
             pass
     assert refused.value.code == "draining"
+
+
+async def test_a_request_that_is_cut_by_a_drain_is_answered_and_not_dropped() -> None:
+    gate, inside = Gate("test"), asyncio.Event()
+
+    async def ask() -> str:
+        try:
+            async with gate.request("slow"):
+                inside.set()
+                await asyncio.Event().wait()
+        except Unavailable as refusal:
+            # Whoever answers may still wait for something.
+            await asyncio.sleep(0)
+            return refusal.code
+        return "done"
+
+    asking = asyncio.create_task(ask())
+    await inside.wait()
+    await gate.drain(asyncio.get_running_loop().time())
+
+    assert await asking == "draining"
+
+
+async def test_a_request_that_somebody_else_cancels_is_cancelled() -> None:
+    gate, inside = Gate("test"), asyncio.Event()
+
+    async def ask() -> None:
+        async with gate.request("slow"):
+            inside.set()
+            await asyncio.Event().wait()
+
+    asking = asyncio.create_task(ask())
+    await inside.wait()
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking

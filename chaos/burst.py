@@ -1,0 +1,91 @@
+"""Much at once: a batch of renames, sent whole until each line is answered; so a reader who stands still is soon owed a lot."""
+
+import asyncio
+import json
+import time
+import uuid
+from random import Random
+
+import httpx
+
+from chaos.faults import ORDERS
+from chaos.orderer import is_answered, judged
+from chaos.records import Attempt, Book, Ordered
+from chaos.system import System
+from chaos.town import Person, Town
+from chaos.wishes import mark
+
+LINES = 50
+WITHIN = 30.0
+AGAIN_SECONDS = 0.5
+
+
+class Burst:
+    """One person's way to send batches, one at a time."""
+
+    def __init__(self, system: System, town: Town, person: Person, book: Book, seed: str) -> None:
+        self._system = system
+        self._town = town
+        self._person = person
+        self._book = book
+        self._random = Random(seed)
+        self._turn = asyncio.Lock()
+
+    async def send(self) -> None:
+        """Rename the newest tasks `LINES` times, one after another; nothing while there are none, or while that is under way."""
+        if self._turn.locked() or not self._town.all_tasks:
+            return
+        async with self._turn:
+            orders = [self._rename() for _ in range(LINES)]
+            try:
+                headers = {"Authorization": f"Bearer {self._person.token}"}
+                async with httpx.AsyncClient(headers=headers, trust_env=False) as client:
+                    while not all(is_answered(order.attempts) for order in orders):
+                        await self._attempt(client, orders)
+                        await asyncio.sleep(self._random.uniform(0, AGAIN_SECONDS))
+            finally:
+                for order in orders:
+                    self._book.write(order)
+
+    def _rename(self) -> Ordered:
+        task = self._random.choice(self._town.all_tasks[-2:])
+        # As long as a title may be.
+        title = f"Burst {mark(self._random)} ".ljust(199, ".") + "!"
+        return Ordered(
+            key=str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
+            caller=self._person.user_id,
+            name="task.rename",
+            fields={"task_id": task.id, "title": title},
+            attempts=[],
+            cycle=self._town.cycle,
+        )
+
+    async def _attempt(self, client: httpx.AsyncClient, orders: list[Ordered]) -> None:
+        """All lines, also those that were answered: their answers must stay what they were."""
+        node = self._random.choice(ORDERS)
+        at = time.time()
+        body = b"\n".join(
+            json.dumps({"name": one.name, "command_id": one.key, "data": one.fields}).encode()
+            for one in orders
+        )
+        heard = 0
+        try:
+            async with client.stream(
+                "POST",
+                f"{self._system.url(node)}/v1/commands",
+                content=body,
+                headers={"Content-Type": "application/x-ndjson"},
+                timeout=WITHIN,
+            ) as response:
+                if response.status_code != 200:
+                    return
+                async for line in response.aiter_lines():
+                    answer = json.loads(line)
+                    order = orders[answer.pop("line") - 1]
+                    order.attempts.append(judged(answer.pop("status"), answer, at, node))
+                    heard += 1
+        except (httpx.HTTPError, ValueError, asyncio.CancelledError) as error:
+            for order in orders[heard:]:
+                order.attempts.append(Attempt(at=at, node=node, outcome="unknown"))
+            if isinstance(error, asyncio.CancelledError):
+                raise

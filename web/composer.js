@@ -1,0 +1,128 @@
+// Where one writes to a session: the draft, what waits to be delivered, and the stop of what runs.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { lasting, sessionStatus } from "./words.js";
+
+export class Composer {
+  #bench;
+  #sent;
+  #texts = new Map();
+  #input = null;
+
+  constructor(bench, { sent }) {
+    this.#bench = bench;
+    this.#sent = sent;
+  }
+
+  focus() {
+    this.#input?.focus();
+  }
+
+  show(task, session) {
+    const bench = this.#bench;
+    const closed = session.status === "closed" || ["archived", "killed", "archiving", "killing"].includes(task.status);
+    const stopping = bench.orders.pending("agent_session.stop", session.id);
+    const text = this.#textOf(session.id);
+    return h(
+      "div",
+      { class: "composer", key: `composer ${session.id}` },
+      session.queue.length > 0 && h("div", { class: "queue", key: "queue", role: "group", "aria-label": "Waiting messages" }, session.queue.map((message) => this.#waiting(task, session, message))),
+      this.#line(session, stopping),
+      closed
+        ? h("p", { class: "composer-closed" }, session.status === "closed" ? "This session is closed. " : "This task is over. ", session.status === "closed" && task.status !== "archived" && task.status !== "killed" && h("button", { class: "link", onclick: () => bench.dialogs.open("new_session", { task }) }, "Begin another session"))
+        : h(
+            "form",
+            { class: "composer-form", onsubmit: (event) => this.#submit(event, task, session) },
+            h("label", { class: "unseen", for: "message" }, "Message"),
+            h("textarea", {
+              id: "message",
+              rows: 2,
+              placeholder: session.agent === "shell" ? "A shell script to run in the sandbox" : `A message to ${session.agent}`,
+              value: text,
+              maxlength: 262144,
+              spellcheck: session.agent === "shell" ? "false" : "true",
+              ref: (node) => (this.#input = node),
+              oninput: (event) => this.#typed(task, session, event.target.value),
+              onkeydown: (event) => this.#key(event, task, session),
+            }),
+            session.status === "running" &&
+              h("button", { type: "button", class: "stop", title: "Stop", disabled: stopping, onclick: () => this.#stop(task, session) }, icon("stop"), h("span", null, stopping ? "Stopping" : "Stop")),
+            h("button", { class: "primary send", title: "Send (Enter)", "aria-label": "Send", disabled: !text.trim() }, icon("send")),
+          ),
+    );
+  }
+
+  #line(session, stopping) {
+    if (session.permission_requests.length > 0) return h("p", { class: "composer-line", key: "line" }, icon("info"), "Waits for your answer");
+    if (session.thinking_since_at !== null && session.status === "running") {
+      this.#bench.frame.again(1000);
+      const seconds = Math.floor((Date.now() - session.thinking_since_at) / 1000) * 1000;
+      return h("p", { class: "composer-line", key: "line" }, h("span", { class: "working", "aria-hidden": "true" }), stopping ? "Stopping …" : `Working for ${seconds < 1000 ? "a moment" : lasting(seconds).replace(".0", "")}`);
+    }
+    if (session.error) return h("p", { class: "composer-line bad", key: "line" }, icon("warning"), session.error);
+    return h("p", { class: "composer-line quiet", key: "line" }, sessionStatus(session.status), session.model ? ` · ${session.model}` : "", ` · ${session.agent}`);
+  }
+
+  #waiting(task, session, message) {
+    const bench = this.#bench;
+    return h(
+      "div",
+      { class: "waiting", key: message.id },
+      h("span", { class: "waiting-text" }, message.text),
+      h(
+        "button",
+        {
+          class: "plain",
+          title: "Do not send it",
+          "aria-label": "Cancel this message",
+          disabled: bench.orders.pending("agent_session.cancel_message", message.id),
+          onclick: () => bench.orders.give("agent_session.cancel_message", { task_id: task.id, session_id: session.id, message_id: message.id }, { id: message.id }),
+        },
+        icon("close"),
+      ),
+    );
+  }
+
+  #textOf(session) {
+    if (!this.#texts.has(session)) {
+      const app = this.#bench.views.of("app").data;
+      // Asked again until the view is there: what was saved elsewhere must not be missed.
+      const text = this.#bench.drafts.textOf(session, app?.sessions.find((one) => one.id === session)?.draft?.text);
+      if (!app) return text;
+      this.#texts.set(session, text);
+    }
+    return this.#texts.get(session);
+  }
+
+  #typed(task, session, text) {
+    this.#texts.set(session.id, text);
+    this.#bench.drafts.type({ task: task.id, session: session.id, text });
+    this.#bench.invalidate();
+  }
+
+  #key(event, task, session) {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#submit(event, task, session);
+    else if (event.key === "Escape") event.target.blur();
+    else return;
+    event.stopPropagation();
+  }
+
+  async #submit(event, task, session) {
+    event.preventDefault();
+    const text = this.#textOf(session.id);
+    if (!text.trim()) return;
+    // The text leaves the field at once; refused or lost, it comes back.
+    this.#texts.set(session.id, "");
+    this.#sent();
+    this.#bench.drafts.sent(session.id);
+    const answer = await this.#bench.orders.give("agent_session.send", { task_id: task.id, session_id: session.id, text }, { id: session.id });
+    if (answer) return;
+    const typedMeanwhile = this.#texts.get(session.id);
+    this.#typed(task, session, typedMeanwhile ? `${text}\n${typedMeanwhile}` : text);
+  }
+
+  #stop(task, session) {
+    void this.#bench.orders.give("agent_session.stop", { task_id: task.id, session_id: session.id }, { id: session.id });
+  }
+}

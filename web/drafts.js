@@ -1,0 +1,79 @@
+// What was typed and not sent. Kept in this browser with every key, on the server at most once a second while it
+// answers, so that a draft outlives the tab, the network and the machine.
+
+const SAVE_MS = 1000;
+const PREFIX = "foundry.draft.";
+
+export class Drafts {
+  #orders;
+  #online;
+  #store;
+  #timers = new Map();
+  #typed = new Map();
+
+  constructor({ orders, online, store = localStorage }) {
+    this.#orders = orders;
+    this.#online = online;
+    this.#store = store;
+  }
+
+  /** What stands in the composer of a session: what was typed here and is not saved yet, else the server's. */
+  textOf(session, saved) {
+    return this.#local(session)?.text ?? saved ?? "";
+  }
+
+  /** Something was typed. */
+  type({ task, session, text }) {
+    this.#keep(session, { task, text });
+    if (!this.#timers.has(session)) this.#timers.set(session, setTimeout(() => this.#save(session), SAVE_MS));
+  }
+
+  /** The text was sent: the server clears its own draft with it. */
+  sent(session) {
+    clearTimeout(this.#timers.get(session));
+    this.#timers.delete(session);
+    this.#forget(session);
+  }
+
+  /** The server answers again: what could not be saved meanwhile is saved now. */
+  flush() {
+    for (const key of Object.keys(this.#store)) {
+      if (!key.startsWith(PREFIX)) continue;
+      const session = key.slice(PREFIX.length);
+      if (!this.#timers.has(session)) void this.#save(session);
+    }
+  }
+
+  async #save(session) {
+    this.#timers.delete(session);
+    const local = this.#local(session);
+    if (!local || !this.#online()) return;
+    try {
+      await this.#orders("agent_session.update_draft", { task_id: local.task, session_id: session, text: local.text });
+      // Typed on meanwhile: the next turn of the timer saves that.
+      if (this.#local(session)?.text === local.text) this.#forget(session);
+    } catch (problem) {
+      // A draft of a session that is no more is nobody's; anything else stays here until the next flush.
+      if (problem.status === 404 || problem.status === 422) this.#forget(session);
+    }
+  }
+
+  #keep(session, draft) {
+    this.#typed.set(session, draft);
+    try {
+      this.#store.setItem(PREFIX + session, JSON.stringify(draft));
+    } catch {
+      // The browser's store is full or shut: memory and the server's copy must do.
+    }
+  }
+
+  #forget(session) {
+    this.#typed.delete(session);
+    this.#store.removeItem(PREFIX + session);
+  }
+
+  #local(session) {
+    const stored = this.#store.getItem(PREFIX + session);
+    return this.#typed.get(session) ?? (stored === null ? null : JSON.parse(stored));
+  }
+}

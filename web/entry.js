@@ -1,0 +1,112 @@
+// One block of a transcript. Everything an agent or a tool says becomes text nodes.
+
+import { pieces } from "./ansi.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { clock, lasting, size } from "./words.js";
+
+/** A part of its own: a block that did not change is not described again. */
+export function Entry({ block, mono }) {
+  const classes = ["entry", `entry-${block.kind}`, block.continued && "continued", mono && "mono"];
+  return h(
+    "article",
+    { class: classes.filter(Boolean).join(" "), "data-block": block.key, "aria-label": LABELS[block.kind] ?? block.sender },
+    (SHOWN[block.kind] ?? other)(block, mono),
+    block.blob && h("a", { class: "blob", href: `/v1/blobs/${block.blob.id}`, target: "_blank", rel: "noopener" }, `Open the whole text (${size(block.blob.size)})`),
+  );
+}
+
+const LABELS = { user: "You", agent: "Agent", thought: "Thought", tool: "Tool", output: "Output", complaint: "Error output", system: "System", plan: "Plan" };
+
+const SHOWN = {
+  user: (block) => [
+    h("div", { class: "said" }, text(block.text)),
+    h("time", { class: "at", title: new Date(block.at).toLocaleString() }, clock(block.at)),
+  ],
+  agent: (block, mono) => h("div", { class: "said" }, mono ? text(block.text) : prose(block.text)),
+  thought: (block) => h("div", { class: "said" }, text(block.text)),
+  output: (block) => h("pre", { class: "said" }, text(block.text)),
+  complaint: (block) => h("pre", { class: "said" }, text(block.text)),
+  system: (block) => h("p", { class: "note" }, icon("info"), h("span", null, text(block.text || systemWords(block)))),
+  tool,
+  plan: (block) =>
+    h(
+      "ol",
+      { class: "plan" },
+      list(block.payload.entries).map((one) =>
+        h("li", { class: `plan-${one.status}` }, h("span", { class: "mark", "aria-label": String(one.status) }), h("span", null, text(String(one.content ?? "")))),
+      ),
+    ),
+};
+
+const WORK = { in_progress: "running", pending: "queued", completed: "succeeded", failed: "failed" };
+
+function tool(block) {
+  const call = block.payload;
+  const status = WORK[call.status] ?? "queued";
+  const took = block.until > block.at ? lasting(block.until - block.at) : "";
+  const details = detailsOf(call);
+  const head = [
+    h("span", { class: `mark mark-${status}`, role: "img", "aria-label": status }),
+    h("span", { class: "tool-title" }, text(String(call.title ?? call.toolCallId ?? "Tool"))),
+    exitCode(call) !== null && h("span", { class: "tool-exit" }, `exit ${exitCode(call)}`),
+    h("span", { class: "tool-took" }, status === "running" ? "" : took),
+  ];
+  if (!details) return h("div", { class: "tool" }, head);
+  return h("details", { class: "tool" }, h("summary", null, head), h("pre", { class: "tool-details" }, text(details)));
+}
+
+function exitCode(call) {
+  const code = call.rawOutput?.exit_code;
+  return typeof code === "number" && code !== 0 ? code : null;
+}
+
+const LONGEST = 20_000;
+
+function detailsOf(call) {
+  const parts = [];
+  if (call.rawInput !== undefined && call.rawInput !== null) parts.push(json(call.rawInput));
+  for (const one of list(call.content)) {
+    if (one?.type === "diff") parts.push(`${one.path}\n${one.newText ?? ""}`);
+    else if (typeof one?.content?.text === "string") parts.push(one.content.text);
+    else parts.push(json(one));
+  }
+  if (call.rawOutput !== undefined && call.rawOutput !== null && exitCode(call) === null && Object.keys(Object(call.rawOutput)).some((key) => key !== "exit_code")) {
+    parts.push(json(call.rawOutput));
+  }
+  const whole = parts.join("\n\n");
+  return whole.length > LONGEST ? `${whole.slice(0, LONGEST)}\n… ${size(whole.length - LONGEST)} more` : whole;
+}
+
+function other(block) {
+  const shown = block.text || (block.payload ? json(block.payload) : "");
+  return h("details", { class: "tool" }, h("summary", null, h("span", { class: "tool-title" }, block.word)), h("pre", { class: "tool-details" }, text(shown.slice(0, LONGEST))));
+}
+
+function systemWords(block) {
+  if (block.word === "permission_request") return `The agent asked: ${block.payload?.title ?? ""}`;
+  return block.payload ? json(block.payload) : block.word;
+}
+
+/** Text with fenced code set apart; nothing else of Markdown is read, so that nothing is lost. */
+function prose(whole) {
+  const parts = whole.split(/^(```[^\n]*\n[\s\S]*?^```[^\S\n]*$)/m);
+  return parts.filter(Boolean).map((part) => {
+    const fence = /^```([^\n]*)\n([\s\S]*?)\n?^```[^\S\n]*$/m.exec(part);
+    if (!fence || !part.startsWith("```")) return h("div", { class: "prose" }, text(part.replace(/^\n+|\n+$/g, "")));
+    return h("pre", { class: "code" }, text(fence[2]));
+  });
+}
+
+/** Text as it is, coloured where it says so. */
+export function text(whole) {
+  return pieces(whole).map(({ text: piece, style }) => (style ? h("span", { class: style }, piece) : piece));
+}
+
+function json(value) {
+  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+}
+
+function list(value) {
+  return Array.isArray(value) ? value : [];
+}

@@ -1,0 +1,124 @@
+// The files of a task as a tree, opened folder by folder, and the content of what was changed.
+
+import { text } from "./entry.js";
+import { h } from "./dom.js";
+import { foldersOf, rowsOf } from "./file_tree.js";
+import { icon } from "./icons.js";
+import { rowsBetween, topsOf } from "./scroll_window.js";
+import { empty, loading, problem } from "./states.js";
+import { count, size } from "./words.js";
+
+const ROW = 28;
+const AROUND = 400;
+const LONGEST = 200_000;
+
+export class FilesPane {
+  #bench;
+  #task = null;
+  #tree = null;
+  #folders = null;
+  #open = new Set();
+  #host = null;
+  #content = null;
+
+  constructor(bench) {
+    this.#bench = bench;
+  }
+
+  show(id) {
+    const view = this.#bench.views.of(`files/${id}`);
+    if (id !== this.#task) {
+      this.#task = id;
+      this.#open = new Set();
+      this.#content = null;
+      this.#tree = null;
+    }
+    if (!view.data) return view.state === "loading" ? loading("the files", 6) : problem(view.state);
+    if (view.data.tree.length === 0) return empty("No files yet", "They are listed when the repository is checked out and the first turn has ended.");
+    if (view.data.tree !== this.#tree) {
+      this.#tree = view.data.tree;
+      this.#folders = foldersOf(this.#tree);
+    }
+    const changed = new Map(view.data.files.map((file) => [file.id, file.kind]));
+    return this.#content ? this.#contentOf(this.#content) : this.#list(changed);
+  }
+
+  #list(changed) {
+    const rows = rowsOf(this.#folders, this.#open);
+    const [top, height] = [this.#host?.scrollTop ?? 0, this.#host?.clientHeight ?? 900];
+    const { start, end } = rowsBetween(topsOf(rows.map(() => ROW)), top - AROUND, top + height + AROUND);
+    return [
+      h("p", { class: "pane-line", key: "line" }, h("span", null, count(this.#tree.length, "file")), h("span", { class: "quiet" }, "as of the last capture")),
+      h(
+        "div",
+        { class: "tree", key: "tree", role: "tree", "aria-label": "Files", ref: this.#attach },
+        h("div", { class: "room", key: "above", style: { height: `${start * ROW}px` } }),
+        rows.slice(start, end).map((row) => this.#row(row, changed)),
+        h("div", { class: "room", key: "below", style: { height: `${(rows.length - end) * ROW}px` } }),
+      ),
+    ];
+  }
+
+  #attach = (host) => {
+    this.#host = host;
+    host.addEventListener("scroll", this.#bench.invalidate, { passive: true });
+    this.#bench.invalidate();
+  };
+
+  #row(row, changed) {
+    const kind = changed.get(row.path);
+    return h(
+      "button",
+      {
+        class: `tree-row tree-${row.kind}`,
+        key: row.path,
+        role: "treeitem",
+        "aria-expanded": row.kind === "folder" ? String(row.open) : null,
+        "aria-level": row.depth + 1,
+        style: { "padding-left": `${12 + row.depth * 16}px` },
+        onclick: () => (row.kind === "folder" ? this.#toggle(row.path) : this.#read(row.path)),
+      },
+      icon(row.kind === "folder" ? (row.open ? "down" : "right") : "file"),
+      h("span", { class: "name" }, text(row.name)),
+      kind && h("span", { class: `kind kind-${kind}`, title: kind }, kind[0].toUpperCase()),
+      row.kind === "file" && h("span", { class: "quiet size" }, size(row.size)),
+    );
+  }
+
+  #contentOf(content) {
+    return [
+      h("p", { class: "pane-line", key: "content-line" }, h("button", { class: "link", onclick: () => this.#close() }, icon("back"), "Files"), h("span", { class: "path" }, content.path)),
+      content.error && empty("Not kept", content.error),
+      content.text === undefined && !content.error && loading("the content", 6),
+      content.text !== undefined && h(Content, { key: "content", text: content.text }),
+    ];
+  }
+
+  #toggle(path) {
+    if (!this.#open.delete(path)) this.#open.add(path);
+    this.#bench.invalidate();
+  }
+
+  #close() {
+    this.#content = null;
+    this.#bench.invalidate();
+  }
+
+  async #read(path) {
+    const content = { path };
+    this.#content = content;
+    this.#bench.invalidate();
+    try {
+      const answer = await this.#bench.read(`/v1/files/${this.#task}/content?path=${encodeURIComponent(path)}`);
+      const whole = await answer.text();
+      content.text = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}\n… ${size(whole.length - LONGEST)} more` : whole;
+    } catch (error) {
+      content.error = error.message;
+    }
+    if (this.#content === content) this.#bench.invalidate();
+  }
+}
+
+function Content({ text: whole }) {
+  return h("pre", { class: "content", tabindex: 0 }, text(whole));
+}

@@ -1,0 +1,43 @@
+// Painting at most once per frame: whatever happened meanwhile, a thousand changes or one, is shown in one go.
+
+/** Calls `paint` in the next frame after `invalidate()`, and keeps the books about how long that takes. */
+export class Frame {
+  #paint;
+  #planned = false;
+  #wake = undefined;
+  #wakeAt = Infinity;
+
+  constructor(paint) {
+    this.#paint = paint;
+    this.count = 0;
+    this.last_ms = 0;
+    this.longest_ms = 0;
+  }
+
+  invalidate = () => {
+    if (this.#planned) return;
+    this.#planned = true;
+    requestAnimationFrame(() => this.#run());
+  };
+
+  /** Whoever shows a duration asks for the next frame in which it will read differently. */
+  again(within_ms) {
+    const at = performance.now() + within_ms;
+    if (at >= this.#wakeAt - 20) return;
+    clearTimeout(this.#wake);
+    this.#wakeAt = at;
+    this.#wake = setTimeout(() => {
+      this.#wakeAt = Infinity;
+      this.invalidate();
+    }, within_ms);
+  }
+
+  #run() {
+    this.#planned = false;
+    const began = performance.now();
+    this.#paint();
+    this.last_ms = performance.now() - began;
+    this.longest_ms = Math.max(this.longest_ms, this.last_ms);
+    this.count += 1;
+  }
+}

@@ -1,0 +1,44 @@
+// What went wrong while a task runs: what it was, where, and the way on.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { clock, stageName } from "./words.js";
+
+/** The open issues of a task, as cards. */
+export function issueList(bench, task) {
+  const open = task.issues.filter((issue) => issue.resolved_at === null);
+  return open.length > 0 && h("div", { class: "issues", key: "issues", role: "alert" }, open.map((issue) => card(bench, task, issue)));
+}
+
+function card(bench, task, issue) {
+  const job = task.jobs.find((one) => one.id === issue.retry_job_id);
+  // Whose job has been taken up again already needs no second push.
+  const retriable = issue.retry_job_id !== null && (job === undefined || job.status === "failed" || job.status === "cancelled");
+  return h(
+    "section",
+    { class: "issue", key: issue.id },
+    icon("warning"),
+    h(
+      "div",
+      { class: "issue-text" },
+      h("p", { class: "issue-message" }, issue.message),
+      h("p", { class: "quiet" }, [issue.stage && stageName(issue.stage), issue.code, clock(issue.at)].filter(Boolean).join(" · ")),
+    ),
+    h(
+      "div",
+      { class: "issue-actions" },
+      retriable &&
+        h(
+          "button",
+          { disabled: bench.orders.pending("job.retry", issue.retry_job_id), onclick: () => bench.orders.give("job.retry", { job_id: issue.retry_job_id }, { id: issue.retry_job_id }) },
+          icon("retry"),
+          "Retry",
+        ),
+      h(
+        "button",
+        { class: "plain", disabled: bench.orders.pending("issue.resolve", issue.id), onclick: () => bench.orders.give("issue.resolve", { task_id: task.id, issue_id: issue.id }, { id: issue.id }) },
+        "Resolve",
+      ),
+    ),
+  );
+}

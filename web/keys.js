@@ -1,0 +1,52 @@
+// The keyboard: one table of what each key does, which is also what `?` shows.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+
+export const KEYS = [
+  { keys: ["j", "ArrowDown"], shown: "j ↓", does: "Next task", act: (bench) => bench.sidebar.move(1) },
+  { keys: ["k", "ArrowUp"], shown: "k ↑", does: "Previous task", act: (bench) => bench.sidebar.move(-1) },
+  { keys: [], shown: "Enter", does: "Open the task" },
+  { keys: ["n"], shown: "n", does: "New task", act: (bench) => bench.newTask() },
+  { keys: ["/"], shown: "/", does: "Filter the list", act: (bench) => bench.sidebar.focusFilter() },
+  { keys: ["c"], shown: "c", does: "Write a message", act: (bench) => bench.toComposer() },
+  { keys: ["["], shown: "[", does: "Session to the left", act: (bench) => bench.nextSession(-1) },
+  { keys: ["]"], shown: "]", does: "Session to the right", act: (bench) => bench.nextSession(1) },
+  { keys: ["1", "2", "3", "4"], shown: "1 – 4", does: "Changes, files, processes, jobs", act: (bench, key) => bench.toPane(["changes", "files", "processes", "jobs"][Number(key) - 1]) },
+  { keys: ["PageUp", "u"], shown: "u", does: "Transcript up", act: (bench) => bench.task.transcript.page(-1) },
+  { keys: ["PageDown", "d"], shown: "d", does: "Transcript down", act: (bench) => bench.task.transcript.page(1) },
+  { keys: ["G", "End"], shown: "G", does: "Newest entry", act: (bench) => bench.task.transcript.toEnd() },
+  { keys: ["~", "`"], shown: "~ or Ctrl+.", does: "Connection and ledger", act: (bench) => bench.toggle("ledger") },
+  { keys: ["?"], shown: "?", does: "These keys", act: (bench) => bench.toggle("help") },
+  { keys: ["Escape"], shown: "Esc", does: "Close, leave", act: (bench) => bench.escape() },
+];
+
+const BY_KEY = new Map(KEYS.flatMap((entry) => entry.keys.map((key) => [key, entry])));
+
+/** Listen for as long as the page is open. */
+export function listen(bench) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "." && event.ctrlKey) {
+      bench.toggle("ledger");
+      event.preventDefault();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || bench.dialogs.isOpen) return;
+    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+    // Where something scrolls or is a menu by itself, its own keys are its own.
+    if (event.key.startsWith("Arrow") && !event.target.closest?.(".sidebar") && event.target !== document.body) return;
+    const entry = BY_KEY.get(event.key);
+    if (!entry?.act) return;
+    event.preventDefault();
+    entry.act(bench, event.key);
+  });
+}
+
+export function help(bench) {
+  return h(
+    "dialog",
+    { class: "dialog help", key: "help", "aria-labelledby": "help-title", ref: (node) => node.showModal(), onclose: () => bench.close("help") },
+    h("header", null, h("h2", { id: "help-title" }, "Keys"), h("button", { class: "plain", "aria-label": "Close", onclick: () => bench.close("help") }, icon("close"))),
+    h("dl", { class: "keys" }, KEYS.map((entry) => h("div", { key: entry.shown }, h("dt", null, entry.shown.split(" ").map((one) => (one === "or" || one === "–" ? ` ${one} ` : h("kbd", null, one)))), h("dd", null, entry.does)))),
+  );
+}

@@ -1,0 +1,85 @@
+// A button with a list of things to do. Arrow keys move in it, Escape closes it and gives the focus back.
+
+import { h } from "./dom.js";
+
+export class Menu {
+  #open = null;
+  #invalidate;
+  #button = null;
+
+  constructor(invalidate) {
+    this.#invalidate = invalidate;
+  }
+
+  get isOpen() {
+    return this.#open !== null;
+  }
+
+  close = (refocus = false) => {
+    if (this.#open === null) return;
+    this.#open = null;
+    document.removeEventListener("pointerdown", this.#outside, true);
+    if (refocus) this.#button?.focus();
+    this.#invalidate();
+  };
+
+  /** `items`: `{label, note?, act, current?, danger?, disabled?}` or `{separator: true}`. */
+  show({ name, label, title, items, side = "left" }) {
+    const open = this.#open === name;
+    return h(
+      "div",
+      { class: `menu menu-${side}`, key: `menu ${name}`, onkeydown: open ? this.#key : null },
+      h("button", { class: "menu-button", title, "aria-label": title, "aria-haspopup": "menu", "aria-expanded": String(open), onclick: (event) => this.#toggle(name, event.currentTarget) }, label),
+      open &&
+        h(
+          "div",
+          { class: "menu-items", role: "menu", "aria-label": title, ref: (node) => node.querySelector("[role=menuitem]:not([disabled])")?.focus() },
+          items.map((item, at) =>
+            item.separator
+              ? h("hr", { key: `separator ${at}` })
+              : h(
+                  "button",
+                  {
+                    key: `item ${at}`,
+                    role: "menuitem",
+                    class: item.danger ? "danger" : null,
+                    disabled: Boolean(item.disabled),
+                    title: item.title ?? null,
+                    "aria-current": item.current ? "true" : null,
+                    onclick: () => {
+                      this.close();
+                      item.act();
+                    },
+                  },
+                  h("span", null, item.label),
+                  item.note && h("span", { class: "menu-note" }, item.note),
+                ),
+          ),
+        ),
+    );
+  }
+
+  #toggle(name, button) {
+    if (this.#open === name) return this.close(true);
+    this.#open = name;
+    this.#button = button;
+    document.addEventListener("pointerdown", this.#outside, true);
+    this.#invalidate();
+  }
+
+  #outside = (event) => {
+    if (!this.#button?.parentElement?.contains(event.target)) this.close();
+  };
+
+  #key = (event) => {
+    const items = [...event.currentTarget.querySelectorAll("[role=menuitem]:not([disabled])")];
+    const at = items.indexOf(document.activeElement);
+    if (event.key === "Escape") this.close(true);
+    else if (event.key === "ArrowDown") items[(at + 1) % items.length]?.focus();
+    else if (event.key === "ArrowUp") items[(at - 1 + items.length) % items.length]?.focus();
+    else if (event.key === "Tab") return this.close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+}

@@ -1,0 +1,81 @@
+// Commands as the page gives them: what is on its way is marked until its change has come, what is refused is said.
+
+const PATIENCE_MS = 8000;
+
+export class Orders {
+  #client;
+  #invalidate;
+  #tell;
+  #underWay = new Map();
+
+  constructor(client, { invalidate, tell }) {
+    this.#client = client;
+    this.#invalidate = invalidate;
+    this.#tell = tell;
+    client.on("ledger", (entry) => this.#arrived(entry));
+  }
+
+  /** Whether an order of that name is on its way for that id (or any of that name). */
+  pending(name, id = "") {
+    for (const one of this.#underWay.values()) {
+      if (one.name === name && (!id || one.id === id)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Give an order. Resolves to its answer, or to null after the refusal was told. `id` says what it is about, for
+   * `pending`; `quiet` leaves the telling to the caller, who gets the problem thrown.
+   */
+  async give(name, data, { id = "", quiet = false, after } = {}) {
+    const mark = { name, id, position: Infinity, arrived: false, timer: undefined };
+    const key = uuid();
+    this.#underWay.set(key, mark);
+    this.#invalidate();
+    try {
+      const answer = await this.#client.command(name, data, { key });
+      mark.position = answer.position;
+      // Shown as pending until the change is here; one that changes nothing on this screen has no change to wait for.
+      if (answer.events.length === 0 || mark.arrived) this.#done(key);
+      else mark.timer = setTimeout(() => this.#done(key), PATIENCE_MS);
+      after?.(answer);
+      return answer;
+    } catch (problem) {
+      this.#done(key);
+      if (quiet) throw problem;
+      this.#tell(sentenceOf(problem));
+      return null;
+    }
+  }
+
+  #arrived(entry) {
+    for (const [key, mark] of this.#underWay) {
+      // A view that is only read does not say by whose command it changed, but how far it reaches.
+      const read = entry.cause === "command" && entry.version >= mark.position;
+      if (!read && entry.command_id !== key) continue;
+      mark.arrived = true;
+      if (mark.timer !== undefined) this.#done(key);
+    }
+  }
+
+  #done(key) {
+    clearTimeout(this.#underWay.get(key)?.timer);
+    this.#underWay.delete(key);
+    this.#invalidate();
+  }
+}
+
+/** What a problem document says to a person; the places it names come with it. */
+export function sentenceOf(problem) {
+  const places = (problem.errors ?? []).map((one) => `${one.pointer}: ${one.detail}`);
+  return [problem.detail || problem.message || "The server gave no answer.", ...places].join(" ");
+}
+
+/** A random UUID; `crypto.randomUUID` is missing where a page came over plain http from another machine. */
+function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

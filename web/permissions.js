@@ -1,0 +1,31 @@
+// What an agent asks a person before it goes on: its question, and a button for each answer it offers.
+
+import { text } from "./entry.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+
+export function permissionRequests(bench, task, session) {
+  return session.permission_requests.map((request) =>
+    h(
+      "section",
+      { class: "permission", key: `permission ${request.id}`, role: "alertdialog", "aria-label": "The agent asks" },
+      h("p", { class: "permission-title" }, icon("info"), h("span", null, text(request.title))),
+      h(
+        "div",
+        { class: "permission-options" },
+        request.options.map((option) =>
+          h(
+            "button",
+            {
+              key: option.id,
+              class: option.kind.startsWith("allow") ? "primary" : option.kind.startsWith("reject") ? "danger" : null,
+              disabled: bench.orders.pending("agent_session.answer", request.id),
+              onclick: () => bench.orders.give("agent_session.answer", { task_id: task.id, session_id: session.id, request_id: request.id, option_id: option.id }, { id: request.id }),
+            },
+            option.name || option.id,
+          ),
+        ),
+      ),
+    ),
+  );
+}

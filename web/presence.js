@@ -1,0 +1,73 @@
+// What follows from being somewhere: a part of an address is completed, what one looks at is read, others are told.
+
+export class Presence {
+  #bench;
+  #selected = null;
+  #timer = undefined;
+  #said = "";
+  #lastSession = new Map();
+  #atStart = true;
+
+  constructor(bench) {
+    this.#bench = bench;
+  }
+
+  /** `#/` leads to the active organization and its selected task, a task to the session one was in. */
+  completeAddress() {
+    const { places, views } = this.#bench;
+    const app = views.of("app").data;
+    if (!places.organization && app?.organizations.length) {
+      const organization = app.organizations.find((one) => one.id === app.active_organization_id) ?? app.organizations[0];
+      const task = this.#bench.wide && this.#atStart ? organization.selected_task_id : null;
+      this.#bench.goTo({ organization: organization.id, task }, { instead: true });
+    }
+    if (app) this.#atStart = false;
+    if (places.task && !places.session) this.#completeSession(places, views.of(`task/${places.task}`).data);
+    if (places.session) this.#lastSession.set(places.task, places.session);
+  }
+
+  /** After painting: the title, what is read now, and a word for those who do not see the screen. */
+  settle() {
+    const { places, views } = this.#bench;
+    const app = views.of("app").data;
+    const task = views.of(`task/${places.task}`).data;
+    const session = task?.sessions.find((one) => one.id === places.session);
+    const unread = app?.organizations.reduce((sum, one) => sum + one.unread_count, 0) ?? 0;
+    const title = [unread > 0 && `(${unread})`, task?.title, task ? "· Foundry" : "Foundry"].filter(Boolean).join(" ");
+    if (document.title !== title) document.title = title;
+    if (app && task) this.#select(app, task);
+    if (app && session && !document.hidden && document.hasFocus()) this.#read(app, task, session);
+    this.#say(session);
+  }
+
+  #completeSession(places, task) {
+    if (!task) return;
+    const known = task.sessions.find((one) => one.id === this.#lastSession.get(places.task));
+    const session = known ?? task.sessions.find((one) => one.status !== "closed") ?? task.sessions[0];
+    if (session) this.#bench.goTo({ ...places, session: session.id }, { instead: true });
+  }
+
+  /** The task in which one stays for a moment is the selected one; those passed by are not. */
+  #select(app, task) {
+    if (this.#selected === task.id) return;
+    this.#selected = task.id;
+    clearTimeout(this.#timer);
+    const organization = app.organizations.find((one) => one.id === task.organization_id);
+    if (organization?.selected_task_id === task.id) return;
+    this.#timer = setTimeout(() => void this.#bench.orders.give("task.select", { task_id: task.id }, { id: task.id }), 800);
+  }
+
+  #read(app, task, session) {
+    const own = app.sessions.find((one) => one.id === session.id);
+    if (!own?.unread || this.#bench.orders.pending("agent_session.set_unread", session.id)) return;
+    void this.#bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: false }, { id: session.id });
+  }
+
+  #say(session) {
+    const asks = session?.permission_requests[0]?.title;
+    const words = asks ? `The agent asks: ${asks}` : session ? `${session.name} is ${session.status.replaceAll("_", " ")}` : "";
+    if (words === this.#said) return;
+    this.#said = words;
+    document.getElementById("polite").textContent = words;
+  }
+}

@@ -1,0 +1,113 @@
+// What runs in the task's sandbox at a person's request: start, watch, write to, stop.
+
+import { text } from "./entry.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { empty, loading, problem } from "./states.js";
+import { clock, lasting } from "./words.js";
+
+export class ProcessesPane {
+  #bench;
+  #line = "";
+  #inputs = new Map();
+
+  constructor(bench) {
+    this.#bench = bench;
+  }
+
+  show(task, id) {
+    const view = this.#bench.views.of(`processes/${id}`);
+    if (!view.data) return view.state === "loading" ? loading("the processes") : problem(view.state);
+    const newestFirst = [...view.data.processes].sort((one, other) => (other.started_at ?? Infinity) - (one.started_at ?? Infinity));
+    const over = ["archived", "killed"].includes(task?.status);
+    return [
+      !over && this.#form(id),
+      newestFirst.length === 0
+        ? empty("Nothing runs", "Start a development server or a test run here; it works in the task's sandbox and ends with it.")
+        : h("div", { class: "processes", key: "processes" }, newestFirst.map((process) => this.#process(id, process))),
+    ];
+  }
+
+  #form(task) {
+    const bench = this.#bench;
+    return h(
+      "form",
+      {
+        class: "line-form",
+        key: "form",
+        onsubmit: async (event) => {
+          event.preventDefault();
+          const line = this.#line.trim();
+          if (!line) return;
+          const answer = await bench.orders.give("process.start", { task_id: task, command: "sh", args: ["-c", line] }, { id: task });
+          if (answer) this.#line = "";
+          bench.invalidate();
+        },
+      },
+      h("label", { class: "unseen", for: "process-line" }, "Command"),
+      h("input", { id: "process-line", class: "mono", value: this.#line, placeholder: "A command to start in the sandbox", autocomplete: "off", spellcheck: "false", oninput: (event) => ((this.#line = event.target.value), bench.invalidate()) }),
+      h("button", { disabled: !this.#line.trim() || bench.orders.pending("process.start", task) }, "Start"),
+    );
+  }
+
+  #process(task, process) {
+    const bench = this.#bench;
+    const running = process.status === "running" || process.status === "stopping";
+    if (running) bench.frame.again(1000);
+    const took = process.started_at === null ? "" : lasting(Math.floor(((process.exited_at ?? Date.now()) - process.started_at) / 1000) * 1000).replace(".0", "");
+    return h(
+      "section",
+      { class: "process", key: process.id },
+      h(
+        "header",
+        { class: "process-head" },
+        h("span", { class: `mark mark-${markOf(process)}`, role: "img", "aria-label": process.status }),
+        h("code", { class: "process-command" }, commandOf(process)),
+        h("span", { class: "quiet" }, stateOf(process), took && ` · ${took}`, process.started_at !== null && ` · ${clock(process.started_at)}`),
+        process.status !== "exited" && h("button", { disabled: process.status === "stopping" || bench.orders.pending("process.stop", process.id), onclick: () => bench.orders.give("process.stop", { task_id: task, process_id: process.id }, { id: process.id }) }, icon("stop"), "Stop"),
+      ),
+      h("pre", { class: "tail", tabindex: 0, "aria-label": "Newest output", ref: followEnd }, process.tail ? text(process.tail) : h("span", { class: "quiet" }, "No output yet")),
+      process.status === "running" && this.#stdin(task, process),
+    );
+  }
+
+  #stdin(task, process) {
+    const bench = this.#bench;
+    const value = this.#inputs.get(process.id) ?? "";
+    const write = async (event) => {
+      event.preventDefault();
+      const answer = await bench.orders.give("process.write", { task_id: task, process_id: process.id, text: `${value}\n` }, { id: process.id });
+      if (answer) this.#inputs.delete(process.id);
+      bench.invalidate();
+    };
+    return h(
+      "form",
+      { class: "line-form stdin", onsubmit: write },
+      h("input", { class: "mono", value, "aria-label": "A line for its standard input", placeholder: "A line for its standard input", autocomplete: "off", spellcheck: "false", oninput: (event) => (this.#inputs.set(process.id, event.target.value), bench.invalidate()) }),
+      h("button", { disabled: bench.orders.pending("process.write", process.id) }, "Write"),
+    );
+  }
+}
+
+/** New output is seen without scrolling, unless one has scrolled up to read. */
+function followEnd(node) {
+  let following = true;
+  const toEnd = () => (node.scrollTop = node.scrollHeight);
+  node.addEventListener("scroll", () => (following = node.scrollHeight - node.scrollTop - node.clientHeight < 24), { passive: true });
+  new MutationObserver(() => following && toEnd()).observe(node, { childList: true, characterData: true, subtree: true });
+  toEnd();
+}
+
+function commandOf(process) {
+  const [flag, line] = process.args;
+  return process.command === "sh" && flag === "-c" && process.args.length === 2 ? line : [process.command, ...process.args].join(" ");
+}
+
+function markOf(process) {
+  if (process.status === "exited") return process.exit_code === 0 ? "succeeded" : "failed";
+  return process.status === "queued" ? "queued" : "running";
+}
+
+function stateOf(process) {
+  return process.status === "exited" ? (process.exit_code === null ? "ended" : `exit ${process.exit_code}`) : process.status;
+}

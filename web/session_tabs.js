@@ -1,0 +1,67 @@
+// The sessions of a task as tabs; closed ones stay reachable from the menu.
+
+import { addressOf } from "./address.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { sessionStatus } from "./words.js";
+
+export function sessionTabs(bench, task, current) {
+  const open = task.sessions.filter((one) => one.status !== "closed" || one.id === current?.id);
+  const closed = task.sessions.filter((one) => one.status === "closed" && one.id !== current?.id);
+  const unread = unreadIn(bench, task.id);
+  return h(
+    "div",
+    { class: "session-bar", key: "sessions" },
+    h(
+      "div",
+      { class: "tabs", role: "tablist", "aria-label": "Sessions" },
+      open.map((session) =>
+        h(
+          "a",
+          {
+            key: session.id,
+            role: "tab",
+            class: `session-tab session-${session.status}`,
+            "aria-selected": String(session.id === current?.id),
+            href: addressOf({ ...bench.places, session: session.id, pane: bench.wide ? bench.places.pane : null }),
+            title: `${session.name} · ${session.agent}${session.model ? ` · ${session.model}` : ""} · ${sessionStatus(session.status)}`,
+            ondblclick: () => bench.dialogs.open("session", { task, session }),
+          },
+          h("span", { class: "dot", role: "img", "aria-label": sessionStatus(session.status) }),
+          h("span", { class: "session-name" }, session.name),
+          unread.has(session.id) && session.id !== current?.id && h("span", { class: "dot dot-unread", role: "img", "aria-label": "Unread" }),
+        ),
+      ),
+    ),
+    h("button", { class: "plain", title: "New session", "aria-label": "New session", onclick: () => bench.dialogs.open("new_session", { task }) }, icon("plus")),
+    current &&
+      bench.menu.show({
+        name: "session",
+        side: "right",
+        title: "Session",
+        label: icon("more"),
+        items: [
+          { label: "Name and model …", act: () => bench.dialogs.open("session", { task, session: current }) },
+          {
+            label: "Mark as unread",
+            disabled: current.status === "closed",
+            act: () => bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: current.id, unread: true }),
+          },
+          { label: "Close session", danger: true, disabled: current.status === "closed", act: () => close(bench, task, current) },
+          ...(closed.length ? [{ separator: true }] : []),
+          ...closed.map((session) => ({ label: session.name, note: "closed", act: () => bench.goTo({ ...bench.places, session: session.id }) })),
+        ],
+      }),
+  );
+}
+
+async function close(bench, task, session) {
+  const answer = await bench.orders.give("agent_session.close", { task_id: task.id, session_id: session.id }, { id: session.id });
+  const next = task.sessions.find((one) => one.id !== session.id && one.status !== "closed");
+  if (answer && next && bench.places.session === session.id) bench.goTo({ ...bench.places, session: next.id });
+}
+
+function unreadIn(bench, task) {
+  const sessions = bench.views.of("app").data?.sessions ?? [];
+  return new Set(sessions.filter((one) => one.task_id === task && one.unread).map((one) => one.id));
+}

@@ -1,0 +1,261 @@
+// The list at the left: organization, filter, repositories and their tasks. Two thousand tasks are as cheap as twenty:
+// only the rows one can see are in the document.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { Menu } from "./menu.js";
+import { rowsBetween, topsOf } from "./scroll_window.js";
+import { RepositoryRow, TaskRow } from "./sidebar_rows.js";
+import { empty, loading, problem } from "./states.js";
+import { rowsOf } from "./task_rows.js";
+import { stateName } from "./words.js";
+
+const AROUND = 400;
+
+export class Sidebar {
+  #bench;
+  #host = null;
+  #input = null;
+  #made = { from: [], rows: [], tops: topsOf([]), over: 0 };
+  #focus = null;
+  filter = "";
+  showOver = false;
+
+  constructor(bench) {
+    this.#bench = bench;
+    this.menu = new Menu(bench.invalidate);
+  }
+
+  show() {
+    const bench = this.#bench;
+    const { places } = bench;
+    const app = bench.views.of("app");
+    const view = places.organization ? bench.views.of(`workspace/${places.organization}`) : { data: null, state: "none" };
+    return h(
+      "nav",
+      { class: "sidebar", "aria-label": "Repositories and tasks" },
+      this.#head(app.data, view.data),
+      this.#tools(view.data),
+      this.#list(view, app.data),
+      this.#foot(app.data),
+    );
+  }
+
+  focusFilter() {
+    this.#input?.focus();
+    this.#input?.select();
+  }
+
+  /** Move the cursor of the list by one task, from where it is or from the open task. */
+  move(step) {
+    this.#make();
+    const tasks = this.#made.rows.filter((row) => row.kind === "task");
+    if (tasks.length === 0) return;
+    const from = document.activeElement?.dataset?.task ?? this.#bench.places.task;
+    const at = tasks.findIndex((row) => row.id === from);
+    this.#focus = tasks[Math.min(tasks.length - 1, Math.max(0, at < 0 ? 0 : at + step))].id;
+    this.#reveal(this.#focus);
+    this.#bench.invalidate();
+  }
+
+  /** After painting: put the focus where the cursor went. */
+  settle() {
+    if (this.#focus === null) return;
+    this.#host?.querySelector(`[data-task="${this.#focus}"]`)?.focus({ preventScroll: true });
+    this.#focus = null;
+  }
+
+  #head(app, workspace) {
+    const bench = this.#bench;
+    const organizations = app?.organizations ?? [];
+    const unreadElsewhere = organizations.some((one) => one.id !== bench.places.organization && one.unread_count > 0);
+    const items = [
+      ...organizations.map((one) => ({
+        label: one.name,
+        note: one.unread_count ? `${one.unread_count} unread` : "",
+        current: one.id === bench.places.organization,
+        act: () => bench.goTo({ organization: one.id }, { select: true }),
+      })),
+      { separator: true },
+      { label: "New organization …", act: () => bench.dialogs.open("organization") },
+      { label: "Sign out", act: () => bench.signOut() },
+    ];
+    return h(
+      "header",
+      { class: "sidebar-head" },
+      this.menu.show({
+        name: "organizations",
+        label: [
+          h("span", { class: "organization-name" }, workspace?.name ?? (organizations.length ? " " : "Foundry")),
+          unreadElsewhere && h("span", { class: "dot dot-unread", title: "Unread elsewhere" }),
+          icon("down"),
+        ],
+        title: "Organizations",
+        items,
+      }),
+      h(
+        "button",
+        {
+          class: "primary small",
+          title: "New task (n)",
+          disabled: !workspace?.repositories.length,
+          onclick: () => bench.dialogs.open("task"),
+        },
+        icon("plus"),
+        "New task",
+      ),
+    );
+  }
+
+  #tools(workspace) {
+    return h(
+      "div",
+      { class: "sidebar-tools" },
+      h(
+        "label",
+        { class: "filter" },
+        icon("search"),
+        h("span", { class: "unseen" }, "Filter tasks"),
+        h("input", {
+          type: "search",
+          placeholder: "Filter",
+          value: this.filter,
+          disabled: !workspace,
+          autocomplete: "off",
+          spellcheck: "false",
+          ref: (node) => (this.#input = node),
+          oninput: (event) => this.#filterBy(event.target.value),
+          onkeydown: (event) => this.#keyInFilter(event),
+        }),
+        h("kbd", { "aria-hidden": "true" }, "/"),
+      ),
+    );
+  }
+
+  #keyInFilter(event) {
+    if (event.key === "Escape") {
+      this.#filterBy("");
+      event.target.blur();
+    } else if (event.key === "ArrowDown") {
+      this.#make();
+      this.#focus = this.#made.rows.find((row) => row.kind === "task")?.id ?? null;
+      if (this.#host) this.#host.scrollTop = 0;
+      this.#bench.invalidate();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #filterBy(value) {
+    this.filter = value;
+    if (this.#host) this.#host.scrollTop = 0;
+    this.#bench.invalidate();
+  }
+
+  #list(view, app) {
+    const bench = this.#bench;
+    if (!bench.places.organization) return h("div", { class: "list" }, app ? this.#firstOrganization() : loading("your organizations", 6));
+    if (!view.data) return h("div", { class: "list" }, view.state === "loading" ? loading("the workspace", 8) : problem(view.state));
+    if (view.data.repositories.length === 0) {
+      return h("div", { class: "list" }, empty("No repository yet", "Add one, and give its first task to an agent.", this.#addRepository()));
+    }
+    this.#make();
+    const { rows, tops } = this.#made;
+    const [top, height] = [this.#host?.scrollTop ?? 0, this.#host?.clientHeight ?? 900];
+    const { start, end } = rowsBetween(tops, top - AROUND, top + height + AROUND);
+    const unread = this.#unread(app);
+    bench.frame.again(60_000);
+    const minute = Math.floor(Date.now() / 60_000);
+    return h(
+      "div",
+      { class: "list", ref: this.#attach, key: bench.places.organization },
+      h(
+        "ul",
+        { class: "rows", "aria-label": `${rows.length} rows` },
+        h("li", { class: "room", key: "above", "aria-hidden": "true", style: { height: `${tops[start]}px` } }),
+        rows.slice(start, end).map((row) =>
+          row.kind === "repository"
+            ? h(RepositoryRow, { key: row.id, repository: row.repository, organization: bench.places.organization, count: row.count, current: row.id === bench.places.repository, open: this.#newTaskIn })
+            : h(TaskRow, { key: row.id, task: row.task, organization: bench.places.organization, current: row.id === bench.places.task, unread: unread.has(row.id), minute }),
+        ),
+        h("li", { class: "room", key: "below", "aria-hidden": "true", style: { height: `${tops[rows.length] - tops[end]}px` } }),
+      ),
+      rows.length === 0 && empty("Nothing matches", `No task or repository with “${this.filter}”.`),
+      h(
+        "div",
+        { class: "list-end" },
+        this.#addRepository(),
+        this.#made.over > 0 &&
+          h("button", { class: "link", "aria-pressed": String(this.showOver), onclick: () => this.#toggleOver() }, this.showOver ? "Hide the archived" : `Show ${this.#made.over} archived`),
+      ),
+    );
+  }
+
+  /** On a phone the list is all there is to see. */
+  #firstOrganization() {
+    return h(
+      "div",
+      { class: "only-narrow" },
+      empty("No organization yet", "Repositories and tasks belong to one.", h("button", { class: "link", onclick: () => this.#bench.dialogs.open("organization") }, icon("plus"), "New organization")),
+    );
+  }
+
+  #addRepository() {
+    return h("button", { class: "link", key: "add", onclick: () => this.#bench.dialogs.open("repository") }, icon("plus"), "Add a repository");
+  }
+
+  #newTaskIn = (repository) => this.#bench.dialogs.open("task", { repository_id: repository.id });
+
+  #toggleOver() {
+    this.showOver = !this.showOver;
+    this.#bench.invalidate();
+  }
+
+  #attach = (host) => {
+    this.#host = host;
+    host.addEventListener("scroll", this.#bench.invalidate, { passive: true });
+    new ResizeObserver(this.#bench.invalidate).observe(host);
+    if (this.#bench.places.task) this.#reveal(this.#bench.places.task);
+  };
+
+  #reveal(task) {
+    const at = this.#made.rows.findIndex((row) => row.id === task);
+    if (at < 0 || !this.#host) return;
+    const [top, bottom] = [this.#made.tops[at], this.#made.tops[at + 1]];
+    const host = this.#host;
+    if (top < host.scrollTop) host.scrollTop = top;
+    else if (bottom > host.scrollTop + host.clientHeight) host.scrollTop = bottom - host.clientHeight;
+  }
+
+  /** The rows as they are now: a key may come before what it is about was painted. */
+  #make() {
+    const { organization, task: current } = this.#bench.places;
+    const workspace = this.#bench.views.of(`workspace/${organization}`).data;
+    if (!workspace) return;
+    const from = [workspace.repositories, workspace.tasks, this.filter, this.showOver, current];
+    if (from.every((one, at) => one === this.#made.from[at])) return;
+    const { rows, over } = rowsOf({ repositories: from[0], tasks: from[1], filter: this.filter, showOver: this.showOver, current });
+    this.#made = { from, rows, over, tops: topsOf(rows.map((row) => row.height)) };
+  }
+
+  #unread(app) {
+    return new Set((app?.sessions ?? []).filter((one) => one.unread).map((one) => one.task_id));
+  }
+
+  #foot(app) {
+    const bench = this.#bench;
+    return h(
+      "footer",
+      { class: "sidebar-foot" },
+      h(
+        "button",
+        { class: `connection connection-${bench.client.state}`, title: "Connection and ledger (~)", onclick: () => bench.toggle("ledger") },
+        h("span", { class: "dot", "aria-hidden": "true" }),
+        h("span", { role: "status" }, stateName(bench.notice.lost ? "reconnecting" : bench.client.state)),
+      ),
+      h("span", { class: "who" }, app?.user.name ?? ""),
+      bench.plain && h("button", { class: "plain", title: "This page shows plain reads, as its address asks; read again", "aria-label": "Refresh", onclick: () => bench.client.refresh() }, icon("retry")),
+      h("button", { class: "plain", title: "Keys (?)", "aria-label": "Keys", onclick: () => bench.toggle("help") }, "?"),
+    );
+  }
+}

@@ -1,0 +1,67 @@
+// Signing in: with the one-time code of the start-up link, or with a token.
+
+import { h } from "./dom.js";
+
+/** The code of the start-up link, taken out of the address: it works once, and people copy addresses. */
+export function takeCode() {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (code) history.replaceState(null, "", location.pathname + location.search);
+  return code;
+}
+
+/** Sign in with `{code}` or `{token}`. Throws an Error with the server's own sentence. */
+export async function signIn(credential) {
+  const answer = await fetch("/v1/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(credential) });
+  if (!answer.ok) throw new Error((await answer.json()).detail);
+}
+
+export class SignIn {
+  #invalidate;
+  #done;
+  #token = "";
+  #busy = false;
+  error = null;
+
+  constructor({ invalidate, done }) {
+    this.#invalidate = invalidate;
+    this.#done = done;
+  }
+
+  show() {
+    return h(
+      "main",
+      { class: "sign-in", key: "sign-in" },
+      h("img", { src: "/web/icon.svg", alt: "", width: 40, height: 40 }),
+      h("h1", null, "Sign in to Foundry"),
+      h("p", { class: "quiet" }, "Open the link that ", h("code", null, "foundry serve"), " printed, or paste the token that ", h("code", null, "foundry token"), " prints."),
+      h(
+        "form",
+        { onsubmit: (event) => this.#submit(event) },
+        h("label", { for: "token" }, "Token"),
+        h("input", { id: "token", type: "password", autocomplete: "current-password", required: true, autofocus: true, value: this.#token, oninput: (event) => this.#type(event) }),
+        h("p", { class: "dialog-error", role: "alert" }, this.error ?? ""),
+        h("button", { class: "primary", disabled: this.#busy }, "Sign in"),
+      ),
+    );
+  }
+
+  #type(event) {
+    this.#token = event.target.value;
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    this.#busy = true;
+    this.error = null;
+    this.#invalidate();
+    try {
+      await signIn({ token: this.#token.trim() });
+      this.#token = "";
+      this.#done();
+    } catch (error) {
+      this.error = error.message;
+    }
+    this.#busy = false;
+    this.#invalidate();
+  }
+}

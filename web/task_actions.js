@@ -1,0 +1,54 @@
+// What can be done with a task as a whole.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+
+const OVER = ["archived", "killed", "archiving", "killing"];
+
+export class TaskActions {
+  #bench;
+
+  constructor(bench) {
+    this.#bench = bench;
+  }
+
+  show(task) {
+    const bench = this.#bench;
+    const over = OVER.includes(task.status);
+    const early = task.sandboxes.every((sandbox) => sandbox.status !== "ready");
+    return h(
+      "div",
+      { class: "task-actions" },
+      this.#button(task, "task.push", "Push", { disabled: over || early }),
+      this.#button(task, "task.merge", "Merge", { disabled: over || early }),
+      bench.menu.show({
+        name: "task",
+        side: "right",
+        title: "Task",
+        label: icon("more"),
+        items: [
+          { label: "Push", disabled: over || early, act: () => this.#order("task.push", task) },
+          { label: "Merge", disabled: over || early, act: () => this.#order("task.merge", task) },
+          { separator: true },
+          { label: "Rename …", act: () => bench.dialogs.open("rename_task", { task }) },
+          { label: "Rename the branch …", disabled: over || early, act: () => bench.dialogs.open("rename_branch", { task }) },
+          { label: "Publish a pull request", disabled: over || early, act: () => this.#order("task.publish_pull_request", task) },
+          { separator: true },
+          { label: "Archive", note: "keeps the branch", disabled: over, act: () => this.#order("task.archive", task) },
+          { label: "Kill …", danger: true, disabled: task.status === "killed" || task.status === "killing", act: () => bench.dialogs.open("kill", { task }) },
+        ],
+      }),
+    );
+  }
+
+  #button(task, name, label, { disabled }) {
+    const kind = name.replace("task.", "task_");
+    const running = task.jobs.some((job) => job.kind === kind && ["queued", "running", "retrying"].includes(job.status));
+    const busy = running || this.#bench.orders.pending(name, task.id);
+    return h("button", { disabled: disabled || busy, "aria-busy": String(busy), onclick: () => this.#order(name, task) }, label);
+  }
+
+  #order(name, task) {
+    return this.#bench.orders.give(name, { task_id: task.id }, { id: task.id });
+  }
+}

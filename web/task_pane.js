@@ -1,0 +1,137 @@
+// One task: its head, its sessions with transcript and composer, and beside them what it changed and runs.
+
+import { addressOf } from "./address.js";
+import { ChangesPane } from "./changes_pane.js";
+import { Composer } from "./composer.js";
+import { h } from "./dom.js";
+import { FilesPane } from "./files_pane.js";
+import { icon } from "./icons.js";
+import { issueList } from "./issues.js";
+import { jobsPane } from "./jobs_pane.js";
+import { permissionRequests } from "./permissions.js";
+import { ProcessesPane } from "./processes_pane.js";
+import { provisioning } from "./provisioning.js";
+import { sessionTabs } from "./session_tabs.js";
+import { loading, problem } from "./states.js";
+import { TaskActions } from "./task_actions.js";
+import { TranscriptPane } from "./transcript_pane.js";
+import { taskStatus } from "./words.js";
+
+export class TaskPane {
+  #bench;
+  #watched = new Set();
+
+  constructor(bench) {
+    this.#bench = bench;
+    this.transcript = new TranscriptPane(bench);
+    this.composer = new Composer(bench, { sent: () => this.transcript.toEnd() });
+    this.actions = new TaskActions(bench);
+    this.changes = new ChangesPane(bench);
+    this.files = new FilesPane(bench);
+    this.processes = new ProcessesPane(bench);
+  }
+
+  show(task, view) {
+    const bench = this.#bench;
+    const session = task?.sessions.find((one) => one.id === bench.places.session);
+    const pane = bench.places.pane ?? "chat";
+    return h(
+      "main",
+      { class: `task pane-${pane}`, key: bench.places.task },
+      this.#head(task),
+      h(
+        "div",
+        { class: "task-body" },
+        (bench.wide || pane === "chat") && h("section", { class: "chat", key: "chat", "aria-label": "Session" }, this.#chat(task, session, view)),
+        h("aside", { class: "inspector", key: "inspector", "aria-label": "Task" }, this.#inspector(task, view, pane)),
+      ),
+    );
+  }
+
+  settle() {
+    return this.transcript.settle();
+  }
+
+  #head(task) {
+    const bench = this.#bench;
+    const known = task ?? this.#fromList();
+    return h(
+      "header",
+      { class: "task-head" },
+      h("a", { class: "plain back", href: addressOf({ organization: bench.places.organization }), "aria-label": "Back to the list" }, icon("back")),
+      h(
+        "div",
+        { class: "task-name" },
+        h("h1", { title: known?.title }, known?.title ?? " "),
+        h(
+          "p",
+          { class: "task-facts" },
+          known && h("span", { class: `chip status-${known.status}` }, h("span", { class: "dot", "aria-hidden": "true" }), taskStatus(known.status)),
+          known?.branch && h("button", { class: "link branch", title: "Copy the branch's name", onclick: () => bench.copy(known.branch) }, icon("branch"), h("span", null, known.branch)),
+          known?.pull_request && h("a", { class: "pull", href: safeLink(known.pull_request.url), target: "_blank", rel: "noopener" }, icon("pull"), `#${known.pull_request.number} ${known.pull_request.status}`),
+        ),
+      ),
+      task && this.actions.show(task),
+    );
+  }
+
+  /** Before the task's own view is there, the list knows its title. */
+  #fromList() {
+    const { organization, task } = this.#bench.places;
+    return this.#bench.views.of(`workspace/${organization}`).data?.tasks.find((one) => one.id === task);
+  }
+
+  #chat(task, session, view) {
+    if (!task) return view.state === "loading" ? loading("the task") : problem(view.state);
+    return [
+      sessionTabs(this.#bench, task, session),
+      provisioning(this.#bench, task, this.#watched),
+      issueList(this.#bench, task),
+      session ? this.transcript.show(task, session) : problem("forbidden", "This session is not there. Choose another one above."),
+      session && permissionRequests(this.#bench, task, session),
+      session && this.composer.show(task, session),
+    ];
+  }
+
+  #inspector(task, view, pane) {
+    const bench = this.#bench;
+    const shown = pane === "chat" && bench.wide ? "changes" : pane;
+    const listed = this.#fromList();
+    const tabs = [
+      !bench.wide && ["chat", "Chat"],
+      ["changes", "Changes", listed?.diff.files],
+      ["files", "Files"],
+      ["processes", "Processes"],
+      ["jobs", "Jobs", task?.issues.filter((one) => one.resolved_at === null).length],
+    ].filter(Boolean);
+    return [
+      h(
+        "div",
+        { class: "tabs pane-tabs", role: "tablist", "aria-label": "Panes" },
+        tabs.map(([name, label, number]) =>
+          h("a", { role: "tab", key: name, "aria-selected": String(name === shown), href: addressOf({ ...bench.places, pane: name }) }, label, number ? h("span", { class: "badge" }, String(number)) : null),
+        ),
+      ),
+      shown !== "chat" && h("div", { class: "pane", role: "tabpanel", "aria-label": shown, key: `${bench.places.task} ${shown}` }, this.#pane(shown, task, view)),
+    ];
+  }
+
+  #pane(shown, task, view) {
+    switch (shown) {
+      case "files":
+        return this.files.show(this.#bench.places.task);
+      case "processes":
+        return this.processes.show(task, this.#bench.places.task);
+      case "jobs":
+        if (!task) return view.state === "loading" ? loading("the jobs") : problem(view.state);
+        return jobsPane(this.#bench, task);
+      default:
+        return this.changes.show(task, this.#bench.places.task);
+    }
+  }
+}
+
+/** Only addresses a browser opens as pages: what a provider or an agent wrote there could be a script. */
+export function safeLink(url) {
+  return /^https?:\/\//.test(url ?? "") ? url : null;
+}

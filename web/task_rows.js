@@ -1,0 +1,44 @@
+// What stands in the sidebar: repositories with their tasks, filtered by what was typed. Pure.
+
+export const REPOSITORY_HEIGHT = 36;
+export const TASK_HEIGHT = 54;
+
+const OVER = new Set(["archived", "killed"]);
+
+/**
+ * `[{kind: "repository"|"task"|"none", id, height, …}]` from the workspace's lists. Tasks stand in the order in which
+ * they were made, newest first: a list that sorts itself by activity would move under one's hand.
+ */
+export function rowsOf({ repositories, tasks, filter, showOver, current }) {
+  const wanted = matcher(filter);
+  const byRepository = new Map(repositories.map((repository) => [repository.id, []]));
+  const hidden = { over: 0 };
+  for (const task of tasks) {
+    const over = OVER.has(task.status);
+    if (over) hidden.over += 1;
+    if (over && !showOver && !filter && task.id !== current) continue;
+    byRepository.get(task.repository_id)?.push(task);
+  }
+  const rows = [];
+  for (const repository of repositories) {
+    const own = byRepository.get(repository.id).filter((task) => wanted(task, repository));
+    if (filter && own.length === 0 && !matches(repository.name, filter)) continue;
+    rows.push({ kind: "repository", id: repository.id, height: REPOSITORY_HEIGHT, repository, count: own.length });
+    own.sort((one, other) => other.created_at - one.created_at || (one.id < other.id ? 1 : -1));
+    for (const task of own) rows.push({ kind: "task", id: task.id, height: TASK_HEIGHT, task });
+  }
+  return { rows, over: hidden.over };
+}
+
+function matcher(filter) {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return () => true;
+  return (task, repository) => {
+    const text = `${task.title} ${task.branch ?? ""} ${task.status} ${task.agent} ${repository.name} ${task.id}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
+}
+
+function matches(text, filter) {
+  return text.toLowerCase().includes(filter.trim().toLowerCase());
+}

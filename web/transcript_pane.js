@@ -1,0 +1,112 @@
+// The transcript of one session: follows what is said, pages back when one scrolls up.
+
+import { h } from "./dom.js";
+import { Entry } from "./entry.js";
+import { empty, loading, problem } from "./states.js";
+import { Transcript } from "./transcript.js";
+import { TranscriptScroll } from "./transcript_scroll.js";
+import { count } from "./words.js";
+
+const PAGE = 400;
+
+export class TranscriptPane {
+  #bench;
+  #session = null;
+  #window = null;
+  #transcript = new Transcript();
+  #scroll;
+  #older = { status: "more", error: null };
+
+  constructor(bench) {
+    this.#bench = bench;
+    this.#scroll = new TranscriptScroll({ invalidate: bench.invalidate, wantOlder: () => this.#readOlder() });
+  }
+
+  show(task, session) {
+    if (session.id !== this.#session) this.#open(session.id);
+    const view = this.#bench.views.of(`transcript/${session.id}`);
+    if (view.data && view.data.entries !== this.#window) {
+      this.#window = view.data.entries;
+      this.#transcript.follow(view.data.entries);
+    }
+    if (!view.data) return view.state === "loading" ? loading("the transcript") : problem(view.state);
+    if (view.data.last_index === 0) return nothingSaid(task, session);
+    return this.#list(session, view.data);
+  }
+
+  /** After painting: true if it has to be painted once more. */
+  settle() {
+    return this.#scroll.settle();
+  }
+
+  toEnd() {
+    this.#scroll.toEnd();
+  }
+
+  page(direction) {
+    this.#scroll.page(direction);
+  }
+
+  #open(id) {
+    this.#session = id;
+    this.#window = null;
+    this.#transcript = new Transcript();
+    this.#older = { status: "more", error: null };
+    this.#scroll.reset();
+  }
+
+  #list(session, data) {
+    const { blocks } = this.#transcript;
+    const plan = this.#scroll.plan(this.#transcript);
+    const mono = session.agent === "shell";
+    return h(
+      "div",
+      { class: "transcript", key: session.id },
+      h(
+        "div",
+        { class: "transcript-scroll", ref: this.#scroll.attach, tabindex: 0, role: "log", "aria-live": "off", "aria-label": "Transcript" },
+        this.#beginning(data),
+        h("div", { class: "room", key: "above", style: { height: `${plan.above}px` } }),
+        blocks.slice(plan.start, plan.end).map((block) => h(Entry, { key: `b${block.key}`, block, mono })),
+        h("div", { class: "room", key: "below", style: { height: `${plan.below}px` } }),
+      ),
+      !this.#scroll.following &&
+        h("button", { class: "to-end", onclick: () => this.toEnd() }, "Newest ↓"),
+    );
+  }
+
+  #beginning(data) {
+    const left = this.#transcript.first - data.first_index;
+    if (this.#older.error) {
+      return h(
+        "p",
+        { class: "beginning", key: "beginning" },
+        `${this.#older.error} `,
+        h("button", { class: "link", onclick: () => this.#readOlder() }, "Try again"),
+      );
+    }
+    return h("p", { class: "beginning", key: "beginning" }, left > 0 ? count(left, "earlier entry", "earlier entries") : "The beginning");
+  }
+
+  async #readOlder() {
+    const transcript = this.#transcript;
+    const data = this.#bench.views.of(`transcript/${this.#session}`).data;
+    if (this.#older.status === "reading" || !data || transcript.first <= data.first_index) return;
+    this.#older = { status: "reading", error: null };
+    try {
+      const page = await this.#bench.read(`/v1/views/transcript/${this.#session}?before=${transcript.first}&limit=${PAGE}`);
+      // Another session, or one that began anew meanwhile, does not want it any more.
+      if (transcript === this.#transcript) transcript.precede((await page.json()).data.entries);
+      this.#older = { status: "more", error: null };
+    } catch (error) {
+      this.#older = { status: "failed", error: error.message };
+    }
+    this.#bench.invalidate();
+  }
+}
+
+function nothingSaid(task, session) {
+  if (session.queue.length === 0) return empty("Nothing has been said yet", "Write below what is to be done.");
+  if (task.status === "error") return empty("Your message waits", "It is handed over once what failed has been tried again.");
+  return empty("Soon", "The first message is handed over when the session is ready.");
+}

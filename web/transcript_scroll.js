@@ -1,0 +1,110 @@
+// The scrolling of a transcript: only what can be seen is in the document, and what one reads stays where it is
+// while rows above it come, go or turn out to be taller than guessed.
+
+import { rowsBetween, topsOf } from "./scroll_window.js";
+
+const GUESS = 64;
+const AROUND = 800;
+const AT_THE_END = 24;
+const NEAR_THE_START = 600;
+
+export class TranscriptScroll {
+  constructor({ invalidate, wantOlder }) {
+    this.#invalidate = invalidate;
+    this.#wantOlder = wantOlder;
+    this.following = true;
+  }
+
+  #invalidate;
+  #wantOlder;
+  #host = null;
+  #heights = new Map();
+  #width = 0;
+  #tops = topsOf([]);
+  #keys = [];
+  #shown = { start: 0, end: 0 };
+  #anchor = null;
+  #revision = -1;
+
+  /** Told the scrolling element, once. */
+  attach = (host) => {
+    this.#host = host;
+    host.addEventListener("scroll", this.#scrolled, { passive: true });
+    new ResizeObserver(() => this.#invalidate()).observe(host);
+    this.#invalidate();
+  };
+
+  /** Another session: at its end, nothing measured. */
+  reset() {
+    this.#heights.clear();
+    this.#revision = -1;
+    this.#anchor = null;
+    this.following = true;
+  }
+
+  toEnd() {
+    this.following = true;
+    this.#anchor = null;
+    this.#invalidate();
+  }
+
+  /** By screens, for keys. */
+  page(direction) {
+    if (this.#host) this.#host.scrollTop += direction * this.#host.clientHeight * 0.85;
+  }
+
+  /** Which blocks to describe, and the room above and below them. */
+  plan({ blocks, revision }) {
+    if (revision !== this.#revision) this.#know(blocks, revision);
+    const height = this.#host?.clientHeight ?? 800;
+    const total = this.#tops[this.#tops.length - 1];
+    const top = this.#topWanted(total, height);
+    this.#shown = rowsBetween(this.#tops, top - AROUND, top + height + AROUND);
+    return { ...this.#shown, above: this.#tops[this.#shown.start], below: total - this.#tops[this.#shown.end] };
+  }
+
+  /** After the document has what was planned: look how tall it is, keep the place; true if it must be planned anew. */
+  settle() {
+    const host = this.#host;
+    if (!host) return false;
+    const rows = host.querySelectorAll("[data-block]");
+    let changed = host.clientWidth !== this.#width;
+    if (changed) this.#width = host.clientWidth;
+    for (const row of rows) {
+      const measured = row.getBoundingClientRect().height;
+      if (Math.abs((this.#heights.get(row.dataset.block) ?? -1) - measured) > 0.5) {
+        this.#heights.set(row.dataset.block, measured);
+        changed = true;
+      }
+    }
+    if (changed) this.#tops = topsOf(this.#keys.map((key) => this.#heights.get(key) ?? GUESS));
+    if (changed) return true;
+    const wanted = this.#topWanted(host.scrollHeight, host.clientHeight);
+    if (Math.abs(host.scrollTop - wanted) > 1) host.scrollTop = wanted;
+    if (host.scrollTop < NEAR_THE_START) this.#wantOlder();
+    return false;
+  }
+
+  #know(blocks, revision) {
+    this.#revision = revision;
+    this.#keys = blocks.map((block) => block.key);
+    this.#tops = topsOf(this.#keys.map((key) => this.#heights.get(key) ?? GUESS));
+  }
+
+  #topWanted(total, height) {
+    const end = Math.max(0, total - height);
+    if (this.following || !this.#anchor) return end;
+    const at = this.#keys.indexOf(this.#anchor.key);
+    if (at < 0) return end;
+    return Math.min(end, this.#tops[at] + this.#anchor.offset);
+  }
+
+  #scrolled = () => {
+    const host = this.#host;
+    const top = host.scrollTop;
+    this.following = host.scrollHeight - top - host.clientHeight < AT_THE_END;
+    const { start } = rowsBetween(this.#tops, top, top);
+    this.#anchor = this.#keys.length ? { key: this.#keys[start], offset: top - this.#tops[start] } : null;
+    this.#invalidate();
+  };
+}

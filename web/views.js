@@ -1,0 +1,58 @@
+// Which topics this page holds: those of what is on the screen, and no others.
+
+/** Keeps one subscription for each wanted topic; the client lets go of the others after its grace. */
+export class Views {
+  #client;
+  #changed;
+  #held = new Map();
+
+  constructor(client, changed) {
+    this.#client = client;
+    this.#changed = changed;
+  }
+
+  /** From now on exactly these. */
+  want(topics) {
+    for (const [topic, subscription] of this.#held) {
+      if (topics.has(topic)) continue;
+      subscription.close();
+      this.#held.delete(topic);
+    }
+    for (const topic of topics) {
+      if (!this.#held.has(topic)) this.#held.set(topic, this.#client.subscribe(topic, this.#changed));
+    }
+  }
+
+  /** What is known of a topic: `{data, version, state}`; `data` is null while nothing has come. */
+  of(topic) {
+    const subscription = this.#held.get(topic);
+    const view = subscription?.view;
+    return { data: view?.data ?? null, version: view?.version ?? 0, state: subscription?.state ?? "loading" };
+  }
+}
+
+/** The topics of what is on the screen. */
+export function topicsOf({ organization, task, session, repository, pane, wide }) {
+  const topics = new Set(["app"]);
+  if (organization) topics.add(`workspace/${organization}`);
+  if (repository) topics.add(`repository/${repository}`);
+  if (!task) return topics;
+  topics.add(`task/${task}`);
+  if (session && (wide || pane === "chat")) topics.add(`transcript/${session}`);
+  if (pane === "processes") topics.add(`processes/${task}`);
+  if (pane === "changes" || pane === "files") topics.add(`files/${task}`);
+  return topics;
+}
+
+/** `?live=bootstrap-only` for all views, or `?live=workspace:bootstrap-only,task:on` for some (DESIGN 10). */
+export function liveOf(search) {
+  const asked = new URLSearchParams(search).getAll("live").flatMap((one) => one.split(","));
+  const modes = {};
+  for (const one of asked) {
+    const [view, mode] = one.includes(":") ? one.split(":") : [null, one];
+    if (mode !== "on" && mode !== "bootstrap-only") continue;
+    if (view === null) return mode;
+    modes[view] = mode;
+  }
+  return Object.keys(modes).length ? modes : "on";
+}

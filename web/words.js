@@ -1,0 +1,107 @@
+// What the server's words are called here, and how times and counts read.
+
+const TASK = {
+  queued: "Queued",
+  provisioning: "Getting ready",
+  running: "Running",
+  idle: "Idle",
+  error: "Failed",
+  archiving: "Archiving",
+  archived: "Archived",
+  killing: "Killing",
+  killed: "Killed",
+};
+
+const SESSION = {
+  pending_provision: "Waits for the sandbox",
+  pending_session_create: "Opening",
+  ready: "Ready",
+  running: "Working",
+  idle: "Idle",
+  error: "Failed",
+  closed: "Closed",
+};
+
+const STAGES = {
+  name_ensured: "Choose a branch",
+  sandbox_allocated: "Find a place to work",
+  repository_prepared: "Check out the repository",
+  agent_installed: "Look for the agent",
+  agent_started: "Start the agent",
+  session_created: "Open the session",
+};
+
+/** The same in one word, for where there is little room. */
+const BRIEF_STAGES = {
+  name_ensured: "Branch",
+  sandbox_allocated: "Sandbox",
+  repository_prepared: "Checkout",
+  agent_installed: "Agent",
+  agent_started: "Start",
+  session_created: "Session",
+};
+
+const STATES = {
+  idle: "Not connected",
+  connecting: "Connecting",
+  catching_up: "Catching up",
+  live: "Live",
+  stale: "No sign of life",
+  reconnecting: "Reconnecting",
+  needs_auth: "Signed out",
+  closed: "Closed",
+};
+
+export const PROVISION_STAGES = Object.keys(STAGES);
+
+export const taskStatus = (status) => TASK[status] ?? words(status);
+export const sessionStatus = (status) => SESSION[status] ?? words(status);
+export const stageName = (stage) => STAGES[stage] ?? words(stage);
+export const briefStage = (stage) => BRIEF_STAGES[stage] ?? words(stage);
+export const stateName = (state) => STATES[state] ?? words(state);
+export const jobKind = (kind) => words(kind);
+
+/** `task_provision` as "Task provision". */
+function words(tag) {
+  const text = String(tag ?? "").replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** How long ago, short: "now", "4 min", "3 h", "12 d". */
+export function ago(at, now = Date.now()) {
+  const minutes = Math.floor((now - at) / 60_000);
+  if (minutes < 1) return "now";
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h`;
+  return `${Math.floor(minutes / 1440)} d`;
+}
+
+/** A duration: "140 ms", "3.2 s", "2 min 5 s". */
+export function lasting(milliseconds) {
+  if (milliseconds < 1000) return `${Math.max(0, Math.round(milliseconds))} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${Math.floor(milliseconds / 60_000)} min ${Math.floor((milliseconds % 60_000) / 1000)} s`;
+}
+
+/** The time of day. */
+export function clock(at) {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+/** "1 file", "3 files". */
+export function count(number, noun, plural = `${noun}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? noun : plural}`;
+}
+
+/** Bytes for people. */
+export function size(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+}
+
+/** The last part of a path or a branch, and what stands before it. */
+export function tailOf(path) {
+  const at = path.lastIndexOf("/");
+  return { folder: path.slice(0, at + 1), name: path.slice(at + 1) };
+}

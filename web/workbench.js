@@ -1,0 +1,208 @@
+// The page as a whole: what it holds, where one is, and the one place where everything is painted.
+
+import { addressOf, placesOf } from "./address.js";
+import { ConnectionNotice } from "./connection_notice.js";
+import { Dialogs } from "./dialogs.js";
+import { h, render } from "./dom.js";
+import { Drafts } from "./drafts.js";
+import { Frame } from "./frame.js";
+import { help } from "./keys.js";
+import { ledgerPanel } from "./ledger_panel.js";
+import { Menu } from "./menu.js";
+import { Orders } from "./orders.js";
+import { Presence } from "./presence.js";
+import { repositoryPane } from "./repository_pane.js";
+import { Sidebar } from "./sidebar.js";
+import { SignIn } from "./sign_in.js";
+import { empty } from "./states.js";
+import { TaskPane } from "./task_pane.js";
+import { Toasts } from "./toasts.js";
+import { topicsOf, Views } from "./views.js";
+import { count } from "./words.js";
+
+const READ_MS = 20_000;
+const SIGNED_IN = "foundry.signed_in_at";
+/** Measuring what was painted may ask for another look; this many within one frame. */
+const LOOKS = 4;
+
+export class Workbench {
+  #host;
+  #panels = new Set();
+  #narrow = matchMedia("(max-width: 1099px)");
+
+  /** `live` is what the address asked of the client (views.js). */
+  constructor({ client, host, live }) {
+    this.#host = host;
+    this.client = client;
+    this.plain = live !== "on";
+    this.frame = new Frame(() => this.#paint());
+    this.invalidate = this.frame.invalidate;
+    this.toasts = new Toasts(this.invalidate);
+    this.views = new Views(client, this.invalidate);
+    this.orders = new Orders(client, { invalidate: this.invalidate, tell: (text) => this.toasts.tell(text) });
+    this.drafts = new Drafts({ orders: (name, data) => client.command(name, data), online: () => client.state === "live" });
+    this.menu = new Menu(this.invalidate);
+    this.dialogs = new Dialogs(this);
+    this.sidebar = new Sidebar(this);
+    this.task = new TaskPane(this);
+    this.presence = new Presence(this);
+    this.notice = new ConnectionNotice(this);
+    this.signIn = new SignIn({ invalidate: this.invalidate, done: () => this.#signedIn() });
+    this.places = placesOf(location.hash);
+  }
+
+  start() {
+    this.#narrow.addEventListener("change", this.invalidate);
+    addEventListener("hashchange", () => this.#arrive(placesOf(location.hash)));
+    document.addEventListener("visibilitychange", this.invalidate);
+    addEventListener("focus", this.invalidate);
+    // Told by the browser in every other tab: whoever signs in there is signed in here too.
+    addEventListener("storage", ({ key }) => key === SIGNED_IN && this.client.signedIn());
+    this.client.on("state", () => {
+      if (this.client.state === "live") this.drafts.flush();
+      this.invalidate();
+    });
+    this.client.on("problem", (problem) => this.toasts.tell(problem.detail));
+    this.client.on("ledger", () => this.#panels.has("ledger") && this.invalidate());
+    this.invalidate();
+  }
+
+  /** Whether there is room for a task's panes beside its transcript. */
+  get wide() {
+    return !this.#narrow.matches;
+  }
+
+  /** Go somewhere; `instead` leaves no trace in the history, `select` remembers it on the server. */
+  goTo(places, { instead = false, select = false } = {}) {
+    const address = addressOf(places);
+    if (select && places.organization !== this.places.organization) {
+      void this.orders.give("organization.select", { organization_id: places.organization });
+    }
+    if (instead) history.replaceState(null, "", address);
+    else history.pushState(null, "", address);
+    this.#arrive(placesOf(address));
+  }
+
+  /** A plain read. Throws an Error with the server's own sentence. */
+  async read(path) {
+    const answer = await fetch(path, { signal: AbortSignal.timeout(READ_MS) }).catch(() => {
+      throw new Error("The server does not answer at the moment.");
+    });
+    if (answer.ok) return answer;
+    const problem = await answer.json().catch(() => ({}));
+    throw new Error(problem.detail ?? `The server answered ${answer.status}.`);
+  }
+
+  async copy(text) {
+    await navigator.clipboard.writeText(text);
+    this.toasts.tell("Copied.", "note");
+  }
+
+  async signOut() {
+    await fetch("/v1/logout", { method: "POST" });
+    location.replace("/");
+  }
+
+  toggle(panel) {
+    if (!this.#panels.delete(panel)) this.#panels.add(panel);
+    this.invalidate();
+  }
+
+  close(panel) {
+    if (this.#panels.delete(panel)) this.invalidate();
+  }
+
+  escape() {
+    if (this.#panels.size > 0) this.#panels.clear();
+    else if (document.activeElement !== document.body) document.activeElement.blur();
+    else if (this.places.task && !this.wide) this.goTo({ organization: this.places.organization });
+    this.invalidate();
+  }
+
+  newTask() {
+    const workspace = this.views.of(`workspace/${this.places.organization}`).data;
+    if (workspace?.repositories.length) this.dialogs.open("task");
+    else if (workspace) this.dialogs.open("repository");
+  }
+
+  toComposer() {
+    if (this.places.task && !this.wide) this.goTo({ ...this.places, pane: "chat" });
+    this.invalidate();
+    requestAnimationFrame(() => this.task.composer.focus());
+  }
+
+  toPane(pane) {
+    if (this.places.task) this.goTo({ ...this.places, pane });
+  }
+
+  nextSession(step) {
+    const open = this.#taskView.data?.sessions.filter((one) => one.status !== "closed") ?? [];
+    if (open.length === 0) return;
+    const at = open.findIndex((one) => one.id === this.places.session);
+    this.goTo({ ...this.places, session: open[(at + step + open.length) % open.length].id });
+  }
+
+  #signedIn() {
+    localStorage.setItem(SIGNED_IN, String(Date.now()));
+    this.client.signedIn();
+  }
+
+  get #taskView() {
+    return this.views.of(`task/${this.places.task}`);
+  }
+
+  #arrive(places) {
+    this.places = places;
+    this.invalidate();
+  }
+
+  #paint() {
+    if (this.client.state !== "needs_auth") this.#hold();
+    for (let look = 0; look < LOOKS; look += 1) {
+      render(this.#host, this.#show());
+      if (!this.task.settle()) break;
+    }
+    this.sidebar.settle();
+    this.presence.settle();
+  }
+
+  /** Subscribe to what is to be shown, and complete an address that names only a part of the way. */
+  #hold() {
+    const pane = this.places.pane ?? (this.wide ? "changes" : "chat");
+    this.views.want(topicsOf({ ...this.places, pane: pane === "chat" && this.wide ? "changes" : pane, wide: this.wide }));
+    this.presence.completeAddress();
+  }
+
+  #show() {
+    if (this.client.state === "needs_auth") return [this.signIn.show(), this.toasts.show()];
+    const where = this.places.task ? "at-task" : this.places.repository ? "at-repository" : "at-list";
+    return [
+      h("div", { class: `bench ${where}`, key: "bench" }, this.sidebar.show(), this.#main()),
+      this.#panels.has("ledger") && ledgerPanel(this),
+      this.notice.show(),
+      this.dialogs.show(),
+      this.#panels.has("help") && help(this),
+      this.toasts.show(),
+    ];
+  }
+
+  #main() {
+    if (this.places.task) return this.task.show(this.#taskView.data, this.#taskView);
+    if (this.places.repository) return repositoryPane(this);
+    const app = this.views.of("app").data;
+    const workspace = this.views.of(`workspace/${this.places.organization}`).data;
+    const add = (dialog, label) => h("button", { class: "primary", onclick: () => this.dialogs.open(dialog) }, label);
+    let hint = null;
+    if (app && app.organizations.length === 0) {
+      hint = empty("Welcome to Foundry", "Repositories and tasks belong to an organization. Make the first one.", add("organization", "New organization"));
+    } else if (workspace && workspace.repositories.length === 0) {
+      hint = empty(`${workspace.name} has no repository yet`, "Name one by its address; agents then work on branches of it.", add("repository", "Add a repository"));
+    } else if (workspace && workspace.tasks.length === 0) {
+      hint = empty("No task yet", "Say what is to be done, and an agent begins on a branch of its own.", add("task", "New task"));
+    } else if (workspace) {
+      const running = workspace.tasks.filter((one) => one.status === "running").length;
+      hint = empty("Choose a task", `${count(workspace.tasks.length, "task")}, ${running} running. Press j and k to move, Enter to open, ? for all keys.`);
+    }
+    return h("main", { class: "nothing", key: "nothing" }, hint);
+  }
+}
