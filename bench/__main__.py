@@ -104,7 +104,7 @@ def main() -> None:
     if not options.guard:
         write(LATEST, found if not options.names else renewed(LATEST, found))
     if options.baseline:
-        write(BASELINE, found)
+        write(BASELINE, found if not options.names else renewed(BASELINE, found))
     if options.guard:
         guard(names, found)
 

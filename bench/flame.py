@@ -1,6 +1,7 @@
 """`python -m bench.flame`: flame graphs of the hot paths under load, drawn by py-spy, in `docs/benchmarks/`."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import uvloop
@@ -13,6 +14,8 @@ from bench.peers.present import PEERS
 from bench.scenery import ROOT, Running
 from bench.stream_load import get, open_streams, publish_in_window
 from bench.topology import Apart, apart
+
+_TITLE = re.compile(r'(<text id="title"[^>]*>)[^<]*')
 
 PICTURES = ROOT / "docs" / "benchmarks"
 PY_SPY = PEERS / "venv" / "bin" / "py-spy"
@@ -57,6 +60,8 @@ async def _record(server: Running, file: Path) -> None:
         str(PY_SPY), "record", *options, "--pid", str(server.pid)
     )
     assert await process.wait() == 0
+    # py-spy's title is its command line, with the paths of this machine.
+    file.write_text(_TITLE.sub(rf"\g<1>{file.stem}", file.read_text()))
 
 
 if __name__ == "__main__":
