@@ -9,12 +9,12 @@ WORSE = 2.0
 
 
 def losses(before: Sequence[Result], now: Sequence[Result]) -> list[str]:
-    """A sentence for each figure of `now` whose ratio fell by more than half; figures without a partner are left out."""
+    """A sentence for each figure of `now` whose ratio fell by more than half; tails and figures without a partner are left out."""
     known = {one.name: one for one in before}
     found = []
     for one in now:
         earlier = known.get(one.name)
-        if earlier is None or not earlier.ratio or not one.ratio:
+        if earlier is None or one.tail or not earlier.ratio or not one.ratio:
             continue
         worse = one.ratio / earlier.ratio if one.better == "less" else earlier.ratio / one.ratio
         if worse > WORSE:

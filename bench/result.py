@@ -39,7 +39,8 @@ class Floor(Struct, frozen=True):
 class Result(Struct, frozen=True, kw_only=True):
     """One line of the table. `ratio` is ours to what the first goal names, else to the limit.
 
-    `spread` is (largest - smallest) / median of the runs that `ours` is the median of.
+    `spread` is (largest - smallest) / median of the runs that `ours` is the median of. `tail` says
+    that it is a high percentile, which a short round leaves to chance.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Result(Struct, frozen=True, kw_only=True):
     goal: str = ""
     met: bool | None = None
     spread: float | None = None
+    tail: bool = False
     note: str = ""
 
 
@@ -64,6 +66,7 @@ def result(
     peers: dict[str, float] | None = None,
     goal: Goal | Bound | Floor | Sequence[Goal | Bound | Floor] = (),
     better: Literal["more", "less"] = "more",
+    tail: bool = False,
     note: str = "",
 ) -> Result:
     """The median of several runs, held against its goals. A goal whose peer is missing is neither met nor missed."""
@@ -83,6 +86,7 @@ def result(
         goal=", ".join(map(str, goals)),
         met=_all_met([_met(ours, one, others) for one in goals]),
         spread=significant((max(runs) - min(runs)) / ours) if len(runs) > 1 and ours else None,
+        tail=tail,
         note=note,
     )
 

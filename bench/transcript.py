@@ -53,6 +53,7 @@ async def measure(*, quick: bool) -> AsyncIterator[Result]:
                 "ms",
                 limit=median(idle),
                 goal=Goal("limit", 2, at_most=True),
+                tail=True,
                 note=f"limit: the same when idle; {chunks:,} chunks, {median(rates):,.0f}/s to screen",
             )
 

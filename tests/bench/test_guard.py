@@ -1,5 +1,7 @@
 """The guard of the bench: what counts as a loss, and what does not."""
 
+import msgspec
+
 from bench.guard import losses
 from bench.result import Bound, Goal, Result, result
 
@@ -27,6 +29,12 @@ def test_where_less_is_better_a_ratio_that_more_than_doubled_is_a_loss() -> None
 
 def test_a_slower_machine_is_no_loss() -> None:
     assert losses([figure(80)], [figure(8, limit=10)]) == []
+
+
+def test_a_tail_of_a_short_round_is_left_to_chance() -> None:
+    before, after = (msgspec.structs.replace(figure(ours), tail=True) for ours in (80, 10))
+
+    assert losses([before], [after]) == []
 
 
 def test_what_has_no_partner_or_no_ratio_is_left_out() -> None:
