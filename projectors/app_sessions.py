@@ -34,11 +34,12 @@ class KnownTask(Row, frozen=True, kw_only=True):
 
 
 class KnownSession(Row, frozen=True, kw_only=True):
-    """Hidden: whose session it is, and who takes part."""
+    """Hidden: whose session it is, who takes part, and whether it ended, by itself or with its task."""
 
     task_id: TaskId
     organization_id: OrganizationId
     people: tuple[UserId, ...] = ()
+    over: bool = False
 
 
 def project_task(rows: Rows, event: TaskEvent, actor: UserId) -> None:
@@ -108,7 +109,8 @@ def _begin_session(rows: Rows, event: AgentSessionCreated) -> None:
 def _take_part(rows: Rows, user: UserId, id: SessionId, task_id: TaskId) -> OwnSession | None:
     """The user's row of a session, made if there is none yet; None for somebody without an `app` or a stranger."""
     known = rows.get(f"session/{id}", "_session", id, KnownSession)
-    if known is None or known.task_id != task_id:
+    # A draft or a mark may be decided on while the session ends: it does not come back for that.
+    if known is None or known.task_id != task_id or known.over:
         return None
     topic = f"app/{user}"
     own = rows.get(topic, "session", id, OwnSession)
@@ -163,6 +165,7 @@ def _end_session(rows: Rows, id: SessionId, task_id: TaskId) -> None:
     known = rows.get(f"session/{id}", "_session", id, KnownSession)
     if known is None or known.task_id != task_id:
         return
+    rows.put(f"session/{id}", "_session", id, replace(known, over=True))
     for user in known.people:
         own = rows.get(f"app/{user}", "session", id, OwnSession)
         if own is not None:

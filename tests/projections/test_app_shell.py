@@ -136,6 +136,20 @@ async def test_archived_tasks_count_no_more_and_take_their_sessions_along(world:
     assert element(app, "organizations", "org_1")["unread_count"] == 0
 
 
+async def test_a_draft_decided_on_while_the_task_ended_brings_no_session_back(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.task_killed(), actor=facts.WORKER),
+        commit(facts.draft_updated(text="too late")),
+        commit(facts.session_unread_set()),
+        commit(facts.message_queued()),
+    )
+
+    app = await world.view(APP)
+    assert app["sessions"] == []
+    assert element(app, "organizations", "org_1")["unread_count"] == 0
+
+
 async def test_killing_an_archived_task_counts_once(world: World) -> None:
     await begin(world)
     await world.happen(commit(facts.task_archived()), commit(facts.task_killed()))
