@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from commands import http as command_routes
 from commands.catalog import CATALOG
 from commands.login_codes import LoginCodes
+from commands.order_route import Orders, is_order
 from commands.sign_in import SignIn
 from foundry import __version__, health, page, rebuild_route
 from foundry.node import Node
@@ -19,12 +20,14 @@ from runtime.settings import Settings
 
 
 def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
-    """Streams go straight to the gateway, everything else through Starlette."""
+    """Streams and orders go straight to what answers them, everything else through Starlette."""
     authenticator = Authenticator(here.write.access, allowed_origins=settings.origins)
     routes: list[Route] = health.routes(
         about=lambda: _about(here), reasons=here.reasons_not_ready, notices=here.notices
     )
+    orders: ASGIApp | None = None
     if "commands" in here.roles:
+        orders = Requests(Orders(here.write.commands, authenticator, here.orders))
         sign_in = SignIn(here.write.access, here.write.reports, codes, now)
         routes += command_routes.routes(here.write.commands, authenticator, sign_in, here.orders)
     if here.models is not None:
@@ -42,17 +45,20 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
     plain = Starlette(routes=routes, exception_handlers=HANDLERS)
     # An address with a slash too many is another address, not a reason to send an order elsewhere.
     plain.router.redirect_slashes = False
-    return _Application(Requests(plain), here.gateway)
+    return _Application(Requests(plain), streams=here.gateway, orders=orders)
 
 
 class _Application:
-    def __init__(self, plain: ASGIApp, streams: ASGIApp | None) -> None:
+    def __init__(self, plain: ASGIApp, *, streams: ASGIApp | None, orders: ASGIApp | None) -> None:
         self._plain = plain
         self._streams = streams
+        self._orders = orders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._streams is not None and _is_stream(scope):
             await self._streams(scope, receive, send)
+        elif self._orders is not None and is_order(scope):
+            await self._orders(scope, receive, send)
         else:
             await self._plain(scope, receive, send)
 

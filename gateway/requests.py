@@ -78,7 +78,7 @@ async def _read(request: Request, shape: type[T]) -> T:
     media_type = request.headers.get("content-type", "application/json").partition(";")[0]
     if media_type.strip().lower() != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
-    body = await read_body(request, BODY_LIMIT)
+    body = await read_body(request.receive, BODY_LIMIT)
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
