@@ -14,7 +14,6 @@ from typing import Self
 from msgspec import Struct, convert, json
 
 from commands.directory_rows import rows_of
-from commands.keys import command_key
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import (
@@ -147,16 +146,13 @@ class Directory:
         row = self._db.execute("SELECT * FROM things WHERE id = ?", (thing_id,)).fetchone()
         return Located(*row) if row else None
 
-    def key_position(self, caller: str, name: str, command_id: str) -> Position | None:
-        """Where the commit of a command is, whatever aggregate it went to.
+    def key_position(self, key: str) -> Position | None:
+        """Where the commit of a command is, whatever aggregate it went to. `key` is `keys.command_key`.
 
         It does not wait for the tail: an answer that is a moment old misses at most a race, in
         which one key is used for two aggregates at once, and then both commands hold.
         """
-        row = self._db.execute(
-            "SELECT position FROM command_keys WHERE key = ?",
-            (command_key(caller, name, command_id),),
-        ).fetchone()
+        row = self._db.execute("SELECT position FROM command_keys WHERE key = ?", (key,)).fetchone()
         return Position(row[0]) if row else None
 
     async def open_jobs(self) -> list[OpenJob]:

@@ -30,7 +30,7 @@ class Orders:
         self._commands = commands
         self._authenticator = authenticator
         self._gate = gate
-        self.route = Route(f"{COMMANDS}{{name}}", self, methods=["POST"])
+        self.route = Route("/v1/commands/{name}", self, methods=["POST"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
