@@ -100,6 +100,4 @@ def tag_of(event: Event) -> str:
 
 
 # Asking a class for its tag makes a description of the whole class each time.
-_TAGS: Mapping[type[Event], str] = {
-    one: str(one.__struct_config__.tag) for one in get_args(Event)
-}
+_TAGS: Mapping[type[Event], str] = {one: str(one.__struct_config__.tag) for one in get_args(Event)}

@@ -19,7 +19,6 @@ from runtime.nats_parser import MessageParser, Sink
 READ_BYTES = 256 * 1024
 CLOSE_SECONDS = 2.0
 SILENCE_SECONDS = 10
-BLANKS = " \t\n\r\x0b\x0c"
 
 
 class NatsClient(Client):
@@ -70,18 +69,6 @@ class NatsClient(Client):
             await self._error_cb(errors.Error(err_msg))
         else:
             await self.reconnect(err_msg)
-
-    @staticmethod
-    def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        # The same as nats-py's, which looks at every character of every name: half of what it cost
-        # to load a long history.
-        found = {}
-        for line in raw.decode(errors="replace").split("\r\n"):
-            name, colon, value = line.partition(":")
-            name = name.strip(BLANKS)
-            if colon and name.isascii() and "".join(name.split()) == name:
-                found[name] = value.strip(BLANKS)
-        return found
 
     async def _process_pong(self) -> None:
         # A PONG for a flush that timed out: nats-py would set the result of a cancelled future, and
