@@ -59,12 +59,7 @@ class Inbox:
         self._exchanges[token.encode()] = exchange
         try:
             try:
-                await self._client.publish(
-                    subject,
-                    body,
-                    reply=f"{self._prefix}.{token}",
-                    headers=dict(headers) if headers else None,
-                )
+                self._client.send(subject, f"{self._prefix}.{token}", body, headers)
             except errors.Error as error:
                 raise NotSent(f"{subject}: {error!r}") from error
             async with asyncio.timeout_at(deadline):
