@@ -199,6 +199,7 @@ def _gateway(
         allowed_origins=settings.origins,
         heartbeat_seconds=settings.heartbeat_seconds,
         max_streams=streams_within(settings.max_streams, raise_limit()),
+        max_streams_each=settings.max_streams_per_person,
     )
 
 

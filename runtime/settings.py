@@ -34,7 +34,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     drain_seconds: Annotated[float, Meta(ge=0)] = 10.0
     heartbeat_seconds: Seconds = 15.0
     max_streams: Many = 20_000
+    max_streams_per_person: Many = 10_000
     max_requests: Many = 512
+    max_requests_per_person: Many = 256
     host: str | None = None
     host_away_seconds: Seconds = 15.0
     stage_seconds: Seconds | None = None
