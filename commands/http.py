@@ -34,6 +34,7 @@ from runtime.problems import (
     Unauthenticated,
     problem_document,
 )
+from runtime.shares import Shares
 
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 BATCHES_AT_ONCE = 16
@@ -101,6 +102,7 @@ class _ManyCommands:
         self._authenticator = authenticator
         self._gate = gate
         self._batches = Gate("batches", capacity=BATCHES_AT_ONCE)
+        self._shares = Shares("batches of one person", each=BATCHES_AT_ONCE // 2)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
@@ -110,8 +112,9 @@ class _ManyCommands:
                 check_media_type(request, *LINES)
                 key = command_id_of(request.headers.get("idempotency-key")) or str(uuid.uuid4())
                 body = await read_body(request.receive, BATCH_LIMIT)
-            lines = _answers(self._commands, self._gate, caller, key, body, request.url.path)
-            await StreamingResponse(lines, media_type=LINES[0])(scope, receive, send)
+            with self._shares.of(caller.user_id):
+                lines = _answers(self._commands, self._gate, caller, key, body, request.url.path)
+                await StreamingResponse(lines, media_type=LINES[0])(scope, receive, send)
 
 
 async def _answers(

@@ -18,11 +18,16 @@ from runtime.http import Authenticator
 from runtime.problems import HANDLERS
 from runtime.requests import Requests
 from runtime.settings import Settings
+from runtime.shares import Shares
 
 
 def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
     """Streams and orders go straight to what answers them, everything else through Starlette."""
-    authenticator = Authenticator(here.write.access, allowed_origins=settings.origins)
+    authenticator = Authenticator(
+        here.write.access,
+        allowed_origins=settings.origins,
+        shares=Shares("requests of one person", each=settings.max_requests_per_person),
+    )
     routes: list[Route] = health.routes(
         about=lambda: _about(here), reasons=here.reasons_not_ready, notices=here.notices
     )

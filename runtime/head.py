@@ -11,6 +11,9 @@ class AnyHead(Protocol):
     """What is common to `Head` and Starlette's `Request`."""
 
     @property
+    def scope(self) -> Scope: ...
+
+    @property
     def method(self) -> str: ...
 
     @property
@@ -22,10 +25,10 @@ class AnyHead(Protocol):
 
 
 class Head:
-    __slots__ = ("_scope", "headers", "method")
+    __slots__ = ("headers", "method", "scope")
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+        self.scope = scope
         self.method: str = scope["method"]
         self.headers: dict[str, str] = {}
         for name, value in scope["headers"]:
@@ -38,5 +41,5 @@ class Head:
 
     def joined(self, name: bytes) -> str | None:
         """A header that may stand in several lines as one list; None when there is none."""
-        values = [value.decode("latin-1") for one, value in self._scope["headers"] if one == name]
+        values = [value.decode("latin-1") for one, value in self.scope["headers"] if one == name]
         return ", ".join(values) if values else None

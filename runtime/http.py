@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from runtime.errors import Invalid
 from runtime.head import AnyHead
 from runtime.identity import COOKIE, Access, Caller, secret_of
 from runtime.problems import Forbidden, TooLarge, Unauthenticated, UnsupportedMediaType
+from runtime.requests import at_its_end
+from runtime.shares import Shares
 
 DISCARD_LIMIT = 16 * 1024 * 1024
 BODY_SECONDS = 60.0
@@ -31,12 +34,18 @@ class JsonResponse(Response):
 class Authenticator:
     """Finds the caller of a request and guards cookie-authenticated writes against other sites."""
 
-    def __init__(self, access: Access, *, allowed_origins: Sequence[str] = ()) -> None:
+    def __init__(
+        self, access: Access, *, allowed_origins: Sequence[str] = (), shares: Shares | None = None
+    ) -> None:
         self._access = access
+        self._shares = shares
         self._allowed_origins = frozenset(allowed_origins)
 
     async def caller(self, request: AnyHead) -> Caller:
-        """The caller. Raises `Unauthenticated`, or `Forbidden` for a cookie sent by another site's page."""
+        """The caller, whose share is taken until the request ends.
+
+        Raises `Unauthenticated`, `Forbidden` for a cookie sent by another site's page, `TooManyRequests`.
+        """
         secret = secret_of(request.headers, request.cookies)
         caller = await self._access.identify(secret) if secret else None
         if caller is None:
@@ -44,6 +53,9 @@ class Authenticator:
                 "Send `Authorization: Bearer <token>` (`foundry token` prints one) or sign in at /v1/login."
             )
         self.check_origin(request)
+        if self._shares is not None:
+            self._shares.take(caller.user_id)
+            at_its_end(request.scope, partial(self._shares.give, caller.user_id))
         return caller
 
     def check_origin(self, request: AnyHead) -> None:

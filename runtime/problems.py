@@ -187,12 +187,12 @@ HANDLERS = {FoundryError: _foundry_error, HTTPException: _http_exception, Except
 def invalid_body(error: msgspec.ValidationError) -> Invalid:
     """A body that is JSON but not what the route takes, with a pointer to the place.
 
-    msgspec names the place at the end of its sentence, `… - at `$.data.title``.
+    msgspec names the place at the end of its sentence, `… - at `$.data.title``. Of a mapping it says
+    `[...]` and not which one: then the mapping is the place.
     """
     sentence, _, place = str(error).partition(" - at `")
-    # Of a map's entries msgspec says only `[...]`: the pointer then names the map.
-    place = place.rstrip("`").removeprefix("$").replace("[...]", "")
-    pointer = place.replace("[", ".").replace("]", "").replace(".", "/")
+    known = place.rstrip("`").removeprefix("$").partition("[...]")[0]
+    pointer = known.replace("[", ".").replace("]", "").replace(".", "/")
     return Invalid(
         f"{sentence}{' at ' + pointer if pointer else ''}. Correct the body and send it again.",
         errors=[FieldError(pointer=pointer, detail=sentence)],

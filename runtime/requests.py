@@ -4,6 +4,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
 from functools import cache
 
 from prometheus_client import Histogram
@@ -14,7 +15,13 @@ from runtime.metrics import REQUEST_SECONDS
 
 log = logging.getLogger(__name__)
 
+_GIVE_BACK = "foundry.give_back"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def at_its_end(scope: Scope, give_back: Callable[[], None]) -> None:
+    """Have something done when the request of this scope has been answered, or has failed."""
+    scope.setdefault(_GIVE_BACK, []).append(give_back)
 
 
 class Requests:
@@ -45,6 +52,8 @@ class Requests:
             try:
                 await self._app(scope, receive, answer)
             finally:
+                for give_back in scope.get(_GIVE_BACK, ()):
+                    give_back()
                 seconds = time.perf_counter() - started
                 _seconds(_route(scope), status).observe(seconds)
                 log.info(

@@ -1,5 +1,7 @@
 """How a stream begins, and how it is refused."""
 
+import asyncio
+
 from tests.gateway.memory_views import put
 from tests.gateway.node import Node, running
 from tests.gateway.reader import asking
@@ -120,6 +122,30 @@ async def test_at_capacity_a_get_is_told_to_come_back_and_a_post_gets_503() -> N
 
         node.views.commit("app/usr_ann", put("session", "ses_1"))
         assert (await first.until("change")).data["topic"] == "app"
+
+
+async def test_one_person_has_a_share_of_the_streams_and_leaves_the_rest_to_others() -> None:
+    async with (
+        running(max_streams=3, max_streams_each=1) as node,
+        node.stream("app") as first,
+    ):
+        await first.until("ready")
+
+        async with node.stream("app") as get, node.post_stream({"app": None}) as post:
+            assert get.status == 200
+            assert [one.data["code"] for one in await get.rest()] == ["capacity"]
+            assert post.status == 429
+            assert (await post.body())["code"] == "too_many_requests"
+            assert int(post.headers["retry-after"]) >= 1
+        async with node.stream("app", token="bob") as other:
+            await other.until("ready")
+    # What has ended is given back, also by those who left without a word.
+    async with running(max_streams_each=1) as node:
+        for _ in range(3):
+            async with node.stream("app") as one:
+                await one.until("ready")
+            while node.gateway.streams:
+                await asyncio.sleep(0)
 
 
 async def test_an_http_1_0_client_gets_a_plain_body(node: Node) -> None:
