@@ -1,9 +1,9 @@
 // Painting at most once per frame: whatever happened meanwhile, a thousand changes or one, is shown in one go.
 
-/** Calls `paint` in the next frame after `invalidate()`, and keeps the books about how long that takes. */
+/** Calls `paint` in the next frame after `invalidate()`, or `now()`, and keeps the books about how long that takes. */
 export class Frame {
   #paint;
-  #planned = false;
+  #planned = null;
   #wake = undefined;
   #wakeAt = Infinity;
 
@@ -15,10 +15,14 @@ export class Frame {
   }
 
   invalidate = () => {
-    if (this.#planned) return;
-    this.#planned = true;
-    requestAnimationFrame(() => this.#run());
+    this.#planned ??= requestAnimationFrame(() => this.#run());
   };
+
+  /** For what moves the focus: the keys that follow are meant for what has it afterwards. */
+  now() {
+    if (this.#planned !== null) cancelAnimationFrame(this.#planned);
+    this.#run();
+  }
 
   /** Whoever shows a duration asks for the next frame in which it will read differently. */
   again(within_ms) {
@@ -33,7 +37,7 @@ export class Frame {
   }
 
   #run() {
-    this.#planned = false;
+    this.#planned = null;
     const began = performance.now();
     this.#paint();
     this.last_ms = performance.now() - began;

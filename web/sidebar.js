@@ -50,19 +50,24 @@ export class Sidebar {
   move(step) {
     this.#make();
     const tasks = this.#made.rows.filter((row) => row.kind === "task");
-    if (tasks.length === 0) return;
     const from = document.activeElement?.dataset?.task ?? this.#bench.places.task;
     const at = tasks.findIndex((row) => row.id === from);
-    this.#focus = tasks[Math.min(tasks.length - 1, Math.max(0, at < 0 ? 0 : at + step))].id;
-    this.#reveal(this.#focus);
-    this.#bench.invalidate();
+    this.#moveTo(tasks[Math.min(tasks.length - 1, Math.max(0, at < 0 ? 0 : at + step))]);
   }
 
-  /** After painting: put the focus where the cursor went. */
+  /** After painting, when the list is as high as its rows: show the row the cursor went to, and put the focus there. */
   settle() {
-    if (this.#focus === null) return;
-    this.#host?.querySelector(`[data-task="${this.#focus}"]`)?.focus({ preventScroll: true });
+    if (this.#focus === null || !this.#host) return;
+    this.#host.scrollTop = this.#topThatShows(this.#focus);
+    this.#host.querySelector(`[data-task="${this.#focus}"]`)?.focus({ preventScroll: true });
     this.#focus = null;
+  }
+
+  /** At once: the next key may come before the next frame, and is meant for the row the cursor is on by then. */
+  #moveTo(row) {
+    if (!row) return;
+    this.#focus = row.id;
+    this.#bench.frame.now();
   }
 
   #head(app, workspace) {
@@ -138,9 +143,7 @@ export class Sidebar {
       event.target.blur();
     } else if (event.key === "ArrowDown") {
       this.#make();
-      this.#focus = this.#made.rows.find((row) => row.kind === "task")?.id ?? null;
-      if (this.#host) this.#host.scrollTop = 0;
-      this.#bench.invalidate();
+      this.#moveTo(this.#made.rows.find((row) => row.kind === "task"));
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -161,7 +164,8 @@ export class Sidebar {
     }
     this.#make();
     const { rows, tops } = this.#made;
-    const [top, height] = [this.#host?.scrollTop ?? 0, this.#host?.clientHeight ?? 900];
+    const top = this.#focus === null ? (this.#host?.scrollTop ?? 0) : this.#topThatShows(this.#focus);
+    const height = this.#host?.clientHeight ?? 900;
     const { start, end } = rowsBetween(tops, top - AROUND, top + height + AROUND);
     const unread = this.#unread(app);
     bench.frame.again(60_000);
@@ -215,16 +219,17 @@ export class Sidebar {
     this.#host = host;
     host.addEventListener("scroll", this.#bench.invalidate, { passive: true });
     new ResizeObserver(this.#bench.invalidate).observe(host);
-    if (this.#bench.places.task) this.#reveal(this.#bench.places.task);
+    if (this.#bench.places.task) host.scrollTop = this.#topThatShows(this.#bench.places.task);
   };
 
-  #reveal(task) {
+  /** How far the list is to be scrolled for a task's row to be seen whole: no farther than need be. */
+  #topThatShows(task) {
+    const { scrollTop, clientHeight } = this.#host ?? { scrollTop: 0, clientHeight: 900 };
     const at = this.#made.rows.findIndex((row) => row.id === task);
-    if (at < 0 || !this.#host) return;
+    if (at < 0) return scrollTop;
     const [top, bottom] = [this.#made.tops[at], this.#made.tops[at + 1]];
-    const host = this.#host;
-    if (top < host.scrollTop) host.scrollTop = top;
-    else if (bottom > host.scrollTop + host.clientHeight) host.scrollTop = bottom - host.clientHeight;
+    if (top < scrollTop) return top;
+    return Math.max(scrollTop, bottom - clientHeight);
   }
 
   /** The rows as they are now: a key may come before what it is about was painted. */

@@ -127,8 +127,8 @@ export class Workbench {
 
   toComposer() {
     if (this.places.task && !this.wide) this.goTo({ ...this.places, pane: "chat" });
-    this.invalidate();
-    requestAnimationFrame(() => this.task.composer.focus());
+    this.frame.now();
+    this.task.composer.focus();
   }
 
   toPane(pane) {

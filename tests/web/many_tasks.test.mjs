@@ -56,6 +56,30 @@ test("two thousand tasks are scrolled, filtered and walked through", { timeout: 
     await page.locator("[data-task]:focus", { hasText: "Task #1235" }).waitFor();
   });
 
+  await t.test("keys that come faster than frames go where the ones before them led", async () => {
+    const focused = await page.evaluate(() => {
+      const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+      const write = (text) => {
+        document.activeElement.value = text;
+        document.activeElement.dispatchEvent(new InputEvent("input", { bubbles: true }));
+      };
+      const titled = [];
+      const note = () => titled.push(document.activeElement.querySelector(".title")?.textContent);
+      press("/");
+      write("task #1777");
+      press("ArrowDown");
+      note();
+      press("/");
+      press("Escape");
+      press("j");
+      note();
+      press("j");
+      note();
+      return titled;
+    });
+    assert.deepEqual(focused, ["Task #1777", "Task #1235", "Task #1236"]);
+  });
+
   await t.test("what is not on the screen any more is let go", async () => {
     await page.goto(`${server.url}/#/org_many`);
     await page.getByText("Choose a task").waitFor();
