@@ -256,7 +256,7 @@ export class Sidebar {
         "button",
         { class: `connection connection-${bench.client.state}`, title: "Connection and ledger (~)", onclick: () => bench.toggle("ledger") },
         h("span", { class: "dot", "aria-hidden": "true" }),
-        h("span", { role: "status" }, stateName(bench.notice.lost ? "reconnecting" : bench.client.state)),
+        h("span", { role: "status" }, stateName(bench.client.state)),
       ),
       h("span", { class: "who" }, app?.user.name ?? ""),
       bench.plain && h("button", { class: "plain", title: "This page shows plain reads, as its address asks; read again", "aria-label": "Refresh", onclick: () => bench.client.refresh() }, icon("retry")),

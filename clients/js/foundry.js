@@ -42,7 +42,7 @@ export class Foundry {
   #inbox = [];
   #feeding = false;
   #closing = new AbortController();
-  #stopWaking = whenWoken(() => this.#feed({ type: "wake" }));
+  #stopWaking = whenWoken(() => this.#wake());
   #commands = 0;
   #command_retries = 0;
 
@@ -189,7 +189,8 @@ export class Foundry {
 
   /** Tries again now: after `needs_auth`, or while reconnecting. */
   retry() {
-    this.#feed({ type: this.state === "needs_auth" ? "sign_in" : "wake" });
+    if (this.state === "needs_auth") this.#feed({ type: "sign_in" });
+    else this.#wake();
   }
 
   /** Ends everything; afterwards no timer, no request and no listener is left. */
@@ -219,6 +220,11 @@ export class Foundry {
       const upstream = new Foundry({ ...options, token: token(), live: "on" });
       return new Relay(upstream, channel, tabLock, (topic) => this.#topic(topic)?.view ?? null);
     });
+  }
+
+  #wake() {
+    this.#feed({ type: "wake" });
+    this.#streams.wake();
   }
 
   /** @param {Happening} happening */
