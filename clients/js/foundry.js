@@ -20,11 +20,14 @@ import { Subscription } from "./subscription.js";
 import { Timers } from "./timers.js";
 import { HttpStreams } from "./transport.js";
 import { begin } from "./turn.js";
-import { whenWoken } from "./waking.js";
+import { whenSlept, whenWoken } from "./waking.js";
 
 export { Problem, Subscription };
 
 /** @typedef {import("./types.js").Options} Options */
+
+/** @type {Set<import("./types.js").Status>} */
+const NOTHING_TO_WAKE = new Set(["idle", "needs_auth", "closed"]);
 
 export class Foundry {
   #state;
@@ -43,6 +46,7 @@ export class Foundry {
   #feeding = false;
   #closing = new AbortController();
   #stopWaking = whenWoken(() => this.#wake());
+  #stopSleep = () => undefined;
   #commands = 0;
   #command_retries = 0;
 
@@ -262,6 +266,8 @@ export class Foundry {
       case "tell":
         return this.#tell(effect);
       case "state":
+        this.#stopSleep();
+        this.#stopSleep = NOTHING_TO_WAKE.has(effect.state) ? () => undefined : whenSlept(() => this.#wake());
         return this.#listeners.say("state", effect.state);
       case "problem":
         return this.#listeners.say("problem", { status: effect.status, code: effect.code, detail: effect.detail });
