@@ -9,6 +9,8 @@ WEB := .web/.installed
 FUZZ := .fuzz/.installed
 FUZZ_BIN := $(abspath .fuzz/bin)
 PEERS := .peers/.installed
+# Its two minutes pass beside the other tests of the client.
+IDLE := tests/web/idle.test.mjs
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
 .PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos mutations fuzz screenshots chromium clean help
@@ -39,8 +41,8 @@ test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent ser
 
 test-web: $(INSTALLED) $(WEB) chromium  ## the JavaScript client, and the page in real Chromium, on real servers (needs Node.js 20 and npm)
 	.web/node_modules/.bin/tsc --project clients/js
-	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test clients/js/tests/*.test.js
-	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test --test-concurrency=1 tests/web/*.test.mjs
+	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test --test-concurrency=2 $(IDLE) clients/js/tests/*.test.js
+	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test --test-concurrency=1 $(filter-out $(IDLE),$(wildcard tests/web/*.test.mjs))
 
 screenshots: $(INSTALLED) $(WEB) chromium  ## pictures of the page's states, into docs/screenshots
 	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test tests/web/screenshots.mjs

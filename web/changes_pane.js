@@ -1,14 +1,17 @@
 // What a task changed: its files with their counts, and each one's patch on request.
 
 import { text } from "./entry.js";
-import { rowsOf } from "./diff.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { Patch } from "./patch.js";
 import { empty, loading, problem } from "./states.js";
-import { clock, count, tailOf } from "./words.js";
+import { clock, count, size, tailOf } from "./words.js";
 
-/** So many lines of a patch, and so many files, are shown before one asks for more. */
-const LINES = 400;
+/** So many lines of a patch are shown at once; whoever scrolls near their end is shown as many more. */
+const LINES = 100;
+const MOST_PIECES = 16;
+/** So far before the end, so that nobody sees it come. */
+const NEAR = "1000px";
 const FILES = 200;
 /** A patch is opened by itself only where there are few. */
 const FEW = 3;
@@ -63,7 +66,7 @@ export class ChangesPane {
     this.#captured = data.captured_at;
     const first = !this.#opened && data.files.length > 0;
     if (first) this.#opened = true;
-    if (first && data.files.length <= FEW) for (const file of data.files) this.#open.set(file.id, { lines: LINES });
+    if (first && data.files.length <= FEW) for (const file of data.files) this.#open.set(file.id, {});
     for (const path of this.#open.keys()) {
       if (data.files.some((file) => file.id === path)) void this.#read(path);
       else this.#open.delete(path);
@@ -104,25 +107,24 @@ export class ChangesPane {
 
   #patch(file, patch) {
     if (patch.error) return h("p", { class: "patch-note" }, `${patch.error} `, h("button", { class: "link", onclick: () => this.#read(file.id) }, "Try again"));
-    if (!patch.rows) return loading("the patch", 3);
-    if (patch.rows.length === 0) return h("p", { class: "patch-note" }, file.binary ? "A binary file; there is no text to show." : "No line differs.");
-    const left = patch.rows.length - patch.lines;
+    if (!patch.read) return loading("the patch", 3);
+    const { pieces, left } = patch.read;
+    if (pieces.length === 0) return h("p", { class: "patch-note" }, file.binary ? "A binary file; there is no text to show." : "No line differs.");
     return [
-      h(Patch, { rows: patch.rows, lines: patch.lines }),
-      left > 0 && h("button", { class: "more", onclick: () => this.#lengthen(file.id) }, `Show ${count(Math.min(left, LINES * 5), "more line")} of ${patch.rows.length}`),
+      h("div", { class: "patch", role: "table", "aria-label": `Patch of ${file.id}`, key: "patch" }, pieces.map((rows, at) => h(Piece, { key: at, rows }))),
+      left > 0 && h("button", { class: "more", key: `more ${pieces.length}`, ref: (node) => whenNear(node, () => this.#lengthen(patch.read)), onclick: () => this.#lengthen(patch.read) }, `Show more (${size(left)} left)`),
     ];
   }
 
   #toggle(file) {
     if (this.#open.delete(file.id)) return this.#bench.invalidate();
-    this.#open.set(file.id, { lines: LINES });
+    this.#open.set(file.id, {});
     void this.#read(file.id);
     this.#bench.invalidate();
   }
 
-  #lengthen(path) {
-    const patch = this.#open.get(path);
-    this.#open.set(path, { ...patch, lines: patch.lines + LINES * 5 });
+  #lengthen(patch) {
+    patch.read(LINES);
     this.#bench.invalidate();
   }
 
@@ -136,34 +138,58 @@ export class ChangesPane {
     const put = (found) => {
       // What belongs to another task or an older capture comes too late.
       if (task !== this.#task || captured !== this.#captured || !this.#open.has(path)) return;
-      this.#open.set(path, { lines: this.#open.get(path).lines, ...found });
+      this.#open.set(path, found);
       this.#bench.invalidate();
     };
     try {
       const answer = await this.#bench.read(`/v1/diffs/${task}?path=${encodeURIComponent(path)}`);
-      put({ rows: rowsOf(await answer.text()) });
+      put({ read: following(this.#open.get(path)?.read, await answer.text()) });
     } catch (error) {
       put({ error: error.message });
     }
   }
 }
 
-/** A part of its own: thousands of lines are described once. */
-function Patch({ rows, lines }) {
+/** A part of its own: lines that stand are not described again when more come. */
+function Piece({ rows }) {
   return h(
     "div",
-    { class: "patch", role: "table", "aria-label": "Patch" },
-    rows.slice(0, lines).map((row) =>
+    { class: "piece", role: "rowgroup" },
+    rows.map((row) =>
       h(
         "div",
         { class: `line line-${row.kind}`, role: "row" },
         h("span", { class: "number", role: "cell" }, row.old ?? ""),
         h("span", { class: "number", role: "cell" }, row.new ?? ""),
         h("span", { class: "sign", role: "cell", "aria-label": row.kind }, SIGNS[row.kind]),
-        h("span", { class: "code", role: "cell" }, text(row.text)),
+        h("span", { class: "code", role: "cell" }, text(row.text), row.left > 0 && h("span", { class: "quiet" }, ` … ${size(row.left)} more`)),
       ),
     ),
   );
+}
+
+/** A patch read as far as the one it takes the place of, within reason, so that nothing moves under whoever reads it. */
+function following(before, whole) {
+  if (before?.isOf(whole)) return before;
+  const patch = new Patch(whole);
+  const pieces = Math.min(Math.max(1, before?.pieces.length ?? 0), MOST_PIECES);
+  while (patch.pieces.length < pieces && patch.left > 0) patch.read(LINES);
+  return patch;
+}
+
+/** Calls once, when an element comes near to what can be seen. */
+function whenNear(node, call) {
+  const look = new IntersectionObserver(
+    (seen) => {
+      if (!node.isConnected) look.disconnect();
+      else if (seen.some((one) => one.isIntersecting)) {
+        look.disconnect();
+        call();
+      }
+    },
+    { root: node.closest(".pane"), rootMargin: NEAR },
+  );
+  look.observe(node);
 }
 
 const SIGNS = { added: "+", removed: "−", same: " ", hunk: "⋯", note: "" };

@@ -9,14 +9,31 @@ export class Composer {
   #sent;
   #texts = new Map();
   #input = null;
+  #awaited = null;
 
   constructor(bench, { sent }) {
     this.#bench = bench;
     this.#sent = sent;
   }
 
-  focus() {
-    this.#input?.focus();
+  /** Go there; where the session is still loading, what is typed meanwhile is kept for it. */
+  focus({ isLoading }) {
+    if (this.#input?.isConnected) this.#input.focus();
+    else if (isLoading) this.#awaited = "";
+  }
+
+  /** Whether a key was meant for the field that is not there yet. */
+  takes({ key }) {
+    if (this.#awaited === null) return false;
+    if (key === "Escape" || key === "Tab") this.giveUp();
+    else if (key === "Backspace") this.#awaited = this.#awaited.slice(0, -1);
+    else if (key.length === 1) this.#awaited += key;
+    return true;
+  }
+
+  /** No field is to come: one went elsewhere, the session is closed, or it cannot be had. */
+  giveUp() {
+    this.#awaited = null;
   }
 
   show(task, session) {
@@ -24,6 +41,7 @@ export class Composer {
     const closed = session.status === "closed" || ["archived", "killed", "archiving", "killing"].includes(task.status);
     const stopping = bench.orders.pending("agent_session.stop", session.id);
     const text = this.#textOf(session.id);
+    if (closed) this.giveUp();
     return h(
       "div",
       { class: "composer", key: `composer ${session.id}` },
@@ -42,7 +60,7 @@ export class Composer {
               value: text,
               maxlength: 262144,
               spellcheck: session.agent === "shell" ? "false" : "true",
-              ref: (node) => (this.#input = node),
+              ref: (node) => this.#attach(node, task, session),
               oninput: (event) => this.#typed(task, session, event.target.value),
               onkeydown: (event) => this.#key(event, task, session),
             }),
@@ -84,19 +102,40 @@ export class Composer {
     );
   }
 
+  #attach(node, task, session) {
+    this.#input = node;
+    if (this.#awaited === null) return;
+    const typed = this.#awaited;
+    this.#awaited = null;
+    node.focus();
+    if (typed) this.#typed(task, session, this.#textOf(session.id) + typed);
+  }
+
+  /** What is typed here counts; a draft that was saved elsewhere is taken when nobody is writing here. */
   #textOf(session) {
-    if (!this.#texts.has(session)) {
-      const app = this.#bench.views.of("app").data;
+    const { drafts, views } = this.#bench;
+    const app = views.of("app").data;
+    const saved = app?.sessions.find((one) => one.id === session)?.draft?.text ?? "";
+    const known = this.#texts.get(session);
+    if (known === undefined) {
+      const text = drafts.textOf(session, saved);
       // Asked again until the view is there: what was saved elsewhere must not be missed.
-      const text = this.#bench.drafts.textOf(session, app?.sessions.find((one) => one.id === session)?.draft?.text);
-      if (!app) return text;
-      this.#texts.set(session, text);
+      if (app) this.#texts.set(session, { text, saved });
+      return text;
     }
-    return this.#texts.get(session);
+    if (!app || saved === known.saved) return known.text;
+    const isWriting = drafts.isUnsaved(session) || (this.#input === document.activeElement && document.hasFocus());
+    const text = isWriting ? known.text : saved;
+    this.#texts.set(session, { text, saved });
+    return text;
+  }
+
+  #setText(session, text) {
+    this.#texts.set(session, { text, saved: this.#texts.get(session)?.saved ?? "" });
   }
 
   #typed(task, session, text) {
-    this.#texts.set(session.id, text);
+    this.#setText(session.id, text);
     this.#bench.drafts.type({ task: task.id, session: session.id, text });
     this.#bench.invalidate();
   }
@@ -112,13 +151,14 @@ export class Composer {
     event.preventDefault();
     const text = this.#textOf(session.id);
     if (!text.trim()) return;
-    // The text leaves the field at once; refused or lost, it comes back.
-    this.#texts.set(session.id, "");
+    // The text leaves the field at once, before the next key; refused or lost, it comes back.
+    this.#setText(session.id, "");
     this.#sent();
-    this.#bench.drafts.sent(session.id);
-    const answer = await this.#bench.orders.give("agent_session.send", { task_id: task.id, session_id: session.id, text }, { id: session.id });
+    this.#bench.frame.now();
+    await this.#bench.drafts.sent(session.id);
+    const answer = await this.#bench.orders.giveInTurn("agent_session.send", { task_id: task.id, session_id: session.id, text }, { id: session.id });
     if (answer) return;
-    const typedMeanwhile = this.#texts.get(session.id);
+    const typedMeanwhile = this.#texts.get(session.id)?.text;
     this.#typed(task, session, typedMeanwhile ? `${text}\n${typedMeanwhile}` : text);
   }
 

@@ -16,11 +16,6 @@ export class ConnectionNotice {
     this.#bench = bench;
   }
 
-  /** Whether the server has not answered for a while: other tabs may still be trying, whatever this one's state. */
-  get lost() {
-    return this.#wasLive && this.#since !== null && Date.now() - this.#since >= PATIENCE_MS;
-  }
-
   show() {
     const { client, frame } = this.#bench;
     if (!AWAY.has(client.state)) {
@@ -38,8 +33,14 @@ export class ConnectionNotice {
       "div",
       { class: "notice", role: "status", key: "notice" },
       h("span", { class: "working", "aria-hidden": "true" }),
-      h("span", null, this.#wasLive ? `The server does not answer. You see what was known at ${clock(this.#since)}.` : "Connecting …"),
-      h("button", { class: "link", onclick: () => client.retry() }, "Try now"),
+      h("span", null, this.#words(client.state)),
+      client.state !== "catching_up" && h("button", { class: "link", onclick: () => client.retry() }, "Try now"),
     );
+  }
+
+  #words(state) {
+    if (!this.#wasLive) return "Connecting …";
+    const known = `You see what was known at ${clock(this.#since)}.`;
+    return state === "catching_up" ? `Catching up. ${known}` : `The server does not answer. ${known}`;
   }
 }

@@ -9,6 +9,7 @@ const AGENTS = ["shell", "claude", "codex", "gemini", "opencode"];
 export class Dialogs {
   #bench;
   #now = null;
+  #node = null;
 
   constructor(bench) {
     this.#bench = bench;
@@ -22,12 +23,16 @@ export class Dialogs {
     const kind = KINDS[name](this.#bench, about);
     const values = Object.fromEntries(kind.fields.map((field) => [field.name, field.value ?? ""]));
     this.#now = { name, kind, values, error: null, busy: false, more: false };
-    this.#bench.invalidate();
+    // At once: the next key is meant for the first field.
+    this.#bench.frame.now();
   }
 
   close = () => {
     this.#now = null;
-    this.#bench.invalidate();
+    // Closed and not only taken away, so that the focus goes back to where it was.
+    this.#node?.close();
+    this.#node = null;
+    this.#bench.frame.now();
   };
 
   show() {
@@ -36,7 +41,7 @@ export class Dialogs {
     const visible = now.kind.fields.filter((field) => !field.more || now.more);
     return h(
       "dialog",
-      { class: "dialog", key: now.name, "aria-labelledby": "dialog-title", ref: (node) => node.showModal(), onclose: this.close, oncancel: this.close },
+      { class: "dialog", key: now.name, "aria-labelledby": "dialog-title", ref: this.#shown, oncancel: (event) => this.#cancel(event), onclose: () => this.#now === now && this.close() },
       h(
         "form",
         { onsubmit: (event) => this.#submit(event), onkeydown: (event) => this.#key(event) },
@@ -49,10 +54,20 @@ export class Dialogs {
           "footer",
           null,
           h("button", { type: "button", onclick: this.close }, "Cancel"),
-          h("button", { class: now.kind.danger ? "danger-fill" : "primary", disabled: now.busy, "aria-busy": String(now.busy) }, now.kind.button),
+          h("button", { class: now.kind.danger ? "danger-fill" : "primary", "aria-busy": String(now.busy) }, now.kind.button),
         ),
       ),
     );
+  }
+
+  #shown = (node) => {
+    this.#node = node;
+    node.showModal();
+  };
+
+  #cancel(event) {
+    event.preventDefault();
+    this.close();
   }
 
   #field(field, first) {

@@ -21,8 +21,11 @@ export function h(tag, properties, ...children) {
 /** Bring `host` in line with a description, or with several. */
 export function render(host, description) {
   const next = flat([description], []);
+  const focused = document.activeElement;
   patchChildren(host, host.described ?? [], next, false);
   host.described = next;
+  // An element that was moved is the same to whoever is typing in it, but the browser takes the focus from it.
+  if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
   const told = mounted;
   mounted = [];
   for (const tell of told) tell();

@@ -10,6 +10,7 @@ export class Drafts {
   #store;
   #timers = new Map();
   #typed = new Map();
+  #saving = new Map();
 
   constructor({ orders, online, store = localStorage }) {
     this.#orders = orders;
@@ -28,11 +29,17 @@ export class Drafts {
     if (!this.#timers.has(session)) this.#timers.set(session, setTimeout(() => this.#save(session), SAVE_MS));
   }
 
-  /** The text was sent: the server clears its own draft with it. */
-  sent(session) {
+  /** Whether something was typed in this tab that the server does not have. */
+  isUnsaved(session) {
+    return this.#typed.has(session);
+  }
+
+  /** The text is being sent: the server clears its own draft with it. Resolves when no older draft is on its way. */
+  async sent(session) {
     clearTimeout(this.#timers.get(session));
     this.#timers.delete(session);
     this.#forget(session);
+    await this.#saving.get(session);
   }
 
   /** The server answers again: what could not be saved meanwhile is saved now. */
@@ -49,7 +56,9 @@ export class Drafts {
     const local = this.#local(session);
     if (!local || !this.#online()) return;
     try {
-      await this.#orders("agent_session.update_draft", { task_id: local.task, session_id: session, text: local.text });
+      const saving = this.#orders("agent_session.update_draft", { task_id: local.task, session_id: session, text: local.text });
+      this.#saving.set(session, saving.then(() => undefined, () => undefined));
+      await saving;
       // Typed on meanwhile: the next turn of the timer saves that.
       if (this.#local(session)?.text === local.text) this.#forget(session);
     } catch (problem) {

@@ -11,6 +11,7 @@ import { count, size } from "./words.js";
 const ROW = 28;
 const AROUND = 400;
 const LONGEST = 200_000;
+const PART = 8_000;
 
 export class FilesPane {
   #bench;
@@ -90,7 +91,7 @@ export class FilesPane {
       h("p", { class: "pane-line", key: "content-line" }, h("button", { class: "link", onclick: () => this.#close() }, icon("back"), "Files"), h("span", { class: "path" }, content.path)),
       content.error && empty("Not kept", content.error),
       content.text === undefined && !content.error && loading("the content", 6),
-      content.text !== undefined && h(Content, { key: "content", text: content.text }),
+      content.text !== undefined && h(Content, { key: "content", text: content.text, path: content.path }),
     ];
   }
 
@@ -119,6 +120,18 @@ export class FilesPane {
   }
 }
 
-function Content({ text: whole }) {
-  return h("pre", { class: "content", tabindex: 0 }, text(whole));
+function Content({ text: whole, path }) {
+  return h("div", { class: "content", tabindex: 0, role: "region", "aria-label": path }, partsOf(whole).map((part) => h("pre", { class: "part" }, text(part))));
+}
+
+/** A text in parts that end with a line where they can: only those one sees have to be laid out. */
+function partsOf(whole) {
+  const parts = [];
+  for (let from = 0; from < whole.length; ) {
+    const end = from + PART < whole.length ? whole.lastIndexOf("\n", from + PART) + 1 : whole.length;
+    const to = end > from ? end : from + PART;
+    parts.push(whole.slice(from, whole[to - 1] === "\n" ? to - 1 : to));
+    from = to;
+  }
+  return parts;
 }

@@ -1,9 +1,13 @@
 // Painting at most once per frame: whatever happened meanwhile, a thousand changes or one, is shown in one go.
 
+/** A hidden tab has no frames, but still a title. */
+const HIDDEN_MS = 1000;
+
 /** Calls `paint` in the next frame after `invalidate()`, or `now()`, and keeps the books about how long that takes. */
 export class Frame {
   #paint;
   #planned = null;
+  #painting = false;
   #wake = undefined;
   #wakeAt = Infinity;
 
@@ -15,12 +19,13 @@ export class Frame {
   }
 
   invalidate = () => {
-    this.#planned ??= requestAnimationFrame(() => this.#run());
+    this.#planned ??= soon(() => this.#run());
   };
 
   /** For what moves the focus: the keys that follow are meant for what has it afterwards. */
   now() {
-    if (this.#planned !== null) cancelAnimationFrame(this.#planned);
+    if (this.#painting) return this.invalidate();
+    this.#planned?.();
     this.#run();
   }
 
@@ -39,9 +44,24 @@ export class Frame {
   #run() {
     this.#planned = null;
     const began = performance.now();
-    this.#paint();
+    this.#painting = true;
+    try {
+      this.#paint();
+    } finally {
+      this.#painting = false;
+    }
     this.last_ms = performance.now() - began;
     this.longest_ms = Math.max(this.longest_ms, this.last_ms);
     this.count += 1;
   }
+}
+
+/** Calls in the next frame, or after a while where there are none; what it returns gives that up. */
+function soon(call) {
+  if (document.hidden) {
+    const timer = setTimeout(call, HIDDEN_MS);
+    return () => clearTimeout(timer);
+  }
+  const frame = requestAnimationFrame(call);
+  return () => cancelAnimationFrame(frame);
 }

@@ -26,13 +26,16 @@ const BY_KEY = new Map(KEYS.flatMap((entry) => entry.keys.map((key) => [key, ent
 /** Listen for as long as the page is open. */
 export function listen(bench) {
   document.addEventListener("keydown", (event) => {
+    if (event.key === "?" && bench.isShown("help")) return bench.close("help");
+    if (bench.isModal) return;
     if (event.key === "." && event.ctrlKey) {
       bench.toggle("ledger");
       event.preventDefault();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || bench.dialogs.isOpen) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+    if (bench.task.composer.takes(event)) return event.preventDefault();
     // Where something scrolls or is a menu by itself, its own keys are its own.
     if (event.key.startsWith("Arrow") && !event.target.closest?.(".sidebar") && event.target !== document.body) return;
     const entry = BY_KEY.get(event.key);

@@ -4,11 +4,11 @@ import { h } from "./dom.js";
 
 export class Menu {
   #open = null;
-  #invalidate;
+  #frame;
   #button = null;
 
-  constructor(invalidate) {
-    this.#invalidate = invalidate;
+  constructor(frame) {
+    this.#frame = frame;
   }
 
   get isOpen() {
@@ -20,7 +20,7 @@ export class Menu {
     this.#open = null;
     document.removeEventListener("pointerdown", this.#outside, true);
     if (refocus) this.#button?.focus();
-    this.#invalidate();
+    this.#frame.invalidate();
   };
 
   /** `items`: `{label, note?, act, current?, danger?, disabled?}` or `{separator: true}`. */
@@ -47,7 +47,7 @@ export class Menu {
                     title: item.title ?? null,
                     "aria-current": item.current ? "true" : null,
                     onclick: () => {
-                      this.close();
+                      this.close(true);
                       item.act();
                     },
                   },
@@ -64,7 +64,8 @@ export class Menu {
     this.#open = name;
     this.#button = button;
     document.addEventListener("pointerdown", this.#outside, true);
-    this.#invalidate();
+    // At once: the next key is meant for the first item.
+    this.#frame.now();
   }
 
   #outside = (event) => {
@@ -77,6 +78,8 @@ export class Menu {
     if (event.key === "Escape") this.close(true);
     else if (event.key === "ArrowDown") items[(at + 1) % items.length]?.focus();
     else if (event.key === "ArrowUp") items[(at - 1 + items.length) % items.length]?.focus();
+    else if (event.key === "Home") items[0]?.focus();
+    else if (event.key === "End") items.at(-1)?.focus();
     else if (event.key === "Tab") return this.close();
     else return;
     event.preventDefault();

@@ -7,6 +7,7 @@ export class Orders {
   #invalidate;
   #tell;
   #underWay = new Map();
+  #lines = new Map();
 
   constructor(client, { invalidate, tell }) {
     this.#client = client;
@@ -27,7 +28,7 @@ export class Orders {
    * Give an order. Resolves to its answer, or to null after the refusal was told. `id` says what it is about, for
    * `pending`; `quiet` leaves the telling to the caller, who gets the problem thrown.
    */
-  async give(name, data, { id = "", quiet = false, after } = {}) {
+  async give(name, data, { id = "", quiet = false } = {}) {
     const mark = { name, id, position: Infinity, arrived: false, timer: undefined };
     const key = uuid();
     this.#underWay.set(key, mark);
@@ -38,7 +39,6 @@ export class Orders {
       // Shown as pending until the change is here; one that changes nothing on this screen has no change to wait for.
       if (answer.events.length === 0 || mark.arrived) this.#done(key);
       else mark.timer = setTimeout(() => this.#done(key), PATIENCE_MS);
-      after?.(answer);
       return answer;
     } catch (problem) {
       this.#done(key);
@@ -46,6 +46,17 @@ export class Orders {
       this.#tell(sentenceOf(problem));
       return null;
     }
+  }
+
+  /** The same, one after the other for each id: what was typed first is to arrive first. */
+  async giveInTurn(name, data, { id }) {
+    const line = `${name} ${id}`;
+    const before = this.#lines.get(line);
+    const own = Promise.resolve(before).then(() => this.give(name, data, { id }));
+    this.#lines.set(line, own);
+    const answer = await own;
+    if (this.#lines.get(line) === own) this.#lines.delete(line);
+    return answer;
   }
 
   #arrived(entry) {

@@ -35,19 +35,24 @@ export class ProcessesPane {
       {
         class: "line-form",
         key: "form",
-        onsubmit: async (event) => {
-          event.preventDefault();
-          const line = this.#line.trim();
-          if (!line) return;
-          const answer = await bench.orders.give("process.start", { task_id: task, command: "sh", args: ["-c", line] }, { id: task });
-          if (answer) this.#line = "";
-          bench.invalidate();
-        },
+        onsubmit: (event) => this.#start(event, task),
       },
       h("label", { class: "unseen", for: "process-line" }, "Command"),
       h("input", { id: "process-line", class: "mono", value: this.#line, placeholder: "A command to start in the sandbox", autocomplete: "off", spellcheck: "false", oninput: (event) => ((this.#line = event.target.value), bench.invalidate()) }),
-      h("button", { disabled: !this.#line.trim() || bench.orders.pending("process.start", task) }, "Start"),
+      h("button", { disabled: !this.#line.trim() }, "Start"),
     );
+  }
+
+  async #start(event, task) {
+    event.preventDefault();
+    const line = this.#line;
+    if (!line.trim()) return;
+    // The line leaves the field at once, for the next one; refused or lost, it comes back.
+    this.#line = "";
+    this.#bench.frame.now();
+    const answer = await this.#bench.orders.giveInTurn("process.start", { task_id: task, command: "sh", args: ["-c", line.trim()] }, { id: task });
+    if (!answer) this.#line ||= line;
+    this.#bench.invalidate();
   }
 
   #process(task, process) {
@@ -74,18 +79,22 @@ export class ProcessesPane {
   #stdin(task, process) {
     const bench = this.#bench;
     const value = this.#inputs.get(process.id) ?? "";
-    const write = async (event) => {
-      event.preventDefault();
-      const answer = await bench.orders.give("process.write", { task_id: task, process_id: process.id, text: `${value}\n` }, { id: process.id });
-      if (answer) this.#inputs.delete(process.id);
-      bench.invalidate();
-    };
     return h(
       "form",
-      { class: "line-form stdin", onsubmit: write },
+      { class: "line-form stdin", onsubmit: (event) => this.#write(event, task, process.id) },
       h("input", { class: "mono", value, "aria-label": "A line for its standard input", placeholder: "A line for its standard input", autocomplete: "off", spellcheck: "false", oninput: (event) => (this.#inputs.set(process.id, event.target.value), bench.invalidate()) }),
-      h("button", { disabled: bench.orders.pending("process.write", process.id) }, "Write"),
+      h("button", null, "Write"),
     );
+  }
+
+  async #write(event, task, process) {
+    event.preventDefault();
+    const line = this.#inputs.get(process) ?? "";
+    this.#inputs.delete(process);
+    this.#bench.frame.now();
+    const answer = await this.#bench.orders.giveInTurn("process.write", { task_id: task, process_id: process, text: `${line}\n` }, { id: process });
+    if (!answer && !this.#inputs.has(process)) this.#inputs.set(process, line);
+    this.#bench.invalidate();
   }
 }
 

@@ -23,7 +23,7 @@ export class Sidebar {
 
   constructor(bench) {
     this.#bench = bench;
-    this.menu = new Menu(bench.invalidate);
+    this.menu = new Menu(bench.frame);
   }
 
   show() {
@@ -35,7 +35,7 @@ export class Sidebar {
       "nav",
       { class: "sidebar", "aria-label": "Repositories and tasks" },
       this.#head(app.data, view.data),
-      this.#tools(view.data),
+      this.#tools(),
       this.#list(view, app.data),
       this.#foot(app.data),
     );
@@ -112,7 +112,7 @@ export class Sidebar {
     );
   }
 
-  #tools(workspace) {
+  #tools() {
     return h(
       "div",
       { class: "sidebar-tools" },
@@ -125,7 +125,6 @@ export class Sidebar {
           type: "search",
           placeholder: "Filter",
           value: this.filter,
-          disabled: !workspace,
           autocomplete: "off",
           spellcheck: "false",
           ref: (node) => (this.#input = node),
@@ -141,9 +140,11 @@ export class Sidebar {
     if (event.key === "Escape") {
       this.#filterBy("");
       event.target.blur();
-    } else if (event.key === "ArrowDown") {
+    } else if (event.key === "ArrowDown" || event.key === "Enter") {
       this.#make();
-      this.#moveTo(this.#made.rows.find((row) => row.kind === "task"));
+      const first = this.#made.rows.find((row) => row.kind === "task");
+      if (event.key === "ArrowDown") this.#moveTo(first);
+      else if (first) this.#bench.goTo({ organization: this.#bench.places.organization, task: first.id });
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -256,7 +257,7 @@ export class Sidebar {
         "button",
         { class: `connection connection-${bench.client.state}`, title: "Connection and ledger (~)", onclick: () => bench.toggle("ledger") },
         h("span", { class: "dot", "aria-hidden": "true" }),
-        h("span", { role: "status" }, stateName(bench.notice.lost ? "reconnecting" : bench.client.state)),
+        h("span", { role: "status" }, stateName(bench.client.state)),
       ),
       h("span", { class: "who" }, app?.user.name ?? ""),
       bench.plain && h("button", { class: "plain", title: "This page shows plain reads, as its address asks; read again", "aria-label": "Refresh", onclick: () => bench.client.refresh() }, icon("retry")),

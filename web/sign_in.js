@@ -38,7 +38,7 @@ export class SignIn {
         "form",
         { onsubmit: (event) => this.#submit(event) },
         h("label", { for: "token" }, "Token"),
-        h("input", { id: "token", type: "password", autocomplete: "current-password", required: true, autofocus: true, value: this.#token, oninput: (event) => this.#type(event) }),
+        h("input", { id: "token", type: "password", autocomplete: "current-password", required: true, ref: (node) => node.focus(), value: this.#token, oninput: (event) => this.#type(event) }),
         h("p", { class: "dialog-error", role: "alert" }, this.error ?? ""),
         h("button", { class: "primary", disabled: this.#busy }, "Sign in"),
       ),
@@ -51,6 +51,7 @@ export class SignIn {
 
   async #submit(event) {
     event.preventDefault();
+    if (this.#busy) return;
     this.#busy = true;
     this.error = null;
     this.#invalidate();

@@ -82,7 +82,9 @@ export class TaskPane {
   }
 
   #chat(task, session, view) {
-    if (!task) return view.state === "loading" ? loading("the task") : problem(view.state);
+    if (!task && view.state === "loading") return loading("the task");
+    if (!session) this.composer.giveUp();
+    if (!task) return problem(view.state);
     return [
       sessionTabs(this.#bench, task, session),
       provisioning(this.#bench, task, this.#watched),

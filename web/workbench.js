@@ -27,7 +27,7 @@ const LOOKS = 4;
 
 export class Workbench {
   #host;
-  #panels = new Set();
+  #panels = new Map();
   #narrow = matchMedia("(max-width: 1099px)");
 
   /** `live` is what the address asked of the client (views.js). */
@@ -41,7 +41,7 @@ export class Workbench {
     this.views = new Views(client, this.invalidate);
     this.orders = new Orders(client, { invalidate: this.invalidate, tell: (text) => this.toasts.tell(text) });
     this.drafts = new Drafts({ orders: (name, data) => client.command(name, data), online: () => client.state === "live" });
-    this.menu = new Menu(this.invalidate);
+    this.menu = new Menu(this.frame);
     this.dialogs = new Dialogs(this);
     this.sidebar = new Sidebar(this);
     this.task = new TaskPane(this);
@@ -54,7 +54,9 @@ export class Workbench {
   start() {
     this.#narrow.addEventListener("change", this.invalidate);
     addEventListener("hashchange", () => this.#arrive(placesOf(location.hash)));
-    document.addEventListener("visibilitychange", this.invalidate);
+    document.addEventListener("click", (event) => this.#follow(event));
+    // What waits for a frame does not wait until the tab is seen again.
+    document.addEventListener("visibilitychange", () => this.frame.now());
     addEventListener("focus", this.invalidate);
     // Told by the browser in every other tab: whoever signs in there is signed in here too.
     addEventListener("storage", ({ key }) => key === SIGNED_IN && this.client.signedIn());
@@ -63,7 +65,7 @@ export class Workbench {
       this.invalidate();
     });
     this.client.on("problem", (problem) => this.toasts.tell(problem.detail));
-    this.client.on("ledger", () => this.#panels.has("ledger") && this.invalidate());
+    this.client.on("ledger", () => this.isShown("ledger") && this.invalidate());
     this.invalidate();
   }
 
@@ -104,16 +106,30 @@ export class Workbench {
   }
 
   toggle(panel) {
-    if (!this.#panels.delete(panel)) this.#panels.add(panel);
-    this.invalidate();
+    if (this.#panels.has(panel)) return this.close(panel);
+    this.#panels.set(panel, document.activeElement);
+    this.frame.now();
   }
 
+  /** The focus goes back to where it was when the panel came, unless it is somewhere else by now. */
   close(panel) {
-    if (this.#panels.delete(panel)) this.invalidate();
+    const before = this.#panels.get(panel);
+    if (!this.#panels.delete(panel)) return;
+    this.frame.now();
+    if (document.activeElement === document.body && before?.isConnected) before.focus({ preventScroll: true });
+  }
+
+  isShown(panel) {
+    return this.#panels.has(panel);
+  }
+
+  /** Whether a dialog is open: keys are its own then. */
+  get isModal() {
+    return this.dialogs.isOpen || this.isShown("help");
   }
 
   escape() {
-    if (this.#panels.size > 0) this.#panels.clear();
+    if (this.#panels.size > 0) for (const panel of [...this.#panels.keys()]) this.close(panel);
     else if (document.activeElement !== document.body) document.activeElement.blur();
     else if (this.places.task && !this.wide) this.goTo({ organization: this.places.organization });
     this.invalidate();
@@ -126,9 +142,10 @@ export class Workbench {
   }
 
   toComposer() {
-    if (this.places.task && !this.wide) this.goTo({ ...this.places, pane: "chat" });
+    if (!this.places.task) return;
+    if (!this.wide) this.goTo({ ...this.places, pane: "chat" });
     this.frame.now();
-    this.task.composer.focus();
+    this.task.composer.focus({ isLoading: this.#taskView.state === "loading" });
   }
 
   toPane(pane) {
@@ -151,7 +168,16 @@ export class Workbench {
     return this.views.of(`task/${this.places.task}`);
   }
 
+  /** A link to a place is followed at once: the browser would say so later, and the next key is meant for that place. */
+  #follow(event) {
+    const link = event.target.closest?.("a[href^='#/']");
+    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    this.goTo(placesOf(link.getAttribute("href")));
+  }
+
   #arrive(places) {
+    if (places.task !== this.places.task) this.task.composer.giveUp();
     this.places = places;
     this.invalidate();
   }
@@ -180,10 +206,10 @@ export class Workbench {
     const where = this.places.task ? "at-task" : this.places.repository ? "at-repository" : "at-list";
     return [
       h("div", { class: `bench ${where}`, key: "bench" }, this.sidebar.show(), this.#main()),
-      this.#panels.has("ledger") && ledgerPanel(this),
+      this.isShown("ledger") && ledgerPanel(this),
       this.notice.show(),
       this.dialogs.show(),
-      this.#panels.has("help") && help(this),
+      this.isShown("help") && help(this),
       this.toasts.show(),
     ];
   }

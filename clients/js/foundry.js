@@ -20,11 +20,14 @@ import { Subscription } from "./subscription.js";
 import { Timers } from "./timers.js";
 import { HttpStreams } from "./transport.js";
 import { begin } from "./turn.js";
-import { whenWoken } from "./waking.js";
+import { whenSlept, whenWoken } from "./waking.js";
 
 export { Problem, Subscription };
 
 /** @typedef {import("./types.js").Options} Options */
+
+/** @type {Set<import("./types.js").Status>} */
+const NOTHING_TO_WAKE = new Set(["idle", "needs_auth", "closed"]);
 
 export class Foundry {
   #state;
@@ -42,7 +45,8 @@ export class Foundry {
   #inbox = [];
   #feeding = false;
   #closing = new AbortController();
-  #stopWaking = whenWoken(() => this.#feed({ type: "wake" }));
+  #stopWaking = whenWoken(() => this.#wake());
+  #stopSleep = () => undefined;
   #commands = 0;
   #command_retries = 0;
 
@@ -189,7 +193,8 @@ export class Foundry {
 
   /** Tries again now: after `needs_auth`, or while reconnecting. */
   retry() {
-    this.#feed({ type: this.state === "needs_auth" ? "sign_in" : "wake" });
+    if (this.state === "needs_auth") this.#feed({ type: "sign_in" });
+    else this.#wake();
   }
 
   /** Ends everything; afterwards no timer, no request and no listener is left. */
@@ -219,6 +224,11 @@ export class Foundry {
       const upstream = new Foundry({ ...options, token: token(), live: "on" });
       return new Relay(upstream, channel, tabLock, (topic) => this.#topic(topic)?.view ?? null);
     });
+  }
+
+  #wake() {
+    this.#feed({ type: "wake" });
+    this.#streams.wake();
   }
 
   /** @param {Happening} happening */
@@ -256,6 +266,8 @@ export class Foundry {
       case "tell":
         return this.#tell(effect);
       case "state":
+        this.#stopSleep();
+        this.#stopSleep = NOTHING_TO_WAKE.has(effect.state) ? () => undefined : whenSlept(() => this.#wake());
         return this.#listeners.say("state", effect.state);
       case "problem":
         return this.#listeners.say("problem", { status: effect.status, code: effect.code, detail: effect.detail });

@@ -13,7 +13,14 @@ import { tag } from "./topics.js";
 /** Rare, because that a leader is gone is learned from its lock, and hidden tabs are given time once a minute. */
 const HEARTBEAT_MS = 60_000;
 
-/** @typedef {{tab: string, connection: number, topics: Set<string>, revision: number, ready: boolean}} Stream */
+/**
+ * A stream of a tab. `asked` is what it was opened with, until it is greeted.
+ *
+ * @typedef {{
+ *   tab: string, connection: number, topics: Set<string>, revision: number, ready: boolean,
+ *   asked: Record<string, string | null> | null,
+ * }} Stream
+ */
 /** @typedef {{subscription: Subscription, view: View | null}} Relayed */
 
 export class Relay {
@@ -30,6 +37,8 @@ export class Relay {
   #topics = new Map();
   /** @type {Set<string>} */
   #watched = new Set();
+  /** Whether the server has said hello; before that no tab is told so. */
+  #isReached = false;
 
   /**
    * @param {Foundry} upstream
@@ -59,14 +68,15 @@ export class Relay {
   #hear(message) {
     const { from: tab, connection } = message;
     const name = `${tab} ${connection}`;
+    if (message.type === "wake") return this.#upstream.state === "needs_auth" ? undefined : this.#upstream.retry();
     if (message.type === "leave") return this.#leave(name);
     if (message.type === "open") {
       this.#leave(name);
-      this.#streams.set(name, { tab, connection, topics: new Set(), revision: 0, ready: false });
+      const topics = new Set(Object.keys(message.topics));
+      this.#streams.set(name, { tab, connection, topics, revision: 0, ready: false, asked: message.topics });
       this.#watch(tab);
-      const hello = { sid: name, node: "tab", protocol: 1, heartbeat_ms: HEARTBEAT_MS };
-      this.#tell("hello", hello, this.#streams.get(name));
-      this.#bring(name, message.topics);
+      for (const topic of topics) this.#relayed(topic);
+      if (this.#isReached) this.#greet(name);
       if (this.#upstream.state === "needs_auth") this.#upstream.signedIn(message.token ?? undefined);
       return;
     }
@@ -78,6 +88,20 @@ export class Relay {
     stream.ready = false;
     for (const topic of message.remove) this.#drop(stream, topic);
     this.#bring(name, message.add);
+  }
+
+  /**
+   * Says hello, and brings what was asked for: what was told before was not for this stream.
+   *
+   * @param {string} name
+   */
+  #greet(name) {
+    const stream = this.#streams.get(name);
+    if (stream === undefined || stream.asked === null) return;
+    const { asked } = stream;
+    stream.asked = null;
+    this.#tell("hello", { sid: name, node: "tab", protocol: 1, heartbeat_ms: HEARTBEAT_MS }, stream);
+    this.#bring(name, asked);
   }
 
   /**
@@ -137,7 +161,7 @@ export class Relay {
     if (this.#upstream.state !== "live") return;
     for (const stream of this.#streams.values()) {
       const topics = [...stream.topics].map((topic) => this.#topics.get(topic)?.view ?? null);
-      if (stream.ready || topics.includes(null)) continue;
+      if (stream.asked !== null || stream.ready || topics.includes(null)) continue;
       stream.ready = true;
       const held = topics.map((view) => [view?.topic, view && tag(view)]);
       this.#tell("ready", { revision: stream.revision, topics: Object.fromEntries(held) }, stream);
@@ -146,13 +170,26 @@ export class Relay {
 
   /** @param {import("./types.js").Status} state */
   #upstreamIs(state) {
+    if (state === "catching_up" || state === "live") this.#reached();
     if (state === "live") this.#settle();
     const needs_auth = state === "needs_auth";
     if (state !== "reconnecting" && !needs_auth) return;
+    this.#isReached = false;
     // Every tab shows what is true: nothing is live. What they watch is kept for when they come back.
     const code = needs_auth ? "unauthenticated" : "unavailable";
-    this.#tell("bye", { code, detail: "The shared stream was lost.", retry: !needs_auth });
-    for (const stream of this.#streams.values()) stream.ready = true;
+    const bye = { code, detail: "The shared stream was lost.", retry: !needs_auth };
+    for (const stream of this.#streams.values()) {
+      this.#tell("bye", bye, stream);
+      stream.ready = true;
+    }
+  }
+
+  /** The server answers: tabs that wait for it are greeted, and those that wait for their next attempt need not. */
+  #reached() {
+    if (this.#isReached) return;
+    this.#isReached = true;
+    for (const name of this.#streams.keys()) this.#greet(name);
+    this.#send({ type: "led" });
   }
 
   /** @param {string} name */

@@ -14,6 +14,7 @@
  *   | {type: "open", connection: number, topics: Record<string, string | null>}
  *   | {type: "interest", connection: number, revision: number, add: Record<string, string | null>, remove: string[]}
  *   | {type: "leave", connection: number}
+ *   | {type: "wake", connection: 0}
  * )} ToLeader
  * @typedef {{to: "tabs", leader: string} & (
  *   | {type: "led"}
@@ -91,6 +92,11 @@ export class SharedStreams {
     this.#say({ type: "interest", connection, revision, add, remove });
   }
 
+  /** The stream of all is the leader's to try; its own timers may be slow, because it may be hidden. */
+  wake() {
+    this.#say({ type: "wake", connection: 0 });
+  }
+
   async close() {
     for (const connection of [...this.#streams.keys()]) this.dispose({ type: "dispose", connection });
     this.#closing.abort();
@@ -118,14 +124,16 @@ export class SharedStreams {
     if (tab !== undefined && tab !== this.#tab) return;
     for (const [connection, stream] of this.#streams) {
       if (only !== undefined && only !== connection) continue;
-      if (name === "hello") stream.leader = leader;
+      // Only the leader of now answers one stream; what it told all before that was not for this one.
+      if (only !== undefined) stream.leader = leader;
       const concerns = data.topic === undefined || stream.topics.has(data.topic);
       if (stream.leader === leader && concerns) this.#report({ type: "event", connection, name, data });
     }
   }
 
   /**
-   * Somebody leads from now on: streams of the one before are over, and what nobody answered is said again.
+   * Somebody leads from now on, or has reached the server again: streams of another leader are over, what nobody
+   * answered is said again, and whoever waits for their next attempt need not.
    *
    * @param {string} leader
    */

@@ -16,7 +16,7 @@ const SLICE_BYTES = 16 * 1024;
 /**
  * @typedef {{
  *   open: (effect: Open) => void, dispose: (effect: Dispose) => void, interest: (effect: Interest) => void,
- *   close: () => Promise<void>,
+ *   wake: () => void, close: () => Promise<void>,
  * }} Transport
  */
 
@@ -62,6 +62,9 @@ export class HttpStreams {
     const answer = { status, retry_after_ms, code, detail };
     this.#report({ type: "interest_answered", connection, revision, ...answer });
   }
+
+  /** Streams of one's own are tried again by the step function alone. */
+  wake() {}
 
   async close() {
     for (const ending of this.#open.values()) ending.abort();

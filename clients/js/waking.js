@@ -16,3 +16,27 @@ export function whenWoken(call) {
     document.removeEventListener("visibilitychange", seen);
   };
 }
+
+const LOOK_MS = 2_000;
+const SLEPT_MS = 3_000;
+
+/** How far the clock that goes on is ahead of the one that may stand still while the machine sleeps. */
+const ahead = () => Date.now() - performance.now();
+
+/**
+ * Calls when the machine has slept: timers, and what they are set to, stand still meanwhile.
+ *
+ * @param {() => void} call
+ * @returns {() => undefined} ends it
+ */
+export function whenSlept(call) {
+  let before = ahead();
+  const look = () => {
+    const now = ahead();
+    const slept = now - before;
+    before = now;
+    if (slept >= SLEPT_MS) call();
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return () => void clearInterval(timer);
+}

@@ -88,6 +88,20 @@ const happens = (isSo) =>
     look();
   });
 
+/** From now on streams are refused, as by a server that is being replaced, until `end()`. */
+function refuseStreams() {
+  const refusal = { count: 0, end: () => void (isOver = true) };
+  let isOver = false;
+  const refuse = (/** @type {import("./imitation.js").Asked} */ asked, /** @type {import("node:http").ServerResponse} */ response) => {
+    if (isOver) return server.open(asked, response);
+    refusal.count += 1;
+    server.instead("/v1/stream", refuse);
+    return problem(response, 503, "unavailable");
+  };
+  server.instead("/v1/stream", refuse);
+  return refusal;
+}
+
 const streamsAsked = () => server.asked.filter(({ path }) => path === "/v1/stream").length;
 
 test("tabs share one stream, and each is told each change once", async () => {
@@ -183,6 +197,41 @@ test("a lost server is seen by every tab, and so is its return", async () => {
   server.rename(TOPIC, "two");
 
   for (const page of tabs) await sees(page, "two");
+  for (const page of tabs) await is(page, "live");
+});
+
+test("while the server is away no tab takes another tab for it, and all come back with it", async () => {
+  const tabs = [await tab(), await tab()];
+  for (const page of tabs) await is(page, "live");
+  const refusal = refuseStreams();
+  server.stream.response.destroy();
+
+  for (const page of tabs) await page.waitForFunction(() => /** @type {any} */ (globalThis).foundry.counters.connections_created >= 2, null, OFTEN);
+  const late = await tab();
+  await late.waitForFunction(() => /** @type {any} */ (globalThis).foundry.counters.connections_created === 1, null, OFTEN);
+  await happens(() => refusal.count >= 2);
+  assert.ok(!(await seen(late)).states.includes("catching_up"));
+  for (const page of tabs) assert.equal((await seen(page)).states.at(-1), "reconnecting");
+  server.rename(TOPIC, "two");
+  refusal.end();
+
+  for (const page of [...tabs, late]) {
+    await sees(page, "two");
+    await is(page, "live");
+    assert.equal((await seen(page)).gaps, 0);
+  }
+});
+
+test("whoever wants to try again now has the stream of all tried", async () => {
+  const tabs = [await tab(), await tab()];
+  for (const page of tabs) await is(page, "live");
+  // By itself nobody would try again for an hour.
+  server.stream.response.end("retry: 3600000\n\n");
+  for (const page of tabs) await is(page, "reconnecting");
+  assert.equal(streamsAsked(), 1);
+
+  await tabs[1]?.evaluate(() => /** @type {any} */ (globalThis).foundry.retry());
+
   for (const page of tabs) await is(page, "live");
 });
 

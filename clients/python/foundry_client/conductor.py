@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from foundry_client.effects import Effect, Enter, Log, Status, Tell, Trouble, Why
-from foundry_client.happenings import Close, Happening, Live, Release, Subscribe, View
+from foundry_client.happenings import Close, Happening, Live, Release, Subscribe, View, Wake
 from foundry_client.listening import Hearers, Waiters
 from foundry_client.problem import Problem
 from foundry_client.server import Server
@@ -17,12 +17,14 @@ from foundry_client.step import step
 from foundry_client.subscription import Listener, Subscription
 from foundry_client.transport import Transport, moment
 from foundry_client.turn import Counters, Options, State, Topic
+from foundry_client.waking import Waking
 
 log = logging.getLogger("foundry_client")
 
 T = TypeVar("T")
 
 LEDGER = 1000
+NOTHING_TO_WAKE: tuple[Status, ...] = ("idle", "needs_auth", "closed")
 
 
 class Conductor:
@@ -32,6 +34,7 @@ class Conductor:
         self.waiters = Waiters()
         self._state = State(options=options)
         self._transport = Transport(server, self.happen)
+        self._waking = Waking(lambda: self.happen(Wake(**moment())))
         self._subscriptions: dict[str, list[Subscription]] = {}
         self._waiting: deque[tuple[Happening, Subscription | None]] = deque()
         self._busy = False
@@ -135,6 +138,10 @@ class Conductor:
             case Tell():
                 self._tell(effect)
             case Enter(state=state):
+                if state in NOTHING_TO_WAKE:
+                    self._waking.stop()
+                else:
+                    self._waking.watch()
                 self._log("state", {"state": state})
                 self.hearers.tell("state", state)
             case Trouble(status=status, code=code, detail=detail):

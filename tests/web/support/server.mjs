@@ -1,10 +1,12 @@
 // A real `foundry serve` on a data folder of its own: started, stopped, killed and started again by a test.
 
 import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 import { Foundry } from "../../../clients/js/foundry.js";
@@ -61,6 +63,8 @@ class Server {
   #roles;
   #settings;
   #process = null;
+  #log = [];
+  #logged = new Set();
 
   constructor({ folder, roles, settings, port }) {
     this.#folder = folder;
@@ -75,12 +79,26 @@ class Server {
     return this.#settings.FOUNDRY_TOKEN ?? readFileSync(join(this.#folder, "data", "token"), "utf8").trim();
   }
 
+  /**
+   * The requests the server answered, streams aside, as its own log has them: since the last call, or since it began.
+   * Only with FOUNDRY_LOG_LEVEL=info, because otherwise the log is this process's own.
+   */
+  async answered() {
+    const id = randomUUID();
+    await fetch(`${this.url}/healthz`, { headers: { "X-Request-Id": id } });
+    const isIt = (line) => line.request_id === id && line.message === "request answered";
+    while (!this.#log.some(isIt)) await new Promise((resolve) => this.#logged.add(resolve));
+    const lines = this.#log.splice(0, this.#log.findIndex(isIt) + 1).slice(0, -1);
+    return lines.filter((line) => line.message === "request answered").map((line) => `${line.method} ${line.path}`);
+  }
+
   async start() {
     this.#process = spawn(PYTHON, ["-m", "foundry", "serve", ...this.#roles], {
       cwd: ROOT,
       env: { ...plainEnvironment(), PYTHONPATH: ROOT, FOUNDRY_DATA: join(this.#folder, "data"), FOUNDRY_LISTEN: `127.0.0.1:${this.port}`, FOUNDRY_DURABILITY: "os", FOUNDRY_LOG_LEVEL: "error", ...this.#settings },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", this.#settings.FOUNDRY_LOG_LEVEL === "info" ? "pipe" : "inherit"],
     });
+    if (this.#process.stderr) createInterface({ input: this.#process.stderr }).on("line", (line) => this.#hear(line));
     const said = await saidUntil(this.#process, /Ctrl-C/, START_MS);
     this.link = /http:\S+#code=\S+/.exec(said)?.[0] ?? "";
   }
@@ -129,6 +147,12 @@ class Server {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     const samples = text.split("\n").filter((line) => line.startsWith(name) && /[ {]/.test(line[name.length]) && line.includes(labels));
     return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  }
+
+  #hear(line) {
+    if (line.startsWith("{")) this.#log.push(JSON.parse(line));
+    for (const tell of this.#logged) tell();
+    this.#logged.clear();
   }
 
   get #headers() {

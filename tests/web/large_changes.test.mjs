@@ -1,0 +1,83 @@
+// Patches of megabytes, in many lines or in one: they are shown at once, read on while one scrolls, and never stop the page.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { openBrowser, openProfile, openTab } from "./support/browser.mjs";
+import { longestTasks } from "./support/cpu.mjs";
+import { gitRepository, startServer } from "./support/server.mjs";
+
+const FRAME_MS = 100;
+const LINES = 100_000;
+const MEGABYTES = 5;
+
+test("a patch of five megabytes is read without a long frame", { timeout: 300_000 }, async (t) => {
+  const server = await startServer(t);
+  await server.order("organization.create", { organization_id: "org_large", name: "Large" });
+  await server.order("repository.add", { organization_id: "org_large", repository_id: "repo_large", remote_url: gitRepository(t) });
+  const { ids } = await server.order("task.create", { repository_id: "repo_large", prompt: "seq 100001 108000 > src/many.txt; echo one > line.js; echo two > notes.txt; echo three > more.txt" });
+  await server.until(`files/${ids.task_id}`, (files) => files.files.length === 4);
+  const browser = await openBrowser(t);
+  const profile = await openProfile(browser);
+  // The server keeps a megabyte of a patch; the page is to stand more than that.
+  await answerWith(profile, "notes.txt", Array.from({ length: LINES }, (_, at) => `+${String(at).padStart(8, "0")} ${"words ".repeat(7)}`).join("\n"), LINES);
+  await answerWith(profile, "line.js", `+${"x;".repeat(MEGABYTES * 524_288)}`, 1);
+  const page = await openTab(profile, server, `/#/org_large/${ids.task_id}`);
+  // By its title: looking for a text would read the whole patch, in the page's own time.
+  const change = (path) => page.locator(`.change:has(.change-toggle[title="${path}"])`);
+  const toggle = async (name) => await change(name).locator(".change-toggle").click();
+  await change("src/many.txt").waitFor();
+
+  await t.test("what the server itself captured is followed to its end by scrolling", async () => {
+    const longest = await longestTasks(browser, page, async () => {
+      await toggle("src/many.txt");
+      await change("src/many.txt").locator(".line-added").first().waitFor();
+      assert.ok((await page.locator(".line").count()) < 2000);
+      await scrollToEnd(page, () => change("src/many.txt").locator("button.more").count());
+    });
+    t.diagnostic(`longest tasks through 8,000 lines: ${longest.slice(0, 5).map((ms) => ms.toFixed(1)).join(", ")} ms`);
+    assert.equal(await change("src/many.txt").locator(".line-added").count(), 8000);
+    assert.deepEqual(await change("src/many.txt").locator(".line").last().locator("span").allTextContents(), ["", "8000", "+", "108000"]);
+    assert.ok(longest[0] < FRAME_MS, `the main thread was at work for ${longest[0]} ms in one go`);
+    await toggle("src/many.txt");
+  });
+
+  await t.test("five megabytes in many lines", async () => {
+    const longest = await longestTasks(browser, page, async () => {
+      await toggle("notes.txt");
+      await change("notes.txt").locator(".line-added").first().waitFor();
+      for (let screen = 0; screen < 20; screen += 1) await scrollOn(page);
+      await change("notes.txt").getByRole("button", { name: /^Show more \(\d\.\d MB left\)$/ }).waitFor();
+    });
+    t.diagnostic(`longest tasks with 100,000 lines: ${longest.slice(0, 5).map((ms) => ms.toFixed(1)).join(", ")} ms`);
+    assert.ok(longest[0] < FRAME_MS, `the main thread was at work for ${longest[0]} ms in one go`);
+    await toggle("notes.txt");
+  });
+
+  await t.test("five megabytes in one line", async () => {
+    const longest = await longestTasks(browser, page, async () => {
+      await toggle("line.js");
+      await change("line.js").locator(".line-added", { hasText: "5.0 MB more" }).waitFor();
+    });
+    t.diagnostic(`longest tasks with one line: ${longest.slice(0, 5).map((ms) => ms.toFixed(1)).join(", ")} ms`);
+    assert.ok(longest[0] < FRAME_MS, `the main thread was at work for ${longest[0]} ms in one go`);
+  });
+
+  assert.deepEqual(profile.errors, []);
+});
+
+async function answerWith(profile, path, lines, count) {
+  const body = `diff --git a/${path} b/${path}\n--- /dev/null\n+++ b/${path}\n@@ -0,0 +1,${count} @@\n${lines}\n`;
+  await profile.context.route((url) => url.pathname.startsWith("/v1/diffs/") && url.searchParams.get("path") === path, (route) => route.fulfill({ contentType: "text/x-diff; charset=utf-8", body }));
+}
+
+async function scrollOn(page) {
+  await page.locator(".pane").evaluate((pane) => {
+    pane.scrollTop = pane.scrollHeight;
+    return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  });
+}
+
+async function scrollToEnd(page, isLeft) {
+  while (await isLeft()) await scrollOn(page);
+}
