@@ -80,7 +80,7 @@ class Gateway:
         # Two nodes may listen on addresses of the same name, and a restarted one has none of its old streams.
         self._instance = f"{self.node}-{secrets.token_hex(4)}"
         self._views = views
-        self._hub = Hub(views, lag_ms=lag_ms)
+        self._hub = Hub(views, lag_ms=lag_ms, most_bytes=max_pending_bytes // 2)
         self._source = Source(
             views=views,
             access=access,
@@ -169,13 +169,7 @@ class Gateway:
             caller = await self._authenticator.caller(request)
             revision = await self._desk.interest(sid, caller, await read_interest(request))
             return JsonResponse({"revision": revision}, status_code=202)
-        wire = wire_of(
-            scope,
-            receive,
-            send,
-            send_buffer=self._max_pending_bytes // 4,
-            high=self._max_pending_bytes // 4,
-        )
+        wire = wire_of(scope, receive, send, most_bytes=self._max_pending_bytes // 2)
         try:
             await self._stream(*await self._asked(Request(scope, receive)), wire)
         except Unavailable as refusal:
@@ -199,7 +193,7 @@ class Gateway:
             STREAMS_OPENED.labels("resume" if opening.resumes else "bootstrap").inc()
             code: EndCode | None = None
             try:
-                await wire.start(HEAD, connection.wake)
+                await wire.start(HEAD, connection)
                 self._greet(connection)
                 connection.open(opening.topics, not_before=opening.not_before)
                 ended = await connection.run()
@@ -237,7 +231,7 @@ class Gateway:
     async def _turn_away(self, wire: Wire, refusal: Unavailable) -> None:
         """A native EventSource comes back after a 200 that ends, and never after a 503."""
         code: EndCode = "draining" if refusal.code == "draining" else "capacity"
-        await wire.start(HEAD, lambda: None)
+        await wire.start(HEAD, None)
         wire.write(frames.retry_line(random.randint(*TURNED_AWAY_MS)))
         wire.send((frames.bye(code=code, detail=refusal.detail, retry=True),), b"")
         await wire.finish(within=CLOSING_SECONDS)

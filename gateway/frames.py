@@ -48,6 +48,13 @@ def chunked(text: bytes | memoryview) -> bytes:
     return b"".join((b"%x\r\n" % len(text), text, b"\r\n"))
 
 
+def together(events: Sequence[Frame], identity: bytes) -> bytes:
+    """Chunks of several events; the last one carries the `id:` line."""
+    if len(events) == 1:
+        return events[0].chunk(identity)
+    return b"".join([*(one.chunk() for one in events[:-1]), events[-1].chunk(identity)])
+
+
 def _frame(event: str, data: Mapping[str, object], *, retry_ms: int | None = None) -> Frame:
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
     return Frame(event, b"%bevent: %b\ndata: %b\n" % (retry, event.encode(), _encode(data)))
