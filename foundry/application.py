@@ -1,5 +1,7 @@
 """The HTTP face of a node: the routes of its roles, one ASGI application."""
 
+from collections.abc import Awaitable
+
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -62,13 +64,13 @@ class _Application:
         self._streams = streams
         self._orders = orders
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # Not a coroutine: each open stream would keep one more.
         if self._streams is not None and _is_stream(scope):
-            await self._streams(scope, receive, send)
-        elif self._orders is not None and is_order(scope):
-            await self._orders(scope, receive, send)
-        else:
-            await self._plain(scope, receive, send)
+            return self._streams(scope, receive, send)
+        if self._orders is not None and is_order(scope):
+            return self._orders(scope, receive, send)
+        return self._plain(scope, receive, send)
 
 
 def _is_stream(scope: Scope) -> bool:

@@ -108,6 +108,8 @@ class Carried:
             for subscription in self:
                 self._hub.unsubscribe(subscription)
             self._subscriptions, self._cover = audience.subscriptions, audience.cover
+            # A dictionary keeps the room it once needed.
+            self._owed = {}
             self._audience = audience
             audience.join(self._stream, transport)
 

@@ -154,7 +154,7 @@ class Connection:
     def wake(self) -> None:
         self._wake.ring()
 
-    def pressed(self) -> None:
+    def busy(self) -> None:
         self.carried.part()
 
     # --- The life of the stream ---
@@ -167,7 +167,7 @@ class Connection:
                 if self._control:
                     self._send((self._control.pop(0),), None)
                 elif self.wire.paused:
-                    await self._sleep()
+                    await self._wake.wait()
                 elif self.carried.owes:
                     await self._bring_up(self.carried.next_owed())
                 elif self._ready_owed:
@@ -178,7 +178,7 @@ class Connection:
                 else:
                     if (transport := self.wire.free) is not None:
                         self.carried.join(transport)
-                    await self._sleep()
+                    await self._wake.wait()
         except Ended as ended:
             if ended.detail:
                 bye = frames.bye(code=ended.code, detail=ended.detail, retry=ended.retry)

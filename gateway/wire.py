@@ -13,8 +13,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Listener(Protocol):
-    def pressed(self) -> None:
-        """The reader did not take all of what was written."""
+    def busy(self) -> None:
+        """The wire is not `free` any more: something waits for its reader, or the reader was lost."""
 
     def wake(self) -> None:
         """`paused` ended, or the reader was lost."""
@@ -35,7 +35,7 @@ class Wire(Protocol):
 
     @property
     def free(self) -> Transport | None:
-        """Where others may write whole chunks of the body for as long as the listener is not `pressed`; None if nowhere."""
+        """Where others may write whole chunks of the body until the listener hears that it is `busy`; None if nowhere."""
 
     @property
     def lost(self) -> bool:
