@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 from msgspec import Raw
 
-from gateway.topics import wire_name
-from projectors.views import Change, Snapshot
+from projectors.views import Change, Snapshot, wire_name
 
 PROTOCOL = 1
 
@@ -18,7 +17,7 @@ class Frame:
 
     __slots__ = ("_chunks", "event", "parts", "size")
 
-    def __init__(self, event: str, *parts: bytes) -> None:
+    def __init__(self, event: str, *parts: bytes | memoryview) -> None:
         self.event = event
         self.parts = parts
         self.size = sum(map(len, parts)) + 1
