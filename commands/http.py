@@ -72,14 +72,14 @@ def routes(
                 path="/",
                 secure=request.url.scheme == "https",
                 httponly=True,
-                samesite="lax",
+                samesite="Lax",  # type: ignore[arg-type]  # as the standard and docs spell it
             )
             return response
 
     async def logout(request: Request) -> Response:
         async with gate.request("logout"):
             response = Response(status_code=204, headers={"Cache-Control": "no-store"})
-            response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+            response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")  # type: ignore[arg-type]
             # Whoever is not signed in is signed out already; the cookie goes all the same.
             with suppress(Unauthenticated):
                 await sign_in.end(await authenticator.caller(request))

@@ -7,10 +7,12 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from time import monotonic
+from typing import Any
 from urllib.parse import ParseResult
 
 from nats import errors
 from nats.aio.client import Client, Srv
+from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
 from nats.protocol.parser import PERMISSIONS_ERR
@@ -107,6 +109,21 @@ class NatsClient(Client):
             await self._error_cb(errors.Error(err_msg))
         else:
             await self.reconnect(err_msg)
+
+    async def _request_new_style(
+        self,
+        subject: str,
+        payload: bytes,
+        timeout: float = 1,
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        # asyncio.wait_for of Python 3.11 forgets a cancellation that comes at the same moment as the
+        # answer: whoever cancelled then waits for ever. Told of no limit, nats-py does without it.
+        try:
+            async with asyncio.timeout(timeout):
+                return await super()._request_new_style(subject, payload, None, headers)  # type: ignore[arg-type]
+        except TimeoutError:
+            raise errors.TimeoutError from None
 
     async def _process_pong(self) -> None:
         # A PONG for a flush that timed out: nats-py would set the result of a cancelled future, and

@@ -190,9 +190,9 @@ def invalid_body(error: msgspec.ValidationError) -> Invalid:
     msgspec names the place at the end of its sentence, `… - at `$.data.title``.
     """
     sentence, _, place = str(error).partition(" - at `")
-    pointer = (
-        place.rstrip("`").removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")
-    )
+    # Of a map's entries msgspec says only `[...]`: the pointer then names the map.
+    place = place.rstrip("`").removeprefix("$").replace("[...]", "")
+    pointer = place.replace("[", ".").replace("]", "").replace(".", "/")
     return Invalid(
         f"{sentence}{' at ' + pointer if pointer else ''}. Correct the body and send it again.",
         errors=[FieldError(pointer=pointer, detail=sentence)],

@@ -60,6 +60,23 @@ async def test_a_stream_that_names_no_topic_is_a_bad_request(node: Node) -> None
         assert (await get.body())["code"] == "malformed"
 
 
+async def test_a_topic_without_a_name_is_none(node: Node) -> None:
+    async with node.stream("") as nothing, node.stream("", "app") as reader:
+        ready = await reader.until("ready")
+
+        assert nothing.status == 400
+        assert list(ready.data["topics"]) == ["app"]
+
+
+async def test_as_many_topics_as_a_stream_carries_can_be_asked_for(node: Node) -> None:
+    many = {f"task/task_{n:058}": "task_detail-1-abcdef.1234567890" for n in range(1000)}
+
+    async with node.post_stream(many) as reader:
+        ready = await reader.until("ready")
+
+    assert ready.data["topics"] == {}
+
+
 async def test_nobody_gets_no_stream(node: Node) -> None:
     async with node.stream("app", token=None) as reader:
         assert reader.status == 401
@@ -73,7 +90,7 @@ async def test_bodies_that_cannot_be_understood_are_problems(node: Node) -> None
     for body in bodies:
         async with asking(node.port, "POST", "/v1/stream", body=body) as answer:
             answers.append((answer.status, (await answer.body())["code"]))
-    async with asking(node.port, "POST", "/v1/stream", body=b" " * 70_000) as answer:
+    async with asking(node.port, "POST", "/v1/stream", body=b" " * 600_000) as answer:
         answers.append((answer.status, (await answer.body())["code"]))
 
     assert answers == [(400, "malformed")] * 4 + [(413, "too_large")]
