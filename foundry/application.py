@@ -11,6 +11,7 @@ from commands.order_route import Orders, is_order
 from commands.sign_in import SignIn
 from foundry import __version__, health, page, rebuild_route
 from foundry.node import Node
+from foundry.other_sites import for_other_sites
 from foundry.write_side import now
 from query_api import routes as query_routes
 from runtime.http import Authenticator
@@ -27,7 +28,8 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
     )
     orders: ASGIApp | None = None
     if "commands" in here.roles:
-        orders = Requests(Orders(here.write.commands, authenticator, here.orders))
+        order_side = Requests(Orders(here.write.commands, authenticator, here.orders))
+        orders = for_other_sites(order_side, settings.origins)
         sign_in = SignIn(here.write.access, here.write.reports, codes, now)
         routes += command_routes.routes(here.write.commands, authenticator, sign_in, here.orders)
     if here.models is not None:
@@ -45,7 +47,8 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
     plain = Starlette(routes=routes, exception_handlers=HANDLERS)
     # An address with a slash too many is another address, not a reason to send an order elsewhere.
     plain.router.redirect_slashes = False
-    return _Application(Requests(plain), streams=here.gateway, orders=orders)
+    shared = for_other_sites(Requests(plain), settings.origins)
+    return _Application(shared, streams=here.gateway, orders=orders)
 
 
 class _Application:
