@@ -6,7 +6,6 @@ everything, in order first, then at once; SIGRTMIN at once; other signals it is 
 the command ended: with the same code, by the same signal.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -62,6 +61,9 @@ def _let_go_of_pipes() -> None:
 
 
 def _adopt_orphans_and_die_with_parent() -> None:
+    # Not at the top: a signal that comes while this is imported would end in a stack trace.
+    import ctypes
+
     set_parent_death_signal, set_child_subreaper = 1, 36
     prctl = ctypes.CDLL(None).prctl
     prctl(set_parent_death_signal, signal.SIGTERM)
