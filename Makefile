@@ -11,7 +11,7 @@ FUZZ_BIN := $(abspath .fuzz/bin)
 PEERS := .peers/.installed
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos mutations fuzz screenshots chromium clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos soak mutations fuzz screenshots chromium clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -64,6 +64,9 @@ bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more se
 
 chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20
 	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES))
+
+soak: $(INSTALLED)  ## an hour of ordinary work, and whether anything grows (MINUTES=60 STREAMS=500)
+	$(BIN)/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(STREAMS),--streams $(STREAMS))
 
 mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
 	$(BIN)/python -m chaos.mutate $(ONLY)

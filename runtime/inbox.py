@@ -62,6 +62,9 @@ class Inbox:
                 )
             except errors.Error as error:
                 raise NotSent(f"{subject}: {error!r}") from error
+            except OSError as error:
+                # It broke under the request, which may still stand in what is sent when it is back.
+                raise NoAnswer(f"{subject}: {error!r}") from error
             async with asyncio.timeout_at(deadline):
                 await exchange.complete
         except TimeoutError:

@@ -5,6 +5,8 @@ This is the only file that touches what nats-py keeps private (checked against 2
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from urllib.parse import ParseResult
 
@@ -105,6 +107,14 @@ class _Transport(TcpTransport):
         if peer is not None:
             _watch(peer)
 
+    def write(self, payload: bytes) -> None:
+        with _as_broken():
+            super().write(payload)  # type: ignore[no-untyped-call]
+
+    def writelines(self, payload: list[bytes]) -> None:
+        with _as_broken():
+            super().writelines(payload)  # type: ignore[no-untyped-call]
+
     async def read(self, buffer_size: int) -> bytes:
         assert self._io_reader is not None
         return await self._io_reader.read(READ_BYTES)
@@ -122,6 +132,15 @@ class _Transport(TcpTransport):
                 await asyncio.shield(writer.wait_closed())
         except TimeoutError:
             writer.transport.abort()
+
+
+@contextmanager
+def _as_broken() -> Iterator[None]:
+    """uvloop says RuntimeError for a connection that is closed, which nobody takes for a broken one."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ConnectionResetError(f"{error}") from error
 
 
 def _watch(peer: socket.socket) -> None:
