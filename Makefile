@@ -6,12 +6,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AGENTS := .agents/.installed
 WEB := .web/.installed
+AUDIT := .audit/.installed
+AUDIT_BIN := $(abspath .audit/bin)
 FUZZ := .fuzz/.installed
 FUZZ_BIN := $(abspath .fuzz/bin)
 PEERS := .peers/.installed
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos soak mutations fuzz screenshots chromium clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos soak mutations fuzz audit screenshots chromium clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -74,11 +76,14 @@ mutations: $(INSTALLED)  ## break the code on purpose and show that each time it
 fuzz: $(INSTALLED) $(FUZZ)  ## requests nobody would send, made from the OpenAPI document (SEED=1 EXAMPLES=50)
 	$(BIN)/python -m chaos.fuzz --schemathesis $(FUZZ_BIN)/schemathesis $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
+audit: $(INSTALLED) $(AUDIT)  ## known weaknesses of the packages in constraints.txt (asks a service; fails if that cannot be reached)
+	$(AUDIT_BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict --progress-spinner off
+
 test-containers: $(INSTALLED)  ## the black-box tests against the container image (needs a Docker engine)
 	$(BIN)/pytest deploy/container_tests
 
 clean:  ## remove what `setup` and the tests made; keeps ./data
-	rm -rf .venv .agents .web .peers .fuzz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .agents .web .peers .fuzz .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
@@ -105,6 +110,11 @@ $(WEB): Makefile clients/js/package.json
 $(FUZZ): Makefile
 	$(PYTHON) -m venv .fuzz
 	$(FUZZ_BIN)/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
+	@touch $@
+
+$(AUDIT): Makefile
+	$(PYTHON) -m venv .audit
+	$(AUDIT_BIN)/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	@touch $@
 
 # Emmett's packages name a version of each other that is not published everywhere, hence --legacy-peer-deps.
