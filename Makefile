@@ -64,8 +64,8 @@ bench-flame: $(INSTALLED) $(PEERS)  ## where the time goes under load: docs/benc
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
 
-chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20
-	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES))
+chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20 CLUSTER=yes
+	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES)) $(if $(CLUSTER),--cluster)
 
 soak: $(INSTALLED)  ## an hour of ordinary work, and whether anything grows (MINUTES=60 STREAMS=500)
 	$(BIN)/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(STREAMS),--streams $(STREAMS))
