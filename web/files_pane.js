@@ -1,9 +1,17 @@
 // The files of a task as a tree, opened folder by folder, and the content of what was changed.
 
+/**
+ * @import {TreeFile} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ * @import {Folders} from "./file_tree.js"
+ * @import {TreeRow} from "./file_tree.js"
+ */
+
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { foldersOf, rowsOf } from "./file_tree.js";
 import { icon } from "./icons.js";
+import { sentenceOf } from "./orders.js";
 import { rowsBetween, topsOf } from "./scroll_window.js";
 import { empty, loading, problem } from "./states.js";
 import { count, size } from "./words.js";
@@ -13,26 +21,35 @@ const AROUND = 400;
 const LONGEST = 200_000;
 const PART = 8_000;
 
+/** @typedef {{path: string, text?: string, error?: string}} Content of one file, on its way while it has neither */
+
 export class FilesPane {
   #bench;
-  #task = null;
-  #tree = null;
-  #folders = null;
+  #task = "";
+  /** @type {TreeFile[]} */
+  #tree = [];
+  /** @type {Folders} */
+  #folders = new Map();
+  /** @type {Set<string>} */
   #open = new Set();
+  /** @type {HTMLElement | null} */
   #host = null;
+  /** @type {Content | null} */
   #content = null;
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
   }
 
+  /** @param {string} id */
   show(id) {
     const view = this.#bench.views.of(`files/${id}`);
     if (id !== this.#task) {
       this.#task = id;
       this.#open = new Set();
       this.#content = null;
-      this.#tree = null;
+      this.#tree = [];
     }
     if (!view.data) return view.state === "loading" ? loading("the files", 6) : problem(view.state);
     if (view.data.tree.length === 0) return empty("No files yet", "They are listed when the repository is checked out and the first turn has ended.");
@@ -44,6 +61,7 @@ export class FilesPane {
     return this.#content ? this.#contentOf(this.#content) : this.#list(changed);
   }
 
+  /** @param {Map<string, string>} changed */
   #list(changed) {
     const rows = rowsOf(this.#folders, this.#open);
     const [top, height] = [this.#host?.scrollTop ?? 0, this.#host?.clientHeight ?? 900];
@@ -60,12 +78,17 @@ export class FilesPane {
     ];
   }
 
+  /** @param {HTMLElement} host */
   #attach = (host) => {
     this.#host = host;
     host.addEventListener("scroll", this.#bench.invalidate, { passive: true });
     this.#bench.invalidate();
   };
 
+  /**
+   * @param {TreeRow} row
+   * @param {Map<string, string>} changed
+   */
   #row(row, changed) {
     const kind = changed.get(row.path);
     return h(
@@ -81,20 +104,22 @@ export class FilesPane {
       },
       icon(row.kind === "folder" ? (row.open ? "down" : "right") : "file"),
       h("span", { class: "name" }, text(row.name)),
-      kind && h("span", { class: `kind kind-${kind}`, title: kind }, kind[0].toUpperCase()),
-      row.kind === "file" && h("span", { class: "quiet size" }, size(row.size)),
+      kind && h("span", { class: `kind kind-${kind}`, title: kind }, kind.charAt(0).toUpperCase()),
+      row.kind === "file" && h("span", { class: "quiet size" }, size(row.size ?? 0)),
     );
   }
 
+  /** @param {Content} content */
   #contentOf(content) {
     return [
       h("p", { class: "pane-line", key: "content-line" }, h("button", { class: "link", onclick: () => this.#close() }, icon("back"), "Files"), h("span", { class: "path" }, content.path)),
       content.error && empty("Not kept", content.error),
       content.text === undefined && !content.error && loading("the content", 6),
-      content.text !== undefined && h(Content, { key: "content", text: content.text, path: content.path }),
+      content.text !== undefined && h(Whole, { key: "content", text: content.text, path: content.path }),
     ];
   }
 
+  /** @param {string} path */
   #toggle(path) {
     if (!this.#open.delete(path)) this.#open.add(path);
     this.#bench.invalidate();
@@ -105,7 +130,9 @@ export class FilesPane {
     this.#bench.invalidate();
   }
 
+  /** @param {string} path */
   async #read(path) {
+    /** @type {Content} */
     const content = { path };
     this.#content = content;
     this.#bench.invalidate();
@@ -114,17 +141,22 @@ export class FilesPane {
       const whole = await answer.text();
       content.text = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}\n… ${size(whole.length - LONGEST)} more` : whole;
     } catch (error) {
-      content.error = error.message;
+      content.error = sentenceOf(error);
     }
     if (this.#content === content) this.#bench.invalidate();
   }
 }
 
-function Content({ text: whole, path }) {
+/** @param {{text: string, path: string}} options */
+function Whole({ text: whole, path }) {
   return h("div", { class: "content", tabindex: 0, role: "region", "aria-label": path }, partsOf(whole).map((part) => h("pre", { class: "part" }, text(part))));
 }
 
-/** A text in parts that end with a line where they can: only those one sees have to be laid out. */
+/**
+ * A text in parts that end with a line where they can: only those one sees have to be laid out.
+ *
+ * @param {string} whole
+ */
 function partsOf(whole) {
   const parts = [];
   for (let from = 0; from < whole.length; ) {

@@ -1,9 +1,19 @@
 // What an agent asks a person before it goes on: its question, and a button for each answer it offers.
 
+/**
+ * @import {Session, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 
+/**
+ * @param {Workbench} bench
+ * @param {Task} task
+ * @param {Session} session
+ */
 export function permissionRequests(bench, task, session) {
   return session.permission_requests.map((request) =>
     h(
