@@ -28,7 +28,7 @@ export function permissionRequests(bench, task, session) {
             "button",
             {
               key: option.id,
-              class: option.kind.startsWith("allow") ? "primary" : option.kind.startsWith("reject") ? "danger" : null,
+              class: option.kind === "allow_once" ? "primary" : option.kind.startsWith("reject") ? "danger" : null,
               disabled: bench.orders.pending("agent_session.answer", request.id),
               onclick: () => bench.orders.give("agent_session.answer", { task_id: task.id, session_id: session.id, request_id: request.id, option_id: option.id }, { id: request.id }),
             },

@@ -6,6 +6,7 @@
  */
 
 import { addressOf } from "./address.js";
+import { amongTabs } from "./arrow_keys.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { SEPARATOR } from "./menu.js";
@@ -25,7 +26,7 @@ export function sessionTabs(bench, task, current) {
     { class: "session-bar", key: "sessions" },
     h(
       "div",
-      { class: "tabs", role: "tablist", "aria-label": "Sessions" },
+      { class: "tabs", role: "tablist", "aria-label": "Sessions", onkeydown: amongTabs },
       open.map((session) =>
         h(
           "a",
@@ -34,6 +35,7 @@ export function sessionTabs(bench, task, current) {
             role: "tab",
             class: `session-tab session-${session.status}`,
             "aria-selected": String(session.id === current?.id),
+            tabindex: session.id === current?.id ? 0 : -1,
             href: addressOf({ ...bench.places, session: session.id, pane: bench.wide ? bench.places.pane : null }),
             title: `${session.name} · ${session.agent}${session.model ? ` · ${session.model}` : ""} · ${sessionStatus(session.status)}`,
             ondblclick: () => bench.dialogs.open("session", { task, session }),

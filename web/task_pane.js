@@ -6,6 +6,7 @@
  */
 
 import { addressOf } from "./address.js";
+import { amongTabs } from "./arrow_keys.js";
 import { ChangesPane } from "./changes_pane.js";
 import { Composer } from "./composer.js";
 import { h } from "./dom.js";
@@ -135,9 +136,9 @@ export class TaskPane {
     return [
       h(
         "div",
-        { class: "tabs pane-tabs", role: "tablist", "aria-label": "Panes" },
+        { class: "tabs pane-tabs", role: "tablist", "aria-label": "Panes", onkeydown: amongTabs },
         tabs.map(([name, label, number]) =>
-          h("a", { role: "tab", key: name, "aria-selected": String(name === shown), href: addressOf({ ...bench.places, pane: name }) }, label, number ? h("span", { class: "badge" }, String(number)) : null),
+          h("a", { role: "tab", key: name, "aria-selected": String(name === shown), tabindex: name === shown ? 0 : -1, href: addressOf({ ...bench.places, pane: name }) }, label, number ? h("span", { class: "badge" }, String(number)) : null),
         ),
       ),
       shown !== "chat" && h("div", { class: "pane", role: "tabpanel", "aria-label": shown, key: `${id} ${shown}` }, this.#pane(shown, id, task, view)),
