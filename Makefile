@@ -6,12 +6,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AGENTS := .agents/.installed
 WEB := .web/.installed
+FUZZ := .fuzz/.installed
+FUZZ_BIN := $(abspath .fuzz/bin)
 PEERS := .peers/.installed
 # Its two minutes pass beside the other tests of the client.
 IDLE := tests/web/idle.test.mjs
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos mutations screenshots chromium clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos mutations fuzz screenshots chromium clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -69,11 +71,14 @@ chaos: $(INSTALLED)  ## break things while people work, then count what was lost
 mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
 	$(BIN)/python -m chaos.mutate $(ONLY)
 
+fuzz: $(INSTALLED) $(FUZZ)  ## requests nobody would send, made from the OpenAPI document (SEED=1 EXAMPLES=50)
+	$(BIN)/python -m chaos.fuzz --schemathesis $(FUZZ_BIN)/schemathesis $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
+
 test-containers: $(INSTALLED)  ## the black-box tests against the container image (needs a Docker engine)
 	$(BIN)/pytest deploy/container_tests
 
 clean:  ## remove what `setup` and the tests made; keeps ./data
-	rm -rf .venv .agents .web .peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .agents .web .peers .fuzz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
@@ -94,6 +99,12 @@ $(AGENTS): Makefile
 $(WEB): Makefile clients/js/package.json
 	@command -v npm >/dev/null && command -v node >/dev/null || { echo "test-web needs Node.js 20 or newer with npm on the PATH: install them, or run the other tests with make test"; exit 1; }
 	$(NPM) --ignore-scripts --prefix .web $$(node -p 'Object.entries(require("./clients/js/package.json").devDependencies).map((one) => one.join("@")).join(" ")')
+	@touch $@
+
+# Apart from .venv: it brings eighty packages, some with other versions than ours.
+$(FUZZ): Makefile
+	$(PYTHON) -m venv .fuzz
+	$(FUZZ_BIN)/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 	@touch $@
 
 # Emmett's packages name a version of each other that is not published everywhere, hence --legacy-peer-deps.

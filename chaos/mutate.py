@@ -1,7 +1,8 @@
 """`make mutations`: breaks the project on purpose, one small patch at a time, and shows that each is found out.
 
-Each patch says in its first two lines what it breaks and which program has to notice. That program
-must be content with the project as it is, and must not be with the patch.
+Each patch says in its first two lines what it breaks and which program has to notice: a module of Python, or `node`.
+That program must be content with the project as it is, and must not be with the patch. A patch that does not apply
+any more shows nothing, and counts as missed.
 """
 
 import os
@@ -59,8 +60,9 @@ def copy_of_the_project() -> Iterator[Path]:
 def run(copy: Path, command: str) -> Verdict:
     """What a program of the project thinks of a copy."""
     began = time.monotonic()
+    words = shlex.split(command)
     done = subprocess.run(
-        [sys.executable, "-m", *shlex.split(command)],
+        words if words[0] == "node" else [sys.executable, "-m", *words],
         cwd=copy,
         # What it writes down about a failure is gone with the copy.
         env={
@@ -77,18 +79,33 @@ def run(copy: Path, command: str) -> Verdict:
     return Verdict(done.returncode == 0, lines[-1] if lines else "", time.monotonic() - began)
 
 
-def break_it(copy: Path, patch: Path) -> None:
-    subprocess.run(
-        ["git", "apply", "--whitespace=nowarn", str(patch)],
+def break_it(copy: Path, patch: Path, *, only_look: bool = False) -> str:
+    """Apply a patch, or look whether it would; what git has against it, nothing if it applies."""
+    done = subprocess.run(
+        ["git", "apply", "--whitespace=nowarn", *(["--check"] if only_look else []), str(patch)],
         cwd=copy,
         # A folder above that is a repository has nothing to do with this.
         env={**os.environ, "GIT_CEILING_DIRECTORIES": str(copy.parent)},
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    return "" if done.returncode == 0 else done.stderr.strip()
+
+
+def stale(chosen: list[Mutation]) -> list[str]:
+    """A sentence for each patch that does not apply to the project as it is."""
+    with copy_of_the_project() as copy:
+        found = {one.name: break_it(copy, one.patch, only_look=True) for one in chosen}
+    return [f"{name} does not apply any more: {why}" for name, why in found.items() if why]
 
 
 def main() -> int:
     chosen = list(mutations(sys.argv[1:]))
+    if sentences := stale(chosen):
+        # Found in a second, and not after the half hour of the others.
+        print("\n".join(sentences))
+        return 1
     content: dict[str, Verdict] = {}
     missed = 0
     for mutation in chosen:

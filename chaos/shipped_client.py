@@ -13,6 +13,7 @@ from foundry_client.happenings import View
 from foundry_client.subscription import Subscription
 
 NEW_TOPICS_SECONDS = 0.5
+KEPT_TASKS = 30
 WRITTEN_EVERY = 8
 """A view is written down as a whole so often; that it does not go back is looked at each time."""
 
@@ -29,16 +30,18 @@ class ShippedClient:
         self.wrong: list[str] = []
 
     async def run(self) -> None:
-        """Show the newest tasks until cancelled."""
+        """Show the newest tasks until cancelled. Those of long ago are let go: a stream carries 1,000 topics."""
         async with self._foundry:
             while True:
                 for topic in set(self._town.topics(2)) - self._shown.keys():
                     self._shown[topic] = self._foundry.subscribe(topic, self._tell)
+                for topic in self._shown.keys() - set(self._town.topics(KEPT_TASKS)):
+                    self._shown.pop(topic).close()
                 await asyncio.sleep(NEW_TOPICS_SECONDS)
 
     async def reached(self, position: int) -> None:
         """Wait until everything shown is as new as a position, and write it down; the caller sets the deadline."""
-        for topic, subscription in self._shown.items():
+        for topic, subscription in [*self._shown.items()]:
             while (view := subscription.view) is None or subscription.state != "live":
                 await asyncio.sleep(0.1)
             while True:

@@ -3,7 +3,7 @@
 import json
 import re
 import uuid
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -59,6 +59,11 @@ def command_id_of(key: str | None) -> str | None:
     return text
 
 
+def new_command_id() -> str:
+    """A command id for an order that came without a key."""
+    return str(uuid.uuid4())
+
+
 def line_command_id(key: str, number: int) -> str:
     """The command id of a batch's line that names none: the same for the same batch key, for ever."""
     return str(uuid.uuid5(uuid.UUID(key), str(number)))
@@ -66,11 +71,10 @@ def line_command_id(key: str, number: int) -> str:
 
 def decoded(body: bytes, shape: type[_T]) -> _T:
     """JSON of exactly one shape. Raises `Invalid` with a pointer to what is wrong."""
-    decoder = msgspec.json.Decoder(shape)
     try:
-        value = decoder.decode(body)
+        value: _T = _decoder_of(shape).decode(body)
         # msgspec lets the last of two equal names win; another reader might take the first.
-        json.loads(body, object_pairs_hook=_no_name_twice)
+        _names_once.decode(body.decode())
     except msgspec.ValidationError as error:
         raise _wrong_field(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
@@ -102,3 +106,16 @@ def _no_name_twice(pairs: list[tuple[str, object]]) -> None:
                 errors=[FieldError(pointer=f"/{name[:100]}", detail=detail)],
             )
         seen.add(name)
+
+
+_names_once = json.JSONDecoder(object_pairs_hook=_no_name_twice)
+
+
+def _decoder_of(shape: type[_T]) -> msgspec.json.Decoder[_T]:
+    # Making one takes longer than reading a body with it.
+    if shape not in _decoders:
+        _decoders[shape] = msgspec.json.Decoder(shape)
+    return _decoders[shape]
+
+
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {}

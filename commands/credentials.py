@@ -42,7 +42,7 @@ def possible_users(secret: str) -> list[UserId]:
 
 def matching(credentials: Iterable[tuple[str, Credential]], secret: str) -> str | None:
     """The id of the credential whose secret this is, whether or not it still holds."""
-    hashes = [secret_hash(secret), *_as_sent(secret)]
+    hashes = [secret_hash(secret)] if secret.isascii() else [secret_hash(secret), *_as_sent(secret)]
     found = None
     for credential_id, credential in credentials:
         # All are compared, each in constant time, so that the time tells nothing.

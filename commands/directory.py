@@ -3,7 +3,6 @@
 What it says may be a moment behind. Whoever decides confirms it on the aggregate itself.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Sequence
 from hashlib import sha256
@@ -14,7 +13,6 @@ from typing import Self
 from msgspec import Struct, convert, json
 
 from commands.directory_rows import rows_of
-from commands.keys import command_key
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import (
@@ -26,8 +24,8 @@ from events.ids import (
 )
 from events.store import EventStore, is_history, kind_of
 from events.trail import Memory, Trail, is_prefix_of, note_cut
+from events.waiting import Waiting
 from projectors.epoch import code_digest
-from runtime.errors import Unavailable
 
 SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
 ROWS = files("commands").joinpath("directory_rows.py").read_text()
@@ -72,7 +70,7 @@ class Directory:
     def __init__(self, db: sqlite3.Connection, store: EventStore) -> None:
         self._db = db
         self._store = store
-        self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
+        self._waiting = Waiting()
         self._trail = Trail(Memory())
 
     @classmethod
@@ -92,6 +90,7 @@ class Directory:
             await note_cut(self._store, self._memory())
             _create(self._db)
         self._trail = Trail(self._memory())
+        self._waiting.move(self.checkpoint)
 
     async def fits_the_log(self) -> bool:
         """Whether the log still has, where it stood, the last commit that was written down."""
@@ -127,7 +126,7 @@ class Directory:
                 "UPDATE checkpoint SET memory = ?", (json.encode(trail.memory).decode(),)
             )
         self._trail = trail
-        self._wake()
+        self._waiting.move(self.checkpoint)
 
     # --- Questions ---
 
@@ -147,16 +146,13 @@ class Directory:
         row = self._db.execute("SELECT * FROM things WHERE id = ?", (thing_id,)).fetchone()
         return Located(*row) if row else None
 
-    def key_position(self, caller: str, name: str, command_id: str) -> Position | None:
-        """Where the commit of a command is, whatever aggregate it went to.
+    def key_position(self, key: str) -> Position | None:
+        """Where the commit of a command is, whatever aggregate it went to. `key` is `keys.command_key`.
 
         It does not wait for the tail: an answer that is a moment old misses at most a race, in
         which one key is used for two aggregates at once, and then both commands hold.
         """
-        row = self._db.execute(
-            "SELECT position FROM command_keys WHERE key = ?",
-            (command_key(caller, name, command_id),),
-        ).fetchone()
+        row = self._db.execute("SELECT position FROM command_keys WHERE key = ?", (key,)).fetchone()
         return Position(row[0]) if row else None
 
     async def open_jobs(self) -> list[OpenJob]:
@@ -207,27 +203,7 @@ class Directory:
 
     async def reached(self, position: Position, *, within: float | None) -> None:
         """Wait until `position` is written down. Raises `Unavailable` after `within` seconds, if that is not None."""
-        if self.checkpoint >= position:
-            return
-        entry = (position, asyncio.get_running_loop().create_future())
-        self._waiting.append(entry)
-        try:
-            async with asyncio.timeout(within):
-                await entry[1]
-        except TimeoutError:
-            raise Unavailable(
-                f"The directory is at position {self.checkpoint}, not yet at {position}; try again.",
-                code="not_caught_up",
-            ) from None
-        finally:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
-
-    def _wake(self) -> None:
-        for entry in [one for one in self._waiting if one[0] <= self.checkpoint]:
-            self._waiting.remove(entry)
-            if not entry[1].done():
-                entry[1].set_result(None)
+        await self._waiting.reached(position, within=within)
 
     def _memory(self) -> Memory:
         (memory,) = self._db.execute("SELECT memory FROM checkpoint").fetchone()

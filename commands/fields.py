@@ -28,6 +28,9 @@ Prompt = Annotated[str, Meta(max_length=TEXT_LIMIT, pattern=r"^(?=[\s\S]*\S)[^\x
 Text = Annotated[str, Meta(max_length=TEXT_LIMIT, pattern=r"^[^\x00]*$")]
 """Any text without NUL, also none."""
 
+Argument = Annotated[str, Meta(max_length=32 * 1024, pattern=r"^[^\x00]*$")]
+"""One argument of a command: any text the system can hand over, also none and several lines."""
+
 Word = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*(?!\n)$")]
 """What a program is called: an agent, a model, a provider, a signal."""
 

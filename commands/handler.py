@@ -4,7 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import assert_never
+
+from prometheus_client import Counter, Histogram
 
 from commands.access import Membership
 from commands.aggregates import Aggregates
@@ -91,8 +94,8 @@ class Commands:
             outcome = "unavailable" if isinstance(error, Unavailable) else error.default_code
             raise
         finally:
-            COMMANDS.labels(name, outcome).inc()
-            COMMAND_SECONDS.labels(name).observe(time.perf_counter() - started)
+            _outcomes(name, outcome).inc()
+            _seconds(name).observe(time.perf_counter() - started)
         log.info(
             "command answered",
             extra={
@@ -108,7 +111,7 @@ class Commands:
     async def _answer(self, request: Request, order: AnyCommand) -> Answer:
         if not await self._access.surely_valid(request.caller):
             raise Unauthenticated("This credential does not hold any more; sign in again.")
-        position = self._directory.key_position(request.user_id, request.name, request.command_id)
+        position = self._directory.key_position(request.key)
         # Also finds a key that was used for another aggregate, which that aggregate cannot know.
         repeated = await self._deciding.repeated(position, request)
         if repeated is not None:
@@ -141,3 +144,14 @@ class Commands:
             known_agents=frozenset(self._known_agents()),
             known_providers=frozenset(self._known_providers()),
         )
+
+
+@cache
+def _outcomes(name: str, outcome: str) -> Counter:
+    """Kept: finding the counter of a pair of labels takes longer than counting."""
+    return COMMANDS.labels(name, outcome)
+
+
+@cache
+def _seconds(name: str) -> Histogram:
+    return COMMAND_SECONDS.labels(name)

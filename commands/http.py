@@ -1,4 +1,4 @@
-"""The routes that take orders: one command, a batch of lines, signing in and out."""
+"""The routes of the write side: one order, a batch of lines, signing in and out."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -23,17 +23,18 @@ from commands.bodies import (
 )
 from commands.fields import Reference
 from commands.handler import Commands
+from commands.order_route import Orders
 from commands.sign_in import LIFETIME_MS, SignIn
 from runtime.errors import FoundryError, Invalid
-from runtime.http import Authenticator, JsonResponse, read_body
+from runtime.http import Authenticator, JsonResponse, check_media_type, read_body
 from runtime.identity import COOKIE, Caller
 from runtime.lifecycle import Gate
 from runtime.problems import (
     TooLarge,
     Unauthenticated,
-    UnsupportedMediaType,
     problem_document,
 )
+from runtime.shares import Shares
 
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 BATCHES_AT_ONCE = 16
@@ -52,27 +53,11 @@ def routes(
 ) -> list[Route]:
     """`POST /v1/commands/{name}`, `POST /v1/commands`, `POST /v1/login`, `POST /v1/logout`."""
 
-    async def one_command(request: Request) -> Response:
-        async with gate.request("command"):
-            caller = await authenticator.caller(request)
-            _check_media_type(request, "application/json")
-            body = await read_body(request, BODY_LIMIT)
-            command_id = command_id_of(request.headers.get("idempotency-key"))
-            name = request.path_params["name"]
-            answer = await commands.handle(
-                caller,
-                name,
-                order_of(name, body),
-                command_id=command_id or str(uuid.uuid4()),
-                if_match=", ".join(request.headers.getlist("if-match")) or None,
-            )
-            return JsonResponse(answer, status_code=202)
-
     async def login(request: Request) -> Response:
         async with gate.request("login"):
             authenticator.check_origin(request)
-            _check_media_type(request, "application/json")
-            given = decoded(await read_body(request, BODY_LIMIT), Login)
+            check_media_type(request, "application/json")
+            given = decoded(await read_body(request.receive, BODY_LIMIT), Login)
             if given.token is not None and given.code is None:
                 signed_in = await sign_in.by_token(given.token)
             elif given.code is not None and given.token is None:
@@ -88,21 +73,21 @@ def routes(
                 path="/",
                 secure=request.url.scheme == "https",
                 httponly=True,
-                samesite="lax",
+                samesite="Lax",  # type: ignore[arg-type]  # as the standard and docs spell it
             )
             return response
 
     async def logout(request: Request) -> Response:
         async with gate.request("logout"):
             response = Response(status_code=204, headers={"Cache-Control": "no-store"})
-            response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+            response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")  # type: ignore[arg-type]
             # Whoever is not signed in is signed out already; the cookie goes all the same.
             with suppress(Unauthenticated):
                 await sign_in.end(await authenticator.caller(request))
             return response
 
     return [
-        Route("/v1/commands/{name}", one_command, methods=["POST"]),
+        Orders(commands, authenticator, gate).route,
         Route("/v1/commands", _ManyCommands(commands, authenticator, gate), methods=["POST"]),
         Route("/v1/login", login, methods=["POST"]),
         Route("/v1/logout", logout, methods=["POST"]),
@@ -117,17 +102,19 @@ class _ManyCommands:
         self._authenticator = authenticator
         self._gate = gate
         self._batches = Gate("batches", capacity=BATCHES_AT_ONCE)
+        self._shares = Shares("batches of one person", each=BATCHES_AT_ONCE // 2)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         async with self._batches.work("batch"):
             async with self._gate.request("batch", counted=False):
                 caller = await self._authenticator.caller(request)
-                _check_media_type(request, *LINES)
+                check_media_type(request, *LINES)
                 key = command_id_of(request.headers.get("idempotency-key")) or str(uuid.uuid4())
-                body = await read_body(request, BATCH_LIMIT)
-            lines = _answers(self._commands, self._gate, caller, key, body, request.url.path)
-            await StreamingResponse(lines, media_type=LINES[0])(scope, receive, send)
+                body = await read_body(request.receive, BATCH_LIMIT)
+            with self._shares.of(caller.user_id):
+                lines = _answers(self._commands, self._gate, caller, key, body, request.url.path)
+                await StreamingResponse(lines, media_type=LINES[0])(scope, receive, send)
 
 
 async def _answers(
@@ -156,13 +143,3 @@ async def _line(commands: Commands, caller: Caller, key: str, number: int, line:
     command_id = command_id_of(given.command_id) or line_command_id(key, number)
     order = order_of(given.name, bytes(given.data))
     return await commands.handle(caller, given.name, order, command_id=command_id)
-
-
-def _check_media_type(request: Request, *allowed: str) -> None:
-    """Raises `UnsupportedMediaType`. No media type at all is taken for the right one."""
-    given = request.headers.get("content-type", allowed[0]).partition(";")[0].strip().lower()
-    if given not in allowed:
-        raise UnsupportedMediaType(f"Send {allowed[0]} here, not {given[:100]}.")
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")

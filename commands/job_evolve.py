@@ -44,7 +44,12 @@ def _evolve_job(job: Job, event: Event) -> Job:
             return replace(job, status="running", worker=event.worker, host=event.host)
         case StageStarted():
             return replace(
-                job, status="running", stage=event.stage, attempt=event.attempt, retry_at=None
+                job,
+                status="running",
+                stage=event.stage,
+                attempt=event.attempt,
+                forgiven=job.forgiven if event.stage == job.stage else 0,
+                retry_at=None,
             )
         case StageSucceeded():
             results = {**job.results, event.stage: event.result}
@@ -74,7 +79,7 @@ def _evolve_job(job: Job, event: Event) -> Job:
             return replace(
                 job,
                 status="queued",
-                attempt=0,
+                forgiven=job.attempt,
                 failures=0,
                 worker=None,
                 cancel_requested=False,

@@ -13,7 +13,8 @@ JobStatus = Literal["queued", "running", "retrying", "succeeded", "failed", "can
 class Job(Struct, frozen=True, kw_only=True):
     """`stage` and `attempt` are the newest started; `results` those of the stages that succeeded.
 
-    `failures` counts those of the stage in work, since its start or a person's retry.
+    `failures` counts those of the stage in work, since its start or a person's retry; `forgiven`
+    are its attempts before that retry.
     `worker` is the run that may report on: the one that last started it. `message` tells why a
     failed one failed, `retry_at` when a retrying one goes on.
     """
@@ -29,6 +30,7 @@ class Job(Struct, frozen=True, kw_only=True):
     status: JobStatus = "queued"
     stage: str | None = None
     attempt: int = 0
+    forgiven: int = 0
     failures: int = 0
     retry_at: Timestamp | None = None
     results: dict[str, dict[str, str]] = {}
@@ -49,7 +51,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
     def starts_without_end(self, stage: str) -> int:
         """How often a stage was started without a word on how that ended: its worker ended with it."""
-        return self.attempt - self.failures if stage == self.stage else 0
+        return self.attempt - self.forgiven - self.failures if stage == self.stage else 0
 
 
 JobState: TypeAlias = Absent | Job

@@ -12,7 +12,7 @@ def no_such(noun: str, name: str) -> NotFound:
 
 def taken(noun: str, name: str) -> Conflict:
     return Conflict(
-        f"There is a {noun} {name} already; choose another id or leave it out.",
+        f"The id {name} is taken; choose another {noun} id or leave it out.",
         code="already_exists",
     )
 

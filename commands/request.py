@@ -11,22 +11,22 @@ from runtime.identity import Caller
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """`if_match` is the header of that name. The command id is the Idempotency-Key, or one the server made."""
+    """`if_match` is the header of that name. The command id is the Idempotency-Key, or one the server made.
+
+    `key` is under what it is found again (`commands/keys.py`).
+    """
 
     caller: Caller
     name: str
     command_id: str
     order: Order
     digest: str
+    key: str
     if_match: str | None = None
 
     @property
     def user_id(self) -> UserId:
         return UserId(self.caller.user_id)
-
-    @property
-    def key(self) -> str:
-        return command_key(self.caller.user_id, self.name, self.command_id)
 
     @property
     def ref(self) -> CommandRef:
@@ -59,5 +59,6 @@ def request_of(
         command_id=command_id,
         order=order,
         digest=body_digest(order),
+        key=command_key(caller.user_id, name, command_id),
         if_match=if_match,
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from commands.fields import Attachments, Line, Name, Prompt, Reference, Text, Word
+from commands.fields import Argument, Attachments, Line, Name, Prompt, Reference, Text, Word
 from commands.order import ForProcess, ForRepository, ForSession, ForTask
 from events.task import Permissions
 
@@ -104,7 +104,7 @@ class ChangeModel(ForSession, frozen=True, kw_only=True):
 
 class StartProcess(ForTask, frozen=True, kw_only=True):
     command: Line
-    args: Annotated[tuple[Line, ...], Meta(max_length=100)] = ()
+    args: Annotated[tuple[Argument, ...], Meta(max_length=100)] = ()
     process_id: str | None = None
 
 

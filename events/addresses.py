@@ -111,6 +111,8 @@ def _host(parts: SplitResult) -> str:
     if user is not None and not re.fullmatch(_USER, user):
         raise _invalid("The name before @ cannot be used; passwords do not belong in an address.")
     port = found["port"]
+    if port is not None and not 0 < int(port) < 65536:
+        raise _invalid("The address names a port that cannot be.")
     named = port is not None and port.lstrip("0") != _DEFAULT_PORTS[parts.scheme]
     return f"{found['host']}:{port}" if named else found["host"]
 

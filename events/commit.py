@@ -1,7 +1,8 @@
 """A commit: the events of one accepted command, or of one report of a worker. One message, so all or nothing."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import get_args
 
 from msgspec import Struct, field
 
@@ -64,6 +65,16 @@ class Recorded(Struct, kw_only=True, eq=False, gc=False):
     body: bytes
     decode: Callable[[bytes], Commit]
     decoded: Commit | None = None
+    named_kind: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of aggregate whose history this is of, empty when the subject names none."""
+        if self.named_kind is None:
+            # Whoever may publish to the stream can choose a subject that is nobody's.
+            names = self.subject.split(".", 2)
+            self.named_kind = names[1] if len(names) == 3 else ""
+        return self.named_kind
 
     @property
     def commit(self) -> Commit:
@@ -85,6 +96,8 @@ class Recorded(Struct, kw_only=True, eq=False, gc=False):
 
 def tag_of(event: Event) -> str:
     """The stored name of an event, `task_created`: what answers, causes and histories show."""
-    tag = event.__struct_config__.tag
-    assert isinstance(tag, str)
-    return tag
+    return _TAGS[type(event)]
+
+
+# Asking a class for its tag makes a description of the whole class each time.
+_TAGS: Mapping[type[Event], str] = {one: str(one.__struct_config__.tag) for one in get_args(Event)}

@@ -27,7 +27,7 @@ BEGINNING = Position(0)
 Timestamp = NewType("Timestamp", int)
 """Milliseconds since the Unix epoch."""
 
-_ID = re.compile(r"(?:org|repo|task|ses|job|sbx|proc|usr|tok|msg|iss)_[a-z0-9_]{1,58}")
+_ID = re.compile(r"(?:org|repo|task|ses|job|sbx|proc|usr|tok|msg|iss)_[a-z0-9_]{1,59}")
 
 
 def is_id(text: str, prefix: str) -> bool:

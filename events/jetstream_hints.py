@@ -19,7 +19,6 @@ from events.jetstream_api import NANOSECONDS, PREFIX, ApiError, JetStreamApi
 from events.jetstream_messages import MESSAGE_ID, recorded
 from events.jetstream_pull import HEARTBEAT_SECONDS, SILENCE_SECONDS, position_in
 from runtime.errors import Unavailable
-from runtime.inbox import status_of
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +30,9 @@ PULL_BYTES = 2 * 1024 * 1024
 PULL_SECONDS = 30
 PAUSE_SECONDS = 0.5
 NOT_FOUND = 404
+
+STATUS = "Status"
+"""Where nats-py puts the status of what is the server's own word."""
 
 HEARTBEAT = "100"
 REST = "Nats-Pending-Messages"
@@ -111,7 +113,7 @@ class Hints:
                 message = await subscription.next_msg(timeout=SILENCE_SECONDS)
             except TimeoutError:
                 raise _Broken("two heartbeats did not come") from None
-            status = status_of(message)
+            status = (message.headers or {}).get(STATUS)
             if status is None:
                 await self._api.connection.client.publish(message.reply, b"+ACK")
                 batch.append(_recorded(message))

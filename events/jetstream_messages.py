@@ -5,17 +5,23 @@ from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
-from nats.aio.msg import Msg
 
 from events import codec
 from events.commit import Recorded
 from events.ids import Position
 from events.jetstream_api import PREFIX, ApiError, ErrorBody, JetStreamApi
-from runtime.inbox import NoAnswer, status_of
+from runtime.inbox import Answer, NoAnswer, status_of
+from runtime.nats_headers import field, value_in
 
 MESSAGE_ID = "Nats-Msg-Id"
-MESSAGE_ID_FIELD = b"\r\nNats-Msg-Id:"
-PAGE_MESSAGES = 500
+MESSAGE_ID_FIELD = field(MESSAGE_ID)
+SUBJECT = field("Nats-Subject")
+SEQUENCE = field("Nats-Sequence")
+LAST_SEQUENCE = field("Nats-Last-Sequence")
+"""Of the message before this one in the answer to the same request."""
+PENDING = field("Nats-Num-Pending")
+
+PAGE_MESSAGES = 1000
 PAGE_BYTES = 2 * 1024 * 1024
 PAGE_STEP = 4
 """By so much a page shrinks when it did not come in time, and grows when it did."""
@@ -101,7 +107,7 @@ class Messages:
             *content, end = await self._api.connection.collect(
                 f"{PREFIX}.DIRECT.GET.{self._api.stream}",
                 msgspec.json.encode(body),
-                is_last=lambda message: status_of(message) is not None,
+                is_last=lambda answer: status_of(answer) is not None,
                 within=within,
             )
             self._page_messages = min(PAGE_MESSAGES, asked * PAGE_STEP)
@@ -109,23 +115,23 @@ class Messages:
                 return [], False
             if status_of(end) != END_OF_BATCH:
                 raise _refusal(end)
-            return _complete(content, end)
+            return _complete(subject, content, end)
 
         async with self._slots:
             return await self._api.patiently(once)
 
     async def _direct(self, place: str, body: bytes) -> Recorded | None:
         async def once(within: float) -> Recorded | None:
-            message = await self._api.connection.request(
+            answer = await self._api.connection.request(
                 f"{PREFIX}.DIRECT.GET.{self._api.stream}{place}", body, within=within
             )
-            match status_of(message):
+            match status_of(answer):
                 case None:
-                    return _from_direct_get(message)
+                    return _content(value_in(answer.header, SUBJECT), answer)
                 case status if status == NOT_FOUND:
                     return None
                 case _:
-                    raise _refusal(message)
+                    raise _refusal(answer)
 
         return await self._api.patiently(once)
 
@@ -140,7 +146,7 @@ class Messages:
         return recorded(
             Position(stored.seq),
             stored.subject,
-            header_value(stored.hdrs, MESSAGE_ID_FIELD),
+            value_in(stored.hdrs, MESSAGE_ID_FIELD),
             stored.data,
         )
 
@@ -160,45 +166,31 @@ def stored_id(subject: str, message_id: str) -> str:
     return f"{subject}/{message_id}"
 
 
-def _complete(content: list[Msg], end: Msg) -> tuple[list[Recorded], bool]:
+def _complete(subject: str, content: Sequence[Answer], end: Answer) -> tuple[list[Recorded], bool]:
     """Every message names the one before it, and the end names the last: so a loss shows."""
-    before = "0"
-    for message in content:
-        headers = message.headers or {}
-        if headers["Nats-Last-Sequence"] != before:
+    found: list[Recorded] = []
+    before = 0
+    for answer in content:
+        if int(value_in(answer.header, LAST_SEQUENCE)) != before:
             raise NoAnswer(f"A message after {before} is missing in the answer.")
-        before = headers["Nats-Sequence"]
-    headers = end.headers or {}
-    if headers["Nats-Last-Sequence"] != before:
+        one = _content(subject, answer)
+        found.append(one)
+        before = one.position
+    if int(value_in(end.header, LAST_SEQUENCE)) != before:
         raise NoAnswer(f"Messages after {before} are missing in the answer.")
-    more = bool(content) and headers["Nats-Num-Pending"] != "0"
-    return [_from_direct_get(message) for message in content], more
+    return found, bool(content) and value_in(end.header, PENDING) != "0"
 
 
-def _from_direct_get(message: Msg) -> Recorded:
-    headers = message.headers or {}
+def _content(subject: str, answer: Answer) -> Recorded:
+    header = answer.header
     return recorded(
-        Position(int(headers["Nats-Sequence"])),
-        headers["Nats-Subject"],
-        headers.get(MESSAGE_ID, ""),
-        message.data,
+        Position(int(value_in(header, SEQUENCE))),
+        subject,
+        value_in(header, MESSAGE_ID_FIELD),
+        answer.data,
     )
 
 
-def _refusal(message: Msg) -> ApiError:
-    headers = message.headers or {}
-    return ApiError(
-        ErrorBody(code=int(status_of(message) or 500), description=headers.get("Description", ""))
-    )
-
-
-def header_value(block: bytes, field: bytes) -> str:
-    """One value of a raw header block (`NATS/1.0`, then `name: value` lines), empty when it is not there.
-
-    `field` is what stands before the value: the line before ended, then the name with its colon.
-    """
-    begin = block.find(field)
-    if begin < 0:
-        return ""
-    begin += len(field)
-    return block[begin : block.index(b"\r\n", begin)].strip().decode(errors="replace")
+def _refusal(answer: Answer) -> ApiError:
+    status_line = answer.header.partition(b"\r\n")[0].decode(errors="replace")
+    return ApiError(ErrorBody(code=int(status_of(answer) or 500), description=status_line))

@@ -12,8 +12,9 @@ from nats.aio.subscription import Subscription
 from events.commit import Recorded
 from events.ids import Position
 from events.jetstream_api import NANOSECONDS, PREFIX, JetStreamApi
-from events.jetstream_messages import MESSAGE_ID_FIELD, header_value, recorded
+from events.jetstream_messages import MESSAGE_ID_FIELD, recorded
 from runtime.errors import Unavailable
+from runtime.nats_headers import STATUS_LINE, field, value_in
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +28,8 @@ INACTIVE_SECONDS = 120
 """After so long without a pull the server forgets the consumer, should we not have deleted it."""
 
 HEARTBEAT = b"NATS/1.0 100"
-REST = b"\r\nNats-Pending-Messages:"
-SENT = b"\r\nNats-Last-Consumer:"
-
-
-STATUS_LINE = b"NATS/1.0 "
-"""So begins the header of the server's own word; that of a message has nothing behind the version."""
+REST = field("Nats-Pending-Messages")
+SENT = field("Nats-Last-Consumer")
 
 
 class _Consumer(Struct, frozen=True):
@@ -149,7 +146,7 @@ class Pull:
             self._note(header)
         else:
             self._received += 1
-            stored_id = header_value(header, MESSAGE_ID_FIELD)
+            stored_id = value_in(header, MESSAGE_ID_FIELD)
             # Whoever may publish can name a subject that is no text; an error here ends the connection.
             name = subject.decode(errors="replace")
             self._buffer.append(recorded(position_in(reply), name, stored_id, body))
@@ -157,9 +154,9 @@ class Pull:
 
     def _note(self, header: bytes) -> None:
         if header.startswith(HEARTBEAT):
-            if header_value(header, SENT) not in ("", str(self._received)):
+            if value_in(header, SENT) not in ("", str(self._received)):
                 self._broken = "messages were lost on the way"
-        elif rest := header_value(header, REST):
+        elif rest := value_in(header, REST):
             self._credit -= int(rest)
         else:
             self._broken = f"the server ended the consumer ({header!r})"

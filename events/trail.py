@@ -17,7 +17,7 @@ from events.codec import Undecodable
 from events.commit import Commit, Recorded
 from events.ids import BEGINNING, Position, Timestamp
 from events.log import LOG_ID, LOG_KIND, LogCut
-from events.store import EventStore, StalePosition, kind_of, subject_of
+from events.store import EventStore, StalePosition, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Trail:
         """The reader has read this commit, which comes after all others it was told of."""
         self._passed.append(recorded)
         self.position = recorded.position
-        if kind_of(recorded.subject) == LOG_KIND:
+        if recorded.kind == LOG_KIND:
             self.cuts = (*self.cuts, *marks_in(recorded))
 
     @property

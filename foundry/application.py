@@ -7,24 +7,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from commands import http as command_routes
 from commands.catalog import CATALOG
 from commands.login_codes import LoginCodes
+from commands.order_route import Orders, is_order
 from commands.sign_in import SignIn
 from foundry import __version__, health, page, rebuild_route
 from foundry.node import Node
+from foundry.other_sites import for_other_sites
 from foundry.write_side import now
 from query_api import routes as query_routes
 from runtime.http import Authenticator
 from runtime.problems import HANDLERS
 from runtime.requests import Requests
 from runtime.settings import Settings
+from runtime.shares import Shares
 
 
 def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
-    """Streams go straight to the gateway, everything else through Starlette."""
-    authenticator = Authenticator(here.write.access, allowed_origins=settings.origins)
+    """Streams and orders go straight to what answers them, everything else through Starlette."""
+    authenticator = Authenticator(
+        here.write.access,
+        allowed_origins=settings.origins,
+        shares=Shares("requests of one person", each=settings.max_requests_per_person),
+    )
     routes: list[Route] = health.routes(
         about=lambda: _about(here), reasons=here.reasons_not_ready, notices=here.notices
     )
+    orders: ASGIApp | None = None
     if "commands" in here.roles:
+        order_side = Requests(Orders(here.write.commands, authenticator, here.orders))
+        orders = for_other_sites(order_side, settings.origins)
         sign_in = SignIn(here.write.access, here.write.reports, codes, now)
         routes += command_routes.routes(here.write.commands, authenticator, sign_in, here.orders)
     if here.models is not None:
@@ -42,17 +52,21 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
     plain = Starlette(routes=routes, exception_handlers=HANDLERS)
     # An address with a slash too many is another address, not a reason to send an order elsewhere.
     plain.router.redirect_slashes = False
-    return _Application(Requests(plain), here.gateway)
+    shared = for_other_sites(Requests(plain), settings.origins)
+    return _Application(shared, streams=here.gateway, orders=orders)
 
 
 class _Application:
-    def __init__(self, plain: ASGIApp, streams: ASGIApp | None) -> None:
+    def __init__(self, plain: ASGIApp, *, streams: ASGIApp | None, orders: ASGIApp | None) -> None:
         self._plain = plain
         self._streams = streams
+        self._orders = orders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._streams is not None and _is_stream(scope):
             await self._streams(scope, receive, send)
+        elif self._orders is not None and is_order(scope):
+            await self._orders(scope, receive, send)
         else:
             await self._plain(scope, receive, send)
 

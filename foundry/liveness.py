@@ -17,9 +17,18 @@ STUCK_SECONDS = 30.0
 
 
 class Liveness:
-    """Compares the log's head with what the feed has dispatched."""
+    """Compares the log's head with what the feed has dispatched. `look` and `stuck` are seconds."""
 
-    def __init__(self, store: EventStore, feed: Feed) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        feed: Feed,
+        *,
+        look: float = LOOK_SECONDS,
+        stuck: float = STUCK_SECONDS,
+    ) -> None:
+        self._look_seconds = look
+        self._stuck_seconds = stuck
         self._store = store
         self._feed = feed
         self._head = BEGINNING
@@ -48,9 +57,9 @@ class Liveness:
         return round((time.monotonic() - self._behind_since) * 1000)
 
     async def watch(self) -> None:
-        """Look every two seconds, until cancelled."""
+        """Look every so often, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
             try:
                 self._head = await self._store.head()
             except Unavailable:
@@ -60,7 +69,7 @@ class Liveness:
             self._look(time.monotonic())
 
     async def until_stuck(self) -> None:
-        """Return when the feed has been behind for 30 seconds without moving."""
+        """Return when the feed has been behind for long without moving."""
         self._stuck.clear()
         self._behind_since = None
         await self._stuck.wait()
@@ -71,7 +80,7 @@ class Liveness:
             self._behind_since = None
         elif position != self._seen or self._behind_since is None:
             self._behind_since = now
-        elif now - self._behind_since > STUCK_SECONDS:
+        elif now - self._behind_since > self._stuck_seconds:
             log.error(
                 "the reader of the log stands still", extra={"at": position, "head": self._head}
             )

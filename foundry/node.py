@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from events.feed import Feed, Follower
-from events.store import LogCut
 from foundry.data_folder import host_name
 from foundry.event_log import EventLog
 from foundry.liveness import Liveness
+from foundry.reading import Reading
 from foundry.work_side import work_side
+from foundry.worker_watch import keep_moving
 from foundry.write_side import WriteSide, write_side
 from gateway.app import Gateway
 from gateway.relay import NatsRelay
@@ -26,11 +27,6 @@ log = logging.getLogger(__name__)
 
 GUARD_SECONDS = 10.0
 LEVEL_PAUSE = 1.0
-RESTARTS = 3
-
-
-class NodeFailed(Unavailable):
-    """A part cannot go on, and a new start is the way out."""
 
 
 @dataclass(kw_only=True)
@@ -60,6 +56,8 @@ class Node:
                 parts.create_task(self.gateway.run(), name="gateway")
             if self.worker is not None:
                 parts.create_task(self.worker.run(), name="worker")
+                watch = keep_moving(self.worker, lambda: self.log.connection.connected)
+                parts.create_task(watch, name="worker watch")
 
     async def drain(self, deadline: float) -> None:
         """Admit nothing, let what was admitted end, send the streams away; all by `deadline` (event loop time)."""
@@ -104,34 +102,9 @@ class Node:
         ]
 
     async def _follow(self) -> None:
-        """Read the log; begin anew when it was cut, and when the reader stands still, up to three times."""
-        restarts = 0
-        while True:
-            if await self._read_until_broken():
-                await self._level_with_log()
-                continue
-            restarts += 1
-            if restarts > RESTARTS:
-                raise NodeFailed("The reader of the log stands still and a new start did not help.")
-            log.warning("reader of the log started anew", extra={"restarts": restarts})
-
-    async def _read_until_broken(self) -> bool:
-        """True when the log lost its tail, False when the reader stands still. Raises what the reader raises."""
-        reader = asyncio.create_task(self.feed.run(), name="feed")
-        stuck = asyncio.create_task(self.liveness.until_stuck(), name="stuck")
-        cut = asyncio.create_task(self._until_cut(), name="tail guard")
-        watchers = [reader, stuck, cut]
-        try:
-            done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for watcher in watchers:
-                watcher.cancel()
-            await asyncio.wait(watchers)
-        if reader in done and not isinstance(reader.exception(), LogCut):
-            reader.result()
-        if cut in done:
-            cut.result()
-        return stuck not in done
+        await Reading(
+            self.feed, self.liveness, until_cut=self._until_cut, level=self._level_with_log
+        ).run()
 
     async def _until_cut(self) -> None:
         """Compare what was folded with the log, on each reconnect and every ten seconds; end when it is another one."""
@@ -226,6 +199,7 @@ def _gateway(
         allowed_origins=settings.origins,
         heartbeat_seconds=settings.heartbeat_seconds,
         max_streams=streams_within(settings.max_streams, raise_limit()),
+        max_streams_each=settings.max_streams_per_person,
     )
 
 

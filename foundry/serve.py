@@ -16,10 +16,12 @@ from foundry import __version__
 from foundry.application import application
 from foundry.data_folder import locked, write_address
 from foundry.event_log import own_log
+from foundry.loop_watch import loop_watched
 from foundry.node import Node, node
 from foundry.web_server import WebServer, listening_socket, url_of
 from foundry.write_side import ensure_token, now
 from runtime import logs
+from runtime.errors import FoundryError
 from runtime.settings import BadSetting, Settings
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> int:
             event_log = await parts.enter_async_context(own_log(settings))
             here = await parts.enter_async_context(node(settings, event_log, roles))
             _spare_what_stays()
+            parts.enter_context(loop_watched())
             token = await ensure_token(settings, here.write)
             codes = LoginCodes(now)
             async with _at_work(here) as working, _served(settings, here, codes, listener):
@@ -69,10 +72,19 @@ async def _at_work(here: Node) -> AsyncIterator[asyncio.Task[None]]:
     try:
         yield working
         if working.done():
-            working.result()
+            _say_why_it_ended(working)
     finally:
         working.cancel()
         await asyncio.wait([working])
+
+
+def _say_why_it_ended(working: asyncio.Task[None]) -> None:
+    """Raise the reason itself where there is one that a person can read."""
+    try:
+        working.result()
+    except* FoundryError as reasons:
+        (reason, *_) = reasons.exceptions
+        raise reason from None
 
 
 @asynccontextmanager

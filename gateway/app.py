@@ -33,6 +33,7 @@ from runtime.identity import Access, Caller
 from runtime.lifecycle import Gate
 from runtime.metrics import STREAMS, STREAMS_ENDED, STREAMS_OPENED
 from runtime.problems import HANDLERS
+from runtime.shares import Shares
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Gateway:
         read_seconds: float = 20.0,
         retry_ms: int = 2000,
         max_streams: int = 20_000,
+        max_streams_each: int = 10_000,
         max_pending_bytes: int = 256 * 1024,
         max_reads: int = 16,
         max_large_bytes: int = 256 * 1024 * 1024,
@@ -99,6 +101,7 @@ class Gateway:
         self._desk = InterestDesk(self._instance, self._streams, relay)
         self._retry_ms = retry_ms
         self._max_streams = max_streams
+        self._shares = Shares("streams of one person", each=max_streams_each)
         self._max_pending_bytes = max_pending_bytes
         self._gate = Gate("gateway")
 
@@ -192,8 +195,8 @@ class Gateway:
             connection = Connection(
                 f"{self._instance}.{secrets.token_hex(10)}", caller, wire, self._source
             )
-            STREAMS_OPENED.labels("resume" if opening.resumes else "bootstrap").inc()
             self._remember(connection)
+            STREAMS_OPENED.labels("resume" if opening.resumes else "bootstrap").inc()
             code: EndCode | None = None
             try:
                 await wire.start(HEAD, connection.wake)
@@ -213,12 +216,14 @@ class Gateway:
         connection.wire.send((hello,), b"")
 
     def _remember(self, connection: Connection) -> None:
+        self._shares.take(connection.caller.user_id)
         self._streams[connection.sid] = connection
         self._heartbeats.add(connection)
         STREAMS.set(len(self._streams))
 
     def _forget(self, connection: Connection, code: EndCode) -> None:
         del self._streams[connection.sid]
+        self._shares.give(connection.caller.user_id)
         self._heartbeats.remove(connection)
         if not self._streams:
             self._empty.set()

@@ -1,4 +1,4 @@
-"""Lets pages of named other sites read streams with a person's credential (the CORS protocol)."""
+"""Lets pages of named other sites ask and order with a person's credential (the CORS protocol)."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,14 @@ from starlette.types import Message, Send
 _SHARED = (
     (b"vary", b"Origin"),
     (b"access-control-allow-credentials", b"true"),
+    (b"access-control-expose-headers", b"ETag, Retry-After, X-Request-Id"),
 )
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type, Last-Event-ID"),
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id",
+    ),
     (b"access-control-max-age", b"600"),
 )
 
@@ -19,6 +23,10 @@ _PREFLIGHT = (
 class Origins:
     def __init__(self, allowed: Sequence[str]) -> None:
         self._allowed = frozenset(allowed)
+
+    def asked_first(self, request: Request) -> bool:
+        """Whether a browser asks on behalf of an allowed site's page what it may send here."""
+        return request.method == "OPTIONS" and request.headers.get("origin") in self._allowed
 
     def allowing(self, request: Request, send: Send) -> Send:
         """`send`, with the headers the browser asks for when the request comes from a page of an allowed site."""

@@ -19,7 +19,8 @@ from runtime.problems import UnsupportedMediaType, invalid_body
 
 T = TypeVar("T")
 
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = 512 * 1024
+"""Room for `MAX_TOPICS` with the longest names and tags."""
 
 Held = dict[str, str | None]
 
@@ -78,7 +79,7 @@ async def _read(request: Request, shape: type[T]) -> T:
     media_type = request.headers.get("content-type", "application/json").partition(";")[0]
     if media_type.strip().lower() != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
-    body = await read_body(request, BODY_LIMIT)
+    body = await read_body(request.receive, BODY_LIMIT)
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
@@ -88,7 +89,7 @@ async def _read(request: Request, shape: type[T]) -> T:
 
 
 def _named(wires: Iterable[str], user_id: str) -> list[Topic | str]:
-    named = [parse_topic(wire, user_id) or wire for wire in dict.fromkeys(wires)]
+    named = [parse_topic(wire, user_id) or wire for wire in dict.fromkeys(wires) if wire]
     if not named:
         raise Invalid("A stream needs at least one topic, for example ?topic=app.")
     if len(named) > MAX_TOPICS:

@@ -24,10 +24,9 @@ TRANSACTION_BYTES = 6 * 4096
 
 
 class Checkpoint(Struct, frozen=True):
-    """How far the file is: `digest` is a running hash of every message id up to `position`."""
+    """How far the file is."""
 
     memory: Memory = Memory()
-    digest: bytes = b""
     complete: bool = False
 
     @property
@@ -73,9 +72,7 @@ class ProjectionFile:
                 "SELECT n, written FROM changes ORDER BY n DESC LIMIT 1"
             ).fetchone() or (0, 0)
             self._next_change, self._written = newest[0] + 1, newest[1]
-            self._oldest_change: int = self._db.execute(
-                "SELECT coalesce(min(n), ?) FROM changes", (self._next_change,)
-            ).fetchone()[0]
+            self._oldest_change, self._written_before = self._oldest()
         except BaseException:
             self._db.close()
             raise
@@ -86,10 +83,8 @@ class ProjectionFile:
     # --- What is stored ---
 
     def checkpoint(self) -> Checkpoint:
-        memory, digest, complete = self._db.execute(
-            "SELECT memory, digest, complete FROM checkpoint"
-        ).fetchone()
-        return Checkpoint(msgspec.json.decode(memory, type=Memory), digest, bool(complete))
+        memory, complete = self._db.execute("SELECT memory, complete FROM checkpoint").fetchone()
+        return Checkpoint(msgspec.json.decode(memory, type=Memory), bool(complete))
 
     def version(self, topic: str) -> Position:
         """The version of a topic, also of one that ended; 0 for one that never was."""
@@ -185,21 +180,20 @@ class ProjectionFile:
         self._db.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         if self._next_change - self._oldest_change > self._kept_changes + PRUNE_EVERY:
             self._prune(self._next_change - self._kept_changes)
-        elif self._kept_log_bytes() > self._kept_bytes:
+        elif self._written - self._written_before > self._kept_bytes:
             self._prune(self._oldest_change + (self._next_change - self._oldest_change + 3) // 4)
 
     def forget_changes(self) -> None:
         """Rows are about to change without word of it: what was logged before leads nowhere any more."""
         self._db.execute("DELETE FROM changes")
-        self._oldest_change = self._next_change
+        self._oldest_change, self._written_before = self._oldest()
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._db.execute(
-            "UPDATE checkpoint SET position = ?, memory = ?, digest = ?, complete = ?",
+            "UPDATE checkpoint SET position = ?, memory = ?, complete = ?",
             (
                 checkpoint.position,
                 msgspec.json.encode(checkpoint.memory).decode(),
-                checkpoint.digest,
                 checkpoint.complete,
             ),
         )
@@ -210,12 +204,13 @@ class ProjectionFile:
         topic, entity, id = key
         return topic, entity, int(id) if entity in self._numbered else 0, id
 
-    def _kept_log_bytes(self) -> int:
-        oldest = self._db.execute(
-            "SELECT written FROM changes WHERE n = ?", (self._oldest_change,)
+    def _oldest(self) -> tuple[int, int]:
+        """The number of the oldest change that is kept, and how much had been logged when it was."""
+        found: tuple[int, int] | None = self._db.execute(
+            "SELECT n, written FROM changes ORDER BY n LIMIT 1"
         ).fetchone()
-        return self._written - oldest[0] if oldest else 0
+        return found or (self._next_change, self._written)
 
     def _prune(self, first_kept: int) -> None:
         self._db.execute("DELETE FROM changes WHERE n < ?", (first_kept,))
-        self._oldest_change = first_kept
+        self._oldest_change, self._written_before = self._oldest()

@@ -40,7 +40,7 @@ class Folding:
                 waiting = [one for one in due[at:] if one.subject == commit.subject]
                 self.parking.park(waiting, reason_of(error))
                 self._log_parked(commit, error)
-            _add(sealed, self._rows.seal(recorded.position))
+            sealed = _joined(sealed, self._rows.seal(recorded.position))
         return sealed
 
     def try_to_fold(self, recorded: Recorded) -> Exception | None:
@@ -71,9 +71,10 @@ class Folding:
         for event in commit.events:
             self._rows.begin(tag_of(event))
             self._projection.project(self._rows, event, commit)
-        for _, entity, id in self._rows.written if self._projection.numbered else ():
+        numbered = self._projection.numbered
+        for _, entity, id in self._rows.written if numbered else ():
             # Found here, where one aggregate waits for it, and not where the file is written.
-            if entity in self._projection.numbered and not 0 <= int(id) <= LARGEST_NUMBER:
+            if entity in numbered and not 0 <= int(id) <= LARGEST_NUMBER:
                 raise OverflowError(f"{entity} {id} is no number that can be stored")
         self.folded_events += len(commit.events)
 
@@ -85,12 +86,15 @@ def reason_of(error: Exception) -> str:
     return f"cannot be folded: {error!r}"
 
 
-def _add(sealed: dict[str, Sealed], later: dict[str, Sealed]) -> None:
+def _joined(sealed: dict[str, Sealed], later: dict[str, Sealed]) -> dict[str, Sealed]:
     """One change for each topic, whatever many commits did to it."""
+    if not sealed:
+        return later
     for topic, one in later.items():
         before = sealed.get(topic)
         if before is None:
             sealed[topic] = one
             continue
-        newest = dict((*before.touched, *one.touched))
-        sealed[topic] = Sealed(before.event, list(newest.items()), before.ended or one.ended)
+        touched = {**before.touched, **one.touched}
+        sealed[topic] = Sealed(before.event, touched, before.ended or one.ended)
+    return sealed

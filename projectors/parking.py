@@ -75,10 +75,9 @@ class Parking:
         and what waited, when this one is the decision about it. The rows this changes are to be
         sealed before the first of them is folded.
         """
-        kind = kind_of(recorded.subject)
-        if kind == LOG_KIND:
+        if recorded.kind == LOG_KIND:
             return self._decided(recorded)
-        if kind not in self._projection.kinds:
+        if recorded.kind not in self._projection.kinds:
             return ()
         if recorded.subject in self._parked:
             self._keep(recorded)

@@ -1,6 +1,5 @@
 """Folds commits into one projection's file: skips what it has, lets wait what it cannot fold, tells what changed."""
 
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -8,7 +7,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from events.commit import Recorded
 from events.ids import Position, Timestamp
-from events.store import is_history
+from events.log import LOG_KIND
 from events.trail import Trail
 from projectors.epoch import after_cuts
 from projectors.file import Checkpoint, ProjectionFile, TopicVersion
@@ -60,7 +59,7 @@ class Projector:
         """Everything up to here is in the file, or changed nothing in it."""
         self.complete = checkpoint.complete
         self._written = checkpoint
-        self._digest = checkpoint.digest
+        self._wanted = projection.kinds | {LOG_KIND}
         self.rows = Rows(file)
         self._folding = Folding(projection, self.rows)
         self._versions: dict[str, Position] = {}
@@ -75,7 +74,7 @@ class Projector:
     @property
     def checkpoint(self) -> Checkpoint:
         """How far it is in memory; on disk it may be a little behind."""
-        return Checkpoint(self._trail.memory, self._digest, self.complete)
+        return Checkpoint(self._trail.memory, self.complete)
 
     @property
     def folded_events(self) -> int:
@@ -93,12 +92,9 @@ class Projector:
         if recorded.position <= self.position:
             return
         self._trail.pass_by(recorded)
-        if is_history(recorded.subject):
+        if recorded.kind in self._wanted:
             self._fold(recorded, logging_changes)
         self.position = recorded.position
-        self._digest = hashlib.blake2b(
-            self._digest + recorded.message_id.encode(), digest_size=8
-        ).digest()
 
     def flush(self, *, forget_changes: bool = False) -> Sequence[Change]:
         """Write what was folded in one transaction and give its changes, in the order of their positions."""
@@ -165,7 +161,7 @@ class Projector:
             Remove(entity=entity, id=id)
             if row is None
             else Put(entity=entity, id=id, value=Raw(row.encoded()))
-            for (_, entity, id), row in sealed.touched
+            for (_, entity, id), row in sealed.touched.items()
         ]
         return Change(
             topic=topic,
@@ -199,7 +195,6 @@ class Projector:
         self._trail = Trail(self._written.memory)
         self.complete = self._written.complete
         self.position = self.stored_position = self._written.position
-        self._digest = self._written.digest
 
 
 _encode = msgspec.json.Encoder().encode

@@ -14,6 +14,7 @@ from events.fact import Blob
 from events.ids import OrganizationId, Position, TaskId
 from events.store import EventStore
 from events.trail import is_prefix_of, note_cut
+from events.waiting import Waiting
 from projectors.catalog import PROJECTIONS
 from projectors.epoch import epoch_of
 from projectors.file import SCHEMA
@@ -24,7 +25,6 @@ from projectors.projection import Projection
 from projectors.serving import Progress, Serving, serve
 from projectors.snapshot_cache import SnapshotCache
 from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
-from projectors.waiting import Waiting
 from runtime.metrics import EVENT_TO_DISPATCH_SECONDS
 
 log = logging.getLogger(__name__)

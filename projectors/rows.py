@@ -16,6 +16,9 @@ T = TypeVar("T", bound=Struct)
 RowKey = tuple[str, str, str]
 """Topic, entity, id."""
 
+HIDDEN = "_"
+"""So begin the entities that no view shows."""
+
 CACHED_BYTES = 16 * 1024 * 1024
 ABSENT_BYTES = 256
 """What it costs to remember that there is no such row."""
@@ -69,15 +72,14 @@ class Written(Struct, gc=False):
         return self.json
 
 
-Touched = tuple[RowKey, Written | None]
-"""What one commit did to one row that a view shows; None: it is gone from the view."""
-
-
 class Sealed(Struct, gc=False):
-    """What one commit changed in one topic; `event` names the first of its events that did."""
+    """What one commit changed in one topic; `event` names the first of its events that did.
+
+    `touched` are the rows that a view shows, None for those that are gone from it.
+    """
 
     event: str
-    touched: list[Touched]
+    touched: dict[RowKey, Written | None]
     ended: bool = False
 
 
@@ -93,9 +95,8 @@ class Rows:
         self.waiting = 0
         """How many these are."""
         self._before: dict[RowKey, Written | None] = {}
-        self._shown: dict[RowKey, bool] = {}
-        self._events: dict[str, str] = {}
-        self._ended: set[str] = set()
+        """What the commit that is being folded found pending where it wrote."""
+        self._sealed: dict[str, Sealed] = {}
         self._event = ""
 
     # --- What projections call ---
@@ -110,25 +111,27 @@ class Rows:
         """Make a row be `value`; a row that is equal already is left alone."""
         key = (topic, entity, id)
         if self._value(key, type(value)) != value:
-            self._write(key, value)
+            row = self._write(key, value)
+            if entity[0] != HIDDEN:
+                self._tell(topic).touched[key] = row
 
     def add(self, topic: str, entity: str, id: str, value: Struct, *, shown: bool = True) -> None:
         """Like `put` for a row that cannot be there yet. Not `shown`: older than the view's window."""
-        self._write((topic, entity, id), value).once = True
-        if not shown:
-            self._shown[topic, entity, id] = False
+        key = (topic, entity, id)
+        row = self._write(key, value)
+        row.once = True
+        if shown and entity[0] != HIDDEN:
+            self._tell(topic).touched[key] = row
 
     def remove(self, topic: str, entity: str, id: str) -> None:
         """There is no such row from now on."""
         key = (topic, entity, id)
         if self._exists(key):
-            self._write(key, None)
+            self._delete(key)
 
     def retire(self, topic: str, entity: str, id: str) -> None:
         """The row has left the view's window; it stays stored for whoever pages back."""
-        key = (topic, entity, id)
-        self._shown[key] = False
-        self._events.setdefault(topic, self._event)
+        self._tell(topic).touched[topic, entity, id] = None
 
     def ids(self, topic: str, entity: str) -> list[str]:
         """The ids of an entity's rows, in no particular order."""
@@ -137,8 +140,8 @@ class Rows:
     def end(self, topic: str) -> None:
         """The topic is over: every row goes, shown or hidden, and nobody finds it any more."""
         for key in self._keys(topic, None):
-            self._write(key, None)
-        self._ended.add(topic)
+            self._delete(key)
+        self._tell(topic).ended = True
 
     # --- What the one who folds calls ---
 
@@ -148,19 +151,9 @@ class Rows:
 
     def seal(self, position: Position) -> dict[str, Sealed]:
         """Keep what the commit at `position` wrote and tell, by topic, what a view shows of it."""
-        sealed: dict[str, Sealed] = {}
         for key in self._before:
-            topic, entity, _ = key
-            row = self.pending[topic][key]
-            row.position = position
-            if entity[0] != "_" and self._shown.get(key, True):
-                touched = self._tell(sealed, topic).touched
-                touched.append((key, row if row.value is not None else None))
-        for key, shown in self._shown.items():
-            if not shown and key not in self._before:
-                self._tell(sealed, key[0]).touched.append((key, None))
-        for topic in self._ended:
-            self._tell(sealed, topic).ended = True
+            self.pending[key[0]][key].position = position
+        sealed = self._sealed
         self._forget_commit()
         return sealed
 
@@ -204,16 +197,15 @@ class Rows:
 
     # --- Inside ---
 
-    def _tell(self, sealed: dict[str, Sealed], topic: str) -> Sealed:
-        if topic not in sealed:
-            sealed[topic] = Sealed(self._events.get(topic, self._event), [])
-        return sealed[topic]
+    def _tell(self, topic: str) -> Sealed:
+        sealed = self._sealed.get(topic)
+        if sealed is None:
+            sealed = self._sealed[topic] = Sealed(self._event, {})
+        return sealed
 
     def _forget_commit(self) -> None:
-        self._before.clear()
-        self._shown.clear()
-        self._events.clear()
-        self._ended.clear()
+        self._before = {}
+        self._sealed = {}
 
     def _value(self, key: RowKey, type: type[T]) -> Struct | None:
         rows = self.pending.get(key[0])
@@ -265,19 +257,21 @@ class Rows:
         return keys
 
     def _write(self, key: RowKey, value: Struct | None) -> Written:
-        topic, entity, _ = key
-        rows = self.pending.get(topic)
+        rows = self.pending.get(key[0])
         if rows is None:
-            rows = self.pending[topic] = {}
+            rows = self.pending[key[0]] = {}
         before = rows.get(key)
         if before is None:
             self.waiting += 1
         if key not in self._before:
             self._before[key] = before
         row = rows[key] = Written(value, _NOT_YET)
-        if topic not in self._events and entity[0] != "_":
-            self._events[topic] = self._event
         return row
+
+    def _delete(self, key: RowKey) -> None:
+        self._write(key, None)
+        if key[1][0] != HIDDEN:
+            self._tell(key[0]).touched[key] = None
 
     def _cache_row(self, key: RowKey, value: Struct | None, size: int) -> None:
         self._cache[key] = (value, size)

@@ -37,7 +37,6 @@ CREATE TABLE checkpoint (
     only       INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
     position   INTEGER NOT NULL,
     memory     TEXT    NOT NULL,
-    digest     BLOB    NOT NULL,
     complete   INTEGER NOT NULL
 );
-INSERT INTO checkpoint VALUES (1, 0, '{}', x'', 0);
+INSERT INTO checkpoint VALUES (1, 0, '{}', 0);

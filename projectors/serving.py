@@ -61,7 +61,8 @@ class Serving:
         self._counted_events = 0
         self._apply_seconds = PROJECTION_APPLY_SECONDS.labels(projection.name)
         self._events_folded = PROJECTION_EVENTS.labels(projection.name)
-        self._position = PROJECTION_POSITION.labels(projection.name)
+        # Asked for when somebody looks: most commits change nothing here but this.
+        PROJECTION_POSITION.labels(projection.name).set_function(lambda: self.projector.position)
         self._parked = PROJECTION_PARKED.labels(projection.name)
         self._parked.set(len(projector.parked()))
 
@@ -110,14 +111,16 @@ class Serving:
 
     def apply_live(self, commits: Sequence[Recorded]) -> Sequence[Change]:
         """Fold a few commits, write them, give what they changed. Blocks for less than a millisecond each."""
-        if commits[-1].position <= self.projector.position:
+        projector = self.projector
+        if commits[-1].position <= projector.position:
             return ()
         started = time.perf_counter()
         for commit in commits:
-            self.projector.fold(commit, logging_changes=True)
-        changes = self.projector.flush()
-        self._apply_seconds.observe(time.perf_counter() - started)
-        self._count()
+            projector.fold(commit, logging_changes=True)
+        changes = projector.flush()
+        if projector.folded_events != self._counted_events:
+            self._apply_seconds.observe(time.perf_counter() - started)
+            self._count()
         return changes
 
     async def catch_up(self, commits: Sequence[Recorded]) -> None:
@@ -159,7 +162,6 @@ class Serving:
     def _count(self) -> None:
         self._events_folded.inc(self.projector.folded_events - self._counted_events)
         self._counted_events = self.projector.folded_events
-        self._position.set(self.projector.position)
         self._parked.set(len(self.projector.parked()))
 
 

@@ -81,7 +81,7 @@ def _operation(route: DocumentedRoute, refs: Mapping[Any, Schema]) -> Schema:
         operation["parameters"] = [_parameter(parameter) for parameter in route.parameters]
     if route.body:
         operation["requestBody"] = {
-            "required": True,
+            "required": route.body.required,
             "content": {route.body.media: {"schema": refs[route.body.shape]}},
         }
     if route.open_to_all:
@@ -123,5 +123,5 @@ def _parameter(parameter: Parameter) -> Schema:
         "in": parameter.place,
         "description": parameter.description,
         "required": parameter.required,
-        "schema": {"type": parameter.type},
+        "schema": {"type": parameter.type, **parameter.limits},
     }

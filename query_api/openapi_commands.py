@@ -10,6 +10,7 @@ NDJSON = "application/x-ndjson"
 KEY = in_header(
     "Idempotency-Key",
     "a UUID, the command's id: the same key and body again gives the same answer and no second event",
+    format="uuid",
 )
 IF_MATCH = in_header(
     "If-Match", 'an entity tag of the topic, or "<position>": 412 if a command changed it since'
@@ -52,7 +53,7 @@ def command_routes(commands: Mapping[str, type]) -> list[DocumentedRoute]:
         tag="commands",
         summary="Several commands, one a line, run one after another",
         parameters=(KEY,),
-        body=Body(CommandLine, media=NDJSON),
+        body=Body(CommandLine, media=NDJSON, required=False),
         answers=(Answer("one line each, in order", CommandLineAnswer, media=NDJSON),),
         problems=("malformed", "too_large", "unsupported_media_type", "too_many_requests"),
     )

@@ -1,5 +1,6 @@
 """One route as the OpenAPI document describes it: what it takes and what it answers, as data."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -8,13 +9,14 @@ JSON = "application/json"
 
 
 class Parameter(Struct, frozen=True):
-    """A parameter of the path, the query or a header. `type` is a JSON schema type."""
+    """A parameter of the path, the query or a header. `type` is a JSON schema type, `limits` are further words of it."""
 
     name: str
     description: str
     place: Literal["path", "query", "header"] = "query"
     type: str = "string"
     required: bool = False
+    limits: Mapping[str, Any] = {}
 
 
 class Answer(Struct, frozen=True):
@@ -29,6 +31,7 @@ class Answer(Struct, frozen=True):
 class Body(Struct, frozen=True):
     shape: Any
     media: str = JSON
+    required: bool = True
 
 
 class DocumentedRoute(Struct, frozen=True, kw_only=True):
@@ -49,5 +52,5 @@ def in_path(name: str, description: str) -> Parameter:
     return Parameter(name, description, place="path", required=True)
 
 
-def in_header(name: str, description: str) -> Parameter:
-    return Parameter(name, description, place="header")
+def in_header(name: str, description: str, **limits: Any) -> Parameter:
+    return Parameter(name, description, place="header", limits=limits)

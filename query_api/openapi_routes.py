@@ -1,27 +1,32 @@
 """Every route of the system but the commands', for the OpenAPI document."""
 
-from typing import Any
+from typing import Any, get_args
 
+from projectors.task_course import TaskStatus
+from query_api.files import LONGEST_PATH
 from query_api.history import History
+from query_api.openapi_parameters import (
+    AT_LEAST,
+    IF_NONE_MATCH,
+    POINTER,
+    line,
+    page_size,
+    position,
+    required_line,
+)
 from query_api.openapi_route import Answer, Body, DocumentedRoute, Parameter, in_header, in_path
 from query_api.openapi_shapes import (
     Health,
     Interest,
     InterestAnswer,
-    Login,
+    LoginBody,
     SignedIn,
     StreamOpening,
 )
 from query_api.problem_catalog import ProblemMeaning
-from query_api.tasks import TaskPage
-from query_api.why import Why
+from query_api.tasks import LONGEST_SEARCH, TaskPage
+from query_api.why import LONGEST_POINTER, Why
 
-AT_LEAST = Parameter(
-    "at_least",
-    "wait up to 5 s until this position is applied, else 503 `not_caught_up`",
-    type="integer",
-)
-IF_NONE_MATCH = in_header("If-None-Match", "entity tags the client holds; 304 if one is current")
 UNCHANGED = Answer("what the client holds is current", media="", status=304)
 TASK_ID = in_path("task_id", "a task's id")
 READ_PROBLEMS = ("malformed", "not_found", "not_caught_up", "rebuilding")
@@ -44,13 +49,9 @@ ASKED = (
                 "`processes/{task_id}`, `job/{job_id}` or `transcript/{session_id}`, its slash written as it is",
             ),
             AT_LEAST,
-            Parameter(
-                "before", "transcripts: only entries with an index below this", type="integer"
-            ),
-            Parameter(
-                "limit", "transcripts: the newest so many entries, 200 at most", type="integer"
-            ),
-            Parameter("as_of", "tasks: the view as it was at this position", type="integer"),
+            position("before", "transcripts: only entries with an index below this"),
+            page_size("transcripts: the newest so many entries, 200 at most"),
+            position("as_of", "tasks: the view as it was at this position"),
             IF_NONE_MATCH,
         ),
         answers=(Answer("the view", AnyView), UNCHANGED),
@@ -63,10 +64,11 @@ ASKED = (
         summary="Which event gave a field of a task its present value",
         parameters=(
             TASK_ID,
-            Parameter(
+            required_line(
                 "field",
                 "a JSON pointer into the view's data; elements of lists are named by their id",
-                required=True,
+                longest=LONGEST_POINTER,
+                pattern=POINTER,
             ),
         ),
         answers=(Answer("the event, command, actor and time", Why),),
@@ -79,7 +81,7 @@ ASKED = (
         summary="The captured patch of one file, or of all",
         parameters=(
             TASK_ID,
-            Parameter("path", "one file; left out: all files"),
+            line("path", "one file; left out: all files", longest=LONGEST_PATH),
             AT_LEAST,
             IF_NONE_MATCH,
         ),
@@ -93,7 +95,7 @@ ASKED = (
         summary="The captured content of one changed file",
         parameters=(
             TASK_ID,
-            Parameter("path", "the file", required=True),
+            required_line("path", "the file", longest=LONGEST_PATH),
             AT_LEAST,
             IF_NONE_MATCH,
         ),
@@ -110,8 +112,8 @@ ASKED = (
         summary="Large content that a transcript or a file view refers to",
         parameters=(
             in_path("id", "hex SHA-256 of the content"),
-            Parameter("session_id", "the transcript that refers to it"),
-            Parameter("task_id", "the task whose files refer to it"),
+            line("session_id", "the transcript that refers to it", longest=63),
+            line("task_id", "the task whose files refer to it", longest=63),
         ),
         answers=(Answer("the bytes", media="application/octet-stream"), UNCHANGED),
         problems=("malformed", "not_found", "rebuilding"),
@@ -123,10 +125,14 @@ ASKED = (
         summary="Tasks of one organization, or of all of the caller's",
         parameters=(
             Parameter("organization_id", "only this organization's"),
-            Parameter("status", "only tasks with this status"),
-            Parameter("q", "only tasks whose title or branch has this text"),
-            Parameter("after", "the `next` of the page before"),
-            Parameter("limit", "50 unless told, 200 at most", type="integer"),
+            Parameter(
+                "status",
+                "only tasks with this status",
+                limits={"enum": get_args(TaskStatus)},
+            ),
+            line("q", "only tasks whose title or branch has this text", longest=LONGEST_SEARCH),
+            line("after", "the `next` of the page before", longest=63, pattern="^task_[a-z0-9_]+$"),
+            page_size("50 unless told, 200 at most"),
             AT_LEAST,
         ),
         answers=(Answer("a page, ordered by id", TaskPage),),
@@ -139,8 +145,8 @@ ASKED = (
         summary="The audit trail of a user, organization, repository, task, job or transcript",
         parameters=(
             in_path("id", "the id; a user's only by that user, a transcript's is its session's"),
-            Parameter("after", "only commits after this position", type="integer"),
-            Parameter("limit", "100 unless told, 1000 at most", type="integer"),
+            position("after", "only commits after this position"),
+            page_size("100 unless told, 1000 at most"),
             Parameter("facts", "`true`: with the events in full"),
         ),
         answers=(Answer("a page, oldest first", History),),
@@ -210,7 +216,7 @@ ELSEWHERE = (
         path="/v1/login",
         tag="identity",
         summary="Sign in with a token or a one-time code; sets a cookie",
-        body=Body(Login),
+        body=Body(LoginBody),
         answers=(Answer("signed in, with the cookie", SignedIn),),
         problems=(
             "malformed",

@@ -38,11 +38,11 @@ class CommandAnswer(Struct, frozen=True):
     secret: str | UnsetType = UNSET
 
 
-class CommandLine(Struct, frozen=True):
+class CommandLine(Struct, frozen=True, forbid_unknown_fields=True):
     """One line of a batch. Without `command_id` one is derived from the request's key and the line's number."""
 
     name: str
-    data: dict[str, Any]
+    data: dict[str, Any] = {}
     command_id: str | None = None
 
 
@@ -59,11 +59,19 @@ class CommandLineAnswer(Struct, frozen=True):
     detail: str | None = None
 
 
-class Login(Struct, frozen=True):
+class Login(Struct, frozen=True, forbid_unknown_fields=True):
     """One of the two: a token, or the one-time code of the start-up link."""
 
     token: str | None = None
-    code: str | None = None
+    code: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+
+
+def _with(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"type": "string"}}}
+
+
+LoginBody = Annotated[Login, Meta(extra_json_schema={"oneOf": [_with("token"), _with("code")]})]
+"""Exactly one of the two."""
 
 
 class SignedInUser(Struct, frozen=True):
@@ -75,14 +83,14 @@ class SignedIn(Struct, frozen=True):
     user: SignedInUser
 
 
-class StreamOpening(Struct, frozen=True):
+class StreamOpening(Struct, frozen=True, forbid_unknown_fields=True):
     """What the client wants to follow and what it holds of it; the cursor is only a hint."""
 
-    topics: dict[str, Held]
+    topics: Annotated[dict[str, Held], Meta(min_length=1)]
     cursor: str | None = None
 
 
-class Interest(Struct, frozen=True):
+class Interest(Struct, frozen=True, forbid_unknown_fields=True):
     """A change to what an open stream carries. An older `revision` than one already seen is ignored."""
 
     revision: int

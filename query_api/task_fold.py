@@ -61,7 +61,7 @@ class TaskFold:
         sealed = self._rows.seal(recorded.position).get(self._topic)
         if sealed is not None:
             self._version = recorded.position
-            entities = frozenset(entity for (_, entity, _), _ in sealed.touched)
+            entities = frozenset(entity for _, entity, _ in sealed.touched)
             yield Step(event=sealed.event, commit=commit, entities=entities)
 
     def snapshot(self, epoch: str) -> Snapshot | None:

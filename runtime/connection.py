@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from nats import errors
-from nats.aio.msg import Msg
 
 from runtime.errors import Unavailable
-from runtime.inbox import Inbox, NotSent
+from runtime.inbox import Answer, Inbox, NotSent
 from runtime.metrics import NATS_CONNECTED, NATS_RECONNECTS
 from runtime.nats_client import NatsClient
 
@@ -73,7 +72,7 @@ class Connection:
         *,
         headers: Mapping[str, str] | None = None,
         within: float,
-    ) -> Msg:
+    ) -> Answer:
         """One question, one answer. Raises `NotSent` or `NoAnswer`: only the first is known to be without effect."""
         (answer,) = await self.collect(
             subject, body, headers=headers, is_last=lambda _: True, within=within
@@ -86,9 +85,9 @@ class Connection:
         body: bytes,
         *,
         headers: Mapping[str, str] | None = None,
-        is_last: Callable[[Msg], bool],
+        is_last: Callable[[Answer], bool],
         within: float,
-    ) -> list[Msg]:
+    ) -> list[Answer]:
         """One question, answers until `is_last`. Never buffered while the connection is down."""
         deadline = asyncio.get_running_loop().time() + within
         if not self.connected:

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from runtime.errors import Invalid
+from runtime.head import AnyHead
 from runtime.identity import COOKIE, Access, Caller, secret_of
-from runtime.problems import Forbidden, TooLarge, Unauthenticated
+from runtime.problems import Forbidden, TooLarge, Unauthenticated, UnsupportedMediaType
+from runtime.requests import at_its_end
+from runtime.shares import Shares
 
 DISCARD_LIMIT = 16 * 1024 * 1024
 BODY_SECONDS = 60.0
@@ -30,12 +34,18 @@ class JsonResponse(Response):
 class Authenticator:
     """Finds the caller of a request and guards cookie-authenticated writes against other sites."""
 
-    def __init__(self, access: Access, *, allowed_origins: Sequence[str] = ()) -> None:
+    def __init__(
+        self, access: Access, *, allowed_origins: Sequence[str] = (), shares: Shares | None = None
+    ) -> None:
         self._access = access
+        self._shares = shares
         self._allowed_origins = frozenset(allowed_origins)
 
-    async def caller(self, request: Request) -> Caller:
-        """The caller. Raises `Unauthenticated`, or `Forbidden` for a cookie sent by another site's page."""
+    async def caller(self, request: AnyHead) -> Caller:
+        """The caller, whose share is taken until the request ends.
+
+        Raises `Unauthenticated`, `Forbidden` for a cookie sent by another site's page, `TooManyRequests`.
+        """
         secret = secret_of(request.headers, request.cookies)
         caller = await self._access.identify(secret) if secret else None
         if caller is None:
@@ -43,9 +53,12 @@ class Authenticator:
                 "Send `Authorization: Bearer <token>` (`foundry token` prints one) or sign in at /v1/login."
             )
         self.check_origin(request)
+        if self._shares is not None:
+            self._shares.take(caller.user_id)
+            at_its_end(request.scope, partial(self._shares.give, caller.user_id))
         return caller
 
-    def check_origin(self, request: Request) -> None:
+    def check_origin(self, request: AnyHead) -> None:
         """Refuse a write that another site's page sends with this browser's cookie."""
         if request.method in ("GET", "HEAD", "OPTIONS") or "authorization" in request.headers:
             return
@@ -59,28 +72,40 @@ class Authenticator:
             )
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+def check_media_type(request: AnyHead, *allowed: str) -> None:
+    """Raises `UnsupportedMediaType`. No media type at all is taken for the right one."""
+    given = request.headers.get("content-type", allowed[0]).partition(";")[0].strip().lower()
+    if given not in allowed:
+        raise UnsupportedMediaType(f"Send {allowed[0]} here, not {given[:100]}.")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
     """The whole body, at most `limit` bytes.
 
     A larger one is read and thrown away up to 16 MB, so that the client gets to read the answer
     (`TooLarge`) instead of a broken pipe.
     """
-    body = bytearray()
+    pieces: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
+            more = True
+            while more and size <= DISCARD_LIMIT:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Invalid("The body ended before it was complete.")
+                piece = message.get("body", b"")
+                size += len(piece)
                 if size <= limit:
-                    body += chunk
-                elif size > DISCARD_LIMIT:
-                    break
+                    pieces.append(piece)
+                more = message.get("more_body", False)
     except TimeoutError:
         raise Invalid(
             f"The body did not arrive within {BODY_SECONDS:g} s; send it again."
         ) from None
-    except ClientDisconnect:
-        raise Invalid("The body ended before it was complete.") from None
     if size > limit:
         raise TooLarge(f"The body may have {limit} bytes; send less.")
-    return bytes(body)
+    return b"".join(pieces)

@@ -1,15 +1,18 @@
-"""One long-lived NATS subscription that takes the answers to all requests and hands each to its asker."""
+"""One long-lived NATS subscription that takes the answers to all requests and hands each to its asker.
+
+An answer goes to its asker while it is read: nothing waits in between, no header is parsed that nobody looks at.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from itertools import count
 
+from msgspec import Struct
 from nats import errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
-UNLIMITED = 0
-STATUS = "Status"
+from runtime.nats_client import NatsClient
+from runtime.nats_headers import status_in
+
 NO_RESPONDERS = "503"
 
 
@@ -21,23 +24,25 @@ class NoAnswer(Exception):
     """The request went out and no (complete) answer came: what became of it is unknown."""
 
 
+class Answer(Struct, frozen=True, gc=False):
+    """What came back: `header` is the block as it was sent, empty when there was none, `data` the content."""
+
+    header: bytes
+    data: bytes
+
+
 class Inbox:
     """Correlates requests and answers, one or many for each, over `client`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: NatsClient) -> None:
         self._client = client
         self._prefix = client.new_inbox()
         self._numbers = count(1)
-        self._exchanges: dict[str, _Exchange] = {}
+        self._exchanges: dict[bytes, _Exchange] = {}
 
     async def open(self) -> None:
-        # What can wait here is bounded by what was asked for; a limit would only drop answers.
-        await self._client.subscribe(
-            f"{self._prefix}.*",
-            cb=self._take,
-            pending_msgs_limit=UNLIMITED,
-            pending_bytes_limit=UNLIMITED,
-        )
+        # What can wait here is bounded by what was asked for.
+        await self._client.subscribe_raw(f"{self._prefix}.*", self._take)
 
     async def collect(
         self,
@@ -45,21 +50,16 @@ class Inbox:
         body: bytes,
         *,
         headers: Mapping[str, str] | None = None,
-        is_last: Callable[[Msg], bool],
+        is_last: Callable[[Answer], bool],
         deadline: float,
-    ) -> list[Msg]:
+    ) -> list[Answer]:
         """Send a request and gather its answers until `is_last`. `deadline` is event loop time."""
         token = str(next(self._numbers))
         exchange = _Exchange(is_last)
-        self._exchanges[token] = exchange
+        self._exchanges[token.encode()] = exchange
         try:
             try:
-                await self._client.publish(
-                    subject,
-                    body,
-                    reply=f"{self._prefix}.{token}",
-                    headers=dict(headers) if headers else None,
-                )
+                self._client.send(subject, f"{self._prefix}.{token}", body, headers)
             except errors.Error as error:
                 raise NotSent(f"{subject}: {error!r}") from error
             async with asyncio.timeout_at(deadline):
@@ -67,7 +67,7 @@ class Inbox:
         except TimeoutError:
             raise NoAnswer(f"{subject}: no answer in time") from None
         finally:
-            del self._exchanges[token]
+            del self._exchanges[token.encode()]
         first = exchange.answers[0]
         if len(exchange.answers) == 1 and status_of(first) == NO_RESPONDERS:
             raise NotSent(f"{subject}: nobody listens")
@@ -79,26 +79,26 @@ class Inbox:
             if not exchange.complete.done():
                 exchange.complete.set_exception(NoAnswer("the connection broke"))
 
-    async def _take(self, message: Msg) -> None:
-        exchange = self._exchanges.get(message.subject.rpartition(".")[2])
+    def _take(self, subject: bytes, reply: bytes, header: bytes, data: bytes) -> None:
+        exchange = self._exchanges.get(subject.rpartition(b".")[2])
         if exchange is not None:
-            exchange.add(message)
+            exchange.add(Answer(header, data))
 
 
 class _Exchange:
     """The answers to one request, as far as they came."""
 
-    def __init__(self, is_last: Callable[[Msg], bool]) -> None:
+    def __init__(self, is_last: Callable[[Answer], bool]) -> None:
         self._is_last = is_last
-        self.answers: list[Msg] = []
+        self.answers: list[Answer] = []
         self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def add(self, message: Msg) -> None:
-        self.answers.append(message)
-        if self._is_last(message) and not self.complete.done():
+    def add(self, answer: Answer) -> None:
+        self.answers.append(answer)
+        if self._is_last(answer) and not self.complete.done():
             self.complete.set_result(None)
 
 
-def status_of(message: Msg) -> str | None:
-    """The status of a message that is the server's own word (`404`, `503`), None for content."""
-    return message.headers.get(STATUS) if message.headers else None
+def status_of(answer: Answer) -> str | None:
+    """The status of an answer that is the server's own word (`404`, `503`), None for content."""
+    return status_in(answer.header)

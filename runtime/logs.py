@@ -1,33 +1,47 @@
 """Logs: one JSON object a line on standard error. Messages are constant sentences, data are fields."""
 
-import json
 import logging
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from types import MappingProxyType
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+from types import TracebackType
 from typing import Any
 
-_fields: ContextVar[MappingProxyType[str, object]] = ContextVar(
-    "log_fields", default=MappingProxyType({})
-)
+import msgspec
+
+_NOTHING: Mapping[str, object] = {}
+# Never changed, only replaced: tasks that were started inside go on with what they got.
+_fields: ContextVar[Mapping[str, object]] = ContextVar("log_fields", default=_NOTHING)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 _SECRET = re.compile(r"\b(fd[ys])_[a-z0-9_]*[0-9a-f]{48}")
 """A token or app session that somebody put into an address: the log is read by others than its owner."""
+_SECRET_BEGINS = ("fdy_", "fds_")
 
 
-@contextmanager
-def log_fields(**fields: object) -> Iterator[None]:
+class log_fields(AbstractContextManager[None]):
     """Every log line inside, also of tasks started inside, carries these fields."""
-    token = _fields.set(MappingProxyType({**_fields.get(), **fields}))
-    try:
-        yield
-    finally:
-        _fields.reset(token)
+
+    __slots__ = ("_fields", "_token")
+
+    def __init__(self, **fields: object) -> None:
+        self._fields = fields
+        self._token: Token[Mapping[str, object]] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _fields.set({**_fields.get(), **self._fields})
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._token is not None
+        _fields.reset(self._token)
 
 
 def current_field(name: str) -> object | None:
@@ -43,19 +57,31 @@ class _JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **getattr(record, "context", {}),
+            **getattr(record, "context", _NOTHING),
         }
-        line.update(
-            (k, v) for k, v in record.__dict__.items() if k not in _STANDARD and k != "context"
-        )
+        for name, value in record.__dict__.items():
+            if name not in _STANDARD and name != "context":
+                line[name] = value
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return _SECRET.sub(r"\1_…", json.dumps(line, default=str, ensure_ascii=False))
+        text = _encoded(line)
+        if any(begin in text for begin in _SECRET_BEGINS):
+            return _SECRET.sub(r"\1_…", text)
+        return text
+
+
+def _encoded(line: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(line, enc_hook=str).decode()
+    except UnicodeEncodeError:
+        # Half a character of somebody's; the line is worth more than that.
+        plain = {name: str(value).encode(errors="replace").decode() for name, value in line.items()}
+        return msgspec.json.encode(plain).decode()
 
 
 def _remember_context(record: logging.LogRecord) -> bool:
     # Taken when the line is logged: a handler may run later, in another context.
-    record.context = dict(_fields.get())
+    record.context = _fields.get()
     return True
 
 
@@ -64,6 +90,9 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     handler.addFilter(_remember_context)
+    # Who logged from which line of which thread is not in a line, and half of what it would cost.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "uvicorn.error", "asyncio", "nats"):

@@ -68,11 +68,16 @@ def _arguments(line: bytes) -> tuple[bytes, int, bytes, int, int]:
         # The longest form first: so come all messages of a stream.
         if len(words) == 6:
             _, subject, sid, reply, header_size, size = words
-            return subject, int(sid), reply, int(header_size), int(size)
-        if words[0] == b"HMSG":
+            found = subject, int(sid), reply, int(header_size), int(size)
+        elif words[0] == b"HMSG":
             _, subject, sid, header_size, size = words
-            return subject, int(sid), b"", int(header_size), int(size)
-        _, subject, sid, *replies, size = words
-        return subject, int(sid), b"".join(replies), 0, int(size)
+            found = subject, int(sid), b"", int(header_size), int(size)
+        else:
+            _, subject, sid, *replies, size = words
+            found = subject, int(sid), b"".join(replies), 0, int(size)
     except ValueError:
         raise ProtocolError("nats: malformed MSG") from None
+    # A size below nothing would lead back to where this line began, for ever.
+    if not 0 <= found[3] <= found[4]:
+        raise ProtocolError("nats: malformed MSG")
+    return found

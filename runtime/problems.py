@@ -125,6 +125,25 @@ def problem_response(error: FoundryError, *, instance: str) -> Response:
     )
 
 
+def internal_problem(error: Exception, *, instance: str) -> Response:
+    """What is said of a defect: where to look, and nothing of the inside."""
+    log.error("request failed unexpectedly", extra={"path": instance}, exc_info=error)
+    return Response(
+        msgspec.json.encode(
+            {
+                "type": "/problems/internal",
+                "title": TITLES[500],
+                "status": 500,
+                "detail": "This is a defect of the server; its log has the details under the request id.",
+                "instance": instance,
+                "code": "internal",
+            }
+        ),
+        status_code=500,
+        media_type="application/problem+json",
+    )
+
+
 async def _foundry_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, FoundryError)
     return problem_response(error, instance=request.url.path)
@@ -158,21 +177,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("request failed unexpectedly", extra={"path": request.url.path}, exc_info=error)
-    return Response(
-        msgspec.json.encode(
-            {
-                "type": "/problems/internal",
-                "title": TITLES[500],
-                "status": 500,
-                "detail": "This is a defect of the server; its log has the details under the request id.",
-                "instance": request.url.path,
-                "code": "internal",
-            }
-        ),
-        status_code=500,
-        media_type="application/problem+json",
-    )
+    return internal_problem(error, instance=request.url.path)
 
 
 HANDLERS = {FoundryError: _foundry_error, HTTPException: _http_exception, Exception: _unexpected}
@@ -182,12 +187,12 @@ HANDLERS = {FoundryError: _foundry_error, HTTPException: _http_exception, Except
 def invalid_body(error: msgspec.ValidationError) -> Invalid:
     """A body that is JSON but not what the route takes, with a pointer to the place.
 
-    msgspec names the place at the end of its sentence, `… - at `$.data.title``.
+    msgspec names the place at the end of its sentence, `… - at `$.data.title``. Of a mapping it says
+    `[...]` and not which one: then the mapping is the place.
     """
     sentence, _, place = str(error).partition(" - at `")
-    pointer = (
-        place.rstrip("`").removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")
-    )
+    known = place.rstrip("`").removeprefix("$").partition("[...]")[0]
+    pointer = known.replace("[", ".").replace("]", "").replace(".", "/")
     return Invalid(
         f"{sentence}{' at ' + pointer if pointer else ''}. Correct the body and send it again.",
         errors=[FieldError(pointer=pointer, detail=sentence)],

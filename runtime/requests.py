@@ -4,8 +4,10 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
+from functools import cache
 
-from starlette.requests import Request
+from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.logs import log_fields
@@ -13,7 +15,13 @@ from runtime.metrics import REQUEST_SECONDS
 
 log = logging.getLogger(__name__)
 
+_GIVE_BACK = "foundry.give_back"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def at_its_end(scope: Scope, give_back: Callable[[], None]) -> None:
+    """Have something done when the request of this scope has been answered, or has failed."""
+    scope.setdefault(_GIVE_BACK, []).append(give_back)
 
 
 class Requests:
@@ -44,9 +52,10 @@ class Requests:
             try:
                 await self._app(scope, receive, answer)
             finally:
+                for give_back in scope.get(_GIVE_BACK, ()):
+                    give_back()
                 seconds = time.perf_counter() - started
-                route = _route(scope)
-                REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
+                _seconds(_route(scope), status).observe(seconds)
                 log.info(
                     "request answered",
                     extra={
@@ -58,9 +67,20 @@ class Requests:
                 )
 
 
+@cache
+def _seconds(route: str, status: int) -> Histogram:
+    """Kept: finding the histogram of a pair of labels takes longer than telling it something."""
+    return REQUEST_SECONDS.labels(route, str(status))
+
+
 def _request_id(scope: Scope) -> str:
-    given = Request(scope).headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given: str = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(given):
+                return given
+            break
+    return secrets.token_hex(8)
 
 
 def _route(scope: Scope) -> str:

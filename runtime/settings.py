@@ -1,14 +1,19 @@
 """All settings, from `FOUNDRY_…` variables; nobody else reads the environment. docs/operations.md lists them."""
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 PREFIX = "FOUNDRY_"
+
+Many = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + name.upper()):
@@ -19,22 +24,24 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     nats_url: str | None = None
     nats_creds: str | None = None
     nats_ca: str | None = None
-    nats_replicas: int | None = None
+    nats_replicas: Many | None = None
     nats_monitor_url: str | None = None
     durability: Literal["fsync", "os"] = "fsync"
     require_durability: Literal["fsync", "replicated"] | None = None
     token: str | None = None
     allowed_origins: str = ""
     local_repositories: str | None = None
-    drain_seconds: float = 10.0
-    heartbeat_seconds: float = 15.0
-    max_streams: int = 20_000
-    max_requests: int = 512
+    drain_seconds: Annotated[float, Meta(ge=0)] = 10.0
+    heartbeat_seconds: Seconds = 15.0
+    max_streams: Many = 20_000
+    max_streams_per_person: Many = 15_000
+    max_requests: Many = 768
+    max_requests_per_person: Many = 512
     host: str | None = None
-    host_away_seconds: float = 15.0
-    stage_seconds: float | None = None
+    host_away_seconds: Seconds = 15.0
+    stage_seconds: Seconds | None = None
     agents: str | None = None
-    max_agents: int = 32
+    max_agents: Many = 32
     git_ssh_key: str | None = None
     sandbox_agent_url: str | None = None
     sandbox_agent_token: str | None = None
@@ -69,6 +76,10 @@ def environment() -> Mapping[str, str]:
     return dict(os.environ)
 
 
+_LISTEN = re.compile(r"(?:[^:\s]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", re.ASCII)
+LAST_PORT = 65535
+
+
 class BadSetting(Exception):
     """A setting is unknown or has a value that cannot be used; the text names it."""
 
@@ -83,11 +94,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         )
     try:
         settings = msgspec.convert(given, Settings, strict=False)
-        _ = settings.address
     except msgspec.ValidationError as error:
         raise BadSetting(f"{error}".replace("$.", "")) from None
-    except ValueError:
-        raise BadSetting(
-            f"FOUNDRY_LISTEN must be host:port, not {given['FOUNDRY_LISTEN']!r}."
-        ) from None
+    if not _LISTEN.fullmatch(settings.listen) or settings.address[1] > LAST_PORT:
+        raise BadSetting(f"FOUNDRY_LISTEN must be host:port, not {settings.listen[:100]!r}.")
+    for field in msgspec.structs.fields(Settings):
+        value = getattr(settings, field.name)
+        # "nan" is a float that is neither too small nor too large, and no time passes "inf".
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadSetting(f"{field.encode_name} must be a number of seconds, not {value}.")
     return settings

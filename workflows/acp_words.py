@@ -99,11 +99,11 @@ _STOP_REASONS: tuple[StopReason, ...] = (
 )
 
 
-def _values(options: object) -> set[object]:
-    found: set[object] = set()
+def _values(options: object) -> list[object]:
+    found: list[object] = []
     for one in options if isinstance(options, list) else ():
         if isinstance(one, dict):
-            found |= {one.get("value")} if "value" in one else _values(one.get("options"))
+            found += [one["value"]] if "value" in one else _values(one.get("options"))
     return found
 
 

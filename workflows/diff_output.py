@@ -1,5 +1,6 @@
 """Understands what git prints about differences; pure."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
@@ -34,47 +35,64 @@ def shown_path(path: bytes) -> str:
 
 
 def counts(numstat: bytes) -> dict[bytes, Counts]:
-    """What `--numstat -z` printed, by the new path."""
+    """What `--numstat -z` printed, by the new path. Raises `ValueError` for what git does not print."""
     found: dict[bytes, Counts] = {}
-    fields = iter(numstat.split(b"\0"))
+    fields = _Fields(numstat)
     for field in fields:
         if not field:
             continue
         added, removed, path = field.split(b"\t", 2)
         if not path:
             # A rename: the old and the new path follow as fields of their own.
-            next(fields)
-            path = next(fields)
+            fields.following()
+            path = fields.following()
         binary = added == b"-"
         found[path] = Counts(*((0, 0) if binary else (int(added), int(removed))), binary)
     return found
 
 
 def changed_entries(raw: bytes, numbers: dict[bytes, Counts]) -> list[ChangedEntry]:
-    """What `--raw --no-abbrev -z` printed, in its order, with the numbers of lines."""
+    """What `--raw --no-abbrev -z` printed, in its order, with the numbers of lines. Raises as `counts`."""
     entries: list[ChangedEntry] = []
-    fields = iter(raw.split(b"\0"))
+    fields = _Fields(raw)
     for field in fields:
         if not field:
             continue
         _, new_mode, _, blob, status = field.decode().removeprefix(":").split(" ")
-        path = next(fields)
-        if status[0] in "RC":
-            path = next(fields)
+        letter = status[:1]
+        path = fields.following()
+        if letter in ("R", "C"):
+            path = fields.following()
         number = numbers.get(path, Counts(0, 0, False))
         entries.append(
             ChangedEntry(
                 path=shown_path(path),
-                kind=_KINDS.get(status[0], "modified"),
+                kind=_KINDS.get(letter, "modified"),
                 blob="" if new_mode == _GITLINK else blob,
                 added=number.added,
                 removed=number.removed,
                 binary=number.binary,
                 # A file that became a link, say, is printed as one that went and one that came.
-                patches=2 if status[0] == "T" else 1,
+                patches=2 if letter == "T" else 1,
             )
         )
     return entries
+
+
+class _Fields:
+    """What stands between NULs, some of which tell how many more belong to them."""
+
+    def __init__(self, output: bytes) -> None:
+        self._fields = iter(output.split(b"\0"))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._fields
+
+    def following(self) -> bytes:
+        field = next(self._fields, None)
+        if field is None:
+            raise ValueError("The output of git ends within a change.")
+        return field
 
 
 class PatchSplitter:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from commands.directory import Directory, OpenJob
 from events.ids import JobId
 from runtime.errors import FoundryError
+from runtime.pulse import Pulse
 from workflows.announcements import Announcements
 from workflows.host_watch import HostWatch
 from workflows.job_lanes import JobLanes
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
 IDLE_SECONDS = 3.0
 """A job that lies about for so long is taken up: meanwhile whoever was told of it may do so."""
+
+ROUND_SECONDS = 300.0
+"""Many open jobs that all lie about take a while."""
 
 
 class JobSweep:
@@ -37,6 +41,7 @@ class JobSweep:
         self._presence = presence
         self._hosts = hosts
         self._host = host
+        self.pulse = Pulse("job sweep", within=ROUND_SECONDS)
         self._idle_since: dict[JobId, float] = {}
 
     async def run(self) -> None:
@@ -44,8 +49,9 @@ class JobSweep:
         while True:
             await asyncio.sleep(SWEEP_SECONDS * (0.5 + random.random()))
             try:
-                await self.sweep()
-                await self._hosts.look()
+                with self.pulse.round():
+                    await self.sweep()
+                    await self._hosts.look()
             except FoundryError as error:
                 log.warning("sweep is tried again", extra={"reason": error.detail})
 

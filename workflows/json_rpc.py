@@ -125,7 +125,8 @@ class Connection:
             raise Disconnected from None
 
     def _settle(self, message: Message) -> None:
-        call = self._calls.get(message["id"]) if isinstance(message.get("id"), int) else None
+        # True equals 1, and is nobody's number.
+        call = self._calls.get(message["id"]) if type(message.get("id")) is int else None
         if call is None or call.done():
             return
         error = message.get("error")

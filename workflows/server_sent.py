@@ -5,6 +5,9 @@ from collections.abc import AsyncIterable, AsyncIterator
 EVENT_BYTES = 32 << 20
 """What is longer than this is no event of anybody's."""
 
+ID_DIGITS = 18
+"""A number of more digits counts nothing."""
+
 
 class NotEvents(Exception):
     """What comes is no stream of events."""
@@ -32,4 +35,6 @@ def _event(block: bytes) -> tuple[int, bytes] | None:
             number = value
         elif field == b"data":
             data.append(value)
-    return (int(number), b"\n".join(data)) if number.isdigit() and data else None
+    if not number.isdigit() or len(number) > ID_DIGITS or not data:
+        return None
+    return int(number), b"\n".join(data)

@@ -6,7 +6,6 @@ everything, in order first, then at once; SIGRTMIN at once; other signals it is 
 the command ended: with the same code, by the same signal.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -43,9 +42,10 @@ def _become(limits: str, command: list[str]) -> None:
         highest = resource.getrlimit(number)[1]
         wanted = int(value) if highest == resource.RLIM_INFINITY else min(int(value), highest)
         resource.setrlimit(number, (wanted, wanted))
-    # Python ignores these two, and what is ignored stays so in the command.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    # What is ignored stays so in the command: Python ignores two, `nohup foundry serve` one more.
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
     try:
         os.execvp(command[0], command)
@@ -61,6 +61,9 @@ def _let_go_of_pipes() -> None:
 
 
 def _adopt_orphans_and_die_with_parent() -> None:
+    # Not at the top: a signal that comes while this is imported would end in a stack trace.
+    import ctypes
+
     set_parent_death_signal, set_child_subreaper = 1, 36
     prctl = ctypes.CDLL(None).prctl
     prctl(set_parent_death_signal, signal.SIGTERM)

@@ -25,6 +25,7 @@ from events.store import EventStore, kind_of
 from events.task import IssueRaised, TaskProvisioned
 from runtime.errors import FoundryError
 from runtime.lifecycle import Gate
+from runtime.pulse import Pulse
 from workflows.agent_pool import AgentPool
 from workflows.announcements import Announcement, Announcements
 from workflows.file_capture import FileCapture
@@ -47,6 +48,9 @@ SESSION_WORK = (
     PermissionAnswered,
     TaskProvisioned,
 )
+
+ROUND_SECONDS = 120.0
+"""Much longer than it takes to look at what one commit told."""
 
 Hints = Callable[[], AsyncGenerator[Sequence[Recorded], None]]
 
@@ -105,8 +109,14 @@ class Worker:
         # What the tail told of and nobody has looked at yet: a few words for each job that is announced.
         self._told: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._cut = asyncio.Event()
+        self._looking = Pulse("jobs of this host", within=ROUND_SECONDS)
         self.recovered = False
         """Whether what an earlier process left has been taken up."""
+
+    @property
+    def pulses(self) -> Sequence[Pulse]:
+        """Loops without which work lies about."""
+        return (self._looking, self._sweep.pulse)
 
     # --- The tail of the log ---
 
@@ -237,7 +247,8 @@ class Worker:
         while True:
             look = await self._told.get()
             try:
-                await look()
+                with self._looking.round():
+                    await look()
             except FoundryError as error:
                 log.warning("left to the sweep", extra={"reason": error.detail})
 

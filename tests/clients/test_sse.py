@@ -1,6 +1,6 @@
 """The parser of event streams: the same events, however the network cut the bytes."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foundry_client.sse import Event, EventReader
@@ -45,6 +45,17 @@ def test_a_stream_is_read_alike_byte_by_byte() -> None:
 
 @given(st.lists(st.binary(max_size=40), max_size=8))
 def test_rubbish_is_read_without_an_error(pieces: list[bytes]) -> None:
+    assert read(pieces) == read([b"".join(pieces)])
+
+
+WORDS = st.sampled_from(
+    (b"retry: ", b"9" * 5000, b"\n", b"\r", b"id: 1", b"data:", b"\xef\xbb\xbf")
+)
+
+
+@given(st.lists(st.binary(max_size=6) | WORDS, max_size=12))
+@example([b"retry: ", b"9" * 5000, b"\n"])
+def test_near_misses_are_read_without_an_error(pieces: list[bytes]) -> None:
     assert read(pieces) == read([b"".join(pieces)])
 
 

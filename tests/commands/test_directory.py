@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from commands.directory import Directory, Located
+from commands.keys import command_key
 from events.memory import MemoryStore
 from runtime.errors import Unavailable
 from tests import facts
@@ -100,7 +101,7 @@ async def test_a_restart_goes_on_where_the_file_ends(
         await first.reached(made.position)
     reopened = await Directory.open(file, memory_store)
 
-    position = reopened.key_position(place.owner.user_id, "task.create", key("create"))
+    position = reopened.key_position(command_key(place.owner.user_id, "task.create", key("create")))
 
     assert reopened.checkpoint == await memory_store.head()
     assert position == made.position
@@ -130,5 +131,5 @@ async def test_a_batch_that_comes_again_changes_nothing(memory_store: MemoryStor
     await directory.apply([recorded])
 
     assert await directory.organizations_of(facts.ANNA) == ["org_1"]
-    assert directory.key_position(facts.ANNA, "some.command", "c1") == 1
+    assert directory.key_position(command_key(facts.ANNA, "some.command", "c1")) == 1
     directory.close()

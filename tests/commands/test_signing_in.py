@@ -19,7 +19,7 @@ async def test_signing_in_sets_a_cookie_that_scripts_and_other_sites_do_not_get(
     cookie = response.headers["set-cookie"]
     assert response.json() == {"user": {"id": OWNER, "name": "Owner"}}
     assert "HttpOnly" in cookie
-    assert "SameSite=lax" in cookie
+    assert "SameSite=Lax" in cookie
     assert "Path=/" in cookie
     assert "Secure" not in cookie
     assert (made.status_code, out.status_code, after.status_code) == (202, 204, 401)

@@ -1,11 +1,12 @@
 """Commits to bytes and back, whatever is in them and whenever they were written."""
 
 import re
+from contextlib import suppress
 from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -80,6 +81,26 @@ def test_a_tag_is_written_in_small_letters(tag: str) -> None:
 def test_bytes_that_cannot_be_read_say_so_in_one_way(body: bytes) -> None:
     with pytest.raises(Undecodable):
         decode(body)
+
+
+BLOCKS = st.recursive(
+    st.none() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(("at", "actor", "events", "format", "type", "command")), inner
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.binary(max_size=60) | BLOCKS.map(msgspec.json.encode))
+@example(b'{"format":' + b"9" * 5000 + b"}")
+@example(b"[" * 100_000)
+def test_any_bytes_are_a_commit_or_cannot_be_read(body: bytes) -> None:
+    with suppress(Undecodable):
+        assert decode(encode(decode(body))) == decode(body)
 
 
 def test_a_field_of_newer_code_is_passed_over() -> None:

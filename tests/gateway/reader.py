@@ -40,11 +40,15 @@ class Reader:
     """Reads one stream. `held` is what it holds; `last_id` what a native EventSource would send back."""
 
     def __init__(
-        self, source: asyncio.StreamReader, *, held: dict[str, Held] | None = None
+        self,
+        source: asyncio.StreamReader,
+        *,
+        held: dict[str, Held] | None = None,
+        chunked: bool = True,
     ) -> None:
         self._source = source
         self._buffer = b""
-        self._chunked = True
+        self._chunked = chunked
         self._size: int | None = None
         self._was_ready = False
         self.status = 0

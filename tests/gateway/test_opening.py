@@ -1,5 +1,7 @@
 """How a stream begins, and how it is refused."""
 
+import asyncio
+
 from tests.gateway.memory_views import put
 from tests.gateway.node import Node, running
 from tests.gateway.reader import asking
@@ -60,6 +62,23 @@ async def test_a_stream_that_names_no_topic_is_a_bad_request(node: Node) -> None
         assert (await get.body())["code"] == "malformed"
 
 
+async def test_a_topic_without_a_name_is_none(node: Node) -> None:
+    async with node.stream("") as nothing, node.stream("", "app") as reader:
+        ready = await reader.until("ready")
+
+        assert nothing.status == 400
+        assert list(ready.data["topics"]) == ["app"]
+
+
+async def test_as_many_topics_as_a_stream_carries_can_be_asked_for(node: Node) -> None:
+    many = {f"task/task_{n:058}": "task_detail-1-abcdef.1234567890" for n in range(1000)}
+
+    async with node.post_stream(many) as reader:
+        ready = await reader.until("ready")
+
+    assert ready.data["topics"] == {}
+
+
 async def test_nobody_gets_no_stream(node: Node) -> None:
     async with node.stream("app", token=None) as reader:
         assert reader.status == 401
@@ -73,7 +92,7 @@ async def test_bodies_that_cannot_be_understood_are_problems(node: Node) -> None
     for body in bodies:
         async with asking(node.port, "POST", "/v1/stream", body=body) as answer:
             answers.append((answer.status, (await answer.body())["code"]))
-    async with asking(node.port, "POST", "/v1/stream", body=b" " * 70_000) as answer:
+    async with asking(node.port, "POST", "/v1/stream", body=b" " * 600_000) as answer:
         answers.append((answer.status, (await answer.body())["code"]))
 
     assert answers == [(400, "malformed")] * 4 + [(413, "too_large")]
@@ -103,6 +122,30 @@ async def test_at_capacity_a_get_is_told_to_come_back_and_a_post_gets_503() -> N
 
         node.views.commit("app/usr_ann", put("session", "ses_1"))
         assert (await first.until("change")).data["topic"] == "app"
+
+
+async def test_one_person_has_a_share_of_the_streams_and_leaves_the_rest_to_others() -> None:
+    async with (
+        running(max_streams=3, max_streams_each=1) as node,
+        node.stream("app") as first,
+    ):
+        await first.until("ready")
+
+        async with node.stream("app") as get, node.post_stream({"app": None}) as post:
+            assert get.status == 200
+            assert [one.data["code"] for one in await get.rest()] == ["capacity"]
+            assert post.status == 429
+            assert (await post.body())["code"] == "too_many_requests"
+            assert int(post.headers["retry-after"]) >= 1
+        async with node.stream("app", token="bob") as other:
+            await other.until("ready")
+    # What has ended is given back, also by those who left without a word.
+    async with running(max_streams_each=1) as node:
+        for _ in range(3):
+            async with node.stream("app") as one:
+                await one.until("ready")
+            while node.gateway.streams:
+                await asyncio.sleep(0)
 
 
 async def test_an_http_1_0_client_gets_a_plain_body(node: Node) -> None:

@@ -1,6 +1,8 @@
 """Entity tags and the question whether one is still held."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from events.ids import Position
 from query_api.etag import etag, still_held
@@ -30,3 +32,13 @@ def test_the_header_may_come_in_several_lines() -> None:
 
 def test_an_absurd_header_is_read_in_no_time() -> None:
     assert not still_held(['"x",' * 20_000 + '"'], CURRENT)
+
+
+TAGS = st.sampled_from((CURRENT, "W/", '"', ",", " ", "*", '"x"', "\xff", "\u2028"))
+
+
+@given(st.lists(st.lists(st.text(max_size=4) | TAGS, max_size=6).map("".join), max_size=3))
+def test_any_header_is_read_and_ours_is_found_behind_it(lines: list[str]) -> None:
+    still_held(lines, CURRENT)
+
+    assert still_held([*lines, CURRENT], CURRENT)

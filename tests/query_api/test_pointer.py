@@ -1,6 +1,10 @@
 """JSON pointers whose list elements are named by id."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import UNSET
 
 from query_api.pointer import Json, find, parse
@@ -49,3 +53,12 @@ def test_a_pointer_to_nothing_finds_nothing(pointer: str) -> None:
 def test_what_is_no_pointer_is_refused(pointer: str) -> None:
     with pytest.raises(Invalid):
         parse(pointer)
+
+
+NAMES = st.sampled_from(("/title", "/sessions", "/0", "/ses_1", "/args", "/-1", "/~1", "~", "/"))
+
+
+@given(st.lists(st.text(max_size=4) | NAMES, max_size=5).map("".join))
+def test_any_text_is_a_pointer_or_is_refused(pointer: str) -> None:
+    with suppress(Invalid):
+        find(VIEW, parse(pointer))

@@ -1,6 +1,8 @@
 """Our parser says of the same bytes what nats-py's own says, however the network cuts them."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -117,8 +119,42 @@ async def test_bytes_behind_the_word_that_ended_the_connection_are_nobodys() -> 
 
 
 @pytest.mark.parametrize(
-    "line", [b"MSG evt.a\r\n", b"HMSG evt.a 4 x 12\r\n", b"MSG evt.a three 2\r\n", b"HELLO\r\n"]
+    "line",
+    [
+        b"MSG evt.a\r\n",
+        b"HMSG evt.a 4 x 12\r\n",
+        b"HMSG evt.a 4 9 8\r\n",
+        b"MSG evt.a three 2\r\n",
+        # Taken for a size it would lead back to where this line begins, for ever.
+        b"MSG evt.a 3 -18\r\n",
+        b"MSG evt.a 3 " + b"9" * 5000 + b"\r\n",
+        b"HELLO\r\n",
+    ],
 )
 async def test_what_is_not_the_protocol_is_a_protocol_error(line: bytes) -> None:
     with pytest.raises(ProtocolError):
         await MessageParser(Heard()).parse(line)
+
+
+FRAGMENTS = st.binary(max_size=10) | st.sampled_from(
+    (
+        b"MSG a 3 2\r\n",
+        b"MSG a 3 -9\r\n",
+        b"HMSG a 3 0 2\r\n",
+        b"HMSG a b 3 12 13\r\n",
+        b"\r\n",
+        b"MSG ",
+    )
+)
+
+
+@given(st.lists(FRAGMENTS, max_size=8))
+def test_any_bytes_are_read_to_their_end_or_are_a_protocol_error(pieces: list[bytes]) -> None:
+    async def read() -> None:
+        parser = MessageParser(Heard())
+        parser.sinks[3] = lambda subject, reply, header, content: None
+        with suppress(ProtocolError):
+            for piece in pieces:
+                await parser.parse(piece)
+
+    asyncio.run(read())

@@ -62,6 +62,25 @@ async def test_a_field_of_the_wrong_type_is_pointed_at(pair_house: PairHouse) ->
     assert refused["errors"][0]["pointer"] == "/name"
 
 
+async def test_a_topic_of_a_stream_is_pointed_at_by_its_map(pair_house: PairHouse) -> None:
+    house, _ = pair_house
+
+    refused = problem(await house.owner.http.post("/v1/stream", json={"topics": {"app": 7}}))
+
+    assert refused["errors"][0]["pointer"] == "/topics"
+
+
+async def test_an_id_may_have_63_characters(pair_house: PairHouse) -> None:
+    house, _ = pair_house
+    longest = "org_" + house.organization_id.removeprefix("org_").ljust(59, "x")
+
+    made = await house.owner.command("organization.create", name="Long", organization_id=longest)
+
+    assert made.ids["organization_id"] == longest
+    view = await house.owner.view(f"workspace/{longest}", at_least=made.position)
+    assert view["data"]["id"] == longest
+
+
 @pytest.mark.usefixtures("nothing_stored")
 @pytest.mark.parametrize(
     "identity",

@@ -8,6 +8,7 @@ import httpx
 import msgspec
 
 from tests.system.conftest import Enter, StartNode
+from tests.system.people import Person
 from tests.system.raw_http import RawConnection
 
 AT_ONCE = 4
@@ -74,6 +75,39 @@ async def test_a_batch_that_was_let_in_gets_all_its_lines_done(
         for line in batch.content.splitlines()
     ]
     assert statuses == [202] * 60
+
+
+async def test_one_persons_script_is_held_up_and_nobody_else_is(
+    start_node: StartNode, enter: Enter
+) -> None:
+    node = start_node(FOUNDRY_MAX_REQUESTS="16", FOUNDRY_MAX_REQUESTS_PER_PERSON="4")
+    owner = await enter(node.address, node.token)
+    script = await Person.arrive(owner, enter, "Script")
+    enough = asyncio.Event()
+    answers: Counter[int] = Counter()
+
+    async def flood() -> None:
+        while not enough.is_set():
+            answer = await script.client.order("organization.create", name="Again")
+            answers[answer.status_code] += 1
+            if answer.status_code == 429:
+                assert int(answer.headers["retry-after"]) >= 1
+
+    floods = [asyncio.create_task(flood()) for _ in range(CLIENTS)]
+    try:
+        ordered = [await owner.order("organization.create", name=f"{n}") for n in range(20)]
+        seen = [await owner.get("/v1/views/app") for _ in range(20)]
+    finally:
+        enough.set()
+        await asyncio.gather(*floods)
+
+    assert {answer.status_code for answer in ordered} == {202}
+    assert {answer.status_code for answer in seen} == {200}
+    assert answers[429] > 0
+    assert answers[202] > 0
+    assert set(answers) == {202, 429}
+    # All that was taken was given back.
+    assert (await script.client.order("organization.create", name="One")).status_code == 202
 
 
 async def test_a_head_without_end_is_refused_with_a_problem(start_node: StartNode) -> None:

@@ -49,6 +49,24 @@ async def test_a_process_is_started_spoken_to_and_stopped_live(house: House) -> 
     assert (over["status"], over["code"]) == (422, "process_over")
 
 
+async def test_arguments_reach_a_process_as_they_are(house: House) -> None:
+    task_id = (await house.finished_task()).ids["task_id"]
+    topic = f"processes/{task_id}"
+    script = 'for one in "$@"; do\n  echo "<$one>"\ndone'
+
+    async with house.owner.stream(topic) as stream:
+        await house.owner.command(
+            "process.start",
+            task_id=task_id,
+            command="sh",
+            args=["-c", script, "sh", "", "two\nlines", "$HOME *"],
+        )
+        process = await the_process(stream, topic, status="exited")
+
+    assert process["tail"] == "<>\n<two\nlines>\n<$HOME *>\n"
+    assert process["args"] == ["-c", script, "sh", "", "two\nlines", "$HOME *"]
+
+
 async def test_what_a_process_does_to_the_files_is_seen(house: House) -> None:
     task_id = (await house.finished_task()).ids["task_id"]
     topic = f"files/{task_id}"

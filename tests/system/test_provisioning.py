@@ -105,6 +105,8 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
     assert "taken" in issue["message"]
     assert issue["stage"] == "repository_prepared"
     assert mended["branch"] == "taken"
+    attempts = {stage["id"]: stage["attempt"] for stage in mended["jobs"][0]["stages"]}
+    assert attempts == {**dict.fromkeys(STAGES, 1), "repository_prepared": 2}
     assert mended["issues"][0]["resolved_at"]
     assert said(await entries_of(house.owner, created.ids["session_id"])) == "here\n"
 

@@ -118,3 +118,30 @@ async def test_bad_logins_are_problems(system: NodeProcess) -> None:
             answer = await page.post("/v1/login", json=body)
             assert problem(answer)["status"] == status, body
             assert "set-cookie" not in answer.headers
+
+
+async def test_pages_of_an_allowed_site_may_order_and_ask_and_no_others(
+    start_node: StartNode,
+) -> None:
+    node = start_node(FOUNDRY_ALLOWED_ORIGINS="http://front.example")
+    asked_first = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,idempotency-key",
+    }
+    allowed = []
+    async with browser(node) as page:
+        await page.post("/v1/login", json={"token": node.token})
+        for origin in ("http://front.example", "http://evil.example"):
+            site = {"Origin": origin}
+            order = "/v1/commands/organization.create"
+            preflight = await page.options(order, headers={**site, **asked_first})
+            ordered = await page.post(order, json={"name": "x"}, headers=site)
+            view = await page.get("/v1/views/app", headers=site)
+            allowed.append((preflight.is_success, ordered.status_code, view.status_code))
+            for answer in (preflight, ordered, view):
+                shared = answer.headers.get("access-control-allow-origin")
+                assert shared == (origin if origin == "http://front.example" else None)
+            if preflight.is_success:
+                assert "Idempotency-Key" in preflight.headers["access-control-allow-headers"]
+
+    assert allowed == [(True, 202, 200), (False, 403, 200)]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.system.git_repository import GitRepository
-from tests.system.people import House
+from tests.system.people import House, turn_is_over
 
 WITHIN = 60.0
 
@@ -35,6 +35,18 @@ def told(job: Any) -> str:
 def free(repository: GitRepository) -> None:
     """Nobody has the default branch checked out, so it can be pushed to."""
     repository.git("checkout", "--quiet", "--detach")
+
+
+async def test_the_longest_prompts_run_like_any_other(house: House) -> None:
+    """Many at once: storing their content goes on while their turns end."""
+    prompt = "true #" + "x" * (256 * 1024 - 6)
+
+    created = [await house.create_task(prompt) for _ in range(4)]
+
+    for task in created:
+        topic = f"task/{task.ids['task_id']}"
+        async with house.owner.stream(topic) as stream:
+            await stream.until_data(topic, turn_is_over, WITHIN)
 
 
 async def test_a_push_takes_all_of_the_work_and_the_branch_is_seen(

@@ -78,6 +78,8 @@ def test_a_path_is_an_address_below_the_allowed_folder_only(tmp_path: Path) -> N
         "https://-oProxyCommand=x/y",
         "https://[::1/x",
         "https://example.com:port/x",
+        "https://example.com:0/x",
+        "https://example.com:65536/x",
         "ssh://-oProxyCommand=x/y",
         "ssh://user:secret@example.com/x",
         "ssh://-x@example.com/y",

@@ -166,6 +166,7 @@ async def test_a_retry_goes_on_at_the_failed_stage_with_all_its_attempts(bench: 
 
     assert ((await bench.job()).status, bench.firsts) == ("succeeded", 1)
     assert (await bench.tags()).count("stage_failed") == 5
+    assert (await bench.job()).attempt == 6
 
 
 async def test_crashes_use_up_no_attempts(bench: Bench) -> None:

@@ -118,6 +118,22 @@ async def test_other_signals_reach_the_command(processes: Processes, tmp_path: P
     assert await said(child) == (3, "hup\n")
 
 
+async def test_what_we_ignore_under_nohup_still_ends_the_command(
+    processes: Processes, tmp_path: Path
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        child = await start(processes, tmp_path, "sh", "-c", "echo ready; exec sleep 1000")
+        await first_line(child)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    child.send(signal.SIGHUP)
+
+    async with asyncio.timeout(20):
+        assert await child.wait() == -signal.SIGHUP
+
+
 async def test_ending_a_sandbox_leaves_other_sandboxes_alone(
     processes: Processes, tmp_path: Path
 ) -> None:

@@ -53,6 +53,28 @@ test("byte after byte changes nothing", () => {
   assert.deepEqual(parsed([...bytes].map((byte) => Uint8Array.of(byte))).told, EVENTS);
 });
 
+test("any bytes are read alike, however they are cut", () => {
+  const words = ["data: x", "data", "id: 1", "id: \0", "event: e", "retry: 5", "retry: " + "9".repeat(5000), "\ufeff", ":", "ä😀"];
+  const ends = ["\n", "\r", "\r\n", "\n\n", "\r\r", ""];
+  // A generator of its own, so that a failure comes again.
+  let state = 7;
+  const below = (/** @type {number} */ limit) => {
+    state = (state * 48271) % 2147483647;
+    return state % limit;
+  };
+  for (let round = 0; round < 2000; round += 1) {
+    const text = Array.from({ length: below(12) }, () => words[below(words.length)] + ends[below(ends.length)]).join("");
+    const bytes = encoder.encode(text);
+    const pieces = [];
+    for (let at = 0; at < bytes.length; ) {
+      const size = 1 + below(9);
+      pieces.push(bytes.subarray(at, at + size));
+      at += size;
+    }
+    assert.deepEqual(parsed(pieces).told, parsed([bytes]).told, JSON.stringify(text).slice(0, 500));
+  }
+});
+
 test("it is said which bytes completed an event", () => {
   const { completed } = parsed(["data: 1\n", "\n", ": beat\n", "data: 2\n\nda"].map((text) => encoder.encode(text)));
   assert.deepEqual(completed, [false, true, false, true]);

@@ -1,9 +1,12 @@
 """Server-Sent Events from bytes, however the network cut them (WHATWG HTML, "Parsing an event stream")."""
 
 import codecs
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct
+
+_MILLISECONDS = re.compile("[0-9]{1,9}")
 
 
 class Event(Struct, frozen=True):
@@ -67,7 +70,7 @@ class EventReader:
             self._name = value
         elif name == "id" and "\0" not in value:
             self._id = value
-        elif name == "retry" and value.isascii() and value.isdecimal():
+        elif name == "retry" and _MILLISECONDS.fullmatch(value):
             self.retry_ms = int(value)
         return None
 

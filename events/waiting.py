@@ -1,4 +1,4 @@
-"""Those who wait until the read models have reached a position."""
+"""Those who wait until somebody who follows the log has reached a position."""
 
 import asyncio
 
@@ -19,8 +19,8 @@ class Waiting:
             if not waiter[1].done():
                 waiter[1].set_result(None)
 
-    async def reached(self, position: Position, *, within: float) -> None:
-        """Raises `Unavailable` (`not_caught_up`) after `within` seconds."""
+    async def reached(self, position: Position, *, within: float | None) -> None:
+        """Raises `Unavailable` (`not_caught_up`) after `within` seconds, if that is not None."""
         if self.position >= position:
             return
         waiter = (position, asyncio.get_running_loop().create_future())

@@ -1,0 +1,62 @@
+"""`POST /v1/commands/{name}` as raw ASGI: every order passes here, and Starlette's layers cost as much as deciding does."""
+
+import msgspec
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from commands.answers import Answer
+from commands.bodies import BODY_LIMIT, command_id_of, new_command_id, order_of
+from commands.handler import Commands
+from runtime.errors import FoundryError
+from runtime.head import Head
+from runtime.http import Authenticator, check_media_type, read_body
+from runtime.lifecycle import Gate
+from runtime.problems import internal_problem, problem_response
+
+COMMANDS = "/v1/commands/"
+
+
+def is_order(scope: Scope) -> bool:
+    """Whether a request may go to `Orders` without a look at any other route."""
+    path: str = scope["path"]
+    rest = path.removeprefix(COMMANDS)
+    return rest != path and "/" not in rest and bool(scope["method"] == "POST")
+
+
+class Orders:
+    """Every error becomes its problem document here: nobody around has to look for one."""
+
+    def __init__(self, commands: Commands, authenticator: Authenticator, gate: Gate) -> None:
+        self._commands = commands
+        self._authenticator = authenticator
+        self._gate = gate
+        self.route = Route("/v1/commands/{name}", self, methods=["POST"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        scope["route"] = self.route
+        try:
+            answer = await self._answer(path.removeprefix(COMMANDS), Head(scope), receive)
+        except FoundryError as error:
+            await problem_response(error, instance=path)(scope, receive, send)
+        except Exception as error:
+            await internal_problem(error, instance=path)(scope, receive, send)
+        else:
+            body = msgspec.json.encode(answer)
+            head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 202, "headers": head})
+            await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, name: str, head: Head, receive: Receive) -> Answer:
+        async with self._gate.request("command"):
+            caller = await self._authenticator.caller(head)
+            check_media_type(head, "application/json")
+            body = await read_body(receive, BODY_LIMIT)
+            command_id = command_id_of(head.headers.get("idempotency-key")) or new_command_id()
+            return await self._commands.handle(
+                caller,
+                name,
+                order_of(name, body),
+                command_id=command_id,
+                if_match=head.joined(b"if-match"),
+            )

@@ -1,0 +1,67 @@
+"""The reader of the log is kept at it: started anew when it stands still or the log was cut, given up when that does not help."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from events.feed import Feed
+from events.store import LogCut
+from foundry.liveness import Liveness
+from runtime.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+RESTARTS = 3
+"""So many without any progress in between; then the process ends, and whoever runs it starts another."""
+
+
+class NodeFailed(Unavailable):
+    """A part cannot go on, and a new start is the way out."""
+
+
+class Reading:
+    """`until_cut` ends when the log lost its end; `level` then puts everything that followed it right."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        liveness: Liveness,
+        *,
+        until_cut: Callable[[], Awaitable[None]],
+        level: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._feed = feed
+        self._liveness = liveness
+        self._until_cut = until_cut
+        self._level = level
+
+    async def run(self) -> None:
+        """Read until cancelled. Raises `NodeFailed`, and what the reader raises."""
+        restarts, stood_at = 0, -1
+        while True:
+            if await self._read_until_broken():
+                await self._level()
+                continue
+            restarts = restarts + 1 if self._feed.position <= stood_at else 1
+            stood_at = self._feed.position
+            if restarts > RESTARTS:
+                raise NodeFailed("The reader of the log stands still and a new start did not help.")
+            log.warning("reader of the log started anew", extra={"restarts": restarts})
+
+    async def _read_until_broken(self) -> bool:
+        """True when the log lost its tail, False when the reader stands still. Raises what the reader raises."""
+        reader = asyncio.create_task(self._feed.run(), name="feed")
+        stuck = asyncio.create_task(self._liveness.until_stuck(), name="stuck")
+        cut = asyncio.ensure_future(self._until_cut())
+        watchers = [reader, stuck, cut]
+        try:
+            done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.wait(watchers)
+        if reader in done and not isinstance(reader.exception(), LogCut):
+            reader.result()
+        if cut in done:
+            cut.result()
+        return stuck not in done

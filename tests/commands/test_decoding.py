@@ -1,0 +1,87 @@
+"""What people send, which is anything: an order, or `Invalid`; never another error, and never for long."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from commands.bodies import batch_line_of, command_id_of, order_of
+from commands.catalog import CATALOG
+from commands.versions import expectation_of
+from runtime.errors import Invalid
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8)
+    | st.sampled_from(
+        ("task_1", "org_1", "ask", "owner", "\u2028", "a\n", "\x00", "HEAD", "SIGINT")
+    )
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(sorted(CATALOG))
+ODD_BYTES = st.sampled_from(
+    (b"", b"{", b'{"a":1,"a":2}', b"[" * 3000, b'{"name":"\\ud800"}', b'"\xff"', b"9" * 5000)
+)
+
+
+@st.composite
+def near_bodies(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A command with bodies that have its own fields, and now and then another."""
+    name = draw(NAMES)
+    fields = [field.encode_name for field in msgspec.structs.fields(CATALOG[name])]
+    body = draw(st.dictionaries(st.sampled_from([*fields, "other"]), JSON, max_size=len(fields)))
+    return name, json.dumps(body).encode()
+
+
+@given(near_bodies() | st.tuples(NAMES, st.binary(max_size=40) | ODD_BYTES))
+def test_any_body_is_an_order_or_is_refused_with_a_pointer(case: tuple[str, bytes]) -> None:
+    name, body = case
+    try:
+        order = order_of(name, body)
+    except Invalid as error:
+        for place in error.errors:
+            assert place.pointer == "" or place.pointer.startswith("/")
+            assert "//" not in place.pointer or '""' in body.decode()
+        return
+    assert order_of(name, msgspec.json.encode(order)) == order
+
+
+LINES = st.dictionaries(st.sampled_from(("name", "data", "command_id", "x")), JSON, max_size=4)
+
+
+@given(LINES.map(lambda line: json.dumps(line).encode()) | st.binary(max_size=40) | ODD_BYTES)
+def test_any_line_of_a_batch_is_a_line_or_is_refused(body: bytes) -> None:
+    with suppress(Invalid):
+        line = batch_line_of(body)
+        assert isinstance(line.name, str)
+
+
+@given(st.text(max_size=50) | st.uuids().map(str) | st.uuids().map(lambda key: f'"{key}"'))
+@example("{0189d6a0-7b5e-7c3e-8f0a-5d3c2b1a0f9e}")
+def test_any_key_is_a_uuid_or_is_refused(key: str) -> None:
+    with suppress(Invalid):
+        found = command_id_of(key)
+        assert found is not None
+        assert command_id_of(found) == found
+
+
+TAGS = st.sampled_from(('"a.7"', 'W/"a.b-2.19"', "*", "7", ",", '"', "9" * 5000, '"x.-1"', "\xff"))
+
+
+@given(st.lists(st.text(max_size=8) | TAGS, max_size=6).map(" ".join), st.none() | st.text())
+def test_any_if_match_asks_for_versions_or_for_nothing(line: str, cut: str | None) -> None:
+    expectation: Any = expectation_of(line, cut=cut)
+
+    assert all(0 <= version < 10**19 for version in expectation.versions)

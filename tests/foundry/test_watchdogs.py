@@ -1,0 +1,247 @@
+"""Whoever stops making progress is started anew; when that does not help the process ends, and says why."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from events.commit import Commit, Recorded
+from events.feed import Feed
+from events.ids import BEGINNING, Position, Timestamp, UserId
+from events.memory import MemoryStore
+from events.store import subject_of
+from events.user import UserCreated
+from foundry.liveness import Liveness
+from foundry.loop_watch import STOOD_STILL
+from foundry.reading import RESTARTS, NodeFailed, Reading
+from foundry.worker_watch import keep_moving
+from runtime.pulse import Pulse
+
+ROOT = Path(__file__).parent.parent.parent
+WITHIN = 20.0
+
+
+class Halting(MemoryStore):
+    """Its readers stand still: so many of them bring nothing at all, then each brings all there is."""
+
+    def __init__(self, halting: int) -> None:
+        super().__init__()
+        self._halting = halting
+        self.readers = 0
+
+    async def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
+        self.readers += 1
+        if self.readers <= self._halting:
+            await asyncio.Event().wait()
+        async for batch in super().read(after):
+            yield batch
+
+
+class Noted:
+    """A follower; its checkpoint is where it is."""
+
+    def __init__(self) -> None:
+        self.checkpoint = BEGINNING
+
+    async def apply(self, batch: Sequence[Recorded]) -> None:
+        self.checkpoint = batch[-1].position
+
+
+async def grow(store: MemoryStore, name: str) -> Position:
+    user_id = UserId(f"usr_{name}")
+    commit = Commit(
+        at=Timestamp(0), actor="worker", events=(UserCreated(user_id=user_id, name=name),)
+    )
+    return await store.append(
+        subject_of("user", user_id), commit, expected=BEGINNING, message_id=name
+    )
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+def reading(store: MemoryStore, feed: Feed, liveness: Liveness) -> Reading:
+    return Reading(feed, liveness, until_cut=never, level=never)
+
+
+async def test_a_reader_that_stands_still_is_started_anew_and_goes_on() -> None:
+    store = Halting(RESTARTS)
+    feed = Feed(store, [Noted()])
+    liveness = Liveness(store, feed, look=0.01, stuck=0.05)
+    position = await grow(store, "one")
+
+    async with asyncio.timeout(WITHIN):
+        watching = asyncio.create_task(liveness.watch())
+        running = asyncio.create_task(reading(store, feed, liveness).run())
+        await feed.reached(position, within=WITHIN)
+        later = await grow(store, "two")
+        await feed.reached(later, within=WITHIN)
+    for task in (watching, running):
+        task.cancel()
+
+    assert store.readers == RESTARTS + 1
+    assert not liveness.stuck
+
+
+async def test_a_reader_that_no_start_helps_ends_the_node_with_a_reason() -> None:
+    store = Halting(1000)
+    feed = Feed(store, [Noted()])
+    liveness = Liveness(store, feed, look=0.01, stuck=0.05)
+    await grow(store, "one")
+    watching = asyncio.create_task(liveness.watch())
+
+    with pytest.raises(NodeFailed, match="reader of the log stands still"):
+        async with asyncio.timeout(WITHIN):
+            await reading(store, feed, liveness).run()
+    watching.cancel()
+
+    assert store.readers == RESTARTS + 1
+
+
+class Worker:
+    """One loop, which hangs in so many of its first rounds until it is begun anew."""
+
+    def __init__(self, hanging: int) -> None:
+        self.pulse = Pulse("its only loop", within=0.05)
+        self.begun = 0
+        self._hanging = hanging
+        self._loop: asyncio.Task[None] | None = None
+
+    @property
+    def pulses(self) -> Sequence[Pulse]:
+        return (self.pulse,)
+
+    async def begin_anew(self) -> None:
+        if self._loop is not None:
+            self._loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._loop
+        self.begun += 1
+        self._loop = asyncio.create_task(self._turn())
+
+    async def _turn(self) -> None:
+        while True:
+            await asyncio.sleep(0.001)
+            with self.pulse.round():
+                if self.begun <= self._hanging:
+                    await never()
+
+
+async def until_rounds(worker: Worker, rounds: int) -> None:
+    while worker.pulse.rounds < rounds:
+        await asyncio.sleep(0.001)
+
+
+async def test_a_worker_that_stands_still_begins_anew_and_goes_on() -> None:
+    worker = Worker(hanging=RESTARTS)
+    await worker.begin_anew()
+
+    async with asyncio.timeout(WITHIN):
+        watching = asyncio.create_task(keep_moving(worker, lambda: True, look=0.01))
+        await until_rounds(worker, 10)
+    watching.cancel()
+
+    assert worker.begun == RESTARTS + 1
+
+
+async def test_a_worker_that_no_start_helps_ends_the_node_with_a_reason() -> None:
+    worker = Worker(hanging=1000)
+    await worker.begin_anew()
+
+    with pytest.raises(NodeFailed, match="stands still at its only loop"):
+        async with asyncio.timeout(WITHIN):
+            await keep_moving(worker, lambda: True, look=0.01)
+
+
+async def test_while_there_is_no_connection_a_worker_that_waits_is_left_alone() -> None:
+    worker = Worker(hanging=1)
+    await worker.begin_anew()
+    looks = 0
+
+    def connected() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > 30
+
+    async with asyncio.timeout(WITHIN):
+        watching = asyncio.create_task(keep_moving(worker, connected, look=0.01))
+        await until_rounds(worker, 1)
+    watching.cancel()
+
+    assert worker.begun == 2
+    assert looks > 30
+
+
+STANDING_STILL = """
+import asyncio, time
+from foundry.loop_watch import loop_watched
+
+async def main():
+    with loop_watched(every=0.02, looks=10):
+        await asyncio.sleep(0.3)
+        print("still here", flush=True)
+        time.sleep(30)
+
+asyncio.run(main())
+"""
+
+
+def test_an_event_loop_that_stands_still_ends_the_process_and_says_where() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STANDING_STILL],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+
+    assert done.returncode == STOOD_STILL
+    assert "still here" in done.stdout
+    assert "the event loop stands still" in done.stderr
+    assert "in main" in done.stderr
+
+
+READER_STOPPED = """
+import asyncio
+import os
+from events.feed import Feed
+from foundry.cli import main
+from foundry.liveness import Liveness
+
+async def stand_still(feed):
+    await asyncio.Event().wait()
+
+Feed.run = stand_still
+Liveness.__init__.__kwdefaults__.update(look=0.05, stuck=0.2)
+main(["serve"])
+"""
+
+
+def test_a_node_whose_reader_was_stopped_leaves_with_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", READER_STOPPED],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "FOUNDRY_DATA": str(tmp_path / "data"),
+            "FOUNDRY_LISTEN": "127.0.0.1:0",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "foundry: The reader of the log stands still and a new start did not help."
+    )
+    assert done.stderr.count("reader of the log started anew") == RESTARTS
+    assert "Traceback" not in done.stderr
