@@ -1,8 +1,15 @@
 // What a task changed: its files with their counts, and each one's patch on request.
 
+/**
+ * @import {Row} from "./patch.js"
+ * @import {ChangedFile, Files, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { sentenceOf } from "./orders.js";
 import { Patch } from "./patch.js";
 import { empty, loading, problem } from "./states.js";
 import { clock, count, size, tailOf } from "./words.js";
@@ -16,18 +23,27 @@ const FILES = 200;
 /** A patch is opened by itself only where there are few. */
 const FEW = 3;
 
+/** @typedef {{read?: Patch, error?: string}} Opened a patch that is open: still on its way while it has neither */
+
 export class ChangesPane {
   #bench;
-  #task = null;
+  #task = "";
+  /** @type {number | null} */
   #captured = null;
+  /** @type {Map<string, Opened>} */
   #open = new Map();
   #files = FILES;
   #opened = false;
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
   }
 
+  /**
+   * @param {Task | null} task
+   * @param {string} id
+   */
   show(task, id) {
     const view = this.#bench.views.of(`files/${id}`);
     if (id !== this.#task) this.#enter(id);
@@ -52,6 +68,7 @@ export class ChangesPane {
     ];
   }
 
+  /** @param {string} id */
   #enter(id) {
     this.#task = id;
     this.#captured = null;
@@ -60,7 +77,11 @@ export class ChangesPane {
     this.#files = FILES;
   }
 
-  /** After another capture the patches that are open are read again; the old ones stay until then. */
+  /**
+   * After another capture the patches that are open are read again; the old ones stay until then.
+   *
+   * @param {Files} data
+   */
   #refresh(data) {
     if (data.captured_at === this.#captured) return;
     this.#captured = data.captured_at;
@@ -73,6 +94,10 @@ export class ChangesPane {
     }
   }
 
+  /**
+   * @param {Task | null} task
+   * @param {ChangedFile} file
+   */
   #file(task, file) {
     const patch = this.#open.get(file.id);
     const { folder, name } = tailOf(file.id);
@@ -86,7 +111,7 @@ export class ChangesPane {
           "button",
           { class: "change-toggle", "aria-expanded": String(patch !== undefined), title: file.id, onclick: () => this.#toggle(file) },
           icon(patch ? "down" : "right"),
-          h("span", { class: `kind kind-${file.kind}`, title: file.kind }, file.kind[0].toUpperCase()),
+          h("span", { class: `kind kind-${file.kind}`, title: file.kind }, file.kind.charAt(0).toUpperCase()),
           h("span", { class: "path" }, h("span", { class: "folder" }, folder), h("span", { class: "name" }, name)),
           file.binary ? h("span", { class: "quiet" }, "binary") : h("span", { class: "counts" }, h("span", { class: "added" }, `+${file.added}`), h("span", { class: "removed" }, `−${file.removed}`)),
         ),
@@ -105,17 +130,23 @@ export class ChangesPane {
     );
   }
 
+  /**
+   * @param {ChangedFile} file
+   * @param {Opened} patch
+   */
   #patch(file, patch) {
     if (patch.error) return h("p", { class: "patch-note" }, `${patch.error} `, h("button", { class: "link", onclick: () => this.#read(file.id) }, "Try again"));
-    if (!patch.read) return loading("the patch", 3);
-    const { pieces, left } = patch.read;
+    const { read } = patch;
+    if (!read) return loading("the patch", 3);
+    const { pieces, left } = read;
     if (pieces.length === 0) return h("p", { class: "patch-note" }, file.binary ? "A binary file; there is no text to show." : "No line differs.");
     return [
       h("div", { class: "patch", role: "table", "aria-label": `Patch of ${file.id}`, key: "patch" }, pieces.map((rows, at) => h(Piece, { key: at, rows }))),
-      left > 0 && h("button", { class: "more", key: `more ${pieces.length}`, ref: (node) => whenNear(node, () => this.#lengthen(patch.read)), onclick: () => this.#lengthen(patch.read) }, `Show more (${size(left)} left)`),
+      left > 0 && h("button", { class: "more", key: `more ${pieces.length}`, ref: (node) => whenNear(node, () => this.#lengthen(read)), onclick: () => this.#lengthen(read) }, `Show more (${size(left)} left)`),
     ];
   }
 
+  /** @param {ChangedFile} file */
   #toggle(file) {
     if (this.#open.delete(file.id)) return this.#bench.invalidate();
     this.#open.set(file.id, {});
@@ -123,6 +154,7 @@ export class ChangesPane {
     this.#bench.invalidate();
   }
 
+  /** @param {Patch} patch */
   #lengthen(patch) {
     patch.read(LINES);
     this.#bench.invalidate();
@@ -133,9 +165,10 @@ export class ChangesPane {
     this.#bench.invalidate();
   }
 
+  /** @param {string} path */
   async #read(path) {
     const [task, captured] = [this.#task, this.#captured];
-    const put = (found) => {
+    const put = (/** @type {Opened} */ found) => {
       // What belongs to another task or an older capture comes too late.
       if (task !== this.#task || captured !== this.#captured || !this.#open.has(path)) return;
       this.#open.set(path, found);
@@ -145,12 +178,16 @@ export class ChangesPane {
       const answer = await this.#bench.read(`/v1/diffs/${task}?path=${encodeURIComponent(path)}`);
       put({ read: following(this.#open.get(path)?.read, await answer.text()) });
     } catch (error) {
-      put({ error: error.message });
+      put({ error: sentenceOf(error) });
     }
   }
 }
 
-/** A part of its own: lines that stand are not described again when more come. */
+/**
+ * A part of its own: lines that stand are not described again when more come.
+ *
+ * @param {{rows: readonly Row[]}} options
+ */
 function Piece({ rows }) {
   return h(
     "div",
@@ -168,7 +205,12 @@ function Piece({ rows }) {
   );
 }
 
-/** A patch read as far as the one it takes the place of, within reason, so that nothing moves under whoever reads it. */
+/**
+ * A patch read as far as the one it takes the place of, within reason, so that nothing moves under whoever reads it.
+ *
+ * @param {Patch | undefined} before
+ * @param {string} whole
+ */
 function following(before, whole) {
   if (before?.isOf(whole)) return before;
   const patch = new Patch(whole);
@@ -177,7 +219,12 @@ function following(before, whole) {
   return patch;
 }
 
-/** Calls once, when an element comes near to what can be seen. */
+/**
+ * Calls once, when an element comes near to what can be seen.
+ *
+ * @param {HTMLElement} node
+ * @param {() => void} call
+ */
 function whenNear(node, call) {
   const look = new IntersectionObserver(
     (seen) => {
@@ -192,8 +239,13 @@ function whenNear(node, call) {
   look.observe(node);
 }
 
+/** @type {Record<Row["kind"], string>} */
 const SIGNS = { added: "+", removed: "−", same: " ", hunk: "⋯", note: "" };
 
+/**
+ * @param {string} status
+ * @param {number | null} at
+ */
 function freshness(status, at) {
   if (status === "running" || status === "queued") return "being looked at …";
   if (at === null) return "";

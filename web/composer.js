@@ -1,5 +1,10 @@
 // Where one writes to a session: the draft, what waits to be delivered, and the stop of what runs.
 
+/**
+ * @import {Session, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { lasting, sessionStatus } from "./words.js";
@@ -7,22 +12,37 @@ import { lasting, sessionStatus } from "./words.js";
 export class Composer {
   #bench;
   #sent;
+  /** @type {Map<string, {text: string, saved: string}>} */
   #texts = new Map();
+  /** @type {HTMLTextAreaElement | null} */
   #input = null;
+  /** @type {string | null} */
   #awaited = null;
 
+  /**
+   * @param {Workbench} bench
+   * @param {{sent: () => void}} options
+   */
   constructor(bench, { sent }) {
     this.#bench = bench;
     this.#sent = sent;
   }
 
-  /** Go there; where the session is still loading, what is typed meanwhile is kept for it. */
+  /**
+   * Go there; where the session is still loading, what is typed meanwhile is kept for it.
+   *
+   * @param {{isLoading: boolean}} options
+   */
   focus({ isLoading }) {
     if (this.#input?.isConnected) this.#input.focus();
     else if (isLoading) this.#awaited = "";
   }
 
-  /** Whether a key was meant for the field that is not there yet. */
+  /**
+   * Whether a key was meant for the field that is not there yet.
+   *
+   * @param {KeyboardEvent} event
+   */
   takes({ key }) {
     if (this.#awaited === null) return false;
     if (key === "Escape" || key === "Tab") this.giveUp();
@@ -36,6 +56,10 @@ export class Composer {
     this.#awaited = null;
   }
 
+  /**
+   * @param {Task} task
+   * @param {Session} session
+   */
   show(task, session) {
     const bench = this.#bench;
     const closed = session.status === "closed" || ["archived", "killed", "archiving", "killing"].includes(task.status);
@@ -71,6 +95,10 @@ export class Composer {
     );
   }
 
+  /**
+   * @param {Session} session
+   * @param {boolean} stopping
+   */
   #line(session, stopping) {
     if (session.permission_requests.length > 0) return h("p", { class: "composer-line", key: "line" }, icon("info"), "Waits for your answer");
     if (session.thinking_since_at !== null && session.status === "running") {
@@ -82,6 +110,11 @@ export class Composer {
     return h("p", { class: "composer-line quiet", key: "line" }, sessionStatus(session.status), session.model ? ` · ${session.model}` : "", ` · ${session.agent}`);
   }
 
+  /**
+   * @param {Task} task
+   * @param {Session} session
+   * @param {{id: string, text: string}} message
+   */
   #waiting(task, session, message) {
     const bench = this.#bench;
     return h(
@@ -102,6 +135,11 @@ export class Composer {
     );
   }
 
+  /**
+   * @param {HTMLTextAreaElement} node
+   * @param {Task} task
+   * @param {Session} session
+   */
   #attach(node, task, session) {
     this.#input = node;
     if (this.#awaited === null) return;
@@ -111,7 +149,11 @@ export class Composer {
     if (typed) this.#typed(task, session, this.#textOf(session.id) + typed);
   }
 
-  /** What is typed here counts; a draft that was saved elsewhere is taken when nobody is writing here. */
+  /**
+   * What is typed here counts; a draft that was saved elsewhere is taken when nobody is writing here.
+   *
+   * @param {string} session
+   */
   #textOf(session) {
     const { drafts, views } = this.#bench;
     const app = views.of("app").data;
@@ -130,23 +172,42 @@ export class Composer {
     return text;
   }
 
+  /**
+   * @param {string} session
+   * @param {string} text
+   */
   #setText(session, text) {
     this.#texts.set(session, { text, saved: this.#texts.get(session)?.saved ?? "" });
   }
 
+  /**
+   * @param {Task} task
+   * @param {Session} session
+   * @param {string} text
+   */
   #typed(task, session, text) {
     this.#setText(session.id, text);
     this.#bench.drafts.type({ task: task.id, session: session.id, text });
     this.#bench.invalidate();
   }
 
+  /**
+   * @param {KeyboardEvent} event
+   * @param {Task} task
+   * @param {Session} session
+   */
   #key(event, task, session) {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#submit(event, task, session);
-    else if (event.key === "Escape") event.target.blur();
+    else if (event.key === "Escape") this.#input?.blur();
     else return;
     event.stopPropagation();
   }
 
+  /**
+   * @param {Event} event
+   * @param {Task} task
+   * @param {Session} session
+   */
   async #submit(event, task, session) {
     event.preventDefault();
     const text = this.#textOf(session.id);
@@ -162,6 +223,10 @@ export class Composer {
     this.#typed(task, session, typedMeanwhile ? `${text}\n${typedMeanwhile}` : text);
   }
 
+  /**
+   * @param {Task} task
+   * @param {Session} session
+   */
   #stop(task, session) {
     void this.#bench.orders.give("agent_session.stop", { task_id: task.id, session_id: session.id }, { id: session.id });
   }

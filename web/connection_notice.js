@@ -1,5 +1,7 @@
 // A word over everything while the page may be behind. It lies on top, so that nothing moves when it comes or goes.
 
+/** @import {Workbench} from "./workbench.js" */
+
 import { h } from "./dom.js";
 import { clock } from "./words.js";
 
@@ -9,9 +11,11 @@ const PATIENCE_MS = 1500;
 
 export class ConnectionNotice {
   #bench;
+  /** @type {number | null} */
   #since = null;
   #wasLive = false;
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
   }
@@ -33,14 +37,18 @@ export class ConnectionNotice {
       "div",
       { class: "notice", role: "status", key: "notice" },
       h("span", { class: "working", "aria-hidden": "true" }),
-      h("span", null, this.#words(client.state)),
+      h("span", null, this.#words(client.state, this.#since)),
       client.state !== "catching_up" && h("button", { class: "link", onclick: () => client.retry() }, "Try now"),
     );
   }
 
-  #words(state) {
+  /**
+   * @param {string} state
+   * @param {number} since
+   */
+  #words(state, since) {
     if (!this.#wasLive) return "Connecting …";
-    const known = `You see what was known at ${clock(this.#since)}.`;
+    const known = `You see what was known at ${clock(since)}.`;
     return state === "catching_up" ? `Catching up. ${known}` : `The server does not answer. ${known}`;
   }
 }

@@ -1,16 +1,37 @@
 // The dialogs: each a form with its fields, the order it gives, and what follows. A refusal is shown in the dialog,
 // and nothing typed is lost by it.
 
+/** @import {Workbench} from "./workbench.js" */
+
 import { h } from "./dom.js";
 import { sentenceOf } from "./orders.js";
 
 const AGENTS = ["shell", "claude", "codex", "gemini", "opencode"];
 
+/**
+ * @typedef {{
+ *   name: string, label: string, value?: string, required?: boolean, more?: boolean, lines?: number, hint?: string,
+ *   placeholder?: string, suggestions?: string[], options?: [string, string][],
+ * }} Field
+ * @typedef {Record<string, any>} Given what was filled in, by the names of the fields
+ * @typedef {{
+ *   title: string, text?: string, button: string, danger?: boolean, id?: string, fields: Field[],
+ *   order: (given: Given) => {name: string, data: object}, then?: (answer: any) => void,
+ * }} Kind
+ * @typedef {{name: string, kind: Kind, values: Record<string, string>, error: string | null, busy: boolean, more: boolean}} Open
+ *
+ * What a dialog is about; each takes what it needs.
+ * @typedef {{task?: any, session?: any, repository?: any, repository_id?: string, path?: string}} About
+ */
+
 export class Dialogs {
   #bench;
+  /** @type {Open | null} */
   #now = null;
+  /** @type {HTMLDialogElement | null} */
   #node = null;
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
   }
@@ -19,7 +40,12 @@ export class Dialogs {
     return this.#now !== null;
   }
 
+  /**
+   * @param {keyof typeof KINDS} name
+   * @param {About} about
+   */
   open(name, about = {}) {
+    /** @type {Kind} */
     const kind = KINDS[name](this.#bench, about);
     const values = Object.fromEntries(kind.fields.map((field) => [field.name, field.value ?? ""]));
     this.#now = { name, kind, values, error: null, busy: false, more: false };
@@ -44,11 +70,11 @@ export class Dialogs {
       { class: "dialog", key: now.name, "aria-labelledby": "dialog-title", ref: this.#shown, oncancel: (event) => this.#cancel(event), onclose: () => this.#now === now && this.close() },
       h(
         "form",
-        { onsubmit: (event) => this.#submit(event), onkeydown: (event) => this.#key(event) },
+        { onsubmit: (event) => this.#submit(event, now), onkeydown: (event) => this.#key(event) },
         h("h2", { id: "dialog-title" }, now.kind.title),
         now.kind.text && h("p", { class: "quiet" }, now.kind.text),
-        visible.map((field, at) => this.#field(field, at === 0)),
-        now.kind.fields.some((field) => field.more) && !now.more && h("button", { type: "button", class: "link", onclick: () => this.#showMore() }, "More options"),
+        visible.map((field, at) => this.#field(now, field, at === 0)),
+        now.kind.fields.some((field) => field.more) && !now.more && h("button", { type: "button", class: "link", onclick: () => this.#showMore(now) }, "More options"),
         h("p", { class: "dialog-error", role: "alert" }, now.error ?? ""),
         h(
           "footer",
@@ -60,18 +86,24 @@ export class Dialogs {
     );
   }
 
+  /** @param {HTMLDialogElement} node */
   #shown = (node) => {
     this.#node = node;
     node.showModal();
   };
 
+  /** @param {Event} event */
   #cancel(event) {
     event.preventDefault();
     this.close();
   }
 
-  #field(field, first) {
-    const now = this.#now;
+  /**
+   * @param {Open} now
+   * @param {Field} field
+   * @param {boolean} first
+   */
+  #field(now, field, first) {
     const id = `field-${field.name}`;
     const common = {
       id,
@@ -80,7 +112,7 @@ export class Dialogs {
       required: Boolean(field.required),
       autofocus: first,
       "aria-describedby": field.hint ? `${id}-hint` : null,
-      oninput: (event) => {
+      oninput: (/** @type {any} */ event) => {
         now.values[field.name] = event.target.value;
         this.#bench.invalidate();
       },
@@ -99,18 +131,23 @@ export class Dialogs {
     );
   }
 
-  #showMore() {
-    this.#now.more = true;
+  /** @param {Open} now */
+  #showMore(now) {
+    now.more = true;
     this.#bench.invalidate();
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.requestSubmit();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) /** @type {HTMLFormElement} */ (event.currentTarget).requestSubmit();
   }
 
-  async #submit(event) {
+  /**
+   * @param {SubmitEvent} event
+   * @param {Open} now
+   */
+  async #submit(event, now) {
     event.preventDefault();
-    const now = this.#now;
     if (now.busy) return;
     now.busy = true;
     now.error = null;
@@ -129,6 +166,7 @@ export class Dialogs {
   }
 }
 
+/** @satisfies {Record<string, (bench: Workbench, about: About) => Kind>} */
 const KINDS = {
   organization: (bench) => ({
     title: "New organization",
@@ -145,16 +183,17 @@ const KINDS = {
     order: (data) => ({ name: "repository.add", data: { ...data, organization_id: bench.places.organization } }),
   }),
   task: (bench, { repository_id }) => {
-    const { repositories, default_agent, default_model, tasks } = bench.views.of(`workspace/${bench.places.organization}`).data;
-    const here = repository_id ?? bench.places.repository ?? tasks.find((one) => one.id === bench.places.task)?.repository_id ?? repositories[0].id;
+    const workspace = bench.views.of(`workspace/${bench.places.organization ?? ""}`).data;
+    const repositories = workspace?.repositories ?? [];
+    const here = repository_id ?? bench.places.repository ?? workspace?.tasks.find((one) => one.id === bench.places.task)?.repository_id ?? repositories[0]?.id ?? "";
     return {
       title: "New task",
       button: "Start",
       fields: [
         { name: "prompt", label: "What is to be done", lines: 6, required: true, placeholder: "Say it as to a colleague. The agent shell runs it as a script." },
         { name: "repository_id", label: "Repository", value: here, options: repositories.map((one) => [one.id, one.name]) },
-        { name: "agent", label: "Agent", placeholder: default_agent ?? "shell", suggestions: AGENTS },
-        { name: "model", label: "Model", placeholder: default_model ?? "the agent's own", more: true },
+        { name: "agent", label: "Agent", placeholder: workspace?.default_agent ?? "shell", suggestions: AGENTS },
+        { name: "model", label: "Model", placeholder: workspace?.default_model ?? "the agent's own", more: true },
         { name: "title", label: "Title", placeholder: "taken from the prompt", more: true },
         { name: "branch", label: "Name of its branch", placeholder: "made from the title", more: true },
         { name: "on_branch", label: "Work on an existing branch", placeholder: "none: it gets its own", more: true },
@@ -217,7 +256,7 @@ const KINDS = {
     fields: [{ name: "branch", label: "Branch", value: task.branch ?? "", required: true }],
     order: ({ branch }) => ({ name: "task.rename_branch", data: { task_id: task.id, branch } }),
   }),
-  revert: (_bench, { task, path }) => ({
+  revert: (_bench, { task, path = "" }) => ({
     title: "Revert this file?",
     text: `${path} will be as it was where the task began. What was changed in it is lost.`,
     button: "Revert",
@@ -226,7 +265,7 @@ const KINDS = {
     fields: [],
     order: () => ({ name: "task.revert_file", data: { task_id: task.id, path } }),
   }),
-  kill: (bench, { task }) => ({
+  kill: (_bench, { task }) => ({
     title: "Kill this task?",
     text: "Its sandbox and its branch are removed with everything that was not pushed or merged. Its history stays.",
     button: "Kill",

@@ -4,37 +4,60 @@
 const SAVE_MS = 1000;
 const PREFIX = "foundry.draft.";
 
+/** @typedef {{task: string, text: string}} Draft */
+
 export class Drafts {
   #orders;
   #online;
   #store;
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #timers = new Map();
+  /** @type {Map<string, Draft>} */
   #typed = new Map();
+  /** @type {Map<string, Promise<void>>} */
   #saving = new Map();
 
+  /** @param {{orders: (name: string, data: object) => Promise<unknown>, online: () => boolean, store?: Storage}} options */
   constructor({ orders, online, store = localStorage }) {
     this.#orders = orders;
     this.#online = online;
     this.#store = store;
   }
 
-  /** What stands in the composer of a session: what was typed here and is not saved yet, else the server's. */
+  /**
+   * What stands in the composer of a session: what was typed here and is not saved yet, else the server's.
+   *
+   * @param {string} session
+   * @param {string} saved
+   */
   textOf(session, saved) {
     return this.#local(session)?.text ?? saved ?? "";
   }
 
-  /** Something was typed. */
+  /**
+   * Something was typed.
+   *
+   * @param {{task: string, session: string, text: string}} typed
+   */
   type({ task, session, text }) {
     this.#keep(session, { task, text });
     if (!this.#timers.has(session)) this.#timers.set(session, setTimeout(() => this.#save(session), SAVE_MS));
   }
 
-  /** Whether something was typed in this tab that the server does not have. */
+  /**
+   * Whether something was typed in this tab that the server does not have.
+   *
+   * @param {string} session
+   */
   isUnsaved(session) {
     return this.#typed.has(session);
   }
 
-  /** The text is being sent: the server clears its own draft with it. Resolves when no older draft is on its way. */
+  /**
+   * The text is being sent: the server clears its own draft with it. Resolves when no older draft is on its way.
+   *
+   * @param {string} session
+   */
   async sent(session) {
     clearTimeout(this.#timers.get(session));
     this.#timers.delete(session);
@@ -51,6 +74,7 @@ export class Drafts {
     }
   }
 
+  /** @param {string} session */
   async #save(session) {
     this.#timers.delete(session);
     const local = this.#local(session);
@@ -61,12 +85,17 @@ export class Drafts {
       await saving;
       // Typed on meanwhile: the next turn of the timer saves that.
       if (this.#local(session)?.text === local.text) this.#forget(session);
-    } catch (problem) {
+    } catch (thrown) {
+      const problem = /** @type {{status?: number}} */ (thrown);
       // A draft of a session that is no more is nobody's; anything else stays here until the next flush.
       if (problem.status === 404 || problem.status === 422) this.#forget(session);
     }
   }
 
+  /**
+   * @param {string} session
+   * @param {Draft} draft
+   */
   #keep(session, draft) {
     this.#typed.set(session, draft);
     try {
@@ -76,11 +105,16 @@ export class Drafts {
     }
   }
 
+  /** @param {string} session */
   #forget(session) {
     this.#typed.delete(session);
     this.#store.removeItem(PREFIX + session);
   }
 
+  /**
+   * @param {string} session
+   * @returns {Draft | null}
+   */
   #local(session) {
     const stored = this.#store.getItem(PREFIX + session);
     return this.#typed.get(session) ?? (stored === null ? null : JSON.parse(stored));

@@ -1,11 +1,20 @@
 // One block of a transcript. Everything an agent or a tool says becomes text nodes.
 
+/**
+ * @import {Child} from "./dom.js"
+ * @import {Block} from "./types.js"
+ */
+
 import { pieces } from "./ansi.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { clock, lasting, size } from "./words.js";
 
-/** A part of its own: a block that did not change is not described again. */
+/**
+ * A part of its own: a block that did not change is not described again.
+ *
+ * @param {{block: Block, mono: boolean}} options
+ */
 export function Entry({ block, mono }) {
   const classes = ["entry", `entry-${block.kind}`, block.continued && "continued", mono && "mono"];
   return h(
@@ -16,8 +25,10 @@ export function Entry({ block, mono }) {
   );
 }
 
+/** @type {Record<string, string>} */
 const LABELS = { user: "You", agent: "Agent", thought: "Thought", tool: "Tool", output: "Output", complaint: "Error output", system: "System", plan: "Plan" };
 
+/** @type {Record<string, (block: Block, mono: boolean) => Child>} */
 const SHOWN = {
   user: (block) => [
     h("div", { class: "said" }, text(block.text)),
@@ -39,8 +50,10 @@ const SHOWN = {
     ),
 };
 
+/** @type {Record<string, string>} */
 const WORK = { in_progress: "running", pending: "queued", completed: "succeeded", failed: "failed" };
 
+/** @param {Block} block */
 function tool(block) {
   const call = block.payload;
   const status = WORK[call.status] ?? "queued";
@@ -56,6 +69,10 @@ function tool(block) {
   return h("details", { class: "tool" }, h("summary", null, head), h("pre", { class: "tool-details" }, text(details)));
 }
 
+/**
+ * @param {any} call
+ * @returns {number | null}
+ */
 function exitCode(call) {
   const code = call.rawOutput?.exit_code;
   return typeof code === "number" && code !== 0 ? code : null;
@@ -63,6 +80,7 @@ function exitCode(call) {
 
 const LONGEST = 20_000;
 
+/** @param {any} call */
 function detailsOf(call) {
   const parts = [];
   if (call.rawInput !== undefined && call.rawInput !== null) parts.push(json(call.rawInput));
@@ -78,17 +96,23 @@ function detailsOf(call) {
   return whole.length > LONGEST ? `${whole.slice(0, LONGEST)}\n… ${size(whole.length - LONGEST)} more` : whole;
 }
 
+/** @param {Block} block */
 function other(block) {
   const shown = block.text || (block.payload ? json(block.payload) : "");
   return h("details", { class: "tool" }, h("summary", null, h("span", { class: "tool-title" }, block.word)), h("pre", { class: "tool-details" }, text(shown.slice(0, LONGEST))));
 }
 
+/** @param {Block} block */
 function systemWords(block) {
   if (block.word === "permission_request") return `The agent asked: ${block.payload?.title ?? ""}`;
   return block.payload ? json(block.payload) : block.word;
 }
 
-/** Text with fenced code set apart; nothing else of Markdown is read, so that nothing is lost. */
+/**
+ * Text with fenced code set apart; nothing else of Markdown is read, so that nothing is lost.
+ *
+ * @param {string} whole
+ */
 function prose(whole) {
   const parts = whole.split(/^(```[^\n]*\n[\s\S]*?^```[^\S\n]*$)/m);
   return parts.filter(Boolean).map((part) => {
@@ -98,15 +122,24 @@ function prose(whole) {
   });
 }
 
-/** Text as it is, coloured where it says so. */
+/**
+ * Text as it is, coloured where it says so.
+ *
+ * @param {string} whole
+ */
 export function text(whole) {
   return pieces(whole).map(({ text: piece, style }) => (style ? h("span", { class: style }, piece) : piece));
 }
 
+/** @param {unknown} value */
 function json(value) {
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
 }
 
+/**
+ * @param {any} value
+ * @returns {any[]}
+ */
 function list(value) {
   return Array.isArray(value) ? value : [];
 }

@@ -1,25 +1,51 @@
 // The flat list of paths of a task as the rows of a tree: folders first, open ones with what is in them. Pure.
 
-/** Paths by folder: `Map(folder -> {folders: [name], files: [{id, size}]})`, each sorted by name. */
+/** @import {TreeFile} from "./types.js" */
+
+/**
+ * Paths by folder: `Map(folder -> {folders: [name], files: [{id, size}]})`, each sorted by name.
+ *
+ * @param {TreeFile[]} tree
+ * @returns {Folders}
+ */
 export function foldersOf(tree) {
-  const folders = new Map([["", { folders: new Set(), files: [] }]]);
+  /** @type {Folders} */
+  const folders = new Map();
+  const at = (/** @type {string} */ path) => {
+    const known = folders.get(path) ?? { folders: new Set(), files: [] };
+    folders.set(path, known);
+    return known;
+  };
+  at("");
   for (const file of tree) {
     const parts = file.id.split("/");
     let folder = "";
     for (const part of parts.slice(0, -1)) {
       const inner = folder ? `${folder}/${part}` : part;
-      folders.get(folder).folders.add(part);
-      if (!folders.has(inner)) folders.set(inner, { folders: new Set(), files: [] });
+      at(folder).folders.add(part);
       folder = inner;
     }
-    folders.get(folder).files.push(file);
+    at(folder).files.push(file);
   }
   return folders;
 }
 
-/** `[{kind: "folder"|"file", path, name, depth, open?, size?}]` of what is open. */
+/**
+ * @typedef {Map<string, {folders: Set<string>, files: TreeFile[]}>} Folders
+ * @typedef {{kind: "folder" | "file", path: string, name: string, depth: number, open?: boolean, size?: number}} TreeRow
+ */
+
+/**
+ * `[{kind: "folder"|"file", path, name, depth, open?, size?}]` of what is open.
+ *
+ * @param {Folders} folders
+ * @param {Set<string>} open
+ * @param {string} [folder]
+ * @param {number} [depth]
+ * @param {TreeRow[]} [rows]
+ */
 export function rowsOf(folders, open, folder = "", depth = 0, rows = []) {
-  const here = folders.get(folder);
+  const here = folders.get(folder) ?? { folders: new Set(), files: [] };
   for (const name of [...here.folders].sort()) {
     const path = folder ? `${folder}/${name}` : name;
     rows.push({ kind: "folder", path, name, depth, open: open.has(path) });

@@ -6,11 +6,14 @@ const HIDDEN_MS = 1000;
 /** Calls `paint` in the next frame after `invalidate()`, or `now()`, and keeps the books about how long that takes. */
 export class Frame {
   #paint;
+  /** @type {(() => void) | null} gives the planned frame up */
   #planned = null;
   #painting = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #wake = undefined;
   #wakeAt = Infinity;
 
+  /** @param {() => void} paint */
   constructor(paint) {
     this.#paint = paint;
     this.count = 0;
@@ -29,7 +32,11 @@ export class Frame {
     this.#run();
   }
 
-  /** Whoever shows a duration asks for the next frame in which it will read differently. */
+  /**
+   * Whoever shows a duration asks for the next frame in which it will read differently.
+   *
+   * @param {number} within_ms
+   */
   again(within_ms) {
     const at = performance.now() + within_ms;
     if (at >= this.#wakeAt - 20) return;
@@ -56,7 +63,11 @@ export class Frame {
   }
 }
 
-/** Calls in the next frame, or after a while where there are none; what it returns gives that up. */
+/**
+ * Calls in the next frame, or after a while where there are none; what it returns gives that up.
+ *
+ * @param {() => void} call
+ */
 function soon(call) {
   if (document.hidden) {
     const timer = setTimeout(call, HIDDEN_MS);

@@ -23,6 +23,7 @@ const PATHS = {
   check: "M3 8.500l3.500 3.500L13 4.500",
 };
 
+/** @param {keyof typeof PATHS} name */
 export function icon(name) {
   return h("svg", { class: `icon icon-${name}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: PATHS[name] }));
 }

@@ -1,19 +1,35 @@
 // What went wrong while a task runs: what it was, where, and the way on.
 
+/**
+ * @import {Issue, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { clock, stageName } from "./words.js";
 
-/** The open issues of a task, as cards. */
+/**
+ * The open issues of a task, as cards.
+ *
+ * @param {Workbench} bench
+ * @param {Task} task
+ */
 export function issueList(bench, task) {
   const open = task.issues.filter((issue) => issue.resolved_at === null);
   return open.length > 0 && h("div", { class: "issues", key: "issues", role: "alert" }, open.map((issue) => card(bench, task, issue)));
 }
 
+/**
+ * @param {Workbench} bench
+ * @param {Task} task
+ * @param {Issue} issue
+ */
 function card(bench, task, issue) {
   const job = task.jobs.find((one) => one.id === issue.retry_job_id);
   // Whose job has been taken up again already needs no second push.
-  const retriable = issue.retry_job_id !== null && (job === undefined || job.status === "failed" || job.status === "cancelled");
+  const { retry_job_id: retry } = issue;
+  const retriable = retry !== null && (job === undefined || job.status === "failed" || job.status === "cancelled");
   return h(
     "section",
     { class: "issue", key: issue.id },
@@ -30,7 +46,7 @@ function card(bench, task, issue) {
       retriable &&
         h(
           "button",
-          { disabled: bench.orders.pending("job.retry", issue.retry_job_id), onclick: () => bench.orders.give("job.retry", { job_id: issue.retry_job_id }, { id: issue.retry_job_id }) },
+          { disabled: bench.orders.pending("job.retry", retry), onclick: () => bench.orders.give("job.retry", { job_id: retry }, { id: retry }) },
           icon("retry"),
           "Retry",
         ),

@@ -1,5 +1,10 @@
 // The jobs of a task, newest first, each with its stages; and the sandboxes they work in.
 
+/**
+ * @import {Job, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { timeOf } from "./provisioning.js";
@@ -8,6 +13,10 @@ import { clock, jobKind, stageName } from "./words.js";
 
 const OPEN = ["queued", "running", "retrying"];
 
+/**
+ * @param {Workbench} bench
+ * @param {Task} task
+ */
 export function jobsPane(bench, task) {
   if (task.jobs.length === 0) return empty("No jobs yet", "What the system does for this task is listed here, stage by stage.");
   return [
@@ -16,7 +25,12 @@ export function jobsPane(bench, task) {
   ];
 }
 
-/** A job with its stages, its times, and what can be done about it. */
+/**
+ * A job with its stages, its times, and what can be done about it.
+ *
+ * @param {Workbench} bench
+ * @param {Job} job
+ */
 export function jobCard(bench, job) {
   const open = OPEN.includes(job.status);
   if (job.stages.some((stage) => stage.status === "running")) bench.frame.again(500);
@@ -50,7 +64,11 @@ export function jobCard(bench, job) {
   );
 }
 
-/** When the first stage began; a job that has not begun stands on top. */
+/**
+ * When the first stage began; a job that has not begun stands on top.
+ *
+ * @param {Job} job
+ */
 function began(job) {
   return job.stages.find((stage) => stage.started_at !== null)?.started_at ?? Infinity;
 }

@@ -1,8 +1,14 @@
 // The keyboard: one table of what each key does, which is also what `?` shows.
 
+/** @import {Workbench} from "./workbench.js" */
+
+import { PANES } from "./address.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 
+/** @typedef {{keys: string[], shown: string, does: string, act?: (bench: Workbench, key: string) => unknown}} Key */
+
+/** @type {Key[]} */
 export const KEYS = [
   { keys: ["j", "ArrowDown"], shown: "j ↓", does: "Next task", act: (bench) => bench.sidebar.move(1) },
   { keys: ["k", "ArrowUp"], shown: "k ↑", does: "Previous task", act: (bench) => bench.sidebar.move(-1) },
@@ -12,7 +18,7 @@ export const KEYS = [
   { keys: ["c"], shown: "c", does: "Write a message", act: (bench) => bench.toComposer() },
   { keys: ["["], shown: "[", does: "Session to the left", act: (bench) => bench.nextSession(-1) },
   { keys: ["]"], shown: "]", does: "Session to the right", act: (bench) => bench.nextSession(1) },
-  { keys: ["1", "2", "3", "4"], shown: "1 – 4", does: "Changes, files, processes, jobs", act: (bench, key) => bench.toPane(["changes", "files", "processes", "jobs"][Number(key) - 1]) },
+  { keys: ["1", "2", "3", "4"], shown: "1 – 4", does: "Changes, files, processes, jobs", act: (bench, key) => bench.toPane(PANES[Number(key)] ?? "changes") },
   { keys: ["PageUp", "u"], shown: "u", does: "Transcript up", act: (bench) => bench.task.transcript.page(-1) },
   { keys: ["PageDown", "d"], shown: "d", does: "Transcript down", act: (bench) => bench.task.transcript.page(1) },
   { keys: ["G", "End"], shown: "G", does: "Newest entry", act: (bench) => bench.task.transcript.toEnd() },
@@ -21,11 +27,16 @@ export const KEYS = [
   { keys: ["Escape"], shown: "Esc", does: "Close, leave", act: (bench) => bench.escape() },
 ];
 
-const BY_KEY = new Map(KEYS.flatMap((entry) => entry.keys.map((key) => [key, entry])));
+const BY_KEY = new Map(KEYS.flatMap((entry) => entry.keys.map((key) => /** @type {[string, Key]} */ ([key, entry]))));
 
-/** Listen for as long as the page is open. */
+/**
+ * Listen for as long as the page is open.
+ *
+ * @param {Workbench} bench
+ */
 export function listen(bench) {
   document.addEventListener("keydown", (event) => {
+    const within = (/** @type {string} */ what) => event.target instanceof Element && event.target.closest(what) !== null;
     if (event.key === "?" && bench.isShown("help")) return bench.close("help");
     if (bench.isModal) return;
     if (event.key === "." && event.ctrlKey) {
@@ -34,10 +45,10 @@ export function listen(bench) {
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+    if (within("input, textarea, select, [contenteditable]")) return;
     if (bench.task.composer.takes(event)) return event.preventDefault();
     // Where something scrolls or is a menu by itself, its own keys are its own.
-    if (event.key.startsWith("Arrow") && !event.target.closest?.(".sidebar") && event.target !== document.body) return;
+    if (event.key.startsWith("Arrow") && !within(".sidebar") && event.target !== document.body) return;
     const entry = BY_KEY.get(event.key);
     if (!entry?.act) return;
     event.preventDefault();
@@ -45,6 +56,7 @@ export function listen(bench) {
   });
 }
 
+/** @param {Workbench} bench */
 export function help(bench) {
   return h(
     "dialog",

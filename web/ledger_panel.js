@@ -1,11 +1,14 @@
 // What the client did and why: its state, its counters, and each refresh with what caused it.
 
+/** @import {Workbench} from "./workbench.js" */
+
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { stateName } from "./words.js";
 
 const SHOWN = 120;
 
+/** @param {Workbench} bench */
 export function ledgerPanel(bench) {
   const { counters, ledger, state } = bench.client;
   const figures = [
@@ -41,11 +44,13 @@ export function ledgerPanel(bench) {
   );
 }
 
+/** @param {{entry: import("/client/types.js").Why}} options */
 function LedgerLine({ entry }) {
   const cells = [timeOf(entry.at), entry.topic, entry.cause, entry.event, entry.version, entry.command_id?.slice(0, 8), entry.actor];
   return h("tr", null, cells.map((cell) => h("td", null, cell === undefined || cell === null ? "" : String(cell))));
 }
 
+/** @param {number} at */
 function timeOf(at) {
   return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }

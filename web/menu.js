@@ -1,12 +1,29 @@
 // A button with a list of things to do. Arrow keys move in it, Escape closes it and gives the focus back.
 
+/**
+ * @import {Child} from "./dom.js"
+ * @import {Frame} from "./frame.js"
+ */
+
 import { h } from "./dom.js";
 
+/** @type {Separator} between two groups of items */
+export const SEPARATOR = { separator: true };
+
+/**
+ * @typedef {{separator: true}} Separator
+ * @typedef {{label: string, note?: string, title?: string, act: () => unknown, current?: boolean, danger?: boolean, disabled?: boolean}} Action
+ * @typedef {Action | Separator} Item
+ */
+
 export class Menu {
+  /** @type {string | null} */
   #open = null;
   #frame;
+  /** @type {HTMLElement | null} */
   #button = null;
 
+  /** @param {Frame} frame */
   constructor(frame) {
     this.#frame = frame;
   }
@@ -23,7 +40,11 @@ export class Menu {
     this.#frame.invalidate();
   };
 
-  /** `items`: `{label, note?, act, current?, danger?, disabled?}` or `{separator: true}`. */
+  /**
+   * `items`: `{label, note?, act, current?, danger?, disabled?}` or `{separator: true}`.
+   *
+   * @param {{name: string, label: Child, title: string, items: Item[], side?: string}} options
+   */
   show({ name, label, title, items, side = "left" }) {
     const open = this.#open === name;
     return h(
@@ -35,7 +56,7 @@ export class Menu {
           "div",
           { class: "menu-items", role: "menu", "aria-label": title, ref: (node) => node.querySelector("[role=menuitem]:not([disabled])")?.focus() },
           items.map((item, at) =>
-            item.separator
+            "separator" in item
               ? h("hr", { key: `separator ${at}` })
               : h(
                   "button",
@@ -59,6 +80,10 @@ export class Menu {
     );
   }
 
+  /**
+   * @param {string} name
+   * @param {HTMLElement} button
+   */
   #toggle(name, button) {
     if (this.#open === name) return this.close(true);
     this.#open = name;
@@ -68,10 +93,12 @@ export class Menu {
     this.#frame.now();
   }
 
+  /** @param {Event} event */
   #outside = (event) => {
-    if (!this.#button?.parentElement?.contains(event.target)) this.close();
+    if (!this.#button?.parentElement?.contains(/** @type {Node} */ (event.target))) this.close();
   };
 
+  /** @param {any} event */
   #key = (event) => {
     const items = [...event.currentTarget.querySelectorAll("[role=menuitem]:not([disabled])")];
     const at = items.indexOf(document.activeElement);

@@ -1,14 +1,22 @@
 // Commands as the page gives them: what is on its way is marked until its change has come, what is refused is said.
 
+/** @import {Foundry} from "/client/foundry.js" */
+
 const PATIENCE_MS = 8000;
 
 export class Orders {
   #client;
   #invalidate;
   #tell;
+  /** @type {Map<string, {name: string, id: string, position: number, arrived: boolean, timer: ReturnType<typeof setTimeout> | undefined}>} */
   #underWay = new Map();
+  /** @type {Map<string, Promise<unknown>>} */
   #lines = new Map();
 
+  /**
+   * @param {Foundry} client
+   * @param {{invalidate: () => void, tell: (text: string) => void}} options
+   */
   constructor(client, { invalidate, tell }) {
     this.#client = client;
     this.#invalidate = invalidate;
@@ -16,7 +24,12 @@ export class Orders {
     client.on("ledger", (entry) => this.#arrived(entry));
   }
 
-  /** Whether an order of that name is on its way for that id (or any of that name). */
+  /**
+   * Whether an order of that name is on its way for that id (or any of that name).
+   *
+   * @param {string} name
+   * @param {string} [id]
+   */
   pending(name, id = "") {
     for (const one of this.#underWay.values()) {
       if (one.name === name && (!id || one.id === id)) return true;
@@ -27,9 +40,13 @@ export class Orders {
   /**
    * Give an order. Resolves to its answer, or to null after the refusal was told. `id` says what it is about, for
    * `pending`; `quiet` leaves the telling to the caller, who gets the problem thrown.
+   *
+   * @param {string} name
+   * @param {object} data
+   * @param {{id?: string | undefined, quiet?: boolean}} [options]
    */
   async give(name, data, { id = "", quiet = false } = {}) {
-    const mark = { name, id, position: Infinity, arrived: false, timer: undefined };
+    const mark = { name, id, position: Infinity, arrived: false, timer: /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined) };
     const key = uuid();
     this.#underWay.set(key, mark);
     this.#invalidate();
@@ -48,7 +65,13 @@ export class Orders {
     }
   }
 
-  /** The same, one after the other for each id: what was typed first is to arrive first. */
+  /**
+   * The same, one after the other for each id: what was typed first is to arrive first.
+   *
+   * @param {string} name
+   * @param {object} data
+   * @param {{id: string}} options
+   */
   async giveInTurn(name, data, { id }) {
     const line = `${name} ${id}`;
     const before = this.#lines.get(line);
@@ -59,16 +82,18 @@ export class Orders {
     return answer;
   }
 
+  /** @param {import("/client/types.js").Why} entry */
   #arrived(entry) {
     for (const [key, mark] of this.#underWay) {
       // A view that is only read does not say by whose command it changed, but how far it reaches.
-      const read = entry.cause === "command" && entry.version >= mark.position;
+      const read = entry.cause === "command" && (entry.version ?? 0) >= mark.position;
       if (!read && entry.command_id !== key) continue;
       mark.arrived = true;
       if (mark.timer !== undefined) this.#done(key);
     }
   }
 
+  /** @param {string} key */
   #done(key) {
     clearTimeout(this.#underWay.get(key)?.timer);
     this.#underWay.delete(key);
@@ -76,9 +101,13 @@ export class Orders {
   }
 }
 
-/** What a problem document says to a person; the places it names come with it. */
+/**
+ * What a problem document says to a person; the places it names come with it.
+ *
+ * @param {any} problem
+ */
 export function sentenceOf(problem) {
-  const places = (problem.errors ?? []).map((one) => `${one.pointer}: ${one.detail}`);
+  const places = (problem.errors ?? []).map((/** @type {{pointer: string, detail: string}} */ one) => `${one.pointer}: ${one.detail}`);
   return [problem.detail || problem.message || "The server gave no answer.", ...places].join(" ");
 }
 

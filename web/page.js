@@ -7,14 +7,14 @@ import { liveOf } from "./views.js";
 import { Workbench } from "./workbench.js";
 
 const code = takeCode();
-const refused = code ? await signIn({ code }).then(() => null, (error) => error.message) : null;
+const refused = code ? await signIn({ code }).then(() => null, (/** @type {Error} */ error) => error.message) : null;
 
 const live = liveOf(location.search);
 const client = new Foundry({ url: location.origin, live, share: "foundry" });
-const bench = new Workbench({ client, host: document.getElementById("page"), live });
+const bench = new Workbench({ client, host: /** @type {HTMLElement} */ (document.getElementById("page")), live });
 bench.signIn.error = refused;
 bench.start();
 listen(bench);
 
 /** For the console of a curious person, and for tests: `foundry.client.ledger`, `foundry.frame`. */
-globalThis.foundry = bench;
+Object.assign(globalThis, { foundry: bench });

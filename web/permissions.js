@@ -1,9 +1,19 @@
 // What an agent asks a person before it goes on: its question, and a button for each answer it offers.
 
+/**
+ * @import {Session, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 
+/**
+ * @param {Workbench} bench
+ * @param {Task} task
+ * @param {Session} session
+ */
 export function permissionRequests(bench, task, session) {
   return session.permission_requests.map((request) =>
     h(
@@ -18,7 +28,7 @@ export function permissionRequests(bench, task, session) {
             "button",
             {
               key: option.id,
-              class: option.kind.startsWith("allow") ? "primary" : option.kind.startsWith("reject") ? "danger" : null,
+              class: option.kind === "allow_once" ? "primary" : option.kind.startsWith("reject") ? "danger" : null,
               disabled: bench.orders.pending("agent_session.answer", request.id),
               onclick: () => bench.orders.give("agent_session.answer", { task_id: task.id, session_id: session.id, request_id: request.id, option_id: option.id }, { id: request.id }),
             },

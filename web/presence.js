@@ -1,13 +1,22 @@
 // What follows from being somewhere: a part of an address is completed, what one looks at is read, others are told.
 
+/**
+ * @import {App, Places, Session, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 export class Presence {
   #bench;
+  /** @type {string | null} */
   #selected = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
   #said = "";
+  /** @type {Map<string, string>} */
   #lastSession = new Map();
   #atStart = true;
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
   }
@@ -23,7 +32,7 @@ export class Presence {
     }
     if (app) this.#atStart = false;
     if (places.task && !places.session) this.#completeSession(places, views.of(`task/${places.task}`).data);
-    if (places.session) this.#lastSession.set(places.task, places.session);
+    if (places.session) this.#lastSession.set(places.task ?? "", places.session);
   }
 
   /** After painting: the title, what is read now, and a word for those who do not see the screen. */
@@ -36,18 +45,27 @@ export class Presence {
     const title = [unread > 0 && `(${unread})`, task?.title, task ? "· Foundry" : "Foundry"].filter(Boolean).join(" ");
     if (document.title !== title) document.title = title;
     if (app && task) this.#select(app, task);
-    if (app && session && !document.hidden && document.hasFocus()) this.#read(app, task, session);
+    if (app && task && session && !document.hidden && document.hasFocus()) this.#read(app, task, session);
     this.#say(session);
   }
 
+  /**
+   * @param {Places} places
+   * @param {Task | null} task
+   */
   #completeSession(places, task) {
     if (!task) return;
-    const known = task.sessions.find((one) => one.id === this.#lastSession.get(places.task));
+    const known = task.sessions.find((one) => one.id === this.#lastSession.get(places.task ?? ""));
     const session = known ?? task.sessions.find((one) => one.status !== "closed") ?? task.sessions[0];
     if (session) this.#bench.goTo({ ...places, session: session.id }, { instead: true });
   }
 
-  /** The task in which one stays for a moment is the selected one; those passed by are not. */
+  /**
+   * The task in which one stays for a moment is the selected one; those passed by are not.
+   *
+   * @param {App} app
+   * @param {Task} task
+   */
   #select(app, task) {
     if (this.#selected === task.id) return;
     this.#selected = task.id;
@@ -57,17 +75,24 @@ export class Presence {
     this.#timer = setTimeout(() => void this.#bench.orders.give("task.select", { task_id: task.id }, { id: task.id }), 800);
   }
 
+  /**
+   * @param {App} app
+   * @param {Task} task
+   * @param {Session} session
+   */
   #read(app, task, session) {
     const own = app.sessions.find((one) => one.id === session.id);
     if (!own?.unread || this.#bench.orders.pending("agent_session.set_unread", session.id)) return;
     void this.#bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: false }, { id: session.id });
   }
 
+  /** @param {Session | undefined} session */
   #say(session) {
     const asks = session?.permission_requests[0]?.title;
     const words = asks ? `The agent asks: ${asks}` : session ? `${session.name} is ${session.status.replaceAll("_", " ")}` : "";
     if (words === this.#said) return;
     this.#said = words;
-    document.getElementById("polite").textContent = words;
+    const polite = document.getElementById("polite");
+    if (polite) polite.textContent = words;
   }
 }

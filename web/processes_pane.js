@@ -1,5 +1,10 @@
 // What runs in the task's sandbox at a person's request: start, watch, write to, stop.
 
+/**
+ * @import {Process, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -9,17 +14,23 @@ import { clock, lasting } from "./words.js";
 export class ProcessesPane {
   #bench;
   #line = "";
+  /** @type {Map<string, string>} */
   #inputs = new Map();
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
   }
 
+  /**
+   * @param {Task | null} task
+   * @param {string} id
+   */
   show(task, id) {
     const view = this.#bench.views.of(`processes/${id}`);
     if (!view.data) return view.state === "loading" ? loading("the processes") : problem(view.state);
     const newestFirst = [...view.data.processes].sort((one, other) => (other.started_at ?? Infinity) - (one.started_at ?? Infinity));
-    const over = ["archived", "killed"].includes(task?.status);
+    const over = ["archived", "killed"].includes(task?.status ?? "");
     return [
       !over && this.#form(id),
       newestFirst.length === 0
@@ -28,6 +39,7 @@ export class ProcessesPane {
     ];
   }
 
+  /** @param {string} task */
   #form(task) {
     const bench = this.#bench;
     return h(
@@ -43,6 +55,10 @@ export class ProcessesPane {
     );
   }
 
+  /**
+   * @param {SubmitEvent} event
+   * @param {string} task
+   */
   async #start(event, task) {
     event.preventDefault();
     const line = this.#line;
@@ -55,6 +71,10 @@ export class ProcessesPane {
     this.#bench.invalidate();
   }
 
+  /**
+   * @param {string} task
+   * @param {Process} process
+   */
   #process(task, process) {
     const bench = this.#bench;
     const running = process.status === "running" || process.status === "stopping";
@@ -76,6 +96,10 @@ export class ProcessesPane {
     );
   }
 
+  /**
+   * @param {string} task
+   * @param {Process} process
+   */
   #stdin(task, process) {
     const bench = this.#bench;
     const value = this.#inputs.get(process.id) ?? "";
@@ -87,6 +111,11 @@ export class ProcessesPane {
     );
   }
 
+  /**
+   * @param {SubmitEvent} event
+   * @param {string} task
+   * @param {string} process
+   */
   async #write(event, task, process) {
     event.preventDefault();
     const line = this.#inputs.get(process) ?? "";
@@ -98,7 +127,11 @@ export class ProcessesPane {
   }
 }
 
-/** New output is seen without scrolling, unless one has scrolled up to read. */
+/**
+ * New output is seen without scrolling, unless one has scrolled up to read.
+ *
+ * @param {HTMLElement} node
+ */
 function followEnd(node) {
   let following = true;
   const toEnd = () => (node.scrollTop = node.scrollHeight);
@@ -107,16 +140,19 @@ function followEnd(node) {
   toEnd();
 }
 
+/** @param {Process} process */
 function commandOf(process) {
   const [flag, line] = process.args;
   return process.command === "sh" && flag === "-c" && process.args.length === 2 ? line : [process.command, ...process.args].join(" ");
 }
 
+/** @param {Process} process */
 function markOf(process) {
   if (process.status === "exited") return process.exit_code === 0 ? "succeeded" : "failed";
   return process.status === "queued" ? "queued" : "running";
 }
 
+/** @param {Process} process */
 function stateOf(process) {
   return process.status === "exited" ? (process.exit_code === null ? "ended" : `exit ${process.exit_code}`) : process.status;
 }

@@ -1,11 +1,22 @@
 // How a task gets its sandbox, stage by stage, as it happens. Whoever watched it happen keeps the strip, at its height,
 // until they leave: nothing jumps when it is done.
 
+/**
+ * @import {Job, Stage, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { briefStage, lasting, PROVISION_STAGES, stageName } from "./words.js";
 
-/** `watched`: the tasks whose provisioning was seen here. */
+/**
+ * `watched`: the tasks whose provisioning was seen here.
+ *
+ * @param {Workbench} bench
+ * @param {Task} task
+ * @param {Set<string>} watched
+ */
 export function provisioning(bench, task, watched) {
   const job = task.jobs.find((one) => one.kind === "task_provision");
   if (job?.status !== "succeeded") watched.add(task.id);
@@ -35,10 +46,18 @@ export function provisioning(bench, task, watched) {
   );
 }
 
+/**
+ * @param {Workbench} bench
+ * @param {Task} task
+ * @param {Job | undefined} job
+ * @param {Stage[]} stages
+ * @param {Stage | undefined} failed
+ * @param {Stage | undefined} running
+ */
 function line(bench, task, job, stages, failed, running) {
   const told = task.issues.some((issue) => issue.resolved_at === null && issue.retry_job_id === job?.id);
   if (failed && told) return h("span", { class: "bad" }, icon("warning"), `Failed: ${stageName(failed.id).toLowerCase()}`);
-  if (failed) {
+  if (failed && job) {
     return [
       h("span", { class: "bad" }, icon("warning"), `${stageName(failed.id)}: ${failed.message ?? "failed"}`),
       job.status === "failed" && h("button", { disabled: bench.orders.pending("job.retry", job.id), onclick: () => bench.orders.give("job.retry", { job_id: job.id }, { id: job.id }) }, icon("retry"), "Retry"),
@@ -52,13 +71,14 @@ function line(bench, task, job, stages, failed, running) {
     ];
   }
   if (job?.status === "succeeded") {
-    const took = stages[stages.length - 1].ended_at - stages[0].started_at;
+    const took = (stages.at(-1)?.ended_at ?? 0) - (stages[0]?.started_at ?? 0);
     return h("span", { class: "quiet" }, `Ready in ${lasting(took)}`);
   }
   if (running) return h("span", { class: "quiet" }, `${stageName(running.id)} …`);
   return h("span", { class: "quiet" }, task.status === "queued" || !job ? "Waits for a worker" : "Getting ready");
 }
 
+/** @param {Stage} stage */
 export function timeOf(stage) {
   if (stage.started_at === null) return "";
   const end = stage.ended_at ?? (stage.status === "running" ? Date.now() : stage.started_at);

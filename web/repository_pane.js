@@ -1,5 +1,10 @@
 // One repository: its branches as last seen, what is going on with it, and what can be done.
 
+/**
+ * @import {Repository} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { addressOf } from "./address.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -7,8 +12,9 @@ import { jobCard } from "./jobs_pane.js";
 import { empty, loading, problem } from "./states.js";
 import { ago, count } from "./words.js";
 
+/** @param {Workbench} bench */
 export function repositoryPane(bench) {
-  const id = bench.places.repository;
+  const id = bench.places.repository ?? "";
   const view = bench.views.of(`repository/${id}`);
   const data = view.data;
   return h(
@@ -25,6 +31,10 @@ export function repositoryPane(bench) {
   );
 }
 
+/**
+ * @param {Workbench} bench
+ * @param {Repository} repository
+ */
 function actions(bench, repository) {
   const busy = repository.jobs.some((job) => ["queued", "running", "retrying"].includes(job.status)) || bench.orders.pending("repository.refresh", repository.id);
   return h(
@@ -45,6 +55,10 @@ function actions(bench, repository) {
   );
 }
 
+/**
+ * @param {Workbench} bench
+ * @param {Repository} repository
+ */
 function branches(bench, repository) {
   const state = repository.branches_status === "error" ? "The last look at the remote failed." : repository.branches_at === null ? "Not looked at yet." : `Seen ${ago(repository.branches_at) === "now" ? "just now" : `${ago(repository.branches_at)} ago`}.`;
   return h(
@@ -73,6 +87,10 @@ function branches(bench, repository) {
   );
 }
 
+/**
+ * @param {Workbench} bench
+ * @param {Repository} repository
+ */
 function jobs(bench, repository) {
   return h("section", { key: "jobs" }, h("h2", null, "Jobs"), h("div", { class: "jobs" }, [...repository.jobs].reverse().map((job) => jobCard(bench, job))));
 }

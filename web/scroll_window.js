@@ -1,6 +1,12 @@
 // Which of many rows are to be in the document: those one can see, and a few around them.
 
-/** The rows between two heights, of rows whose tops are known. `tops` has one number more than there are rows. */
+/**
+ * The rows between two heights, of rows whose tops are known. `tops` has one number more than there are rows.
+ *
+ * @param {Float64Array} tops
+ * @param {number} from
+ * @param {number} to
+ */
 export function rowsBetween(tops, from, to) {
   const count = tops.length - 1;
   if (count <= 0) return { start: 0, end: 0 };
@@ -9,13 +15,22 @@ export function rowsBetween(tops, from, to) {
   return { start, end };
 }
 
-/** The tops of rows of given heights, and the bottom of the last. */
+/**
+ * The tops of rows of given heights, and the bottom of the last.
+ *
+ * @param {number[]} heights
+ */
 export function topsOf(heights) {
   const tops = new Float64Array(heights.length + 1);
   for (let at = 0; at < heights.length; at += 1) tops[at + 1] = tops[at] + heights[at];
   return tops;
 }
 
+/**
+ * @param {Float64Array} tops
+ * @param {number} value
+ * @param {number} count
+ */
 function lastAtOrBefore(tops, value, count) {
   let [low, high] = [0, count - 1];
   while (low < high) {

@@ -1,10 +1,22 @@
 // The sessions of a task as tabs; closed ones stay reachable from the menu.
 
+/**
+ * @import {Session, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { addressOf } from "./address.js";
+import { amongTabs } from "./arrow_keys.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { SEPARATOR } from "./menu.js";
 import { sessionStatus } from "./words.js";
 
+/**
+ * @param {Workbench} bench
+ * @param {Task} task
+ * @param {Session | undefined} current
+ */
 export function sessionTabs(bench, task, current) {
   const open = task.sessions.filter((one) => one.status !== "closed" || one.id === current?.id);
   const closed = task.sessions.filter((one) => one.status === "closed" && one.id !== current?.id);
@@ -14,7 +26,7 @@ export function sessionTabs(bench, task, current) {
     { class: "session-bar", key: "sessions" },
     h(
       "div",
-      { class: "tabs", role: "tablist", "aria-label": "Sessions" },
+      { class: "tabs", role: "tablist", "aria-label": "Sessions", onkeydown: amongTabs },
       open.map((session) =>
         h(
           "a",
@@ -23,6 +35,7 @@ export function sessionTabs(bench, task, current) {
             role: "tab",
             class: `session-tab session-${session.status}`,
             "aria-selected": String(session.id === current?.id),
+            tabindex: session.id === current?.id ? 0 : -1,
             href: addressOf({ ...bench.places, session: session.id, pane: bench.wide ? bench.places.pane : null }),
             title: `${session.name} · ${session.agent}${session.model ? ` · ${session.model}` : ""} · ${sessionStatus(session.status)}`,
             ondblclick: () => bench.dialogs.open("session", { task, session }),
@@ -48,19 +61,28 @@ export function sessionTabs(bench, task, current) {
             act: () => bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: current.id, unread: true }),
           },
           { label: "Close session", danger: true, disabled: current.status === "closed", act: () => close(bench, task, current) },
-          ...(closed.length ? [{ separator: true }] : []),
+          ...(closed.length ? [SEPARATOR] : []),
           ...closed.map((session) => ({ label: session.name, note: "closed", act: () => bench.goTo({ ...bench.places, session: session.id }) })),
         ],
       }),
   );
 }
 
+/**
+ * @param {Workbench} bench
+ * @param {Task} task
+ * @param {Session} session
+ */
 async function close(bench, task, session) {
   const answer = await bench.orders.give("agent_session.close", { task_id: task.id, session_id: session.id }, { id: session.id });
   const next = task.sessions.find((one) => one.id !== session.id && one.status !== "closed");
   if (answer && next && bench.places.session === session.id) bench.goTo({ ...bench.places, session: next.id });
 }
 
+/**
+ * @param {Workbench} bench
+ * @param {string} task
+ */
 function unreadIn(bench, task) {
   const sessions = bench.views.of("app").data?.sessions ?? [];
   return new Set(sessions.filter((one) => one.task_id === task && one.unread).map((one) => one.id));

@@ -1,26 +1,37 @@
 // The list at the left: organization, filter, repositories and their tasks. Two thousand tasks are as cheap as twenty:
 // only the rows one can see are in the document.
 
+/**
+ * @import {App, ListedRepository, Seen, Workspace} from "./types.js"
+ * @import {Row} from "./task_rows.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { Menu } from "./menu.js";
+import { Menu, SEPARATOR } from "./menu.js";
 import { rowsBetween, topsOf } from "./scroll_window.js";
+import { sidebarFoot } from "./sidebar_foot.js";
 import { RepositoryRow, TaskRow } from "./sidebar_rows.js";
 import { empty, loading, problem } from "./states.js";
 import { rowsOf } from "./task_rows.js";
-import { stateName } from "./words.js";
 
 const AROUND = 400;
 
 export class Sidebar {
   #bench;
+  /** @type {HTMLElement | null} */
   #host = null;
+  /** @type {HTMLInputElement | null} */
   #input = null;
+  /** @type {{from: unknown[], rows: Row[], tops: Float64Array, over: number}} */
   #made = { from: [], rows: [], tops: topsOf([]), over: 0 };
+  /** @type {string | null} the task the cursor goes to with the next painting */
   #focus = null;
   filter = "";
   showOver = false;
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
     this.menu = new Menu(bench.frame);
@@ -30,14 +41,14 @@ export class Sidebar {
     const bench = this.#bench;
     const { places } = bench;
     const app = bench.views.of("app");
-    const view = places.organization ? bench.views.of(`workspace/${places.organization}`) : { data: null, state: "none" };
+    const view = bench.views.of(`workspace/${places.organization ?? ""}`);
     return h(
       "nav",
       { class: "sidebar", "aria-label": "Repositories and tasks" },
       this.#head(app.data, view.data),
       this.#tools(),
       this.#list(view, app.data),
-      this.#foot(app.data),
+      sidebarFoot(bench, app.data),
     );
   }
 
@@ -46,11 +57,16 @@ export class Sidebar {
     this.#input?.select();
   }
 
-  /** Move the cursor of the list by one task, from where it is or from the open task. */
+  /**
+   * Move the cursor of the list by one task, from where it is or from the open task.
+   *
+   * @param {number} step
+   */
   move(step) {
     this.#make();
     const tasks = this.#made.rows.filter((row) => row.kind === "task");
-    const from = document.activeElement?.dataset?.task ?? this.#bench.places.task;
+    const { activeElement } = document;
+    const from = (activeElement instanceof HTMLElement && activeElement.dataset.task) || this.#bench.places.task;
     const at = tasks.findIndex((row) => row.id === from);
     this.#moveTo(tasks[Math.min(tasks.length - 1, Math.max(0, at < 0 ? 0 : at + step))]);
   }
@@ -59,17 +75,26 @@ export class Sidebar {
   settle() {
     if (this.#focus === null || !this.#host) return;
     this.#host.scrollTop = this.#topThatShows(this.#focus);
-    this.#host.querySelector(`[data-task="${this.#focus}"]`)?.focus({ preventScroll: true });
+    const row = this.#host.querySelector(`[data-task="${this.#focus}"]`);
+    if (row instanceof HTMLElement) row.focus({ preventScroll: true });
     this.#focus = null;
   }
 
-  /** At once: the next key may come before the next frame, and is meant for the row the cursor is on by then. */
+  /**
+   * At once: the next key may come before the next frame, and is meant for the row the cursor is on by then.
+   *
+   * @param {Row | undefined} row
+   */
   #moveTo(row) {
     if (!row) return;
     this.#focus = row.id;
     this.#bench.frame.now();
   }
 
+  /**
+   * @param {App | null} app
+   * @param {Workspace | null} workspace
+   */
   #head(app, workspace) {
     const bench = this.#bench;
     const organizations = app?.organizations ?? [];
@@ -81,7 +106,7 @@ export class Sidebar {
         current: one.id === bench.places.organization,
         act: () => bench.goTo({ organization: one.id }, { select: true }),
       })),
-      { separator: true },
+      SEPARATOR,
       { label: "New organization …", act: () => bench.dialogs.open("organization") },
       { label: "Sign out", act: () => bench.signOut() },
     ];
@@ -136,6 +161,7 @@ export class Sidebar {
     );
   }
 
+  /** @param {any} event */
   #keyInFilter(event) {
     if (event.key === "Escape") {
       this.#filterBy("");
@@ -150,12 +176,17 @@ export class Sidebar {
     event.stopPropagation();
   }
 
+  /** @param {string} value */
   #filterBy(value) {
     this.filter = value;
     if (this.#host) this.#host.scrollTop = 0;
     this.#bench.invalidate();
   }
 
+  /**
+   * @param {Seen<Workspace>} view
+   * @param {App | null} app
+   */
   #list(view, app) {
     const bench = this.#bench;
     if (!bench.places.organization) return h("div", { class: "list" }, app ? this.#firstOrganization() : loading("your organizations", 6));
@@ -209,6 +240,7 @@ export class Sidebar {
     return h("button", { class: "link", key: "add", onclick: () => this.#bench.dialogs.open("repository") }, icon("plus"), "Add a repository");
   }
 
+  /** @param {ListedRepository} repository */
   #newTaskIn = (repository) => this.#bench.dialogs.open("task", { repository_id: repository.id });
 
   #toggleOver() {
@@ -216,6 +248,7 @@ export class Sidebar {
     this.#bench.invalidate();
   }
 
+  /** @param {HTMLElement} host */
   #attach = (host) => {
     this.#host = host;
     host.addEventListener("scroll", this.#bench.invalidate, { passive: true });
@@ -223,7 +256,11 @@ export class Sidebar {
     if (this.#bench.places.task) host.scrollTop = this.#topThatShows(this.#bench.places.task);
   };
 
-  /** How far the list is to be scrolled for a task's row to be seen whole: no farther than need be. */
+  /**
+   * How far the list is to be scrolled for a task's row to be seen whole: no farther than need be.
+   *
+   * @param {string} task
+   */
   #topThatShows(task) {
     const { scrollTop, clientHeight } = this.#host ?? { scrollTop: 0, clientHeight: 900 };
     const at = this.#made.rows.findIndex((row) => row.id === task);
@@ -238,30 +275,15 @@ export class Sidebar {
     const { organization, task: current } = this.#bench.places;
     const workspace = this.#bench.views.of(`workspace/${organization}`).data;
     if (!workspace) return;
-    const from = [workspace.repositories, workspace.tasks, this.filter, this.showOver, current];
+    const { repositories, tasks } = workspace;
+    const from = [repositories, tasks, this.filter, this.showOver, current];
     if (from.every((one, at) => one === this.#made.from[at])) return;
-    const { rows, over } = rowsOf({ repositories: from[0], tasks: from[1], filter: this.filter, showOver: this.showOver, current });
+    const { rows, over } = rowsOf({ repositories, tasks, filter: this.filter, showOver: this.showOver, current });
     this.#made = { from, rows, over, tops: topsOf(rows.map((row) => row.height)) };
   }
 
+  /** @param {App | null} app */
   #unread(app) {
     return new Set((app?.sessions ?? []).filter((one) => one.unread).map((one) => one.task_id));
-  }
-
-  #foot(app) {
-    const bench = this.#bench;
-    return h(
-      "footer",
-      { class: "sidebar-foot" },
-      h(
-        "button",
-        { class: `connection connection-${bench.client.state}`, title: "Connection and ledger (~)", onclick: () => bench.toggle("ledger") },
-        h("span", { class: "dot", "aria-hidden": "true" }),
-        h("span", { role: "status" }, stateName(bench.client.state)),
-      ),
-      h("span", { class: "who" }, app?.user.name ?? ""),
-      bench.plain && h("button", { class: "plain", title: "This page shows plain reads, as its address asks; read again", "aria-label": "Refresh", onclick: () => bench.client.refresh() }, icon("retry")),
-      h("button", { class: "plain", title: "Keys (?)", "aria-label": "Keys", onclick: () => bench.toggle("help") }, "?"),
-    );
   }
 }

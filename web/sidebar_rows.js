@@ -1,10 +1,13 @@
 // The two kinds of rows of the list. Parts of their own: a row whose task did not change is not described again.
 
+/** @import {ListedRepository, ListedTask} from "./types.js" */
+
 import { addressOf } from "./address.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { ago, taskStatus } from "./words.js";
 
+/** @param {{repository: ListedRepository, organization: string, count: number, current: boolean, open: (repository: ListedRepository) => void}} options */
 export function RepositoryRow({ repository, organization, count, current, open }) {
   const failing = repository.branches_status === "error";
   return h(
@@ -21,7 +24,11 @@ export function RepositoryRow({ repository, organization, count, current, open }
   );
 }
 
-/** `minute` changes with the clock, so that the age is told anew. */
+/**
+ * `minute` changes with the clock, so that the age is told anew.
+ *
+ * @param {{task: ListedTask, organization: string, current: boolean, unread: boolean}} options
+ */
 export function TaskRow({ task, organization, current, unread }) {
   const { diff, pull_request: pull } = task;
   return h(

@@ -1,6 +1,7 @@
 // Signing in: with the one-time code of the start-up link, or with a token.
 
 import { h } from "./dom.js";
+import { sentenceOf } from "./orders.js";
 
 /** The code of the start-up link, taken out of the address: it works once, and people copy addresses. */
 export function takeCode() {
@@ -9,7 +10,11 @@ export function takeCode() {
   return code;
 }
 
-/** Sign in with `{code}` or `{token}`. Throws an Error with the server's own sentence. */
+/**
+ * Sign in with `{code}` or `{token}`. Throws an Error with the server's own sentence.
+ *
+ * @param {{code: string} | {token: string}} credential
+ */
 export async function signIn(credential) {
   const answer = await fetch("/v1/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(credential) });
   if (!answer.ok) throw new Error((await answer.json()).detail);
@@ -20,8 +25,10 @@ export class SignIn {
   #done;
   #token = "";
   #busy = false;
+  /** @type {string | null} */
   error = null;
 
+  /** @param {{invalidate: () => void, done: () => void}} options */
   constructor({ invalidate, done }) {
     this.#invalidate = invalidate;
     this.#done = done;
@@ -45,10 +52,12 @@ export class SignIn {
     );
   }
 
+  /** @param {any} event */
   #type(event) {
     this.#token = event.target.value;
   }
 
+  /** @param {SubmitEvent} event */
   async #submit(event) {
     event.preventDefault();
     if (this.#busy) return;
@@ -60,7 +69,7 @@ export class SignIn {
       this.#token = "";
       this.#done();
     } catch (error) {
-      this.error = error.message;
+      this.error = sentenceOf(error);
     }
     this.#busy = false;
     this.#invalidate();

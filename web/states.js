@@ -1,8 +1,15 @@
 // What a pane shows when it has nothing to show: yet, at all, or any more.
 
+/** @import {Child} from "./dom.js" */
+
 import { h } from "./dom.js";
 
-/** Grey bars in the place of what comes, of the same height. */
+/**
+ * Grey bars in the place of what comes, of the same height.
+ *
+ * @param {string} what
+ * @param {number} [rows]
+ */
 export function loading(what, rows = 4) {
   return h(
     "div",
@@ -11,19 +18,32 @@ export function loading(what, rows = 4) {
   );
 }
 
-/** Nothing there, and the next step. */
+/**
+ * Nothing there, and the next step.
+ *
+ * @param {string} title
+ * @param {Child} hint
+ * @param {Child[]} actions
+ */
 export function empty(title, hint, ...actions) {
   return h("div", { class: "empty", key: `empty ${title}` }, h("p", { class: "empty-title" }, title), hint && h("p", { class: "empty-hint" }, hint), actions.length > 0 && h("div", { class: "empty-actions" }, actions));
 }
 
+/** @type {Record<string, [string, string]>} */
 const WHY = {
   forbidden: ["Not here", "It does not exist, or it is not yours to see."],
   gone: ["Gone", "It was here and has ended, or you may not see it any more."],
-  unavailable: ["Not available", "The server cannot show this at the moment."],
 };
+/** @type {[string, string]} */
+const NOT_AVAILABLE = ["Not available", "The server cannot show this at the moment."];
 
-/** A view that cannot be had. */
+/**
+ * A view that cannot be had.
+ *
+ * @param {string} state
+ * @param {string} [detail]
+ */
 export function problem(state, detail) {
-  const [title, hint] = WHY[state] ?? WHY.unavailable;
+  const [title, hint] = WHY[state] ?? NOT_AVAILABLE;
   return h("div", { class: "empty problem", role: "alert", key: `problem ${state}` }, h("p", { class: "empty-title" }, title), h("p", { class: "empty-hint" }, detail ?? hint));
 }

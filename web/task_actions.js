@@ -1,17 +1,25 @@
 // What can be done with a task as a whole.
 
+/**
+ * @import {Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { SEPARATOR } from "./menu.js";
 
 const OVER = ["archived", "killed", "archiving", "killing"];
 
 export class TaskActions {
   #bench;
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
   }
 
+  /** @param {Task} task */
   show(task) {
     const bench = this.#bench;
     const over = OVER.includes(task.status);
@@ -29,11 +37,11 @@ export class TaskActions {
         items: [
           { label: "Push", disabled: over || early, act: () => this.#order("task.push", task) },
           { label: "Merge", disabled: over || early, act: () => this.#order("task.merge", task) },
-          { separator: true },
+          SEPARATOR,
           { label: "Rename …", act: () => bench.dialogs.open("rename_task", { task }) },
           { label: "Rename the branch …", disabled: over || early, act: () => bench.dialogs.open("rename_branch", { task }) },
           { label: "Publish a pull request", disabled: over || early, act: () => this.#order("task.publish_pull_request", task) },
-          { separator: true },
+          SEPARATOR,
           { label: "Archive", note: "keeps the branch", disabled: over, act: () => this.#order("task.archive", task) },
           { label: "Kill …", danger: true, disabled: task.status === "killed" || task.status === "killing", act: () => bench.dialogs.open("kill", { task }) },
         ],
@@ -41,6 +49,12 @@ export class TaskActions {
     );
   }
 
+  /**
+   * @param {Task} task
+   * @param {string} name
+   * @param {string} label
+   * @param {{disabled: boolean}} options
+   */
   #button(task, name, label, { disabled }) {
     const kind = name.replace("task.", "task_");
     const running = task.jobs.some((job) => job.kind === kind && ["queued", "running", "retrying"].includes(job.status));
@@ -48,6 +62,10 @@ export class TaskActions {
     return h("button", { disabled: disabled || busy, "aria-busy": String(busy), onclick: () => this.#order(name, task) }, label);
   }
 
+  /**
+   * @param {string} name
+   * @param {Task} task
+   */
   #order(name, task) {
     return this.#bench.orders.give(name, { task_id: task.id }, { id: task.id });
   }

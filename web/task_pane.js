@@ -1,6 +1,12 @@
 // One task: its head, its sessions with transcript and composer, and beside them what it changed and runs.
 
+/**
+ * @import {Seen, Session, Task} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { addressOf } from "./address.js";
+import { amongTabs } from "./arrow_keys.js";
 import { ChangesPane } from "./changes_pane.js";
 import { Composer } from "./composer.js";
 import { h } from "./dom.js";
@@ -19,8 +25,10 @@ import { taskStatus } from "./words.js";
 
 export class TaskPane {
   #bench;
+  /** @type {Set<string>} */
   #watched = new Set();
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
     this.transcript = new TranscriptPane(bench);
@@ -31,19 +39,24 @@ export class TaskPane {
     this.processes = new ProcessesPane(bench);
   }
 
-  show(task, view) {
+  /**
+   * @param {string} id
+   * @param {Seen<Task>} view
+   */
+  show(id, view) {
+    const task = view.data;
     const bench = this.#bench;
     const session = task?.sessions.find((one) => one.id === bench.places.session);
     const pane = bench.places.pane ?? "chat";
     return h(
       "main",
-      { class: `task pane-${pane}`, key: bench.places.task },
+      { class: `task pane-${pane}`, key: id },
       this.#head(task),
       h(
         "div",
         { class: "task-body" },
         (bench.wide || pane === "chat") && h("section", { class: "chat", key: "chat", "aria-label": "Session" }, this.#chat(task, session, view)),
-        h("aside", { class: "inspector", key: "inspector", "aria-label": "Task" }, this.#inspector(task, view, pane)),
+        h("aside", { class: "inspector", key: "inspector", "aria-label": "Task" }, this.#inspector(id, task, view, pane)),
       ),
     );
   }
@@ -52,6 +65,7 @@ export class TaskPane {
     return this.transcript.settle();
   }
 
+  /** @param {Task | null} task */
   #head(task) {
     const bench = this.#bench;
     const known = task ?? this.#fromList();
@@ -67,7 +81,7 @@ export class TaskPane {
           "p",
           { class: "task-facts" },
           known && h("span", { class: `chip status-${known.status}` }, h("span", { class: "dot", "aria-hidden": "true" }), taskStatus(known.status)),
-          known?.branch && h("button", { class: "link branch", title: "Copy the branch's name", onclick: () => bench.copy(known.branch) }, icon("branch"), h("span", null, known.branch)),
+          known?.branch && h("button", { class: "link branch", title: "Copy the branch's name", onclick: () => bench.copy(known.branch ?? "") }, icon("branch"), h("span", null, known.branch)),
           known?.pull_request && h("a", { class: "pull", href: safeLink(known.pull_request.url), target: "_blank", rel: "noopener" }, icon("pull"), `#${known.pull_request.number} ${known.pull_request.status}`),
         ),
       ),
@@ -81,6 +95,11 @@ export class TaskPane {
     return this.#bench.views.of(`workspace/${organization}`).data?.tasks.find((one) => one.id === task);
   }
 
+  /**
+   * @param {Task | null} task
+   * @param {Session | undefined} session
+   * @param {Seen<Task>} view
+   */
   #chat(task, session, view) {
     if (!task && view.state === "loading") return loading("the task");
     if (!session) this.composer.giveUp();
@@ -95,45 +114,63 @@ export class TaskPane {
     ];
   }
 
-  #inspector(task, view, pane) {
+  /**
+   * @param {string} id
+   * @param {Task | null} task
+   * @param {Seen<Task>} view
+   * @param {string} pane
+   */
+  #inspector(id, task, view, pane) {
     const bench = this.#bench;
     const shown = pane === "chat" && bench.wide ? "changes" : pane;
     const listed = this.#fromList();
-    const tabs = [
-      !bench.wide && ["chat", "Chat"],
-      ["changes", "Changes", listed?.diff.files],
+    /** @type {[string, string, number?][]} */
+    const panes = [
+      ["chat", "Chat"],
+      ["changes", "Changes", listed?.diff.files ?? 0],
       ["files", "Files"],
       ["processes", "Processes"],
-      ["jobs", "Jobs", task?.issues.filter((one) => one.resolved_at === null).length],
-    ].filter(Boolean);
+      ["jobs", "Jobs", task?.issues.filter((one) => one.resolved_at === null).length ?? 0],
+    ];
+    const tabs = bench.wide ? panes.slice(1) : panes;
     return [
       h(
         "div",
-        { class: "tabs pane-tabs", role: "tablist", "aria-label": "Panes" },
+        { class: "tabs pane-tabs", role: "tablist", "aria-label": "Panes", onkeydown: amongTabs },
         tabs.map(([name, label, number]) =>
-          h("a", { role: "tab", key: name, "aria-selected": String(name === shown), href: addressOf({ ...bench.places, pane: name }) }, label, number ? h("span", { class: "badge" }, String(number)) : null),
+          h("a", { role: "tab", key: name, "aria-selected": String(name === shown), tabindex: name === shown ? 0 : -1, href: addressOf({ ...bench.places, pane: name }) }, label, number ? h("span", { class: "badge" }, String(number)) : null),
         ),
       ),
-      shown !== "chat" && h("div", { class: "pane", role: "tabpanel", "aria-label": shown, key: `${bench.places.task} ${shown}` }, this.#pane(shown, task, view)),
+      shown !== "chat" && h("div", { class: "pane", role: "tabpanel", "aria-label": shown, key: `${id} ${shown}` }, this.#pane(shown, id, task, view)),
     ];
   }
 
-  #pane(shown, task, view) {
+  /**
+   * @param {string} shown
+   * @param {string} id
+   * @param {Task | null} task
+   * @param {Seen<Task>} view
+   */
+  #pane(shown, id, task, view) {
     switch (shown) {
       case "files":
-        return this.files.show(this.#bench.places.task);
+        return this.files.show(id);
       case "processes":
-        return this.processes.show(task, this.#bench.places.task);
+        return this.processes.show(task, id);
       case "jobs":
         if (!task) return view.state === "loading" ? loading("the jobs") : problem(view.state);
         return jobsPane(this.#bench, task);
       default:
-        return this.changes.show(task, this.#bench.places.task);
+        return this.changes.show(task, id);
     }
   }
 }
 
-/** Only addresses a browser opens as pages: what a provider or an agent wrote there could be a script. */
+/**
+ * Only addresses a browser opens as pages: what a provider or an agent wrote there could be a script.
+ *
+ * @param {string | null} url
+ */
 export function safeLink(url) {
   return /^https?:\/\//.test(url ?? "") ? url : null;
 }

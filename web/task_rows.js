@@ -1,16 +1,27 @@
 // What stands in the sidebar: repositories with their tasks, filtered by what was typed. Pure.
 
+/** @import {ListedRepository, ListedTask} from "./types.js" */
+
 export const REPOSITORY_HEIGHT = 36;
 export const TASK_HEIGHT = 54;
 
 const OVER = new Set(["archived", "killed"]);
 
 /**
- * `[{kind: "repository"|"task"|"none", id, height, …}]` from the workspace's lists. Tasks stand in the order in which
+ * @typedef {{kind: "repository", id: string, height: number, repository: ListedRepository, count: number}} RepositoryRow
+ * @typedef {{kind: "task", id: string, height: number, task: ListedTask}} TaskRow
+ * @typedef {RepositoryRow | TaskRow} Row
+ */
+
+/**
+ * Rows from the workspace's lists. Tasks stand in the order in which
  * they were made, newest first: a list that sorts itself by activity would move under one's hand.
+ *
+ * @param {{repositories: ListedRepository[], tasks: ListedTask[], filter: string, showOver: boolean, current: string | null | undefined}} options
  */
 export function rowsOf({ repositories, tasks, filter, showOver, current }) {
   const wanted = matcher(filter);
+  /** @type {Map<string, ListedTask[]>} */
   const byRepository = new Map(repositories.map((repository) => [repository.id, []]));
   const hidden = { over: 0 };
   for (const task of tasks) {
@@ -19,9 +30,10 @@ export function rowsOf({ repositories, tasks, filter, showOver, current }) {
     if (over && !showOver && !filter && task.id !== current) continue;
     byRepository.get(task.repository_id)?.push(task);
   }
+  /** @type {Row[]} */
   const rows = [];
   for (const repository of repositories) {
-    const own = byRepository.get(repository.id).filter((task) => wanted(task, repository));
+    const own = (byRepository.get(repository.id) ?? []).filter((task) => wanted(task, repository));
     if (filter && own.length === 0 && !matches(repository.name, filter)) continue;
     rows.push({ kind: "repository", id: repository.id, height: REPOSITORY_HEIGHT, repository, count: own.length });
     own.sort((one, other) => other.created_at - one.created_at || (one.id < other.id ? 1 : -1));
@@ -30,6 +42,10 @@ export function rowsOf({ repositories, tasks, filter, showOver, current }) {
   return { rows, over: hidden.over };
 }
 
+/**
+ * @param {string} filter
+ * @returns {(task: ListedTask, repository: ListedRepository) => boolean}
+ */
 function matcher(filter) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return () => true;
@@ -39,6 +55,10 @@ function matcher(filter) {
   };
 }
 
+/**
+ * @param {string} text
+ * @param {string} filter
+ */
 function matches(text, filter) {
   return text.toLowerCase().includes(filter.trim().toLowerCase());
 }

@@ -6,15 +6,23 @@ import { icon } from "./icons.js";
 const SHOWN_MS = { problem: 9000, note: 3000 };
 const MOST = 4;
 
+/** @typedef {{id: number, text: string, kind: keyof typeof SHOWN_MS}} Toast */
+
 export class Toasts {
   #invalidate;
+  /** @type {Toast[]} */
   #shown = [];
   #count = 0;
 
+  /** @param {() => void} invalidate */
   constructor(invalidate) {
     this.#invalidate = invalidate;
   }
 
+  /**
+   * @param {string} text
+   * @param {keyof typeof SHOWN_MS} [kind]
+   */
   tell(text, kind = "problem") {
     const toast = { id: (this.#count += 1), text, kind };
     this.#shown = [...this.#shown.slice(1 - MOST), toast];
@@ -32,6 +40,7 @@ export class Toasts {
     );
   }
 
+  /** @param {Toast} toast */
   #drop(toast) {
     this.#shown = this.#shown.filter((one) => one !== toast);
     this.#invalidate();

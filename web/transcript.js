@@ -1,13 +1,17 @@
 // A transcript as blocks to be shown: what an agent says in many chunks is one message, a tool's call and its updates
 // are one line of work. Entries only ever come at either end, so blocks that stand are never made again.
 
+/** @import {Block, Entry} from "./types.js" */
+
 /** So much text in one block at most, so that each is cheap to lay out; the next one continues it. */
 const BLOCK_CHARACTERS = 6000;
 
 /** The entries known of one session: one unbroken run that ends with the newest. */
 export class Transcript {
   constructor() {
+    /** @type {Entry[]} */
     this.entries = [];
+    /** @type {Block[]} */
     this.blocks = [];
     /** Grows with every change, so that whoever measured the blocks knows. */
     this.revision = 0;
@@ -21,7 +25,11 @@ export class Transcript {
     return this.entries.length ? this.entries[this.entries.length - 1].index : 0;
   }
 
-  /** Take in the newest entries as the view shows them. Older ones that were paged in stay. */
+  /**
+   * Take in the newest entries as the view shows them. Older ones that were paged in stay.
+   *
+   * @param {Entry[]} window
+   */
   follow(window) {
     if (window.length === 0) return;
     const [first, last] = [window[0].index, window[window.length - 1].index];
@@ -37,10 +45,15 @@ export class Transcript {
     this.revision += 1;
   }
 
-  /** Put an older page in front; what does not end right before the first entry is not taken. */
+  /**
+   * Put an older page in front; what does not end right before the first entry is not taken.
+   *
+   * @param {Entry[]} page
+   */
   precede(page) {
     const older = page.filter((entry) => entry.index < this.first);
     if (older.length === 0 || older[older.length - 1].index !== this.first - 1) return false;
+    /** @type {Block[]} */
     const blocks = [];
     for (const entry of older) addTo(blocks, entry);
     const [above, below] = [blocks[blocks.length - 1], this.blocks[0]];
@@ -51,6 +64,7 @@ export class Transcript {
     return true;
   }
 
+  /** @param {Entry[]} window */
   #differs(window) {
     const overlap = window.find((entry) => entry.index <= this.last && entry.index >= this.first);
     if (!overlap) return false;
@@ -64,7 +78,12 @@ export class Transcript {
   }
 }
 
-/** Add an entry to the last block if it continues it, else as a block of its own. Blocks are replaced, never changed. */
+/**
+ * Add an entry to the last block if it continues it, else as a block of its own. Blocks are replaced, never changed.
+ *
+ * @param {Block[]} blocks
+ * @param {Entry} entry
+ */
 function addTo(blocks, entry) {
   const last = blocks[blocks.length - 1];
   const kind = kindOf(entry);
@@ -97,6 +116,11 @@ function addTo(blocks, entry) {
 
 const TEXTS = new Set(["agent", "thought", "output", "complaint"]);
 
+/**
+ * @param {Block} last
+ * @param {string} kind
+ * @param {Entry} entry
+ */
 function continues(last, kind, entry) {
   if (last.kind !== kind || !TEXTS.has(kind) || entry.text === undefined || last.blob) return false;
   // A block ends with a line where it can, so that no line is torn in two on the screen.
@@ -104,6 +128,7 @@ function continues(last, kind, entry) {
   return last.text.length + entry.text.length <= room;
 }
 
+/** @param {Entry} entry */
 function kindOf(entry) {
   if (entry.sender === "user") return "user";
   if (entry.sender === "system") return "system";
@@ -133,6 +158,10 @@ function kindOf(entry) {
 /** A call's update is near: what is further back than this stands as a line of its own. */
 const LOOK_BACK = 40;
 
+/**
+ * @param {Block[]} blocks
+ * @param {string} id
+ */
 function findCall(blocks, id) {
   for (let at = blocks.length - 1; at >= Math.max(0, blocks.length - LOOK_BACK); at -= 1) {
     if (blocks[at].kind === "tool" && blocks[at].payload.toolCallId === id) return at;
@@ -140,6 +169,10 @@ function findCall(blocks, id) {
   return -1;
 }
 
+/**
+ * @param {any} call
+ * @param {any} update
+ */
 function merged(call, update) {
   const known = Object.entries(update).filter(([, value]) => value !== null && value !== undefined);
   return { ...call, ...Object.fromEntries(known) };

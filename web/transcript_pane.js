@@ -1,6 +1,12 @@
 // The transcript of one session: follows what is said, pages back when one scrolls up.
 
+/**
+ * @import {Session, Task, TranscriptView} from "./types.js"
+ * @import {Workbench} from "./workbench.js"
+ */
+
 import { h } from "./dom.js";
+import { sentenceOf } from "./orders.js";
 import { Entry } from "./entry.js";
 import { empty, loading, problem } from "./states.js";
 import { Transcript } from "./transcript.js";
@@ -11,17 +17,24 @@ const PAGE = 400;
 
 export class TranscriptPane {
   #bench;
-  #session = null;
+  #session = "";
+  /** @type {import("./types.js").Entry[] | null} */
   #window = null;
   #transcript = new Transcript();
   #scroll;
+  /** @type {{status: "more" | "reading" | "failed", error: string | null}} */
   #older = { status: "more", error: null };
 
+  /** @param {Workbench} bench */
   constructor(bench) {
     this.#bench = bench;
     this.#scroll = new TranscriptScroll({ invalidate: bench.invalidate, wantOlder: () => this.#readOlder() });
   }
 
+  /**
+   * @param {Task} task
+   * @param {Session} session
+   */
   show(task, session) {
     if (session.id !== this.#session) this.#open(session.id);
     const view = this.#bench.views.of(`transcript/${session.id}`);
@@ -43,10 +56,12 @@ export class TranscriptPane {
     this.#scroll.toEnd();
   }
 
+  /** @param {number} direction */
   page(direction) {
     this.#scroll.page(direction);
   }
 
+  /** @param {string} id */
   #open(id) {
     this.#session = id;
     this.#window = null;
@@ -55,6 +70,10 @@ export class TranscriptPane {
     this.#scroll.reset();
   }
 
+  /**
+   * @param {Session} session
+   * @param {TranscriptView} data
+   */
   #list(session, data) {
     const { blocks } = this.#transcript;
     const plan = this.#scroll.plan(this.#transcript);
@@ -75,6 +94,7 @@ export class TranscriptPane {
     );
   }
 
+  /** @param {TranscriptView} data */
   #beginning(data) {
     const left = this.#transcript.first - data.first_index;
     if (this.#older.error) {
@@ -99,12 +119,16 @@ export class TranscriptPane {
       if (transcript === this.#transcript) transcript.precede((await page.json()).data.entries);
       this.#older = { status: "more", error: null };
     } catch (error) {
-      this.#older = { status: "failed", error: error.message };
+      this.#older = { status: "failed", error: sentenceOf(error) };
     }
     this.#bench.invalidate();
   }
 }
 
+/**
+ * @param {Task} task
+ * @param {Session} session
+ */
 function nothingSaid(task, session) {
   if (session.queue.length === 0) return empty("Nothing has been said yet", "Write below what is to be done.");
   if (task.status === "error") return empty("Your message waits", "It is handed over once what failed has been tried again.");

@@ -1,6 +1,11 @@
 // The scrolling of a transcript: only what can be seen is in the document, and what one reads stays where it is
 // while rows above it come, go or turn out to be taller than guessed.
 
+/**
+ * @import {Block} from "./types.js"
+ * @import {Transcript} from "./transcript.js"
+ */
+
 import { rowsBetween, topsOf } from "./scroll_window.js";
 
 const GUESS = 64;
@@ -9,6 +14,7 @@ const AT_THE_END = 24;
 const NEAR_THE_START = 600;
 
 export class TranscriptScroll {
+  /** @param {{invalidate: () => void, wantOlder: () => void}} options */
   constructor({ invalidate, wantOlder }) {
     this.#invalidate = invalidate;
     this.#wantOlder = wantOlder;
@@ -17,17 +23,25 @@ export class TranscriptScroll {
 
   #invalidate;
   #wantOlder;
+  /** @type {HTMLElement | null} */
   #host = null;
+  /** @type {Map<string, number>} */
   #heights = new Map();
   #width = 0;
   #tops = topsOf([]);
+  /** @type {string[]} */
   #keys = [];
   #shown = { start: 0, end: 0 };
+  /** @type {{key: string, offset: number} | null} */
   #anchor = null;
   #revision = -1;
   #top = 0;
 
-  /** Told the scrolling element, once. */
+  /**
+   * Told the scrolling element, once.
+   *
+   * @param {HTMLElement} host
+   */
   attach = (host) => {
     this.#host = host;
     host.addEventListener("scroll", this.#scrolled, { passive: true });
@@ -50,12 +64,20 @@ export class TranscriptScroll {
     this.#invalidate();
   }
 
-  /** By screens, for keys. */
+  /**
+   * By screens, for keys.
+   *
+   * @param {number} direction
+   */
   page(direction) {
     if (this.#host) this.#host.scrollTop += direction * this.#host.clientHeight * 0.85;
   }
 
-  /** Which blocks to describe, and the room above and below them. */
+  /**
+   * Which blocks to describe, and the room above and below them.
+   *
+   * @param {Transcript} transcript
+   */
   plan({ blocks, revision }) {
     if (revision !== this.#revision) this.#know(blocks, revision);
     const height = this.#host?.clientHeight ?? 800;
@@ -69,13 +91,14 @@ export class TranscriptScroll {
   settle() {
     const host = this.#host;
     if (!host) return false;
-    const rows = host.querySelectorAll("[data-block]");
+    const rows = /** @type {NodeListOf<HTMLElement>} */ (host.querySelectorAll("[data-block]"));
     let changed = host.clientWidth !== this.#width;
     if (changed) this.#width = host.clientWidth;
     for (const row of rows) {
       const measured = row.getBoundingClientRect().height;
-      if (Math.abs((this.#heights.get(row.dataset.block) ?? -1) - measured) > 0.5) {
-        this.#heights.set(row.dataset.block, measured);
+      const key = row.dataset.block ?? "";
+      if (Math.abs((this.#heights.get(key) ?? -1) - measured) > 0.5) {
+        this.#heights.set(key, measured);
         changed = true;
       }
     }
@@ -88,12 +111,20 @@ export class TranscriptScroll {
     return false;
   }
 
+  /**
+   * @param {Block[]} blocks
+   * @param {number} revision
+   */
   #know(blocks, revision) {
     this.#revision = revision;
     this.#keys = blocks.map((block) => block.key);
     this.#tops = topsOf(this.#keys.map((key) => this.#heights.get(key) ?? GUESS));
   }
 
+  /**
+   * @param {number} total
+   * @param {number} height
+   */
   #topWanted(total, height) {
     const end = Math.max(0, total - height);
     if (this.following || !this.#anchor) return end;
@@ -104,6 +135,7 @@ export class TranscriptScroll {
 
   #scrolled = () => {
     const host = this.#host;
+    if (!host) return;
     const top = host.scrollTop;
     // Only a person goes up; what grows below has not moved anybody away from the end.
     if (host.scrollHeight - top - host.clientHeight < AT_THE_END) this.following = true;

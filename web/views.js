@@ -1,17 +1,31 @@
 // Which topics this page holds: those of what is on the screen, and no others.
 
+/**
+ * @import {DataOf, Places, Seen} from "./types.js"
+ * @import {Foundry} from "/client/foundry.js"
+ */
+
 /** Keeps one subscription for each wanted topic; the client lets go of the others after its grace. */
 export class Views {
   #client;
   #changed;
+  /** @type {Map<string, import("/client/foundry.js").Subscription>} */
   #held = new Map();
 
+  /**
+   * @param {Foundry} client
+   * @param {() => void} changed
+   */
   constructor(client, changed) {
     this.#client = client;
     this.#changed = changed;
   }
 
-  /** From now on exactly these. */
+  /**
+   * From now on exactly these.
+   *
+   * @param {Set<string>} topics
+   */
   want(topics) {
     for (const [topic, subscription] of this.#held) {
       if (topics.has(topic)) continue;
@@ -23,15 +37,25 @@ export class Views {
     }
   }
 
-  /** What is known of a topic: `{data, version, state}`; `data` is null while nothing has come. */
+  /**
+   * What is known of a topic: `{data, version, state}`; `data` is null while nothing has come.
+   *
+   * @template {string} T
+   * @param {T} topic
+   * @returns {Seen<DataOf<T>>}
+   */
   of(topic) {
     const subscription = this.#held.get(topic);
     const view = subscription?.view;
-    return { data: view?.data ?? null, version: view?.version ?? 0, state: subscription?.state ?? "loading" };
+    return { data: /** @type {DataOf<T> | null} */ (view?.data ?? null), version: view?.version ?? 0, state: subscription?.state ?? "loading" };
   }
 }
 
-/** The topics of what is on the screen. */
+/**
+ * The topics of what is on the screen.
+ *
+ * @param {Places & {wide: boolean}} options
+ */
 export function topicsOf({ organization, task, session, repository, pane, wide }) {
   const topics = new Set(["app"]);
   if (organization) topics.add(`workspace/${organization}`);
@@ -44,14 +68,20 @@ export function topicsOf({ organization, task, session, repository, pane, wide }
   return topics;
 }
 
-/** `?live=bootstrap-only` for all views, or `?live=workspace:bootstrap-only,task:on` for some (DESIGN 10). */
+/**
+ * `?live=bootstrap-only` for all views, or `?live=workspace:bootstrap-only,task:on` for some (DESIGN 10).
+ *
+ * @param {string} search
+ * @returns {import("/client/types.js").LiveOption}
+ */
 export function liveOf(search) {
   const asked = new URLSearchParams(search).getAll("live").flatMap((one) => one.split(","));
+  /** @type {Record<string, import("/client/types.js").Live>} */
   const modes = {};
   for (const one of asked) {
-    const [view, mode] = one.includes(":") ? one.split(":") : [null, one];
+    const [view, mode] = /** @type {(string | null)[]} */ (one.includes(":") ? one.split(":") : [null, one]);
     if (mode !== "on" && mode !== "bootstrap-only") continue;
-    if (view === null) return mode;
+    if (!view) return mode;
     modes[view] = mode;
   }
   return Object.keys(modes).length ? modes : "on";

@@ -1,5 +1,10 @@
 // The page as a whole: what it holds, where one is, and the one place where everything is painted.
 
+/**
+ * @import {Places} from "./types.js"
+ * @import {Foundry} from "/client/foundry.js"
+ */
+
 import { addressOf, placesOf } from "./address.js";
 import { ConnectionNotice } from "./connection_notice.js";
 import { Dialogs } from "./dialogs.js";
@@ -27,10 +32,15 @@ const LOOKS = 4;
 
 export class Workbench {
   #host;
+  /** @type {Map<string, Element | null>} what is open, and where the focus was before */
   #panels = new Map();
   #narrow = matchMedia("(max-width: 1099px)");
 
-  /** `live` is what the address asked of the client (views.js). */
+  /**
+   * `live` is what the address asked of the client (views.js).
+   *
+   * @param {{client: Foundry, host: HTMLElement, live: import("/client/types.js").LiveOption}} options
+   */
   constructor({ client, host, live }) {
     this.#host = host;
     this.client = client;
@@ -74,7 +84,12 @@ export class Workbench {
     return !this.#narrow.matches;
   }
 
-  /** Go somewhere; `instead` leaves no trace in the history, `select` remembers it on the server. */
+  /**
+   * Go somewhere; `instead` leaves no trace in the history, `select` remembers it on the server.
+   *
+   * @param {Places} places
+   * @param {{instead?: boolean, select?: boolean}} [options]
+   */
   goTo(places, { instead = false, select = false } = {}) {
     const address = addressOf(places);
     if (select && places.organization !== this.places.organization) {
@@ -85,7 +100,11 @@ export class Workbench {
     this.#arrive(placesOf(address));
   }
 
-  /** A plain read. Throws an Error with the server's own sentence. */
+  /**
+   * A plain read. Throws an Error with the server's own sentence.
+   *
+   * @param {string} path
+   */
   async read(path) {
     const answer = await fetch(path, { signal: AbortSignal.timeout(READ_MS) }).catch(() => {
       throw new Error("The server does not answer at the moment.");
@@ -95,6 +114,7 @@ export class Workbench {
     throw new Error(problem.detail ?? `The server answered ${answer.status}.`);
   }
 
+  /** @param {string} text */
   async copy(text) {
     await navigator.clipboard.writeText(text);
     this.toasts.tell("Copied.", "note");
@@ -105,20 +125,26 @@ export class Workbench {
     location.replace("/");
   }
 
+  /** @param {string} panel */
   toggle(panel) {
     if (this.#panels.has(panel)) return this.close(panel);
     this.#panels.set(panel, document.activeElement);
     this.frame.now();
   }
 
-  /** The focus goes back to where it was when the panel came, unless it is somewhere else by now. */
+  /**
+   * The focus goes back to where it was when the panel came, unless it is somewhere else by now.
+   *
+   * @param {string} panel
+   */
   close(panel) {
     const before = this.#panels.get(panel);
     if (!this.#panels.delete(panel)) return;
     this.frame.now();
-    if (document.activeElement === document.body && before?.isConnected) before.focus({ preventScroll: true });
+    if (document.activeElement === document.body && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
   }
 
+  /** @param {string} panel */
   isShown(panel) {
     return this.#panels.has(panel);
   }
@@ -130,7 +156,7 @@ export class Workbench {
 
   escape() {
     if (this.#panels.size > 0) for (const panel of [...this.#panels.keys()]) this.close(panel);
-    else if (document.activeElement !== document.body) document.activeElement.blur();
+    else if (document.activeElement instanceof HTMLElement && document.activeElement !== document.body) document.activeElement.blur();
     else if (this.places.task && !this.wide) this.goTo({ organization: this.places.organization });
     this.invalidate();
   }
@@ -148,10 +174,12 @@ export class Workbench {
     this.task.composer.focus({ isLoading: this.#taskView.state === "loading" });
   }
 
+  /** @param {string} pane */
   toPane(pane) {
     if (this.places.task) this.goTo({ ...this.places, pane });
   }
 
+  /** @param {number} step */
   nextSession(step) {
     const open = this.#taskView.data?.sessions.filter((one) => one.status !== "closed") ?? [];
     if (open.length === 0) return;
@@ -168,14 +196,19 @@ export class Workbench {
     return this.views.of(`task/${this.places.task}`);
   }
 
-  /** A link to a place is followed at once: the browser would say so later, and the next key is meant for that place. */
+  /**
+   * A link to a place is followed at once: the browser would say so later, and the next key is meant for that place.
+   *
+   * @param {MouseEvent} event
+   */
   #follow(event) {
-    const link = event.target.closest?.("a[href^='#/']");
+    const link = event.target instanceof Element && event.target.closest("a[href^='#/']");
     if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    this.goTo(placesOf(link.getAttribute("href")));
+    this.goTo(placesOf(link.getAttribute("href") ?? ""));
   }
 
+  /** @param {Places} places */
   #arrive(places) {
     if (places.task !== this.places.task) this.task.composer.giveUp();
     this.places = places;
@@ -215,11 +248,11 @@ export class Workbench {
   }
 
   #main() {
-    if (this.places.task) return this.task.show(this.#taskView.data, this.#taskView);
+    if (this.places.task) return this.task.show(this.places.task, this.#taskView);
     if (this.places.repository) return repositoryPane(this);
     const app = this.views.of("app").data;
     const workspace = this.views.of(`workspace/${this.places.organization}`).data;
-    const add = (dialog, label) => h("button", { class: "primary", onclick: () => this.dialogs.open(dialog) }, label);
+    const add = (/** @type {"organization" | "repository" | "task"} */ dialog, /** @type {string} */ label) => h("button", { class: "primary", onclick: () => this.dialogs.open(dialog) }, label);
     let hint = null;
     if (app && app.organizations.length === 0) {
       hint = empty("Welcome to Foundry", "Repositories and tasks belong to an organization. Make the first one.", add("organization", "New organization"));

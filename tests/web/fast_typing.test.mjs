@@ -87,6 +87,21 @@ test("keys go where the ones before them led, however fast they come", { timeout
     assert.match(page.url(), /\/changes$/);
   });
 
+  await t.test("arrow keys go from tab to tab", async () => {
+    const found = await page.evaluate(() => {
+      document.querySelector(".pane-tabs [aria-selected=true]").focus();
+      const at = [];
+      for (const key of ["ArrowRight", "ArrowRight", "End", "ArrowRight", "ArrowLeft"]) {
+        press(key);
+        at.push(`${document.activeElement.textContent} ${location.hash.split("/").at(-1)}`);
+      }
+      return at;
+    });
+    assert.deepEqual(found, ["Files files", "Processes processes", "Jobs jobs", "Changes changes", "Jobs jobs"]);
+    await page.locator(".pane-tabs [tabindex='0'][aria-selected=true]:focus", { hasText: "Jobs" }).waitFor();
+    assert.equal(await page.locator(".pane-tabs [tabindex='0']").count(), 1);
+  });
+
   await t.test("a field that is moved keeps the focus and the caret", async () => {
     const found = await page.evaluate(async () => {
       const { h, render } = await import("/web/dom.js");

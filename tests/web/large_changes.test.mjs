@@ -63,6 +63,25 @@ test("a patch of five megabytes is read without a long frame", { timeout: 300_00
     assert.ok(longest[0] < FRAME_MS, `the main thread was at work for ${longest[0]} ms in one go`);
   });
 
+  await t.test("the files are walked through with the arrow keys, and Back leads to the one that was read", async () => {
+    await page.getByRole("tab", { name: "Files" }).click();
+    await page.locator(".tree-row").first().waitFor();
+    const found = await page.evaluate(() => {
+      document.querySelector(".tree [tabindex='0']").focus();
+      return ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft", "ArrowDown", "End", "Home"].map((key) => {
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+        const { path } = document.activeElement.dataset;
+        return `${path} ${document.querySelectorAll(".tree-row").length}`;
+      });
+    });
+    assert.deepEqual(found, ["src 7", "src/many.txt 7", "src/numbers.txt 7", "src 7", "src 5", "README.md 5", "notes.txt 5", "src 5"]);
+    await page.keyboard.press("End");
+    await page.keyboard.press("Enter");
+    await page.locator(".content", { hasText: "two" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator("[data-path='notes.txt']:focus").waitFor();
+  });
+
   assert.deepEqual(profile.errors, []);
 });
 

@@ -28,15 +28,26 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
   });
 
   for (const colorScheme of ["light", "dark"]) {
-    await t.test(`the main words have enough contrast in the ${colorScheme}`, async () => {
+    await t.test(`every word has enough contrast in the ${colorScheme}, and everything that can be used has a name`, async () => {
       const profile = await openProfile(browser, { colorScheme });
-      const page = await openTab(profile, server, `/#/org_many/${task}/jobs`);
-      await page.getByText("Waits for a worker").waitFor();
-      const words = [".task-name h1", ".row-task .title", ".row-task .status", ".row-task time", ".task-facts .chip", ".composer-line", ".stage-name", ".connection", "button.primary:not(:disabled)", "button.link"];
-      for (const word of words) {
-        const ratio = await contrast(page.locator(word).first());
-        assert.ok(ratio >= READABLE, `${word} has a contrast of ${ratio.toFixed(2)}`);
+      const page = await openTab(profile, server, `/#/org_many`);
+      for (const place of ["", ...PANES.map((pane) => `/${task}/${pane}`), "/repo_many", "/task_nowhere"]) {
+        await page.goto(`${server.url}/#/org_many${place}`);
+        await page.locator("h1, .empty-title", { hasText: /\w/ }).first().waitFor();
+        assert.deepEqual(await page.evaluate(unreadable, READABLE), [], place);
       }
+      await page.goto(`${server.url}/#/org_many/${task}`);
+      await page.getByRole("textbox", { name: "Message" }).waitFor();
+      for (const [key, shown] of Object.entries({ n: "dialog", "?": "dialog.help", "~": ".ledger" })) {
+        await page.locator("body").press(key);
+        await page.locator(shown).waitFor();
+        assert.deepEqual(await page.evaluate(unreadable, READABLE), [], shown);
+        await page.keyboard.press("Escape");
+        await page.locator(shown).waitFor({ state: "detached" });
+      }
+      await page.getByRole("button", { name: "Task", exact: true }).click();
+      await page.getByRole("menu").waitFor();
+      assert.deepEqual(await page.evaluate(unreadable, READABLE), [], "menu");
     });
   }
 
@@ -55,17 +66,39 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
   });
 });
 
-/** The contrast of an element's text with what lies behind it (WCAG 2, relative luminance). */
-async function contrast(locator) {
-  return await locator.evaluate((element) => {
-    const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
-    const luminance = ([red, green, blue]) => {
-      const [r, g, b] = [red, green, blue].map((one) => (one / 255 <= 0.03928 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4));
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    let behind = element;
-    while (behind && (channels(getComputedStyle(behind).backgroundColor)[3] ?? 1) === 0) behind = behind.parentElement;
-    const [text, ground] = [getComputedStyle(element).color, getComputedStyle(behind ?? document.documentElement).backgroundColor].map(channels).map(luminance);
-    return (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);
-  });
+/**
+ * In the page: each word one sees whose contrast with what lies behind it is too low (WCAG 2, relative luminance;
+ * what cannot be used is left out), each control without a name, each id that stands for two.
+ */
+function unreadable(enough) {
+  const found = new Set();
+  const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const over = ([red, green, blue, alpha = 1], under) => [red, green, blue].map((one, at) => one * alpha + under[at] * (1 - alpha));
+  const luminance = (colour) => {
+    const [red, green, blue] = colour.map((one) => (one / 255 <= 0.03928 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const element = words.currentNode.parentElement;
+    if (!words.currentNode.data.trim() || element.closest(".unseen, :disabled") || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    let [ground, opacity] = [channels(getComputedStyle(document.documentElement).backgroundColor), 1];
+    const around = [];
+    for (let one = element; one; one = one.parentElement) around.unshift(getComputedStyle(one));
+    for (const style of around) {
+      ground = over(channels(style.backgroundColor), ground);
+      opacity *= Number(style.opacity);
+    }
+    const [red, green, blue, alpha = 1] = channels(getComputedStyle(element).color);
+    const [text, behind] = [luminance(over([red, green, blue, alpha * opacity], ground)), luminance(ground)];
+    const ratio = (Math.max(text, behind) + 0.05) / (Math.min(text, behind) + 0.05);
+    if (ratio < enough) found.add(`${element.tagName} ${element.className}: ${ratio.toFixed(2)}`);
+  }
+  for (const control of document.querySelectorAll("button, a[href], input, textarea, select")) {
+    const name = control.getAttribute("aria-label") || control.textContent.trim() || control.labels?.[0]?.textContent;
+    if (!name && control.checkVisibility()) found.add(`no name: ${control.outerHTML}`);
+  }
+  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) found.add(`twice: ${id}`);
+  return [...found];
 }
