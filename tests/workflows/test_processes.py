@@ -12,6 +12,7 @@ import pytest
 from events.ids import SandboxId
 from tests.workflows.remote import PATH, SANDBOX, runs, said
 from workflows.output_tail import OutputTail
+from workflows.piped_process import NICE
 from workflows.processes import GRACE, Child, Limits, Processes
 
 DETACHED = "env -i setsid sleep 1000 & echo $!; wait"
@@ -116,6 +117,25 @@ async def test_other_signals_reach_the_command(processes: Processes, tmp_path: P
     child.send(signal.SIGHUP)
 
     assert await said(child) == (3, "hup\n")
+
+
+async def test_what_the_worker_was_started_to_ignore_is_not_ignored_by_a_command(
+    processes: Processes, tmp_path: Path
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = await start(processes, tmp_path, "sh", "-c", "kill -INT $$; echo survived")
+        ended = await said(child)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert ended == (-signal.SIGINT, "")
+
+
+async def test_commands_are_nicer_than_the_worker(processes: Processes, tmp_path: Path) -> None:
+    child = await start(processes, tmp_path, "nice")
+
+    assert await said(child) == (0, f"{min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE)}\n")
 
 
 async def test_ending_a_sandbox_leaves_other_sandboxes_alone(
