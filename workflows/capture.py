@@ -94,9 +94,7 @@ class Capturer:
         await self._run("add", "--all", "--ignore-errors", "--", ".", accept=(0, 1))
 
     async def _differences(self, base: str, tree_id: str) -> list[ChangedEntry]:
-        both = await self._run(
-            *_DIFF, *("--raw", "--no-abbrev", "--numstat", "-z"), base, tree_id
-        )
+        both = await self._run(*_DIFF, *("--raw", "--no-abbrev", "--numstat", "-z"), base, tree_id)
         return changed_entries(both.output)
 
     async def _patches(
