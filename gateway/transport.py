@@ -92,7 +92,8 @@ class TransportWire:
 
     @property
     def pending(self) -> int:
-        return 0 if self.lost else self._transport.get_write_buffer_size()
+        # Whether anything waits is known without asking, and for nearly all streams nothing does.
+        return self._transport.get_write_buffer_size() if self.paused and not self.lost else 0
 
     @property
     def taken(self) -> int:
