@@ -170,6 +170,23 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
             return course
     course = replace(course, updated_at=at)
     match event:
+        # What happens most often is looked for first: a case that does not fit costs as much as one that does.
+        case (
+            AgentSessionReady()
+            | AgentSessionFailed()
+            | AgentSessionRenamed()
+            | AgentSessionModelChanged()
+            | AgentSessionClosed()
+            | MessageDelivered()
+            | TurnEnded()
+        ):
+            if isinstance(event, MessageDelivered):
+                course = _without(course, event.message_id)
+            sessions = tuple(
+                session_after(session, event, at) if session.id == event.session_id else session
+                for session in course.sessions
+            )
+            return replace(course, sessions=sessions)
         case TaskCreated() | SandboxAllocated() | SandboxReleased() | FilesCaptured():
             return course
         case IssueRaised() | IssueResolved() | PermissionRequested() | PermissionAnswered():
@@ -201,22 +218,6 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
             return replace(course, sandbox_ready=True, sessions=sessions)
         case AgentSessionCreated():
             return _with_session(course, event)
-        case (
-            AgentSessionReady()
-            | AgentSessionFailed()
-            | AgentSessionRenamed()
-            | AgentSessionModelChanged()
-            | AgentSessionClosed()
-            | MessageDelivered()
-            | TurnEnded()
-        ):
-            if isinstance(event, MessageDelivered):
-                course = _without(course, event.message_id)
-            sessions = tuple(
-                session_after(session, event, at) if session.id == event.session_id else session
-                for session in course.sessions
-            )
-            return replace(course, sessions=sessions)
         case _:
             assert_never(event)
 
