@@ -97,8 +97,11 @@ class _Exchange:
         self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, message: Msg) -> None:
+        # A cluster that changes its leader may answer twice, before the asker was woken by the first.
+        if self.complete.done():
+            return
         self.answers.append(message)
-        if self._is_last(message) and not self.complete.done():
+        if self._is_last(message):
             self.complete.set_result(None)
 
 
