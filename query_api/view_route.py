@@ -50,7 +50,7 @@ class ViewRoute:
         self._visibility = visibility
         self._authenticator = authenticator
         self._gate = gate
-        self.route = Route(f"{VIEWS}{{topic:path}}", self, methods=["GET"])
+        self.route = Route("/v1/views/{topic:path}", self, methods=["GET"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]

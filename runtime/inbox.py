@@ -94,8 +94,11 @@ class _Exchange:
         self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, answer: Answer) -> None:
+        # A cluster that changes its leader may answer twice, before the asker was woken by the first.
+        if self.complete.done():
+            return
         self.answers.append(answer)
-        if self._is_last(answer) and not self.complete.done():
+        if self._is_last(answer):
             self.complete.set_result(None)
 
 

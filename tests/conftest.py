@@ -3,11 +3,19 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from events.jetstream import JetStreamStore, open_store
 from events.memory import MemoryStore
 from runtime.connection import Connection, connect
 from tests.nats_process import NatsServer, nats_server_in
+
+# A busy machine is no finding.
+settings.register_profile("usual", deadline=None)
+settings.register_profile(
+    "long", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("usual")
 
 STREAMS = ("EVENTS", "OBJ_BLOBS")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from nats.aio.msg import Msg
 
 from runtime import connection as connection_module
 from runtime.connection import Connection, ConnectionLost, connect
@@ -82,6 +83,18 @@ async def test_a_request_nobody_listens_to_is_known_not_to_have_been_sent(
 ) -> None:
     with pytest.raises(NotSent, match="nobody listens"):
         await connection.request("nobody.listens.here", b"", within=5)
+
+
+async def test_what_comes_behind_the_last_answer_is_nobodys(connection: Connection) -> None:
+    async def answer_twice(message: Msg) -> None:
+        await message.respond(b"first")
+        await message.respond(b"second")
+
+    await connection.client.subscribe("twice", cb=answer_twice)
+    await connection.client.flush()
+
+    for _ in range(50):
+        assert (await connection.request("twice", b"", within=5)).data == b"first"
 
 
 async def test_a_request_without_a_connection_is_not_kept_for_later(
