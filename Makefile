@@ -6,6 +6,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AGENTS := .agents/.installed
 WEB := .web/.installed
+AUDIT := .audit/.installed
+AUDIT_BIN := $(abspath .audit/bin)
 FUZZ := .fuzz/.installed
 FUZZ_BIN := $(abspath .fuzz/bin)
 PEERS := .peers/.installed
@@ -13,7 +15,7 @@ PEERS := .peers/.installed
 IDLE := tests/web/idle.test.mjs
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos mutations fuzz screenshots chromium clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos soak mutations fuzz audit screenshots chromium clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -68,8 +70,11 @@ bench-flame: $(INSTALLED) $(PEERS)  ## where the time goes under load: docs/benc
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
 
-chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20
-	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES))
+chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20 CLUSTER=yes
+	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES)) $(if $(CLUSTER),--cluster)
+
+soak: $(INSTALLED)  ## an hour of ordinary work, and whether anything grows (MINUTES=60 STREAMS=500)
+	$(BIN)/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(STREAMS),--streams $(STREAMS))
 
 mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
 	$(BIN)/python -m chaos.mutate $(ONLY)
@@ -77,11 +82,14 @@ mutations: $(INSTALLED)  ## break the code on purpose and show that each time it
 fuzz: $(INSTALLED) $(FUZZ)  ## requests nobody would send, made from the OpenAPI document (SEED=1 EXAMPLES=50)
 	$(BIN)/python -m chaos.fuzz --schemathesis $(FUZZ_BIN)/schemathesis $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
+audit: $(INSTALLED) $(AUDIT)  ## known weaknesses of the packages in constraints.txt (asks a service; fails if that cannot be reached)
+	$(AUDIT_BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict --progress-spinner off
+
 test-containers: $(INSTALLED)  ## the black-box tests against the container image (needs a Docker engine)
 	$(BIN)/pytest deploy/container_tests
 
 clean:  ## remove what `setup` and the tests made; keeps ./data
-	rm -rf .venv .agents .web .peers .fuzz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .agents .web .peers .fuzz .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
@@ -108,6 +116,11 @@ $(WEB): Makefile clients/js/package.json
 $(FUZZ): Makefile
 	$(PYTHON) -m venv .fuzz
 	$(FUZZ_BIN)/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
+	@touch $@
+
+$(AUDIT): Makefile
+	$(PYTHON) -m venv .audit
+	$(AUDIT_BIN)/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	@touch $@
 
 # Emmett's packages name a version of each other that is not published everywhere, hence --legacy-peer-deps.

@@ -17,6 +17,7 @@ from bench import (
     fan_out,
     memory,
     rebuild,
+    start,
     to_screen,
     transcript,
     usual_ways,
@@ -34,6 +35,7 @@ SUITE: dict[str, Callable[..., AsyncIterator[Result]]] = {
     "cold_load": cold_load.measure,
     "transcript": transcript.measure,
     "rebuild": rebuild.measure,
+    "start": start.measure,
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 BASELINE = LATEST.with_name("baseline.json")

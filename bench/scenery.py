@@ -13,7 +13,8 @@ from time import monotonic
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 60.0
+START_SECONDS = 3600.0
+"""A node may have a million events to fold before it is ready; one that fails ends at once."""
 STOP_SECONDS = 30.0
 
 _READY = re.compile(rb"ready at (http://\S+)\s")

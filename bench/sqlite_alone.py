@@ -2,7 +2,6 @@
 
 import sqlite3
 import time
-from collections.abc import Mapping
 from contextlib import aclosing, closing
 from itertools import chain
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import NamedTuple
 
 from events.ids import BEGINNING, Position
 from events.store import EventStore
-from projectors.file import SCHEMA, ProjectionFile
+from projectors.file import SCHEMA
+from projectors.folding import Folding
 from projectors.projection import Projection
-from projectors.projector import Projector
 from projectors.read_until import read_until
-from projectors.rows import RowKey, Written
+from projectors.rows import Nothing, Rows, Sealed
 
 COMMITS_OF_A_TRANSACTION = 1000
 
@@ -29,29 +28,30 @@ class Row(NamedTuple):
     position: int
 
 
-class _Recording(ProjectionFile):
-    """A file that remembers what it is told to write, commit by commit."""
+class _Recording(Rows):
+    """Rows in memory that remember every version there was of them, commit by commit."""
 
-    def __init__(self, path: Path, numbered: frozenset[str]) -> None:
-        super().__init__(path, numbered=numbered)
-        self.written: list[list[Row]] = []
+    def __init__(self) -> None:
+        super().__init__(Nothing())
+        self.versions: list[list[Row]] = []
 
-    def write_rows(self, pending: Mapping[str, Mapping[RowKey, Written]]) -> None:
-        super().write_rows(pending)
-        self.written.append(
+    def seal(self, position: Position) -> dict[str, Sealed]:
+        written = [(key, self.pending[key[0]][key]) for key in self.written]
+        sealed = super().seal(position)
+        self.versions.append(
             [
-                Row(*key, None if row.value is None else row.encoded(), row.position)
-                for rows in pending.values()
-                for key, row in rows.items()
+                Row(*key, None if row.value is None else row.encoded(), position)
+                for key, row in written
             ]
         )
+        return sealed
 
 
 async def seconds_of_sqlite_alone(
     store: EventStore, projection: Projection, scratch: Path, until: Position
 ) -> float:
     """How long SQLite takes for all that the log's commits write, in memory before and in large transactions."""
-    written = await _recorded(store, projection, scratch / "recorded.sqlite3", until)
+    written = await _recorded(store, projection, until)
     transactions = [
         list(chain.from_iterable(written[start : start + COMMITS_OF_A_TRANSACTION]))
         for start in range(0, len(written), COMMITS_OF_A_TRANSACTION)
@@ -61,18 +61,16 @@ async def seconds_of_sqlite_alone(
     return time.perf_counter() - began
 
 
-async def _recorded(
-    store: EventStore, projection: Projection, path: Path, until: Position
-) -> list[list[Row]]:
+async def _recorded(store: EventStore, projection: Projection, until: Position) -> list[list[Row]]:
     """What each commit writes."""
-    file = _Recording(path, projection.numbered)
-    with closing(Projector(projection, "bench", file)) as projector:
-        async with aclosing(read_until(store, BEGINNING, until)) as batches:
-            async for batch in batches:
-                for commit in batch:
-                    projector.fold(commit, logging_changes=False)
-                    projector.flush(forget_changes=True)
-    return file.written
+    rows = _Recording()
+    folding = Folding(projection, rows)
+    async with aclosing(read_until(store, BEGINNING, until)) as batches:
+        async for batch in batches:
+            for commit in batch:
+                if commit.kind in projection.kinds:
+                    folding.fold(commit)
+    return rows.versions
 
 
 def _write(transactions: list[list[Row]], path: Path) -> None:

@@ -115,6 +115,7 @@ class Asking(asyncio.Protocol):
         self._received = bytearray()
         self._missing = 0
         self._head = b""
+        self._answered: asyncio.Future[int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -125,8 +126,7 @@ class Asking(asyncio.Protocol):
         self._received.clear()
         self._missing = -1
         self.transport.write(request)
-        status: int = await self._answered
-        return status
+        return await self._answered
 
     def data_received(self, data: bytes) -> None:
         if self._missing >= 0:
@@ -140,12 +140,12 @@ class Asking(asyncio.Protocol):
             _, found, after = self._head.partition(b"content-length:")
             self.size = int(after.partition(b"\r\n")[0]) if found else 0
             self._missing = self.size - (len(self._received) - end - 4)
-        if self._missing == 0:
+        if self._missing == 0 and self._answered is not None:
             self._missing = -1
             self._answered.set_result(int(self._head[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._answered.done():
+        if self._answered is not None and not self._answered.done():
             self._answered.set_exception(ConnectionError("The server closed the connection."))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from chaos import private_mounts
 from chaos.report import last_line, report
 from chaos.run import run
-from chaos.schedule import KINDS
+from chaos.schedule import IN_A_CLUSTER, KINDS
 
 SHORT = 5
 
@@ -30,7 +30,15 @@ def main() -> int:
         print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
 
     outcome = asyncio.run(
-        run(folder, seed=seed, count=options.cycles, only=options.only, mounting=mounting, say=say)
+        run(
+            folder,
+            seed=seed,
+            count=options.cycles,
+            only=options.only,
+            mounting=mounting,
+            clustered=options.cluster,
+            say=say,
+        )
     )
     print(report(outcome, time.monotonic() - began))
     if outcome.findings.clean and not options.keep:
@@ -45,7 +53,16 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--seed", type=int, help="the same seed has the same faults")
     parser.add_argument("--cycles", type=int, default=SHORT)
-    parser.add_argument("--only", nargs="+", choices=KINDS, default=(), help="these faults alone")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices={**KINDS, **IN_A_CLUSTER},
+        default=(),
+        help="these faults alone",
+    )
+    parser.add_argument(
+        "--cluster", action="store_true", help="on three nats-servers that replicate"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the records of a clean run too")
     parser.add_argument(
         "--no-mount", action="store_true", help="as where no disk can be mounted: no power loss"

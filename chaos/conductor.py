@@ -1,6 +1,7 @@
 """Makes the faults of a cycle happen, and mends what they broke."""
 
 import asyncio
+import itertools
 import re
 import time
 from collections.abc import Coroutine, Sequence
@@ -10,6 +11,7 @@ from typing import assert_never
 import httpx
 
 from chaos.burst import Burst
+from chaos.cluster import SERVERS
 from chaos.faults import (
     LOG,
     ORDERS,
@@ -17,8 +19,10 @@ from chaos.faults import (
     AnyFault,
     BadNetwork,
     ClockJump,
+    CutOff,
     DiskFull,
     Killed,
+    LeaderLost,
     Moment,
     PowerLoss,
     Rebuild,
@@ -28,6 +32,7 @@ from chaos.faults import (
     Suspended,
 )
 from chaos.link import Trap
+from chaos.process import Process
 from chaos.schedule import Cycle
 from chaos.system import OWNER_TOKEN, System
 from chaos.watcher import Watcher
@@ -49,6 +54,7 @@ class Conductor:
         self._bursts = bursts
         # What befalls one part befalls it one after the other: the log's disk is a matter of the log.
         self._turns = {part: asyncio.Lock() for part in PARTS}
+        self._servers = itertools.cycle(SERVERS)
         self._beside: set[asyncio.Task[None]] = set()
         self.left_out: set[str] = set()
         self.replaced: list[str] = []
@@ -85,25 +91,41 @@ class Conductor:
                 await self._kill(fault)
             case Stopped(part=part, away=away):
                 async with self._turns[part]:
-                    await parts[part].stop()
-                    await self._start(part, away)
+                    stopped = self._part(part)
+                    await stopped.stop()
+                    await asyncio.sleep(away)
+                    stopped.start()
             case RestartStorm(part=part, lives=lives):
                 async with self._turns[part]:
+                    stormed = self._part(part)
                     for life in lives:
-                        await parts[part].kill()
-                        parts[part].start()
+                        await stormed.kill()
+                        stormed.start()
                         await asyncio.sleep(life)
             case Suspended(part=part, seconds=seconds):
                 async with self._turns[part]:
-                    parts[part].suspend()
+                    suspended = self._part(part)
+                    suspended.suspend()
                     await asyncio.sleep(seconds)
-                    parts[part].resume()
+                    suspended.resume()
             case BadNetwork(link=link, trouble=trouble, seconds=seconds):
                 await links[link].trouble(trouble, seconds)
             case DiskFull(seconds=seconds):
                 await self._fill_disk(seconds)
             case PowerLoss(away=away):
                 await self._lose_power(away)
+            case LeaderLost(away=away):
+                if (several := self._system.cluster) is not None:
+                    async with self._turns[LOG]:
+                        leader = parts[await several.leader()]
+                        await leader.kill()
+                        await asyncio.sleep(away)
+                        leader.start()
+            case CutOff(server=server, seconds=seconds):
+                if (several := self._system.cluster) is not None:
+                    async with self._turns[LOG]:
+                        who = await several.leader() if server == "leader" else server
+                        await several.cut_off(who, seconds)
             case StalledReader(watcher=number, seconds=seconds):
                 # The longest is longer than a cycle, and so is a forgotten laptop.
                 self._go_on_with(self._watchers[number].stall(seconds))
@@ -137,15 +159,19 @@ class Conductor:
                     await trap.sprung.wait()
             await asyncio.sleep(fault.delay)
         async with self._turns[fault.part]:
-            await self._system.parts[fault.part].kill()
+            killed = self._part(fault.part)
+            await killed.kill()
             if trap is not None:
                 link.reset()
                 link.heal()
-            await self._start(fault.part, fault.away)
+            await asyncio.sleep(fault.away)
+            killed.start()
 
-    async def _start(self, part: str, away: float) -> None:
-        await asyncio.sleep(away)
-        self._system.parts[part].start()
+    def _part(self, name: str) -> Process:
+        """The part of this name; of a log on several servers, one after the other."""
+        if name == LOG and self._system.cluster is not None:
+            name = next(self._servers)
+        return self._system.parts[name]
 
     # --- The disk of the log ---
 
@@ -172,7 +198,8 @@ class Conductor:
             await asyncio.to_thread(disk.lose_power)
             await server.kill()
             await asyncio.to_thread(disk.mount)
-            await self._start(LOG, away)
+            await asyncio.sleep(away)
+            server.start()
 
     # --- Read models ---
 

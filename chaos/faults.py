@@ -79,6 +79,19 @@ class PowerLoss(Fault, frozen=True, kw_only=True, tag="power_loss"):
     away: float
 
 
+class LeaderLost(Fault, frozen=True, kw_only=True, tag="leader_lost"):
+    """SIGKILL of the server that leads the stream, and a start `away` seconds later. Only in a cluster."""
+
+    away: float
+
+
+class CutOff(Fault, frozen=True, kw_only=True, tag="cut_off"):
+    """One server, or the leader, hears nobody and is heard by nobody. Only in a cluster."""
+
+    server: Literal["leader", "nats-1", "nats-2", "nats-3"]
+    seconds: float
+
+
 class StalledReader(Fault, frozen=True, kw_only=True, tag="stalled_reader"):
     watcher: int
     seconds: float
@@ -104,6 +117,8 @@ AnyFault: TypeAlias = (
     | BadNetwork
     | DiskFull
     | PowerLoss
+    | LeaderLost
+    | CutOff
     | StalledReader
     | ClockJump
     | Rebuild

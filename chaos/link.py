@@ -17,6 +17,7 @@ MEMORY = 512
 """Bytes of the last piece that are looked at again, so that what is waited for may come in two."""
 
 Direction = Literal["up", "down"]
+Target = tuple[str, int]
 
 
 class Way:
@@ -45,10 +46,11 @@ class Trap:
 
 
 class Link:
-    """Carries connections to `target`; made by `link`."""
+    """Carries each connection to the next of its targets that takes it; made by `link`."""
 
-    def __init__(self, target: tuple[str, int], *, narrow: bool) -> None:
-        self._target = target
+    def __init__(self, *targets: Target, narrow: bool) -> None:
+        self._targets = targets
+        self._begun = 0
         self._narrow = narrow
         self._ways: dict[Direction, Way] = {"up": Way(), "down": Way()}
         self._half_open = False
@@ -127,13 +129,11 @@ class Link:
         if self._half_open:
             # Somebody's machine took the connection, and nobody is there.
             await asyncio.Event().wait()
-        try:
-            server_reader, server_writer = await asyncio.open_connection(
-                *self._target, limit=BUFFER
-            )
-        except OSError:
+        connected = await self._connected()
+        if connected is None:
             _reset(writer)
             return
+        server_reader, server_writer = connected
         self._narrow_down(server_writer)
         here = asyncio.current_task()
         assert here is not None
@@ -153,6 +153,16 @@ class Link:
                 way.cancel()
             await asyncio.wait(ways)
             _reset(server_writer)
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        self._begun += 1
+        first = self._begun % len(self._targets)
+        for target in (*self._targets[first:], *self._targets[:first]):
+            try:
+                return await asyncio.open_connection(*target, limit=BUFFER)
+            except OSError:
+                continue
+        return None
 
     def _narrow_down(self, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=BUFFER)
@@ -207,13 +217,13 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def link(host: str, port: int, *, narrow: bool = False) -> AsyncIterator[Link]:
-    """A way to a server that may come and go.
+async def link(host: str, *ports: int, narrow: bool = False) -> AsyncIterator[Link]:
+    """A way to a server that may come and go, or to whichever of several.
 
     On a narrow one a reader who stands still is soon felt at the other end, and not hidden by the
     kernel's buffers; what is large takes its time there.
     """
-    carrying = Link((host, port), narrow=narrow)
+    carrying = Link(*((host, port) for port in ports), narrow=narrow)
     server = await asyncio.start_server(carrying.accept, "127.0.0.1", 0, limit=BUFFER)
     carrying.port = server.sockets[0].getsockname()[1]
     try:

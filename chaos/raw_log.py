@@ -26,9 +26,9 @@ class BrokenLog(Exception):
     """The positions are not 1, 2, 3, …: something that was stored is not there any more."""
 
 
-async def read_log(url: str) -> Sequence[Message]:
+async def read_log(urls: Sequence[str]) -> Sequence[Message]:
     """Every message of the stream, oldest first. Raises `BrokenLog`."""
-    client = await nats.connect(url)
+    client = await nats.connect(list(urls))
     try:
         stream = client.jetstream(timeout=WITHIN)
         try:

@@ -116,7 +116,7 @@ async def _replay(
 async def _keep(reader: Reader, topic: str, done: Replay) -> None:
     snapshot = await reader.snapshot(topic)
     if snapshot is not None:
-        done.keep(topic, snapshot.version, snapshot.data)
+        done.keep(topic, snapshot.version, bytes(snapshot.data))
 
 
 def _recorded(message: Message) -> Recorded:

@@ -42,17 +42,18 @@ async def run(
     count: int,
     only: Collection[str],
     mounting: bool,
+    clustered: bool = False,
     say: Callable[[str], None],
 ) -> Outcome:
     """Everything from the first process to the last comparison."""
     findings = Findings()
-    async with system(folder, mounting=mounting) as parts:
+    async with system(folder, mounting=mounting, clustered=clustered) as parts:
         town = await build_town(parts, folder)
         begun_at, done, head = town.newest, 0, None
         async with crowd_at_work(parts, town, folder, seed) as crowd:
             conductor = Conductor(parts, crowd.watchers, crowd.bursts)
             enough = _enough()
-            for cycle in cycles(seed, count, only=only):
+            for cycle in cycles(seed, count, only=only, clustered=clustered):
                 if enough.is_set():
                     break
                 town.cycle = cycle.number

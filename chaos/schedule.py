@@ -16,8 +16,10 @@ from chaos.faults import (
     AnyFault,
     BadNetwork,
     ClockJump,
+    CutOff,
     DiskFull,
     Killed,
+    LeaderLost,
     Moment,
     PowerLoss,
     Rebuild,
@@ -50,24 +52,27 @@ class Cycle(Struct, frozen=True, kw_only=True):
     faults: tuple[AnyFault, ...]
 
 
-def cycles(seed: int, count: int, *, only: Collection[str] = ()) -> Iterator[Cycle]:
+def cycles(
+    seed: int, count: int, *, only: Collection[str] = (), clustered: bool = False
+) -> Iterator[Cycle]:
     """Cards are dealt from a shuffled deck that holds every kind, so even a short run meets most of them.
 
     With `only`, the deck holds no other kinds than those.
     """
     random = Random(seed)
+    kinds = IN_A_CLUSTER if clustered else KINDS
     deck: list[str] = []
     for number in range(1, count + 1):
         while len(deck) < AT_ONCE:
             fresh = [
                 kind
-                for kind, (_, copies) in KINDS.items()
+                for kind, (_, copies) in kinds.items()
                 for _ in range(copies)
-                if kind in (only or KINDS)
+                if kind in (only or kinds)
             ]
             random.shuffle(fresh)
             deck = fresh + deck
-        faults = [KINDS[deck.pop()][0](random) for _ in range(AT_ONCE)]
+        faults = [kinds[deck.pop()][0](random) for _ in range(AT_ONCE)]
         yield Cycle(number=number, faults=tuple(sorted(faults, key=lambda fault: fault.at)))
 
 
@@ -154,6 +159,18 @@ def _rebuild(random: Random) -> AnyFault:
     return Rebuild(at=_at(random), part=random.choice(READS), projection=random.choice(PROJECTIONS))
 
 
+def _leader_lost(random: Random) -> AnyFault:
+    return LeaderLost(at=_at(random), away=_away(random))
+
+
+def _cut_off(random: Random) -> AnyFault:
+    return CutOff(
+        at=_at(random),
+        server=random.choice(("leader", "leader", "nats-1", "nats-2", "nats-3")),
+        seconds=round(random.uniform(1.0, 15.0), 2),
+    )
+
+
 KINDS: dict[str, tuple[Callable[[Random], AnyFault], int]] = {
     "killed": (_killed, 2),
     "killed_with_a_commit": (_killed_with_a_commit, 2),
@@ -170,3 +187,12 @@ KINDS: dict[str, tuple[Callable[[Random], AnyFault], int]] = {
     "rebuild": (_rebuild, 2),
 }
 """What can be drawn, and how many cards of it are in the deck."""
+
+ONE_SERVERS_OWN = {"killed_with_a_commit", "killed_while_reading", "disk_full", "power_loss"}
+"""They need the one disk, or one way on which every commit travels."""
+
+IN_A_CLUSTER: dict[str, tuple[Callable[[Random], AnyFault], int]] = {
+    **{kind: card for kind, card in KINDS.items() if kind not in ONE_SERVERS_OWN},
+    "leader_lost": (_leader_lost, 3),
+    "cut_off": (_cut_off, 3),
+}

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,12 @@ from random import SystemRandom
 import httpx
 import msgspec
 
+from chaos.cluster import SERVERS, Cluster, cluster, server_process
 from chaos.disk import Disk
 from chaos.faults import LOG, NODES, ORDERS, READS
 from chaos.link import Link, link
 from chaos.process import Process
 from runtime.embedded_files import EmbeddedFiles, Remembered, configuration
-from runtime.embedded_server import server_program
 from runtime.settings import environment
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +41,7 @@ class System:
     parts: dict[str, Process]
     links: dict[str, Link]
     ports: dict[str, int]
+    cluster: Cluster | None
 
     def url(self, node: str) -> str:
         """Where clients reach a node: through a proxy that may be in a bad mood."""
@@ -50,9 +51,11 @@ class System:
         return f"http://127.0.0.1:{self.ports[node]}"
 
     @property
-    def log_url(self) -> str:
-        """The nats-server itself, for whoever looks at the log and trusts nobody in between."""
-        return f"nats://{USER}:{PASSWORD}@127.0.0.1:{self.ports[LOG]}"
+    def log_urls(self) -> Sequence[str]:
+        """The nats-server itself, or all three, for whoever looks at the log and trusts nobody in between."""
+        if self.cluster is not None:
+            return self.cluster.urls
+        return [f"nats://{USER}:{PASSWORD}@127.0.0.1:{self.ports[LOG]}"]
 
     async def ready(self) -> None:
         """Everything runs and takes work; the caller sets the deadline."""
@@ -61,14 +64,23 @@ class System:
 
 
 @asynccontextmanager
-async def system(folder: Path, *, mounting: bool) -> AsyncIterator[System]:
-    """Everything is ready inside, and gone afterwards."""
-    disk = Disk(folder, mounting=mounting)
+async def system(folder: Path, *, mounting: bool, clustered: bool = False) -> AsyncIterator[System]:
+    """Everything is ready inside, and gone afterwards. A cluster's disks are folders."""
+    disk = Disk(folder, mounting=mounting and not clustered)
     try:
         async with AsyncExitStack() as stack:
-            ports = _free_ports((LOG, *NODES))
+            ports = _free_ports(
+                (LOG, *NODES, *SERVERS, *(f"{server} routes" for server in SERVERS))
+            )
+            several = None
+            doors = [ports[LOG]]
+            if clustered:
+                several = await stack.enter_async_context(
+                    cluster(folder, ports, user=USER, password=PASSWORD)
+                )
+                doors = [door.port for door in several.doors.values()]
             links = {
-                f"{node}>log": await stack.enter_async_context(link("127.0.0.1", ports[LOG]))
+                f"{node}>log": await stack.enter_async_context(link("127.0.0.1", *doors))
                 for node in NODES
             } | {
                 f"clients>{node}": await stack.enter_async_context(
@@ -79,15 +91,28 @@ async def system(folder: Path, *, mounting: bool) -> AsyncIterator[System]:
             client = await stack.enter_async_context(
                 httpx.AsyncClient(trust_env=False, timeout=5.0)
             )
-            parts = {LOG: _nats_server(folder, disk.root, ports[LOG])} | {
-                node: _node(folder, node, ports[node], links[f"{node}>log"], client)
+            log = (
+                {LOG: _nats_server(folder, disk.root, ports[LOG])}
+                if several is None
+                else dict(several.servers)
+            )
+            replicas = {} if several is None else {"FOUNDRY_NATS_REPLICAS": str(len(SERVERS))}
+            parts = log | {
+                node: _node(folder, node, ports[node], links[f"{node}>log"], client, replicas)
                 for node in NODES
             }
             keepers = [asyncio.create_task(part.keep()) for part in parts.values()]
             try:
                 for part in parts.values():
                     part.start()
-                here = System(folder=folder, disk=disk, parts=parts, links=links, ports=ports)
+                here = System(
+                    folder=folder,
+                    disk=disk,
+                    parts=parts,
+                    links=links,
+                    ports=ports,
+                    cluster=several,
+                )
                 async with asyncio.timeout(120):
                     await here.ready()
                 yield here
@@ -107,26 +132,21 @@ def _nats_server(folder: Path, store: Path, port: int) -> Process:
     settings["log_file"] = str(folder / "nats.log")
     # Else the server leaves a part of a small disk unused, and is never full.
     settings["jetstream"]["max_file_store"] = 1 << 40
-    written = folder / "nats.conf"
-    written.write_bytes(msgspec.json.encode(settings))
-
-    async def answers() -> bool:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.close()
-        return True
-
-    return Process(
-        LOG,
-        [str(server_program()), "-c", str(written)],
-        {"PATH": environment()["PATH"]},
-        folder / "nats.log",
-        answers,
-    )
+    return server_process(folder, LOG, settings, port)
 
 
-def _node(folder: Path, name: str, port: int, to_log: Link, client: httpx.AsyncClient) -> Process:
+def _node(
+    folder: Path,
+    name: str,
+    port: int,
+    to_log: Link,
+    client: httpx.AsyncClient,
+    further: Mapping[str, str],
+) -> Process:
     role = name.partition("-")[0]
-    settings = SETTINGS | {
+    settings = {
+        **SETTINGS,
+        **further,
         "FOUNDRY_DATA": str(folder / name),
         "FOUNDRY_LISTEN": f"127.0.0.1:{port}",
         "FOUNDRY_NATS_URL": f"nats://{USER}:{PASSWORD}@{to_log.address}",

@@ -32,7 +32,7 @@ async def judge(
     for a system that did not come back, which is asked about its log alone.
     """
     try:
-        messages = await read_log(parts.log_url)
+        messages = await read_log(parts.log_urls)
     except BrokenLog as error:
         findings.add("lost", f"the log is not whole: {error}")
         check_orders(_orders(people, folder), [], findings, since=0)

@@ -96,7 +96,7 @@ def _cancel_message(task: Task, session: Session, order: CancelMessage) -> list[
                 code="already_delivered",
             )
         case None:
-            raise no_such("message", order.message_id)
+            raise no_such("message")
 
 
 def _stop(task: Task, session: Session) -> list[Event]:
@@ -184,7 +184,7 @@ def decide_session(task: Task, order: SessionCommand, context: Context) -> list[
         return _create(task, order, context)
     session = task.sessions.get(SessionId(order.session_id))
     if session is None:
-        raise no_such("session", order.session_id)
+        raise no_such("session")
     match order:
         case SendMessage():
             return _send(task, session, order, context)

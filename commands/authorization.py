@@ -17,12 +17,10 @@ from runtime.problems import Forbidden
 ADMINISTRATION = UpdateOrganization | AddMember | SetRole | RemoveMember | SyncOrganization
 
 
-def check_member(
-    organization: Organization | None, caller: UserId, *, noun: str, name: str
-) -> Organization:
+def check_member(organization: Organization | None, caller: UserId, *, noun: str) -> Organization:
     """The organization, for its members. Raises the `NotFound` that is raised for what never was."""
     if organization is None or caller not in organization.members:
-        raise no_such(noun, name)
+        raise no_such(noun)
     return organization
 
 

@@ -59,7 +59,7 @@ def _retry(job: Job) -> list[Event]:
 
 def decide(state: JobState, order: JobCommand, context: Context) -> list[Event]:
     if isinstance(state, Absent):
-        raise no_such("job", order.job_id)
+        raise no_such("job")
     match order:
         case CancelJob():
             return _cancel(state)

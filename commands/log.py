@@ -71,7 +71,7 @@ def kind_of_id(aggregate_id: str) -> AggregateKind:
     """The kind of aggregate an id names. Raises `NotFound`."""
     prefix = aggregate_id.partition("_")[0]
     if prefix not in KINDS or not is_id(aggregate_id, prefix):
-        raise no_such("history of", aggregate_id)
+        raise no_such("history")
     return KINDS[prefix]
 
 

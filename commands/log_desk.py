@@ -33,7 +33,7 @@ class LogDesk:
         async def prepare(state: Log) -> Context:
             history = await self._store.load(subject)
             if not history:
-                raise no_such("history of", order.aggregate_id)
+                raise no_such("history")
             match order:
                 case RetryPoison():
                     return base

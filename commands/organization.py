@@ -135,7 +135,7 @@ def _update(organization: Organization, order: UpdateOrganization, context: Cont
 
 def _add_member(organization: Organization, order: AddMember, context: Context) -> list[Event]:
     if context.user is None:
-        raise no_such("user", order.user_id)
+        raise no_such("user")
     role = organization.members.get(context.user.user_id)
     if role == order.role:
         return []
@@ -158,7 +158,7 @@ def _set_role(organization: Organization, order: SetRole) -> list[Event]:
     user_id = UserId(order.user_id)
     role = organization.members.get(user_id)
     if role is None:
-        raise no_such("member", order.user_id)
+        raise no_such("member")
     if role == order.role:
         return []
     _keep_an_owner(organization, user_id)
@@ -229,7 +229,7 @@ def _remove_repository(
     if repository_id in organization.removed:
         return []
     if repository_id not in organization.repositories:
-        raise no_such("repository", order.repository_id)
+        raise no_such("repository")
     if context.busy_tasks:
         raise Rejected(
             f"Tasks of this repository are at work ({', '.join(context.busy_tasks[:5])}); "
@@ -257,7 +257,7 @@ def decide(state: OrganizationState, order: OrganizationCommand, context: Contex
     if isinstance(order, CreateOrganization):
         return _create(state, order, context)
     if isinstance(state, Absent):
-        raise no_such("organization", getattr(order, "organization_id", ""))
+        raise no_such("organization")
     match order:
         case UpdateOrganization():
             return _update(state, order, context)

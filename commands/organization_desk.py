@@ -51,17 +51,17 @@ class OrganizationDesk:
     ) -> Answer:
         match order:
             case CreateOrganization():
-                noun, name = "organization", ""
+                noun = "organization"
                 organization_id = chosen_id(order.organization_id, base.id("org"), prefix="org")
             case RemoveRepository():
-                noun, name = "repository", order.repository_id
-                located = await self._places.located(name, "repo", noun)
+                noun = "repository"
+                located = await self._places.located(order.repository_id, "repo", noun)
                 organization_id = located.aggregate_id
             case _:
-                noun, name = "organization", order.organization_id
-                organization_id = name
+                noun = "organization"
+                organization_id = order.organization_id
                 if not is_id(organization_id, "org"):
-                    raise no_such(noun, name)
+                    raise no_such(noun)
         if isinstance(order, AddRepository):
             await self._places.untaken(order.repository_id, "repo", "repository", organization_id)
 
@@ -69,7 +69,7 @@ class OrganizationDesk:
             if isinstance(order, CreateOrganization):
                 return base
             present = state if isinstance(state, Organization) else None
-            organization = check_member(present, request.user_id, noun=noun, name=name)
+            organization = check_member(present, request.user_id, noun=noun)
             check_order(organization, request.user_id, order)
             match order:
                 case AddMember():
@@ -90,11 +90,11 @@ class OrganizationDesk:
 
         async def prepare(repository: Repository) -> Context:
             organization = await self._places.organization(
-                located.aggregate_id, request.user_id, noun="repository", name=name
+                located.aggregate_id, request.user_id, noun="repository"
             )
             repository_id = RepositoryId(name)
             if repository_id not in organization.repositories:
-                raise no_such("repository", name)
+                raise no_such("repository")
             standing = standing_act(repository, organization, order)
             return replace(
                 base,
@@ -108,15 +108,15 @@ class OrganizationDesk:
         if isinstance(order, CreateTask):
             return await self._create_task(request, order, base)
         if isinstance(order, ForProcess):
-            noun, name = "process", order.process_id
-            task_id = (await self._places.located(name, "proc", noun)).aggregate_id
+            noun = "process"
+            task_id = (await self._places.located(order.process_id, "proc", noun)).aggregate_id
             if order.task_id not in (None, task_id):
-                raise no_such(noun, name)
+                raise no_such(noun)
         else:
-            noun, name = "task", order.task_id
-            task_id = name
+            noun = "task"
+            task_id = order.task_id
             if not is_id(task_id, "task"):
-                raise no_such(noun, name)
+                raise no_such(noun)
         if isinstance(order, CreateSession):
             await self._places.untaken(order.session_id, "ses", "session", task_id)
         if isinstance(order, StartProcess):
@@ -124,16 +124,14 @@ class OrganizationDesk:
 
         async def prepare(state: TaskState) -> Context:
             if not isinstance(state, Task):
-                raise no_such(noun, name)
+                raise no_such(noun)
             organization = await self._places.organization(
-                state.organization_id, request.user_id, noun=noun, name=name
+                state.organization_id, request.user_id, noun=noun
             )
             job = await self._places.job(standing_job(state, order))
             return replace(base, organization=organization, job=job)
 
-        async with self._places.unreadable_only_to_members(
-            task_id, request.user_id, noun=noun, name=name
-        ):
+        async with self._places.unreadable_only_to_members(task_id, request.user_id, noun=noun):
             return await self._deciding.decide(TASK, task_id, order, request, prepare)
 
     async def _create_task(self, request: Request, order: CreateTask, base: Context) -> Answer:
@@ -143,7 +141,7 @@ class OrganizationDesk:
         async def prepare(state: TaskState) -> Context:
             located = await self._places.located(name, "repo", "repository")
             organization = await self._places.organization(
-                located.aggregate_id, request.user_id, noun="repository", name=name
+                located.aggregate_id, request.user_id, noun="repository"
             )
             return replace(base, organization=organization)
 
@@ -154,9 +152,7 @@ class OrganizationDesk:
         located = await self._places.located(name, "job", "job")
 
         async def prepare(state: JobState) -> Context:
-            await self._places.organization(
-                located.organization_id, request.user_id, noun="job", name=name
-            )
+            await self._places.organization(located.organization_id, request.user_id, noun="job")
             return base
 
         await prepare(JOB.initial)

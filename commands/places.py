@@ -30,7 +30,7 @@ class Places:
         """Where a thing is ruled. Raises `NotFound`; text that cannot be an id names nothing."""
         located = await self._directory.locate(thing_id) if is_id(thing_id, prefix) else None
         if located is None or located.kind != noun:
-            raise no_such(noun, thing_id)
+            raise no_such(noun)
         return located
 
     async def untaken(self, thing_id: str | None, prefix: str, noun: str, owner_id: str) -> None:
@@ -42,29 +42,29 @@ class Places:
             raise taken(noun, thing_id)
 
     async def organization(
-        self, organization_id: str | None, caller: UserId, *, noun: str, name: str
+        self, organization_id: str | None, caller: UserId, *, noun: str
     ) -> Organization:
-        """An organization the caller is a member of, for an order about its `noun` `name`. Raises `NotFound`."""
+        """An organization the caller is a member of, for an order about its `noun`. Raises `NotFound`."""
         if organization_id is None or not is_id(organization_id, "org"):
-            raise no_such(noun, name)
+            raise no_such(noun)
         loaded = await self._aggregates.confirmed(ORGANIZATION, organization_id)
         organization = loaded.state if isinstance(loaded.state, Organization) else None
-        return check_member(organization, caller, noun=noun, name=name)
+        return check_member(organization, caller, noun=noun)
 
     async def task(self, task_id: str, caller: UserId) -> Task:
         """A task of an organization the caller is a member of. Raises `NotFound`."""
         if not is_id(task_id, "task"):
-            raise no_such("task", task_id)
-        async with self.unreadable_only_to_members(task_id, caller, noun="task", name=task_id):
+            raise no_such("task")
+        async with self.unreadable_only_to_members(task_id, caller, noun="task"):
             task = (await self._aggregates.confirmed(TASK, task_id)).state
         if not isinstance(task, Task):
-            raise no_such("task", task_id)
-        await self.organization(task.organization_id, caller, noun="task", name=task_id)
+            raise no_such("task")
+        await self.organization(task.organization_id, caller, noun="task")
         return task
 
     @asynccontextmanager
     async def unreadable_only_to_members(
-        self, task_id: str, caller: UserId, *, noun: str, name: str
+        self, task_id: str, caller: UserId, *, noun: str
     ) -> AsyncIterator[None]:
         """Where a task's history is read: that it cannot be read is no business of strangers either."""
         try:
@@ -73,7 +73,7 @@ class Places:
             if error.code == "unreadable":
                 located = await self._directory.locate(task_id)
                 organization_id = located.organization_id if located else None
-                await self.organization(organization_id, caller, noun=noun, name=name)
+                await self.organization(organization_id, caller, noun=noun)
             raise
 
     async def user(self, user_id: str) -> User | None:

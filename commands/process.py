@@ -69,5 +69,5 @@ def _stop(task: Task, order: StopProcess) -> list[Event]:
 def _process(task: Task, process_id: ProcessId) -> Process:
     process = task.processes.get(process_id)
     if process is None:
-        raise no_such("process", process_id)
+        raise no_such("process")
     return process

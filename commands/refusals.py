@@ -5,9 +5,9 @@ from events.ids import is_id
 from runtime.errors import Conflict, FieldError, Invalid, NotFound
 
 
-def no_such(noun: str, name: str) -> NotFound:
+def no_such(noun: str) -> NotFound:
     """The same text for what never was and for what the caller may not see."""
-    return NotFound(f"There is no {noun} {name!r} that you can see; check the id.")
+    return NotFound(f"There is no such {noun}, or you may not see it; check the id.")
 
 
 def taken(noun: str, name: str) -> Conflict:

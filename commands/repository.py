@@ -103,7 +103,7 @@ def _act(repository: Repository, order: RepositoryCommand, context: Context) -> 
     organization = context.organization
     repository_id = RepositoryId(order.repository_id)
     if organization is None or repository_id not in organization.repositories:
-        raise no_such("repository", order.repository_id)
+        raise no_such("repository")
     kind, details = REPOSITORY_SYNC, dict[str, str]()
     if isinstance(order, ActOnRepository):
         check_act(repository.parents, order)

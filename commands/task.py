@@ -72,7 +72,7 @@ def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event
     organization = context.organization
     repository_id = RepositoryId(order.repository_id)
     if organization is None or repository_id not in organization.repositories:
-        raise no_such("repository", order.repository_id)
+        raise no_such("repository")
     _check_branches(order)
     agent = order.agent or organization.default_agent or DEFAULT_AGENT
     check_agent(agent, context)
@@ -175,7 +175,7 @@ def _announced(task: Task, kind: str, context: Context) -> JobAnnounced:
 def _resolve_issue(task: Task, order: ResolveIssue) -> list[Event]:
     issue_id = IssueId(order.issue_id)
     if issue_id not in task.issues:
-        raise no_such("issue", order.issue_id)
+        raise no_such("issue")
     if not task.issues[issue_id].open:
         return []
     return [IssueResolved(**task_owners(task), issue_id=issue_id)]
@@ -188,7 +188,7 @@ def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event
     if isinstance(order, CreateTask):
         return _create(state, order, context)
     if isinstance(state, Absent):
-        raise no_such("task", getattr(order, "task_id", ""))
+        raise no_such("task")
     match order:
         case RenameTask():
             return _rename(state, order)

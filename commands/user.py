@@ -159,7 +159,7 @@ def _revoke_token(user: User, order: RevokeToken) -> list[Event]:
     token_id = TokenId(order.token_id)
     token = user.tokens.get(token_id)
     if token is None:
-        raise no_such("token", order.token_id)
+        raise no_such("token")
     return [] if token.revoked else [TokenRevoked(user_id=user.user_id, token_id=token_id)]
 
 
@@ -228,7 +228,7 @@ def _update_draft(user: User, order: UpdateDraft, task: Task) -> list[Event]:
 def _session(task: Task, session_id: str) -> Session:
     session = task.sessions.get(SessionId(session_id))
     if session is None:
-        raise no_such("session", session_id)
+        raise no_such("session")
     return session
 
 
@@ -243,7 +243,7 @@ def decide(state: UserState, order: UserCommand, context: Context) -> list[Event
     if isinstance(order, CreateUser):
         return _create_user(state, order, context)
     if isinstance(state, Absent):
-        raise no_such("user", str(getattr(order, "user_id", None) or context.actor))
+        raise no_such("user")
     match order:
         case CreateToken():
             return _create_token(state, order, context)

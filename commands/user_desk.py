@@ -63,7 +63,7 @@ class UserDesk:
                 if user_id != caller and caller != OWNER:
                     raise Forbidden("Only the first owner may make tokens for other people.")
                 if await self._places.user(user_id) is None:
-                    raise no_such("user", user_id)
+                    raise no_such("user")
                 return await self._create_token(request, order, user_id, base)
             case RevokeToken():
                 user_id = await self._holder(order, request)
@@ -90,7 +90,7 @@ class UserDesk:
             match order:
                 case SelectOrganization(organization_id=named):
                     organization = await self._places.organization(
-                        named, caller, noun="organization", name=named
+                        named, caller, noun="organization"
                     )
                     return replace(base, organization=organization)
                 case SelectTask() | SetUnread() | UpdateDraft():
@@ -127,5 +127,5 @@ class UserDesk:
             return own.user_id
         located = await self._places.located(order.token_id, "tok", "token")
         if request.user_id not in (OWNER, located.aggregate_id):
-            raise no_such("token", order.token_id)
+            raise no_such("token")
         return located.aggregate_id

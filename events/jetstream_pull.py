@@ -105,9 +105,15 @@ class Pull:
         """The position of the next message that is here already."""
         return self._buffer[0].position if self._buffer else None
 
-    def take(self) -> Recorded:
-        self._credit -= 1
-        return self._buffer.popleft()
+    def take(self, after: Position, most: int) -> list[Recorded]:
+        """The next messages, as far as each follows directly on the one before."""
+        taken: list[Recorded] = []
+        buffer, follows = self._buffer, after + 1
+        while len(taken) < most and buffer and buffer[0].position == follows:
+            taken.append(buffer.popleft())
+            follows += 1
+        self._credit -= len(taken)
+        return taken
 
     async def ask_for_more(self) -> None:
         """Keep the server sending while the messages just taken are worked on."""

@@ -15,7 +15,8 @@ from runtime.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-BATCH = 1000
+BATCH = 64
+"""So few that what was decoded is still in the processor's cache when it is folded."""
 PAUSE_SECONDS = 0.5
 CUT_CHECKS = 5
 """A new leader of a replicated stream may need a moment to have applied all it has."""
@@ -57,16 +58,15 @@ class Reader:
     async def _batch(self, pull: Pull) -> Sequence[Recorded]:
         batch: list[Recorded] = []
         while len(batch) < BATCH and (position := pull.peek()) is not None:
-            if position == self._position + 1:
-                one: Recorded | None = pull.take()
-            elif position > self._position:
-                one = await self._missing(before=position)
-            else:
+            if position <= self._position:
                 raise Broken(f"position {position} came after {self._position}")
-            if one is not None:
-                batch.append(one)
-                self._last = one
-                self._position = one.position
+            taken = pull.take(self._position, BATCH - len(batch))
+            if not taken and (missing := await self._missing(before=position)) is not None:
+                taken = [missing]
+            if taken:
+                batch += taken
+                self._last = taken[-1]
+                self._position = self._last.position
         await pull.ask_for_more()
         return batch
 

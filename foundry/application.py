@@ -1,5 +1,7 @@
 """The HTTP face of a node: the routes of its roles, one ASGI application."""
 
+from collections.abc import Awaitable
+
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,6 +16,7 @@ from foundry.node import Node
 from foundry.other_sites import for_other_sites
 from foundry.write_side import now
 from query_api import routes as query_routes
+from query_api.view_route import is_view
 from runtime.http import Authenticator
 from runtime.problems import HANDLERS
 from runtime.requests import Requests
@@ -22,7 +25,7 @@ from runtime.shares import Shares
 
 
 def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
-    """Streams and orders go straight to what answers them, everything else through Starlette."""
+    """Streams, orders and views go straight to what answers them, everything else through Starlette."""
     authenticator = Authenticator(
         here.write.access,
         allowed_origins=settings.origins,
@@ -37,8 +40,9 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
         orders = for_other_sites(order_side, settings.origins)
         sign_in = SignIn(here.write.access, here.write.reports, codes, now)
         routes += command_routes.routes(here.write.commands, authenticator, sign_in, here.orders)
+    views: ASGIApp | None = None
     if here.models is not None:
-        routes += query_routes.routes(
+        questions = query_routes.questions(
             here.models,
             here.log.store,
             here.write.access,
@@ -47,28 +51,40 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
             commands=CATALOG,
             version=__version__,
         )
+        views = for_other_sites(Requests(questions.views), settings.origins)
+        routes += questions.routes
         routes += rebuild_route.routes(here.models, here.log, authenticator)
         routes += page.routes()
     plain = Starlette(routes=routes, exception_handlers=HANDLERS)
     # An address with a slash too many is another address, not a reason to send an order elsewhere.
     plain.router.redirect_slashes = False
     shared = for_other_sites(Requests(plain), settings.origins)
-    return _Application(shared, streams=here.gateway, orders=orders)
+    return _Application(shared, streams=here.gateway, orders=orders, views=views)
 
 
 class _Application:
-    def __init__(self, plain: ASGIApp, *, streams: ASGIApp | None, orders: ASGIApp | None) -> None:
+    def __init__(
+        self,
+        plain: ASGIApp,
+        *,
+        streams: ASGIApp | None,
+        orders: ASGIApp | None,
+        views: ASGIApp | None,
+    ) -> None:
         self._plain = plain
         self._streams = streams
         self._orders = orders
+        self._views = views
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # Not a coroutine: each open stream would keep one more.
         if self._streams is not None and _is_stream(scope):
-            await self._streams(scope, receive, send)
-        elif self._orders is not None and is_order(scope):
-            await self._orders(scope, receive, send)
-        else:
-            await self._plain(scope, receive, send)
+            return self._streams(scope, receive, send)
+        if self._orders is not None and is_order(scope):
+            return self._orders(scope, receive, send)
+        if self._views is not None and is_view(scope):
+            return self._views(scope, receive, send)
+        return self._plain(scope, receive, send)
 
 
 def _is_stream(scope: Scope) -> bool:

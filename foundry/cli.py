@@ -9,7 +9,7 @@ from importlib import import_module
 import uvloop
 
 from foundry import __version__
-from foundry.data_folder import DataFolderInUse
+from foundry.data_folder import DataFolderInUse, DataFolderUnusable
 from runtime.errors import FoundryError
 from runtime.settings import BadSetting, Settings, load
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = load()
         command: Command = getattr(import_module(options.module), options.function)
         status = uvloop.run(_run(command, settings, options))
-    except (BadSetting, DataFolderInUse) as error:
+    except (BadSetting, DataFolderInUse, DataFolderUnusable) as error:
         status = _complain(str(error))
     except FoundryError as error:
         status = _complain(error.detail)
@@ -46,6 +46,12 @@ async def _run(command: Command, settings: Settings, options: argparse.Namespace
 def _complain(sentence: str) -> int:
     print(f"foundry: {sentence}", file=sys.stderr)
     return 1
+
+
+def _position(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no position of the log")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,12 +99,15 @@ def _parser() -> argparse.ArgumentParser:
     history.add_argument("id", help="task_…, org_…, repo_…, job_…, usr_… or ses_…")
     tail = add("tail", "foundry.log", "tail", "Print commits as they come.")
     tail.add_argument(
-        "--after", type=int, metavar="POSITION", help="start behind this position; default: now"
+        "--after",
+        type=_position,
+        metavar="POSITION",
+        help="start behind this position; default: now",
     )
     replay = add(
         "replay", "foundry.log", "replay", "Read the whole log once and count what is in it."
     )
-    replay.add_argument("--after", type=int, default=0, metavar="POSITION")
+    replay.add_argument("--after", type=_position, default=0, metavar="POSITION")
     poison = commands.add_parser("poison", help="Decide about commits that cannot be read.")
     decisions = poison.add_subparsers(required=True, metavar="action")
     for action, sentence in (
@@ -111,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         decision.add_argument("--json", action="store_true", help="print JSON lines for machines")
         if action == "skip":
             decision.add_argument(
-                "--position", type=int, help="default: the first that cannot be decoded"
+                "--position", type=_position, help="default: the first that cannot be decoded"
             )
     add(
         "restored",

@@ -12,10 +12,14 @@ class DataFolderInUse(Exception):
     """Another `foundry serve` works in this folder."""
 
 
+class DataFolderUnusable(Exception):
+    """It cannot be made, or nothing can be written into it."""
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for this process. Raises `DataFolderInUse`, naming the process that has it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    check_usable(folder)
     with (folder / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,6 +33,19 @@ def locked(folder: Path) -> Iterator[None]:
         lock.write(f"`foundry serve` with process id {os.getpid()}")
         lock.flush()
         yield
+
+
+def check_usable(folder: Path) -> None:
+    """Make the folder if need be. Raises `DataFolderUnusable`."""
+    reason = "it cannot be written"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        reason = error.strerror or reason
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise DataFolderUnusable(
+            f"FOUNDRY_DATA is {folder}, which cannot be used ({reason}); set it to another folder."
+        )
 
 
 def write_address(folder: Path, address: str) -> None:
@@ -50,7 +67,7 @@ def is_locked(folder: Path) -> bool:
     try:
         with (folder / "lock").open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except BlockingIOError:
         return True
@@ -61,7 +78,7 @@ def read_token(folder: Path) -> str | None:
     """The owner's token kept here, None before the first start."""
     try:
         return (folder / "token").read_text().strip() or None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from events.jetstream import JetStreamStore, open_store
 from events.jetstream_stream import UnfitStream
+from foundry.data_folder import check_usable
 from foundry.durability import outside_durability, require
 from foundry.full_disk import Remedy
 from projectors.build import StoreAddress
@@ -72,7 +73,10 @@ async def own_log(settings: Settings) -> AsyncIterator[EventLog]:
 @asynccontextmanager
 async def any_log(settings: Settings) -> AsyncIterator[EventLog]:
     """For the other commands: the server that runs, whoever started it, else an embedded one for their time."""
-    running = None if settings.nats_url else running_server(settings.data_folder / "nats")
+    running = None
+    if settings.nats_url is None:
+        check_usable(settings.data_folder)
+        running = running_server(settings.data_folder / "nats")
     if running is None:
         async with own_log(settings) as log:
             yield log

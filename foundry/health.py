@@ -1,5 +1,6 @@
 """Is this node alive, is it ready, and what does it measure (CONTRACT 7)."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -8,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime.http import JsonResponse
+from runtime.metrics import EVENT_LOOP_TASKS
 
 Sentences = Callable[[], Sequence[str]]
 
@@ -34,6 +36,7 @@ def routes(
         )
 
     async def metrics(request: Request) -> Response:
+        EVENT_LOOP_TASKS.set(len(asyncio.all_tasks()))
         return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [

@@ -53,7 +53,10 @@ async def history(settings: Settings, options: argparse.Namespace) -> int:
 async def tail(settings: Settings, options: argparse.Namespace) -> int:
     """Commits as they come, until Ctrl-C."""
     async with any_log(settings) as log:
-        after = await log.store.head() if options.after is None else Position(options.after)
+        head = await log.store.head()
+        after = head if options.after is None else Position(options.after)
+        if after > head:
+            raise Invalid(f"The log ends at {head}; there is nothing behind {after} yet.")
         show = _printer(options)
         async for batch in log.store.read(after):
             for recorded in batch:

@@ -19,6 +19,7 @@ class WebServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=PatientProtocol,
+                interface="asgi3",
                 ws="none",
                 lifespan="off",
                 log_config=None,

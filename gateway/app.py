@@ -80,7 +80,7 @@ class Gateway:
         # Two nodes may listen on addresses of the same name, and a restarted one has none of its old streams.
         self._instance = f"{self.node}-{secrets.token_hex(4)}"
         self._views = views
-        self._hub = Hub(views, lag_ms=lag_ms)
+        self._hub = Hub(views, lag_ms=lag_ms, most_bytes=max_pending_bytes // 2)
         self._source = Source(
             views=views,
             access=access,
@@ -144,17 +144,24 @@ class Gateway:
     # --- Requests ---
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # No request is kept while a stream lasts: with its parsed headers and query it weighs a kilobyte.
+        # While a stream lasts nothing is kept of what it was asked with, and few calls stand open.
         send = self._origins.allowing(Request(scope), send)
         try:
-            response = await self._answer(scope, receive, send)
+            response = await self._answer(Request(scope, receive))
+            if response is None:
+                await self._stream(*await self._asked(scope, receive, send))
+                return
         except (FoundryError, HTTPException) as error:
+            if isinstance(error, Unavailable) and scope["method"] == "GET":
+                await self._turn_away(self._wire(scope, receive, send), error)
+                return
             family = FoundryError if isinstance(error, FoundryError) else HTTPException
             response = await HANDLERS[family](Request(scope, receive), error)
-        if response is not None:
-            await response(scope, receive, send)
+        await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    async def _answer(self, request: Request) -> Response | None:
+        """None where a stream is asked for."""
+        scope = request.scope
         match = _PATH.fullmatch(scope["path"])
         if match is None:
             raise HTTPException(404)
@@ -165,28 +172,21 @@ class Gateway:
         if scope["method"] not in allowed:
             raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
         if sid:
-            request = Request(scope, receive)
             caller = await self._authenticator.caller(request)
             revision = await self._desk.interest(sid, caller, await read_interest(request))
             return JsonResponse({"revision": revision}, status_code=202)
-        wire = wire_of(
-            scope,
-            receive,
-            send,
-            send_buffer=self._max_pending_bytes // 4,
-            high=self._max_pending_bytes // 4,
-        )
-        try:
-            await self._stream(*await self._asked(Request(scope, receive)), wire)
-        except Unavailable as refusal:
-            if scope["method"] == "POST":
-                raise
-            await self._turn_away(wire, refusal)
         return None
 
-    async def _asked(self, request: Request) -> tuple[Caller, Opening]:
+    async def _asked(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Caller, Opening, Wire]:
+        request = Request(scope, receive)
         caller = await self._authenticator.caller(request)
-        return caller, await read_opening(request, self._views, caller.user_id)
+        opening = await read_opening(request, self._views, caller.user_id)
+        return caller, opening, self._wire(scope, receive, send)
+
+    def _wire(self, scope: Scope, receive: Receive, send: Send) -> Wire:
+        return wire_of(scope, receive, send, most_bytes=self._max_pending_bytes // 2)
 
     async def _stream(self, caller: Caller, opening: Opening, wire: Wire) -> None:
         async with self._gate.work("stream"):
@@ -199,9 +199,10 @@ class Gateway:
             STREAMS_OPENED.labels("resume" if opening.resumes else "bootstrap").inc()
             code: EndCode | None = None
             try:
-                await wire.start(HEAD, connection.wake)
+                await wire.start(HEAD, connection)
                 self._greet(connection)
                 connection.open(opening.topics, not_before=opening.not_before)
+                del opening
                 ended = await connection.run()
                 await wire.finish(within=CLOSING_SECONDS)
                 code = ended.code
@@ -237,7 +238,7 @@ class Gateway:
     async def _turn_away(self, wire: Wire, refusal: Unavailable) -> None:
         """A native EventSource comes back after a 200 that ends, and never after a 503."""
         code: EndCode = "draining" if refusal.code == "draining" else "capacity"
-        await wire.start(HEAD, lambda: None)
+        await wire.start(HEAD, None)
         wire.write(frames.retry_line(random.randint(*TURNED_AWAY_MS)))
         wire.send((frames.bye(code=code, detail=refusal.detail, retry=True),), b"")
         await wire.finish(within=CLOSING_SECONDS)

@@ -1,21 +1,34 @@
 """The topics one stream carries, and which of them it owes its client."""
 
+from asyncio import Transport
 from collections.abc import Collection, Iterator
+from typing import Protocol
 
+from gateway.audience import Audience, Member
 from gateway.cursor import cover_of
 from gateway.holding import Holding
 from gateway.hub import Hub, Subscriber
 from gateway.subscription import Mode, Subscription
 from gateway.topics import Topic
+from runtime.metrics import TOPICS
+
+
+class Stream(Subscriber, Member, Protocol):
+    """Whose topics these are."""
 
 
 class Carried:
-    def __init__(self, hub: Hub, subscriber: Subscriber) -> None:
+    """In an audience the subscriptions are everybody's; whatever changes one of them leaves first."""
+
+    __slots__ = ("_audience", "_cover", "_hub", "_owed", "_stream", "_subscriptions")
+
+    def __init__(self, hub: Hub, stream: Stream) -> None:
         self._hub = hub
-        self._subscriber = subscriber
+        self._stream = stream
         self._subscriptions: dict[str, Subscription] = {}
         self._owed: dict[Subscription, None] = {}
         self._cover: bytes | None = None
+        self._audience: Audience | None = None
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(tuple(self._subscriptions.values()))
@@ -49,16 +62,19 @@ class Carried:
         self._subscriptions[topic.wire] = subscription
         self._owed[subscription] = None
         self._cover = None
-        self._hub.subscribe(subscription, self._subscriber)
+        self._hub.subscribe(subscription, self._stream)
+        TOPICS.labels(topic.view).inc()
 
     def drop(self, name: str) -> None:
         """Carry a topic no more, if it was."""
+        self.part()
         subscription = self._subscriptions.pop(name, None)
         if subscription is not None:
             subscription.mode = Mode.DROPPED
             self._owed.pop(subscription, None)
             self._cover = None
             self._hub.unsubscribe(subscription)
+            TOPICS.labels(subscription.topic.view).dec()
 
     def next_owed(self) -> Subscription:
         """The one that has waited longest for its turn; it goes to the end of the row."""
@@ -66,8 +82,10 @@ class Carried:
         self._owed[subscription] = self._owed.pop(subscription)
         return subscription
 
-    def owe(self, subscription: Subscription) -> None:
+    def owe(self, name: str) -> None:
         """A live topic has changed and the client was not told."""
+        self.part()
+        subscription = self._subscriptions[name]
         subscription.mode = Mode.BEHIND
         self._owed[subscription] = None
 
@@ -75,3 +93,33 @@ class Carried:
         """The client is up to date."""
         subscription.mode = Mode.LIVE
         del self._owed[subscription]
+
+    # --- Together with others ---
+
+    def join(self, transport: Transport) -> None:
+        """Join the streams that carry and hold the same, unless this one holds something newer or older.
+
+        Only for a stream that owes nothing and whose transport keeps nothing back.
+        """
+        if self._audience is not None:
+            return
+        audience = self._hub.audience(self._subscriptions, self.cover)
+        if audience.fits(self._subscriptions):
+            for subscription in self:
+                self._hub.unsubscribe(subscription)
+            self._subscriptions, self._cover = audience.subscriptions, audience.cover
+            # A dictionary keeps the room it once needed.
+            self._owed = {}
+            self._audience = audience
+            audience.join(self._stream, transport)
+
+    def part(self) -> None:
+        """Go on alone, if it was not so already."""
+        audience, self._audience = self._audience, None
+        if audience is not None:
+            self._subscriptions = {
+                name: one.going_on() for name, one in audience.subscriptions.items()
+            }
+            for subscription in self:
+                self._hub.subscribe(subscription, self._stream)
+            self._hub.leave(audience, self._stream)

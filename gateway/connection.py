@@ -28,7 +28,12 @@ MAX_TOPICS = 1000
 
 
 class Connection:
-    """A `Subscriber` of the hub. Everything that waits happens in `run`; all other methods return at once."""
+    """A `Subscriber` of the hub while it is in no audience.
+
+    Everything that waits happens in `run`; all other methods return at once.
+    """
+
+    streams = 1
 
     def __init__(self, sid: str, caller: Caller, wire: Wire, source: Source) -> None:
         self.sid = sid
@@ -89,10 +94,11 @@ class Connection:
             return False
         if not subscription.follows(change):
             if not subscription.knows(change):
-                self._owe(subscription)
+                self.leave_behind(subscription.topic.wire)
             return False
-        if self._inside_event or not self._has_room(frame):
-            self._owe(subscription)
+        waiting = self.wire.pending + self._taken_bytes + frame.size
+        if self._inside_event or waiting > self._source.max_waiting_bytes:
+            self.leave_behind(subscription.topic.wire)
             return False
         subscription.holding = holding
         self._taken.append(frame)
@@ -102,11 +108,18 @@ class Connection:
     def flush(self, stamp: Stamp) -> int:
         taken, self._taken, self._taken_bytes = self._taken, [], 0
         self.wire.send(taken, self._identity(stamp))
+        # It may hold by now what its audience holds.
+        self.wake()
         return len(taken)
 
     def replaced(self, subscription: Subscription) -> None:
         if subscription.mode is Mode.LIVE:
-            self._owe(subscription)
+            self.leave_behind(subscription.topic.wire)
+
+    def leave_behind(self, topic: str) -> None:
+        """Owe a topic."""
+        self.carried.owe(topic)
+        self.wake()
 
     # --- What the node decides ---
 
@@ -115,10 +128,10 @@ class Connection:
         if not self._inside_event and not self.wire.paused:
             self._send((heartbeat,), stamp)
 
-    def refuse(self, subscription: Subscription, frame: Frame) -> None:
+    def refuse(self, topic: Topic, frame: Frame) -> None:
         """Stop carrying a topic and say why: `forbidden` or `gone`."""
-        if subscription.mode is not Mode.DROPPED:
-            self.carried.drop(subscription.topic.wire)
+        if topic.wire in self.carried.names:
+            self.carried.drop(topic.wire)
             self.say(frame)
 
     def say(self, frame: Frame) -> None:
@@ -136,8 +149,13 @@ class Connection:
         self._ending = Ended("stalled")
         self.wire.abort()
 
+    # --- What the wire tells ---
+
     def wake(self) -> None:
         self._wake.ring()
+
+    def busy(self) -> None:
+        self.carried.part()
 
     # --- The life of the stream ---
 
@@ -149,7 +167,7 @@ class Connection:
                 if self._control:
                     self._send((self._control.pop(0),), None)
                 elif self.wire.paused:
-                    await self._sleep()
+                    await self._wake.wait()
                 elif self.carried.owes:
                     await self._bring_up(self.carried.next_owed())
                 elif self._ready_owed:
@@ -158,15 +176,17 @@ class Connection:
                     self._id_owed = False
                     self.beat(self._source.hub.heartbeat(), self._source.hub.stamp())
                 else:
-                    await self._sleep()
+                    if (transport := self.wire.free) is not None:
+                        self.carried.join(transport)
+                    await self._wake.wait()
         except Ended as ended:
             if ended.detail:
                 bye = frames.bye(code=ended.code, detail=ended.detail, retry=ended.retry)
                 self._send((bye,), None)
             return ended
         finally:
-            for subscription in self.carried:
-                self.carried.drop(subscription.topic.wire)
+            for topic in tuple(self.carried.names):
+                self.carried.drop(topic)
 
     def _check_ending(self) -> None:
         if self.wire.lost:
@@ -182,7 +202,7 @@ class Connection:
         """One turn: the topic is live after it, or refused, or nearer."""
         if not subscription.permitted:
             if not await self._source.sees(self.caller, subscription.topic):
-                self.refuse(subscription, frames.forbidden(subscription.topic.wire))
+                self.refuse(subscription.topic, frames.forbidden(subscription.topic.wire))
             subscription.permitted = True
             return
         subscription.record()
@@ -203,14 +223,14 @@ class Connection:
     async def _miss(self, subscription: Subscription) -> None:
         """The write side knows the topic and the rows do not: it has ended, or its first commit is on its way."""
         if subscription.mode is Mode.BEHIND:
-            self.refuse(subscription, frames.gone(subscription.topic.wire))
+            self.refuse(subscription.topic, frames.gone(subscription.topic.wire))
             return
         try:
             async with asyncio.timeout(self._source.appear_seconds):
                 while not subscription.was_told:
                     await self._sleep()
         except TimeoutError:
-            self.refuse(subscription, frames.forbidden(subscription.topic.wire))
+            self.refuse(subscription.topic, frames.forbidden(subscription.topic.wire))
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """Send it as the reader takes it; False when too much is being sent to others, so it has to be read again."""
@@ -282,14 +302,3 @@ class Connection:
             self.carried.add(topic, holding)
         else:
             self.say(frames.forbidden(topic))
-
-    def _has_room(self, frame: Frame) -> bool:
-        taken, limit = self._taken_bytes + frame.size, self._source.max_waiting_bytes
-        # Asking the transport is a tenth of a delivery. While it is not paused, half the limit at most waits there.
-        if not self.wire.paused and taken <= limit // 2:
-            return True
-        return self.wire.pending + taken <= limit
-
-    def _owe(self, subscription: Subscription) -> None:
-        self.carried.owe(subscription)
-        self.wake()

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 from msgspec import Raw
 
-from gateway.topics import wire_name
-from projectors.views import Change, Snapshot
+from projectors.views import Change, Snapshot, wire_name
 
 PROTOCOL = 1
 
@@ -18,7 +17,7 @@ class Frame:
 
     __slots__ = ("_chunks", "event", "parts", "size")
 
-    def __init__(self, event: str, *parts: bytes) -> None:
+    def __init__(self, event: str, *parts: bytes | memoryview) -> None:
         self.event = event
         self.parts = parts
         self.size = sum(map(len, parts)) + 1
@@ -46,6 +45,13 @@ class Frame:
 def chunked(text: bytes | memoryview) -> bytes:
     """A chunk of an HTTP/1.1 body."""
     return b"".join((b"%x\r\n" % len(text), text, b"\r\n"))
+
+
+def together(events: Sequence[Frame], identity: bytes) -> bytes:
+    """Chunks of several events; the last one carries the `id:` line."""
+    if len(events) == 1:
+        return events[0].chunk(identity)
+    return b"".join([*(one.chunk() for one in events[:-1]), events[-1].chunk(identity)])
 
 
 def _frame(event: str, data: Mapping[str, object], *, retry_ms: int | None = None) -> Frame:

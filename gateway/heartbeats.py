@@ -142,6 +142,6 @@ class Heartbeats:
         for subscription in connection.carried.live:
             topic = subscription.topic
             if not await round_.permission.sees(connection.caller, topic):
-                connection.refuse(subscription, frames.forbidden(topic.wire))
+                connection.refuse(topic, frames.forbidden(topic.wire))
             elif await round_.has_ended(topic):
-                connection.refuse(subscription, frames.gone(topic.wire))
+                connection.refuse(topic, frames.gone(topic.wire))

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -10,12 +10,13 @@ from msgspec import Struct
 
 from events.ids import Position
 from gateway import frames
+from gateway.audience import Audience, Member
 from gateway.cursor import Stamp, epoch_marks
 from gateway.frames import Frame
 from gateway.holding import Holding, after
 from gateway.subscription import Subscription
 from projectors.views import Change, Views
-from runtime.metrics import FRAMES, TOPICS
+from runtime.metrics import FRAMES
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,11 @@ class _Cause(Struct):
 
 
 class Subscriber(Protocol):
-    """A stream, as the hub sees it. Nothing here may wait."""
+    """A stream, or an audience of many, as the hub sees it. Nothing here may wait."""
+
+    @property
+    def streams(self) -> int:
+        """How many they are."""
 
     def offer(
         self, subscription: Subscription, change: Change, frame: Frame, holding: Holding
@@ -43,10 +48,14 @@ class Subscriber(Protocol):
 
 
 class Hub:
-    def __init__(self, views: Views, *, lag_ms: Callable[[], int]) -> None:
+    """`most_bytes` is what one batch may bring one reader."""
+
+    def __init__(self, views: Views, *, lag_ms: Callable[[], int], most_bytes: int) -> None:
         self._views = views
         self._lag_ms = lag_ms
+        self._most_bytes = most_bytes
         self._topics: dict[str, dict[Subscription, Subscriber]] = {}
+        self._audiences: dict[frozenset[str], Audience] = {}
         self._marks = epoch_marks(views)
         self._endings = (views.listen(self._told), views.on_reset(self._reset))
         self.position = views.position
@@ -59,14 +68,32 @@ class Hub:
 
     def subscribe(self, subscription: Subscription, subscriber: Subscriber) -> None:
         self._topics.setdefault(subscription.topic.stored, {})[subscription] = subscriber
-        TOPICS.labels(subscription.topic.view).inc()
 
     def unsubscribe(self, subscription: Subscription) -> None:
         subscribers = self._topics[subscription.topic.stored]
         del subscribers[subscription]
         if not subscribers:
             del self._topics[subscription.topic.stored]
-        TOPICS.labels(subscription.topic.view).dec()
+
+    def audience(self, subscriptions: Mapping[str, Subscription], cover: bytes) -> Audience:
+        """The audience of these topics; where there is none yet, one that holds what these hold."""
+        topics = _topics_of(subscriptions)
+        audience = self._audiences.get(topics)
+        if audience is None:
+            shared = {name: one.going_on() for name, one in subscriptions.items()}
+            audience = Audience(shared, cover, most_bytes=self._most_bytes)
+            self._audiences[topics] = audience
+            for subscription in shared.values():
+                self.subscribe(subscription, audience)
+        return audience
+
+    def leave(self, audience: Audience, member: Member) -> None:
+        """One stream goes on by itself; an audience without members ends."""
+        audience.leave(member)
+        if not audience.streams:
+            del self._audiences[_topics_of(audience.subscriptions)]
+            for subscription in audience.subscriptions.values():
+                self.unsubscribe(subscription)
 
     def stamp(self) -> Stamp:
         """The `id:` lines of now."""
@@ -86,7 +113,8 @@ class Hub:
                 frame, holding = frames.change(change), after(change)
                 touched += [
                     subscriber
-                    for subscription, subscriber in subscribers.items()
+                    # Whoever leaves an audience meanwhile becomes a subscriber and knows this change.
+                    for subscription, subscriber in tuple(subscribers.items())
                     if subscriber.offer(subscription, change, frame, holding)
                 ]
         stamp = self.stamp()
@@ -98,7 +126,7 @@ class Hub:
 
     def _log(self, change: Change) -> None:
         """The last step of a command's way; what workers caused is too much to log."""
-        streams = len(self._topics.get(change.topic, ()))
+        streams = sum(one.streams for one in self._topics.get(change.topic, {}).values())
         command_id = msgspec.json.decode(change.cause, type=_Cause).command_id
         if streams and command_id is not None:
             log.info(
@@ -115,7 +143,11 @@ class Hub:
         self._marks = epoch_marks(self._views)
         # After a cut of the log it is lower: an old position must not get the new epoch's marks.
         self.position = self._views.position
-        for subscribers in self._topics.values():
-            for subscription, subscriber in subscribers.items():
+        for subscribers in tuple(self._topics.values()):
+            for subscription, subscriber in tuple(subscribers.items()):
                 if subscription.topic.projection == projection:
                     subscriber.replaced(subscription)
+
+
+def _topics_of(subscriptions: Mapping[str, Subscription]) -> frozenset[str]:
+    return frozenset(one.topic.stored for one in subscriptions.values())

@@ -31,6 +31,13 @@ class Subscription:
         self._tail: list[Change] | None = None
         self._tail_bytes = 0
 
+    def going_on(self) -> "Subscription":
+        """Another stream's or audience's, of the same topic, that is live and goes on from here."""
+        other = Subscription(self.topic, self.holding)
+        other.mode = Mode.LIVE
+        other.permitted = True
+        return other
+
     def follows(self, change: Change) -> bool:
         """Whether the client can apply this change to what it holds."""
         holding = self.holding

@@ -35,8 +35,3 @@ def parse_topic(wire: str, user_id: str) -> Topic | None:
     if not names_a_topic(view, identity):
         return None
     return Topic(wire, wire, view)
-
-
-def wire_name(stored: str) -> str:
-    """The name clients know a stored topic by."""
-    return "app" if stored.startswith("app/") else stored

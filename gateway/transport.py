@@ -10,17 +10,27 @@ import socket
 import struct
 import sys
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.bell import Bell
-from gateway.frames import Frame, chunked
-from gateway.wire import Headers, SendWire, Wire
+from gateway.flag import Flag
+from gateway.frames import Frame, chunked, together
+from gateway.wire import Headers, Listener, SendWire, Wire
 
 EXTENSION = "foundry.transport"
+
+
+class _Pipeline(list[object]):
+    """For the requests sent before the last was answered, hardly ever any: an empty deque weighs 700 bytes."""
+
+    __slots__ = ()
+
+    def appendleft(self, request: object) -> None:
+        self.insert(0, request)
 
 
 class StreamingProtocol(HttpToolsProtocol):
@@ -31,7 +41,17 @@ class StreamingProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **further: Any) -> None:
         super().__init__(*arguments, **further)
+        self.pipeline = _Pipeline()  # type: ignore[assignment]
         self.stream: TransportWire | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow._is_writable_event = Flag()  # type: ignore[assignment]
+        self.flow._is_writable_event.set()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self.cycle.message_event = Flag()  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -54,19 +74,16 @@ class StreamingProtocol(HttpToolsProtocol):
 
 
 class TransportWire:
-    """A `Wire` over the transport itself. `send_buffer` bounds what the kernel hides, `high` what waits here."""
+    """A `Wire` over the transport itself, `paused` as soon as anything waits. `send_buffer` bounds what the kernel hides."""
 
-    def __init__(
-        self, protocol: StreamingProtocol, send: Send, *, send_buffer: int, high: int
-    ) -> None:
+    def __init__(self, protocol: StreamingProtocol, send: Send, *, send_buffer: int) -> None:
         self._protocol = protocol
         self._transport: asyncio.Transport = protocol.transport
         self._chunked = protocol.scope["http_version"] != "1.0"
         self._send = send
         self._send_buffer = send_buffer
-        self._high = high
         self._written = 0
-        self._wake: Callable[[], None] = lambda: None
+        self._listener: Listener | None = None
         self._changed = Bell()
         self._gone = False
         self._socket: socket.socket | None = self._transport.get_extra_info("socket")
@@ -75,21 +92,26 @@ class TransportWire:
 
     @property
     def pending(self) -> int:
-        return 0 if self.lost else self._transport.get_write_buffer_size()
+        # Whether anything waits is known without asking, and for nearly all streams nothing does.
+        return self._transport.get_write_buffer_size() if self.paused and not self.lost else 0
 
     @property
     def taken(self) -> int:
         return self._written - self.pending - self._in_kernel()
 
-    async def start(self, headers: Headers, wake: Callable[[], None]) -> None:
-        self._wake = wake
+    @property
+    def free(self) -> asyncio.Transport | None:
+        return self._transport if self._chunked and not (self.paused or self.lost) else None
+
+    async def start(self, headers: Headers, listener: Listener | None) -> None:
+        self._listener = listener
         self._protocol.stream = self
         if self._transport.is_closing():
             self.lost = True
             if self._protocol.cycle.disconnected:
                 self._gone = True
             return
-        self._transport.set_write_buffer_limits(high=self._high, low=self._high // 4)
+        self._limit(0)
         if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
             # Unset, the kernel takes 4 MB for a reader that stands still.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
@@ -106,10 +128,7 @@ class TransportWire:
         if not self._chunked:
             self.write(b"".join([*(one.text() for one in frames[:-1]), frames[-1].text(identity)]))
             return
-        if len(frames) == 1:
-            data = frames[0].chunk(identity)
-        else:
-            data = b"".join([*(one.chunk() for one in frames[:-1]), frames[-1].chunk(identity)])
+        data = together(frames, identity)
         self._written += len(data)
         self._transport.write(data)
 
@@ -123,6 +142,7 @@ class TransportWire:
         # close() would wait for the reader to take what is buffered: for ever.
         self._transport.abort()
         self.lost = True
+        self._busy()
         self._wake()
 
     async def finish(self, *, within: float) -> None:
@@ -133,8 +153,6 @@ class TransportWire:
                     while not self._gone:
                         await self._changed.wait()
                     return
-                # With no buffer allowed, "not paused" means that everything was taken.
-                self._limit(0)
                 await self._until_taken()
                 if not self.lost:
                     await self._send({"type": "http.response.body", "body": b""})
@@ -149,6 +167,7 @@ class TransportWire:
 
     def on_paused(self) -> None:
         self.paused = True
+        self._busy()
 
     def on_resumed(self) -> None:
         self.paused = False
@@ -159,7 +178,16 @@ class TransportWire:
         self.lost = True
         self._gone = True
         self._changed.ring()
+        self._busy()
         self._wake()
+
+    def _busy(self) -> None:
+        if self._listener is not None:
+            self._listener.busy()
+
+    def _wake(self) -> None:
+        if self._listener is not None:
+            self._listener.wake()
 
     async def _until_taken(self) -> None:
         while self.paused and not self.lost:
@@ -188,9 +216,9 @@ class TransportWire:
         self._transport.write(b"HTTP/1.1 200 OK\r\n" + lines + b"connection: close\r\n\r\n")
 
 
-def wire_of(scope: Scope, receive: Receive, send: Send, *, send_buffer: int, high: int) -> Wire:
-    """The transport where the server offers it, else plain ASGI."""
+def wire_of(scope: Scope, receive: Receive, send: Send, *, most_bytes: int) -> Wire:
+    """The transport where the server offers it, else plain ASGI. `most_bytes` are what may wait for its reader in the kernel."""
     protocol = scope.get("extensions", {}).get(EXTENSION)
     if isinstance(protocol, StreamingProtocol):
-        return TransportWire(protocol, send, send_buffer=send_buffer, high=high)
-    return SendWire(receive, send, high=high)
+        return TransportWire(protocol, send, send_buffer=most_bytes // 2)
+    return SendWire(receive, send, high=most_bytes // 2)

@@ -1,7 +1,8 @@
 """The way to one reader. The stream writes without waiting and asks how much has not been taken yet."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from asyncio import Transport
+from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.types import Receive, Send
@@ -11,6 +12,14 @@ from gateway.frames import Frame
 Headers = Sequence[tuple[bytes, bytes]]
 
 
+class Listener(Protocol):
+    def busy(self) -> None:
+        """The wire is not `free` any more: something waits for its reader, or the reader was lost."""
+
+    def wake(self) -> None:
+        """`paused` ended, or the reader was lost."""
+
+
 class Wire(Protocol):
     @property
     def pending(self) -> int:
@@ -18,18 +27,22 @@ class Wire(Protocol):
 
     @property
     def taken(self) -> int:
-        """Bytes the reader's side has taken so far, as far as this machine knows: grows while it reads."""
+        """Grows by every byte the reader's side takes while some wait for it, as far as this machine knows."""
 
     @property
     def paused(self) -> bool:
         """Whether enough waits already, so that large events should not be continued now."""
 
     @property
+    def free(self) -> Transport | None:
+        """Where others may write whole chunks of the body until the listener hears that it is `busy`; None if nowhere."""
+
+    @property
     def lost(self) -> bool:
         """Whether nobody can be reached here any more."""
 
-    async def start(self, headers: Headers, wake: Callable[[], None]) -> None:
-        """Send the head of a 200 answer. `wake` is called when `paused` ends and when the reader is lost."""
+    async def start(self, headers: Headers, listener: Listener | None) -> None:
+        """Send the head of a 200 answer."""
 
     def send(self, frames: Sequence[Frame], identity: bytes) -> None:
         """Write whole events; the last one carries the `id:` line."""
@@ -55,7 +68,7 @@ class SendWire:
         self._some = asyncio.Event()
         self._flushed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._wake: Callable[[], None] = lambda: None
+        self._listener: Listener | None = None
         self.pending = 0
         self.taken = 0
         self.lost = False
@@ -64,9 +77,14 @@ class SendWire:
     def paused(self) -> bool:
         return self.pending > self._high
 
-    async def start(self, headers: Headers, wake: Callable[[], None]) -> None:
+    @property
+    def free(self) -> None:
+        """Each reader gets its bytes by a task of its own."""
+        return None
+
+    async def start(self, headers: Headers, listener: Listener | None) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})
-        self._wake = wake
+        self._listener = listener
         self._tasks = [
             asyncio.create_task(self._pump(), name="stream pump"),
             asyncio.create_task(self._watch(), name="stream disconnect"),
@@ -104,6 +122,10 @@ class SendWire:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _wake(self) -> None:
+        if self._listener is not None:
+            self._listener.wake()
 
     async def _pump(self) -> None:
         try:

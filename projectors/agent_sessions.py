@@ -71,6 +71,12 @@ def session_after(session: Session, event: SessionTurn, at: Timestamp) -> Sessio
     if session.status == "closed":
         return session
     match event:
+        case MessageDelivered():
+            return replace(session, status="running", thinking_since_at=at, error=None)
+        case TurnEnded(stop_reason="error", error=error):
+            return _failed(session, error or "The agent failed.")
+        case TurnEnded(error=error):
+            return replace(session, status="idle", thinking_since_at=None, error=error)
         case AgentSessionReady():
             waiting = session.status in ("pending_provision", "pending_session_create", "error")
             return replace(session, status="ready", error=None) if waiting else session
@@ -82,12 +88,6 @@ def session_after(session: Session, event: SessionTurn, at: Timestamp) -> Sessio
             return replace(session, model=model)
         case AgentSessionClosed():
             return closed(session)
-        case MessageDelivered():
-            return replace(session, status="running", thinking_since_at=at, error=None)
-        case TurnEnded(stop_reason="error", error=error):
-            return _failed(session, error or "The agent failed.")
-        case TurnEnded(error=error):
-            return replace(session, status="idle", thinking_since_at=None, error=error)
         case _:
             assert_never(event)
 

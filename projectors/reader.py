@@ -19,7 +19,7 @@ from projectors.assembly import assemble
 from projectors.blob_referrers import blob_topic
 from projectors.projection import Projection
 from projectors.task_files import Text
-from projectors.views import Change, Snapshot
+from projectors.views import Change, Snapshot, snapshot_of
 from runtime.errors import Unavailable
 
 CONNECTIONS = 2
@@ -181,8 +181,8 @@ class Reader:
         if not found:
             return None
         view = self._projection.view_of(topic)
-        return Snapshot(
-            topic=topic,
+        return snapshot_of(
+            topic,
             epoch=self._epoch(),
             version=found[0][0],
             data=assemble(view, ((entity, value) for _, entity, value in found)),

@@ -19,7 +19,7 @@ from events.agent_session import (
     PermissionRequested,
     TurnEnded,
 )
-from events.ids import JobId, TaskId, Timestamp
+from events.ids import JobId, MessageId, SessionId, TaskId, Timestamp
 from events.job import (
     JobAnnounced,
     JobCancelled,
@@ -92,7 +92,7 @@ class Failure(Row, frozen=True, kw_only=True):
 
 
 class Course(Row, frozen=True, kw_only=True):
-    """What was told of a task so far. `sessions` are ordered by id."""
+    """What was told of a task so far. `sessions` are ordered by id; `waiting` are messages no agent has yet."""
 
     id: TaskId
     title: str
@@ -105,6 +105,7 @@ class Course(Row, frozen=True, kw_only=True):
     failure: Failure | None = None
     sandbox_ready: bool = False
     sessions: tuple[Session, ...] = ()
+    waiting: tuple[tuple[SessionId, MessageId], ...] = ()
 
     @property
     def over(self) -> bool:
@@ -119,8 +120,7 @@ class Course(Row, frozen=True, kw_only=True):
             return "error"
         if self.phase != "open":
             return self.phase
-        running = any(session.status == "running" for session in self.sessions)
-        return "running" if running else "idle"
+        return "running" if any(map(self._at_work, self.sessions)) else "idle"
 
     @property
     def status_message(self) -> str | None:
@@ -140,6 +140,12 @@ class Course(Row, frozen=True, kw_only=True):
                 return None
             case status:
                 assert_never(status)
+
+    def _at_work(self, session: Session) -> bool:
+        # Also between two turns: who waits for `idle` waits for all that was asked.
+        if session.status in ("closed", "error"):
+            return False
+        return session.status == "running" or session.id in dict(self.waiting)
 
 
 def begun(event: TaskCreated, at: Timestamp) -> Course:
@@ -164,12 +170,33 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
             return course
     course = replace(course, updated_at=at)
     match event:
+        # What happens most often is looked for first: a case that does not fit costs as much as one that does.
+        case (
+            AgentSessionReady()
+            | AgentSessionFailed()
+            | AgentSessionRenamed()
+            | AgentSessionModelChanged()
+            | AgentSessionClosed()
+            | MessageDelivered()
+            | TurnEnded()
+        ):
+            if isinstance(event, MessageDelivered):
+                course = _without(course, event.message_id)
+            sessions = tuple(
+                session_after(session, event, at) if session.id == event.session_id else session
+                for session in course.sessions
+            )
+            return replace(course, sessions=sessions)
         case TaskCreated() | SandboxAllocated() | SandboxReleased() | FilesCaptured():
             return course
         case IssueRaised() | IssueResolved() | PermissionRequested() | PermissionAnswered():
             return course
-        case MessageQueued() | MessageCancelled() | AgentSessionStopRequested():
+        case AgentSessionStopRequested():
             return course
+        case MessageQueued(session_id=session_id, message_id=message_id):
+            return replace(course, waiting=(*course.waiting, (session_id, message_id)))
+        case MessageCancelled(message_id=message_id):
+            return _without(course, message_id)
         case TaskNamed(branch=branch):
             return replace(course, branch=branch)
         case TaskRenamed(title=title):
@@ -191,20 +218,6 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
             return replace(course, sandbox_ready=True, sessions=sessions)
         case AgentSessionCreated():
             return _with_session(course, event)
-        case (
-            AgentSessionReady()
-            | AgentSessionFailed()
-            | AgentSessionRenamed()
-            | AgentSessionModelChanged()
-            | AgentSessionClosed()
-            | MessageDelivered()
-            | TurnEnded()
-        ):
-            sessions = tuple(
-                session_after(session, event, at) if session.id == event.session_id else session
-                for session in course.sessions
-            )
-            return replace(course, sessions=sessions)
         case _:
             assert_never(event)
 
@@ -228,6 +241,10 @@ def course_after_job(course: Course, event: JobAnnounced | JobEvent, at: Timesta
             # All else shows in the job's own row; the task's status does not depend on it.
             return course
     return replace(changed, updated_at=at) if changed != course else course
+
+
+def _without(course: Course, message_id: MessageId) -> Course:
+    return replace(course, waiting=tuple(pair for pair in course.waiting if pair[1] != message_id))
 
 
 def _with_session(course: Course, event: AgentSessionCreated) -> Course:

@@ -6,6 +6,7 @@ A topic is named here as it is stored: `app` is `app/<user id>`, all others as i
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from events.ids import Position
@@ -35,12 +36,39 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """A whole topic at one version. `data` is the JSON object of CONTRACT 4, encoded."""
+    """A whole topic at one version, made by `snapshot_of`.
+
+    `document` is the JSON of CONTRACT 4 as a client reads it, `data` the object in it of that name:
+    the same bytes, not a copy.
+    """
 
     topic: str
     epoch: str
     version: Position
-    data: bytes
+    document: bytes
+    data: memoryview
+
+
+def snapshot_of(topic: str, *, epoch: str, version: Position, data: bytes) -> Snapshot:
+    """The snapshot of a stored topic whose encoded `data` is this."""
+    head = b'{"topic":%b,"epoch":%b,"version":%d,"data":' % (
+        msgspec.json.encode(wire_name(topic)),
+        msgspec.json.encode(epoch),
+        version,
+    )
+    document = b"".join((head, data, b"}"))
+    return Snapshot(
+        topic=topic,
+        epoch=epoch,
+        version=version,
+        document=document,
+        data=memoryview(document)[len(head) : -1],
+    )
+
+
+def wire_name(stored: str) -> str:
+    """The name clients know a stored topic by."""
+    return "app" if stored.startswith("app/") else stored
 
 
 Listener = Callable[[Sequence[Change], Position], None]

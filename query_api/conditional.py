@@ -33,8 +33,12 @@ async def unchanged(request: Request, views: Views, topic: str) -> Response | No
 
 def not_modified(request: Request, tag: str) -> Response | None:
     """304 when the client holds what has this tag."""
-    if not still_held(request.headers.getlist("if-none-match"), tag):
-        return None
+    held = still_held(request.headers.getlist("if-none-match"), tag)
+    return unmodified(tag) if held else None
+
+
+def unmodified(tag: str) -> Response:
+    """304: what has this tag is what the client holds."""
     return Response(status_code=304, headers={"ETag": tag, **KEPT})
 
 

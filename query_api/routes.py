@@ -1,6 +1,7 @@
 """All that can be asked over HTTP, as Starlette routes."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from starlette.routing import Route
 
@@ -14,6 +15,7 @@ from query_api.openapi import openapi_endpoint
 from query_api.problem_catalog import problem
 from query_api.task_past import TaskPasts
 from query_api.tasks import TaskAnswers
+from query_api.view_route import ViewRoute
 from query_api.views import ViewAnswers
 from query_api.visibility import Visibility
 from query_api.why import WhyAnswers
@@ -22,7 +24,14 @@ from runtime.identity import Access
 from runtime.lifecycle import Gate
 
 
-def routes(
+class Questions(NamedTuple):
+    """All routes, and the one of views, which may be asked without a look at the others."""
+
+    routes: list[Route]
+    views: ViewRoute
+
+
+def questions(
     models: ReadModels,
     store: EventStore,
     access: Access,
@@ -31,18 +40,19 @@ def routes(
     *,
     commands: Mapping[str, type],
     version: str,
-) -> list[Route]:
+) -> Questions:
     """`commands` are the command names with the type of their bodies, `version` that of the system: for OpenAPI."""
     visibility = Visibility(access)
     pasts = TaskPasts(models, store)
-    views = ViewAnswers(models, store, visibility, pasts)
+    answers = ViewAnswers(models, store, visibility, pasts)
+    views = ViewRoute(models, answers, visibility, authenticator, gate)
     files = FileAnswers(models, store, visibility)
 
     def question(path: str, answer: Answer) -> Route:
         return Route(path, asked(answer, gate=gate, authenticator=authenticator), methods=["GET"])
 
-    return [
-        question("/v1/views/{topic:path}", views.view),
+    routes = [
+        views.route,
         question("/v1/why/task/{task_id}", WhyAnswers(visibility, pasts).why),
         question("/v1/diffs/{task_id}", files.diff),
         question("/v1/files/{task_id}/content", files.content),
@@ -52,3 +62,4 @@ def routes(
         Route("/v1/openapi.json", openapi_endpoint(commands, version=version), methods=["GET"]),
         Route("/problems/{code}", problem, methods=["GET"]),
     ]
+    return Questions(routes, views)

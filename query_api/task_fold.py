@@ -11,7 +11,7 @@ from projectors.assembly import assemble
 from projectors.folding import Folding, reason_of
 from projectors.rows import Nothing, Rows
 from projectors.task_detail import TASK_DETAIL
-from projectors.views import Snapshot
+from projectors.views import Snapshot, snapshot_of
 from query_api.pointer import Json, find
 
 
@@ -75,7 +75,7 @@ class TaskFold:
             for element in self._elements(entity)
         ]
         data = assemble(self._view, elements)
-        return Snapshot(topic=self._topic, epoch=epoch, version=self._version, data=data)
+        return snapshot_of(self._topic, epoch=epoch, version=self._version, data=data)
 
     def entity(self, path: Sequence[str]) -> str:
         """The entity whose rows a path into the view's data leads to."""

@@ -1,6 +1,7 @@
 """`GET /v1/views/{topic}`: one read of the projection's own rows."""
 
-import msgspec
+from collections.abc import Mapping
+
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +20,7 @@ from runtime.identity import Caller
 from runtime.metrics import BOOTSTRAP_SECONDS
 
 LARGEST_PAGE = 200
+NO_QUERY: Mapping[str, str] = {}
 
 
 class ViewAnswers:
@@ -30,8 +32,7 @@ class ViewAnswers:
         self._visibility = visibility
         self._pasts = pasts
 
-    async def view(self, request: Request, caller: Caller) -> Response:
-        topic: str = request.path_params["topic"]
+    async def view(self, topic: str, request: Request, caller: Caller) -> Response:
         query = request.query_params
         check_topic(topic)
         check_parameters(topic, query)
@@ -41,15 +42,15 @@ class ViewAnswers:
             snapshot = await self._past(stored, as_of)
             tag = etag(snapshot.epoch, snapshot.version)
             return not_modified(request, tag) or tagged(
-                tag, body_of(topic, snapshot), media_type="application/json"
+                tag, snapshot.document, media_type="application/json"
             )
         if held := await unchanged(request, self._views, stored):
             return held
         with BOOTSTRAP_SECONDS.labels(topic.partition("/")[0]).time():
-            snapshot = await self._present(stored, query)
+            snapshot = await self.present(stored, query)
         return tagged(
             etag(snapshot.epoch, snapshot.version),
-            body_of(topic, snapshot),
+            snapshot.document,
             media_type="application/json",
         )
 
@@ -58,7 +59,8 @@ class ViewAnswers:
         await self._views.reached(as_of, within=WAIT_SECONDS)
         return await self._pasts.as_of(TaskId(stored.partition("/")[2]), as_of)
 
-    async def _present(self, stored: str, query: QueryParams) -> Snapshot:
+    async def present(self, stored: str, query: Mapping[str, str] = NO_QUERY) -> Snapshot:
+        """A topic, under its stored name, as it is now; of a transcript a page of it when the query says so."""
         snapshot = await self._snapshot(stored, query)
         if snapshot is None:
             # The write side knows it already, so the rows are only a moment away, unless it has ended.
@@ -68,7 +70,7 @@ class ViewAnswers:
             raise unseen()
         return snapshot
 
-    async def _snapshot(self, stored: str, query: QueryParams) -> Snapshot | None:
+    async def _snapshot(self, stored: str, query: Mapping[str, str]) -> Snapshot | None:
         before = whole_number(query, "before")
         if before is None and "limit" not in query:
             return await self._views.snapshot(stored)
@@ -84,11 +86,3 @@ def check_parameters(topic: str, query: QueryParams) -> None:
     for name, answering in (("before", "transcript"), ("limit", "transcript"), ("as_of", "task")):
         if name in query and kind != answering:
             raise wrong(name, f"is only for topics `{answering}/…`")
-
-
-def body_of(topic: str, snapshot: Snapshot) -> bytes:
-    """The answer around the stored JSON, which is never decoded here."""
-    head = msgspec.json.encode(
-        {"topic": topic, "epoch": snapshot.epoch, "version": snapshot.version}
-    )
-    return b'%b,"data":%b}' % (head[:-1], snapshot.data)

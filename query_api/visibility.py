@@ -31,6 +31,10 @@ class Visibility:
         check_topic(topic)
         if topic == "app":
             return f"app/{caller.user_id}"
+        kind, _, topic_id = topic.partition("/")
+        if kind == "workspace" and await self.is_member(caller, topic_id):
+            # Of an organization's own topic nobody has to be asked where it belongs.
+            return topic
         organization_id = await self._access.organization_of(topic)
         if organization_id is None or not await self.is_member(caller, organization_id):
             raise unseen()

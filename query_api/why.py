@@ -65,7 +65,9 @@ def last_change(
     changed_by: Step | None = None
     for recorded in commits:
         for step in fold.steps(recorded):
-            if entity in step.entities and (now := fold.value(path)) != value:
+            # A list is there from the first event on, even if nothing ever comes into it.
+            touched = changed_by is None or entity in step.entities
+            if touched and (now := fold.value(path)) != value:
                 value, changed_by = now, step
     if changed_by is None or isinstance(value, UnsetType):
         return None

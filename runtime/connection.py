@@ -152,6 +152,10 @@ class Connection:
                 await self.client.close()
         except TimeoutError:
             log.warning("nats connection did not close in time")
+        except OSError as error:
+            log.warning(
+                "nats connection was broken when it was closed", extra={"reason": repr(error)}
+            )
         NATS_CONNECTED.set(0)
 
     # nats-py awaits its callbacks inside its read loop: they only note what happened.

@@ -149,8 +149,10 @@ class _AnsweredAdmission(_Admission):
         trace: TracebackType | None,
     ) -> None:
         await super().__aexit__(kind, error, trace)
+        if not isinstance(error, asyncio.CancelledError):
+            return
         task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task and self._gate.was_cut(task):
+        if task and self._gate.was_cut(task):
             task.uncancel()
             raise Unavailable(
                 "This node shut down before it knew the answer, and what you ordered may have"

@@ -101,6 +101,7 @@ AGENTS_RUNNING = Gauge("foundry_agents_running", "Agent processes alive on this 
 
 # --- Lifecycle ---
 ACTIVE_WORK = Gauge("foundry_active_work", "Admitted work that has not ended.", ["component"])
+EVENT_LOOP_TASKS = Gauge("foundry_event_loop_tasks", "Tasks of the event loop when it was asked.")
 REFUSED = Counter(
     "foundry_refused_total", "Requests refused because too many were at work.", ["component"]
 )

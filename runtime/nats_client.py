@@ -5,7 +5,8 @@ This is the only file that touches what nats-py keeps private (checked against 2
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 from urllib.parse import ParseResult
@@ -65,9 +66,11 @@ class NatsClient(Client):
         self._leaves = False
         if self.is_connected and self._pending:
             assert self._transport is not None
-            self._transport.writelines(self._pending)
-            self._pending = []
-            self._pending_data_size = 0
+            # What breaks here is noticed where it is read; these bytes go out when it is back.
+            with suppress(OSError):
+                self._transport.writelines(self._pending)
+                self._pending = []
+                self._pending_data_size = 0
 
     def _waiting_bytes(self) -> int:
         transport = self._transport
@@ -147,6 +150,14 @@ class _Transport(TcpTransport):
         if peer is not None:
             _watch(peer)
 
+    def write(self, payload: bytes) -> None:
+        with _as_broken():
+            super().write(payload)  # type: ignore[no-untyped-call]
+
+    def writelines(self, payload: list[bytes]) -> None:
+        with _as_broken():
+            super().writelines(payload)  # type: ignore[no-untyped-call]
+
     async def read(self, buffer_size: int) -> bytes:
         assert self._io_reader is not None
         return await self._io_reader.read(READ_BYTES)
@@ -164,6 +175,15 @@ class _Transport(TcpTransport):
                 await asyncio.shield(writer.wait_closed())
         except TimeoutError:
             writer.transport.abort()
+
+
+@contextmanager
+def _as_broken() -> Iterator[None]:
+    """uvloop says RuntimeError for a connection that is closed, which nobody takes for a broken one."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ConnectionResetError(f"{error}") from error
 
 
 def _watch(peer: socket.socket) -> None:

@@ -41,6 +41,9 @@ STDERR_BYTES = 16 << 10
 HELD_ENTRIES = 256
 """What an agent says between turns waits for the next one; of more than this the newest."""
 
+MESSAGE_LENGTH = 1000
+"""Of what an agent says about an error so much is told: it becomes part of a fact."""
+
 QUESTIONS = 16
 """Permission requests open at once; an agent that has more open gets "cancelled" for the others."""
 
@@ -135,6 +138,8 @@ class AgentProcess:
         try:
             while self._held:
                 await on_entry(self._held.popleft())
+            if self._cancelling:
+                return "cancelled"
             params = {"sessionId": self.session_id, "prompt": prompt_of(text, attachments)}
             result = await self._request("session/prompt", params, deadline=deadline)
         except AgentFailed:
@@ -289,7 +294,8 @@ class AgentProcess:
         try:
             result = await self._connection.request(method, params, deadline=deadline)
         except RemoteError as error:
-            raise AgentFailed(error.message or f"The agent refused {method}.") from None
+            said = error.message[:MESSAGE_LENGTH]
+            raise AgentFailed(said or f"The agent refused {method}.") from None
         except Disconnected:
             await self._child.stop()
             await asyncio.wait([self._reading])

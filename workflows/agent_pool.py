@@ -13,7 +13,7 @@ from runtime.errors import Rejected, Unavailable
 from runtime.metrics import AGENTS_RUNNING
 from workflows.acp_agent import AgentFailed, AgentProcess
 from workflows.agent_launcher import AgentLauncher
-from workflows.sandbox import Sandbox
+from workflows.sandbox import Sandbox, provider_named
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +46,12 @@ class AgentPool:
         self._live: dict[SessionId, _Live] = {}
         self._names: dict[SessionId, str] = {}
         self._locks: dict[SessionId, asyncio.Lock] = {}
-        self._places = asyncio.Semaphore(limit)
+        self._places = limit
+        self._changed = asyncio.Event()
 
     async def find(self, provider: str, agent: str) -> str:
         """What is started for an agent there. Raises `Rejected` with the way out when it cannot be."""
-        return await self._launchers[provider].find(agent)
+        return await self._launcher(provider).find(agent)
 
     def has(self, session_id: SessionId) -> bool:
         return session_id in self._live
@@ -84,6 +85,7 @@ class AgentPool:
         finally:
             live.users -= 1
             live.used_at = asyncio.get_running_loop().time()
+            self._changed.set()
 
     async def end(self, session_id: SessionId) -> None:
         """End the session's agent; its name for the session is forgotten too."""
@@ -97,13 +99,16 @@ class AgentPool:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             before = asyncio.get_running_loop().time() - IDLE_SECONDS
-            for session_id in self._idle():
-                if self._live[session_id].used_at < before:
-                    await self._end(session_id)
+            # Looked at anew after each: while one ends, others may be taken into use or end too.
+            while (idle := self._idle()) and self._live[idle[0]].used_at < before:
+                await self._end(idle[0])
 
     async def close(self) -> None:
         """End all agents."""
         await asyncio.gather(*(self._end(session_id) for session_id in list(self._live)))
+
+    def _launcher(self, provider: str) -> AgentLauncher:
+        return provider_named(provider, self._launchers)
 
     def _idle(self) -> list[SessionId]:
         """The sessions whose agents nobody uses, the one idle longest first."""
@@ -111,16 +116,25 @@ class AgentPool:
         return sorted(idle, key=lambda session_id: self._live[session_id].used_at)
 
     async def _make_room(self) -> None:
-        idle = self._idle()
-        if self._places.locked() and idle:
-            await self._end(idle[0])
-        await self._places.acquire()
+        """Take a place; when there is none, that of an agent nobody uses, as soon as there is one."""
+        while self._places == 0:
+            if idle := self._idle():
+                await self._end(idle[0])
+            else:
+                self._changed.clear()
+                await self._changed.wait()
+        self._places -= 1
+
+    def _give_back(self) -> None:
+        self._places += 1
+        self._changed.set()
 
     async def _start(self, task: Task, session: Session) -> _Live:
         assert task.sandbox is not None
         try:
-            launcher = self._launchers[task.sandbox.provider]
-            running = await launcher.start(sandbox_of(task), session.agent)
+            running = await self._launcher(task.sandbox.provider).start(
+                sandbox_of(task), session.agent
+            )
             agent = await AgentProcess.start(
                 running,
                 cwd=Path(task.sandbox.path),
@@ -129,7 +143,7 @@ class AgentPool:
                 resume=self._names.get(session.id),
             )
         except BaseException as error:
-            self._places.release()
+            self._give_back()
             if isinstance(error, (Rejected, Unavailable)):
                 raise AgentFailed(error.detail) from None
             if isinstance(error, OSError):
@@ -150,7 +164,7 @@ class AgentPool:
         try:
             await live.agent.close()
         finally:
-            self._places.release()
+            self._give_back()
 
 
 def sandbox_of(task: Task) -> Sandbox:

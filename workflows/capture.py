@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from events.task_files import TreeFile
-from workflows.diff_output import ChangedEntry, PatchSplitter, changed_entries, counts, shown_path
+from workflows.diff_output import ChangedEntry, PatchSplitter, changed_entries, shown_path
 from workflows.git import Finished, GitFailed, RunsGit
 from workflows.sandbox import Captured, CapturedFile
 
@@ -94,9 +94,8 @@ class Capturer:
         await self._run("add", "--all", "--ignore-errors", "--", ".", accept=(0, 1))
 
     async def _differences(self, base: str, tree_id: str) -> list[ChangedEntry]:
-        raw = await self._diff("--raw", "--no-abbrev", "-z", base, tree_id)
-        numbers = await self._diff("--numstat", "-z", base, tree_id)
-        return changed_entries(raw.output, counts(numbers.output))
+        both = await self._run(*_DIFF, *("--raw", "--no-abbrev", "--numstat", "-z"), base, tree_id)
+        return changed_entries(both.output)
 
     async def _patches(
         self, base: str, tree_id: str, entries: list[ChangedEntry]
@@ -170,9 +169,6 @@ class Capturer:
             accept=accept,
             deadline=CAPTURE_SECONDS,
         )
-
-    async def _diff(self, *args: str) -> Finished:
-        return await self._run(*_DIFF, *args)
 
 
 _DIFF = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")

@@ -34,49 +34,28 @@ def shown_path(path: bytes) -> str:
     return path.decode("utf-8", "backslashreplace")
 
 
-def counts(numstat: bytes) -> dict[bytes, Counts]:
-    """What `--numstat -z` printed, by the new path. Raises `ValueError` for what git does not print."""
-    found: dict[bytes, Counts] = {}
-    fields = _Fields(numstat)
-    for field in fields:
-        if not field:
-            continue
-        added, removed, path = field.split(b"\t", 2)
-        if not path:
-            # A rename: the old and the new path follow as fields of their own.
-            fields.following()
-            path = fields.following()
-        binary = added == b"-"
-        found[path] = Counts(*((0, 0) if binary else (int(added), int(removed))), binary)
-    return found
+def changed_entries(output: bytes) -> list[ChangedEntry]:
+    """What `--raw --no-abbrev --numstat -z` printed: all differences, then the numbers of lines of each.
 
-
-def changed_entries(raw: bytes, numbers: dict[bytes, Counts]) -> list[ChangedEntry]:
-    """What `--raw --no-abbrev -z` printed, in its order, with the numbers of lines. Raises as `counts`."""
-    entries: list[ChangedEntry] = []
-    fields = _Fields(raw)
+    Raises `ValueError` for what git does not print.
+    """
+    raw: list[tuple[bytes, list[str]]] = []
+    numbers: dict[bytes, Counts] = {}
+    fields = _Fields(output)
     for field in fields:
-        if not field:
-            continue
-        _, new_mode, _, blob, status = field.decode().removeprefix(":").split(" ")
-        letter = status[:1]
-        path = fields.following()
-        if letter in ("R", "C"):
+        if field.startswith(b":"):
+            about = field.decode().removeprefix(":").split(" ")
             path = fields.following()
-        number = numbers.get(path, Counts(0, 0, False))
-        entries.append(
-            ChangedEntry(
-                path=shown_path(path),
-                kind=_KINDS.get(letter, "modified"),
-                blob="" if new_mode == _GITLINK else blob,
-                added=number.added,
-                removed=number.removed,
-                binary=number.binary,
-                # A file that became a link, say, is printed as one that went and one that came.
-                patches=2 if letter == "T" else 1,
-            )
-        )
-    return entries
+            moved = about[-1][:1] in ("R", "C")
+            raw.append((fields.following() if moved else path, about))
+        elif field:
+            added, removed, path = field.split(b"\t", 2)
+            if not path:
+                # A rename: the old and the new path follow as fields of their own.
+                fields.following()
+                path = fields.following()
+            numbers[path] = _counts(added, removed)
+    return [_entry(path, about, numbers.get(path, _UNCOUNTED)) for path, about in raw]
 
 
 class _Fields:
@@ -153,4 +132,25 @@ class PatchSplitter:
         self._too_long = False
 
 
+def _counts(added: bytes, removed: bytes) -> Counts:
+    if added == b"-":
+        return Counts(0, 0, True)
+    return Counts(int(added), int(removed), False)
+
+
+def _entry(path: bytes, about: list[str], number: Counts) -> ChangedEntry:
+    _, new_mode, _, blob, status = about
+    return ChangedEntry(
+        path=shown_path(path),
+        kind=_KINDS.get(status[:1], "modified"),
+        blob="" if new_mode == _GITLINK else blob,
+        added=number.added,
+        removed=number.removed,
+        binary=number.binary,
+        # A file that became a link, say, is printed as one that went and one that came.
+        patches=2 if status[:1] == "T" else 1,
+    )
+
+
+_UNCOUNTED = Counts(0, 0, False)
 _KINDS: dict[str, Kind] = {"A": "added", "D": "deleted", "R": "renamed", "C": "added"}

@@ -25,14 +25,17 @@ from runtime.errors import FoundryError
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
 from workflows.git import GitFailed
-from workflows.sandbox import Captured, CapturedFile, SandboxProvider
+from workflows.sandbox import Captured, CapturedFile, SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
 
 log = logging.getLogger(__name__)
 
 INLINE_FILE_BYTES = 8 * 1024
 INLINE_BYTES = 96 * 1024
-TREE_PART = 2000
+TREE_BYTES = 64 * 1024
+"""So long is a piece of the list of files in one commit, and each file has so many bytes besides its path:"""
+
+ENTRY_BYTES = 24
 AT_ONCE = 2
 SLOW_SECONDS = 1.0
 """What is done sooner is not announced."""
@@ -149,7 +152,8 @@ class FileCapture:
         await self._reports.report(TASK, task_id, decide, report_id=report_id)
 
     async def _capture(self, task: Task, base: str) -> None:
-        provider = self._providers[task.sandbox.provider if task.sandbox else ""]
+        assert task.sandbox is not None
+        provider = provider_named(task.sandbox.provider, self._providers)
         # What is not fresh becomes so by the fact of a capture, though nothing changed.
         known = task.tree_id if task.files_status == "fresh" else None
         captured = await provider.capture(sandbox_of(task), base=base, unless=known)
@@ -162,26 +166,25 @@ class FileCapture:
             return
         files = await self._changed_files(captured.files)
         put, removed = _difference(await self._stored_tree(task.task_id), captured)
-        await self._store_tree(task, put, removed)
+        *before, (put, removed) = _parts(put, removed)
+        for part in before:
+            await self._store_part(task, *part)
         await self._reports.report(
             TASK,
             task.task_id,
             lambda now: files_captured(
-                now, base=captured.base, tree_id=captured.tree_id, files=files
+                now,
+                base=captured.base,
+                tree_id=captured.tree_id,
+                files=files,
+                put=put,
+                removed=removed,
             ),
             report_id=f"{task.task_id}/files/{secrets.token_hex(6)}",
         )
 
-    async def _store_tree(
-        self, task: Task, put: Sequence[TreeFile], removed: Sequence[str]
-    ) -> None:
-        for start in range(0, len(removed), TREE_PART):
-            await self._store_part(task, removed=removed[start : start + TREE_PART])
-        for start in range(0, len(put), TREE_PART):
-            await self._store_part(task, put=put[start : start + TREE_PART])
-
     async def _store_part(
-        self, task: Task, *, put: Sequence[TreeFile] = (), removed: Sequence[str] = ()
+        self, task: Task, put: Sequence[TreeFile], removed: Sequence[str]
     ) -> None:
         await self._reports.report(
             TASK,
@@ -244,6 +247,24 @@ def _difference(stored: Mapping[str, int], captured: Captured) -> tuple[list[Tre
     current = {file.path: file.size for file in captured.tree}
     put = [file for file in captured.tree if stored.get(file.path) != file.size]
     return put, [path for path in stored if path not in current]
+
+
+def _parts(
+    put: Sequence[TreeFile], removed: Sequence[str]
+) -> list[tuple[list[TreeFile], list[str]]]:
+    """A long list of differences in pieces that fit into a commit; at least one, the last beside the capture itself."""
+    parts: list[tuple[list[TreeFile], list[str]]] = [([], [])]
+    left = TREE_BYTES
+    for path, file in (*((path, None) for path in removed), *((file.path, file) for file in put)):
+        left -= len(path) + ENTRY_BYTES
+        if left < 0:
+            parts.append(([], []))
+            left = TREE_BYTES
+        if file is None:
+            parts[-1][1].append(path)
+        else:
+            parts[-1][0].append(file)
+    return parts
 
 
 def _clock() -> float:

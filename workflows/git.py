@@ -98,7 +98,7 @@ class Git:
         """
         output = _Output(into)
         async with self._lanes[lane]:
-            process = await PipedProcess.spawn(
+            process = PipedProcess(
                 git_command(args, config),
                 cwd=folder,
                 env={**self._env, **ceiling(folder), **(env or {})},
@@ -106,6 +106,7 @@ class Git:
             )
             try:
                 async with asyncio.timeout(deadline):
+                    await process.connect()
                     errors = await _communicate(process, stdin, output)
                     await process.wait()
             except TimeoutError:

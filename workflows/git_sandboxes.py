@@ -88,7 +88,9 @@ class GitSandboxes(ABC):
             repository, heads = found
             # Half a working tree was never given to anybody: there is nothing of value in it.
             await self._disk.throw_away(tree)
-            await repository.run("worktree", "prune", "--expire=now")
+            if note is not None:
+                # A git that was killed while it made the tree has left it locked. Not locked: git says 128.
+                await repository.run("worktree", "unlock", str(tree), accept=(0, 128))
             note = await self._check_out(repository, heads, sandbox, branch, note)
         await self._write(msgspec.structs.replace(note, complete=True))
         return Checkout(branch=note.branch, base=note.base)

@@ -1,67 +1,119 @@
 """A process with three pipes, whose end can be waited for whoever still holds them or reads them.
 
-asyncio's own `Process.wait` waits for the ends of the pipes too (until Python 3.13): for ever, if
-nobody reads what is left in one, or if something the process started keeps one open.
+It is started by `subprocess` and not by the event loop: uvloop forks, which copies the page tables of this whole
+server while everybody waits; `subprocess` lends them to the child until its program begins. And asyncio's
+own `Process.wait` waits for the ends of the pipes too (until Python 3.13): for ever, if nobody
+reads what is left in one, or if something the process started keeps one open.
 """
 
 import asyncio
-from asyncio.subprocess import SubprocessStreamProtocol
+import errno
+import os
+from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self, cast
+from subprocess import PIPE, Popen
+from typing import IO, cast
 
 BUFFER_BYTES = 256 << 10
 
+NICE = 5
+"""What agents and git do must not keep the server from its processor: people wait for that one."""
+
 
 class PipedProcess:
-    """Runs in a session of its own. Whoever starts one ends it, and calls `close` at last."""
+    """Runs in a session of its own as soon as this is made. Whoever makes one ends it, and calls `close` at last."""
 
-    def __init__(self, transport: asyncio.SubprocessTransport, protocol: "_Protocol") -> None:
-        assert protocol.stdin is not None
-        assert protocol.stdout is not None
-        assert protocol.stderr is not None
-        self.stdin = protocol.stdin
-        self.stdout = protocol.stdout
-        self.stderr = protocol.stderr
-        self._transport = transport
-        self._protocol = protocol
-        self.pid = transport.get_pid()
+    stdin: StreamWriter
+    stdout: StreamReader
+    stderr: StreamReader
 
-    @classmethod
-    async def spawn(
-        cls,
+    def __init__(
+        self,
         command: Sequence[str],
         *,
         cwd: Path,
         env: Mapping[str, str],
         keep_open: Sequence[int] = (),
-    ) -> Self:
-        """Start a command; it also gets the descriptors `keep_open`. Raises `OSError`."""
-        transport, protocol = await asyncio.get_running_loop().subprocess_exec(
-            _Protocol, *command, cwd=cwd, env=env, pass_fds=tuple(keep_open), start_new_session=True
-        )
-        return cls(transport, protocol)
+    ) -> None:
+        """The command also gets the descriptors `keep_open`. Raises `OSError`."""
+        try:
+            self._process = Popen(
+                command,
+                bufsize=0,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                cwd=cwd,
+                env=env,
+                pass_fds=tuple(keep_open),
+                start_new_session=True,
+            )
+        except ValueError as error:
+            # A zero byte, which no program can be given.
+            raise OSError(errno.EINVAL, str(error)) from None
+        self.pid = self._process.pid
+        os.setpriority(os.PRIO_PROCESS, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
+        self._exited = asyncio.Event()
+        self._transports: list[asyncio.BaseTransport] = []
+        try:
+            handle = os.pidfd_open(self.pid)
+        except OSError:
+            # As many files as may be are open: a process nobody can watch must not stay.
+            self._process.kill()
+            raise
+        loop = asyncio.get_running_loop()
+        loop.add_reader(handle, self._has_ended, loop, handle)
+
+    async def connect(self) -> None:
+        """Make the pipes ready for use."""
+        connecting = asyncio.ensure_future(self._connect())
+        try:
+            # To its end whatever happens: uvloop would close a pipe twice that it had half taken over.
+            await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(lambda _: self.close())
+            raise
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs; negative for a signal."""
-        return self._transport.get_returncode()
+        return self._process.returncode
 
     async def wait(self) -> int:
         """The exit code, once there is one."""
-        await self._protocol.exited.wait()
+        await self._exited.wait()
         return cast("int", self.exit_code)
 
     def close(self) -> None:
         """Let go of the pipes; what nobody has read of them is lost."""
-        self._transport.close()
+        for transport in self._transports:
+            transport.close()
 
+    async def _connect(self) -> None:
+        self.stdin = await self._writer(self._process.stdin)
+        self.stdout = await self._reader(self._process.stdout)
+        self.stderr = await self._reader(self._process.stderr)
 
-class _Protocol(SubprocessStreamProtocol):
-    def __init__(self) -> None:
-        super().__init__(limit=BUFFER_BYTES, loop=asyncio.get_running_loop())
-        self.exited = asyncio.Event()
+    async def _reader(self, pipe: IO[bytes] | None) -> StreamReader:
+        reader = StreamReader(limit=BUFFER_BYTES)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: StreamReaderProtocol(reader), pipe
+        )
+        self._transports.append(transport)
+        return reader
 
-    def process_exited(self) -> None:
-        super().process_exited()
-        self.exited.set()
+    async def _writer(self, pipe: IO[bytes] | None) -> StreamWriter:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.connect_write_pipe(
+            lambda: StreamReaderProtocol(StreamReader()), pipe
+        )
+        self._transports.append(transport)
+        return StreamWriter(transport, protocol, None, loop)
+
+    def _has_ended(self, loop: asyncio.AbstractEventLoop, handle: int) -> None:
+        """The handle of a process can be read once it has ended."""
+        loop.remove_reader(handle)
+        os.close(handle)
+        self._process.poll()
+        self._exited.set()

@@ -46,7 +46,7 @@ class Child(PipedProcess):
     def send(self, number: signal.Signals) -> None:
         """Pass a signal on to the command's process group; SIGTERM and `KILL` end everything it started too."""
         with suppress(ProcessLookupError):
-            self._transport.send_signal(number)
+            self._process.send_signal(number)
 
     async def stop(self) -> int:
         """End the command and everything it started, by force after `GRACE` seconds."""
@@ -84,13 +84,19 @@ class Processes:
         A command that cannot be run ends with 127 and says so on its standard error.
         """
         supervisor = (sys.executable, "-I", "-S", str(_SUPERVISOR))
-        child = await Child.spawn(
+        child = Child(
             [*supervisor, str(os.getpid()), str(GRACE), self._limits, *command],
             cwd=cwd,
             env=self._environment(sandbox_id, home, env or {}),
         )
         running = {one for one in self._children.get(sandbox_id, ()) if one.exit_code is None}
         self._children[sandbox_id] = running | {child}
+        try:
+            await child.connect()
+        except BaseException:
+            await child.stop()
+            child.close()
+            raise
         return child
 
     async def end_all(self, sandbox_id: SandboxId) -> None:

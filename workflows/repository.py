@@ -14,6 +14,8 @@ FETCH_SECONDS = 240.0
 LOOK_SECONDS = 60.0
 STALE_LOCK_SECONDS = 30.0
 
+_ORIGIN = "refs/remotes/origin/"
+
 
 @dataclass(frozen=True)
 class RemoteHeads:
@@ -71,34 +73,33 @@ class Repository:
         """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`."""
         try:
             heads = await self._look(remote_url)
-            if await self.tips("refs/remotes/origin/") != heads.tips:
+            tips, pointed_at = await self._references(_ORIGIN)
+            if tips != heads.tips:
                 await self._fetch(remote_url)
         except GitFailed as error:
             raise RemoteUnavailable(
                 f"The remote repository cannot be read. {error.detail}"
             ) from None
         if heads.default_branch is not None:
-            target = f"refs/remotes/origin/{heads.default_branch}"
-            await self.run("symbolic-ref", "refs/remotes/origin/HEAD", target)
+            target = f"{_ORIGIN}{heads.default_branch}"
+            if pointed_at != {"HEAD": target}:
+                await self.run("symbolic-ref", f"{_ORIGIN}HEAD", target)
         return heads
 
     async def tips(self, prefix: str) -> dict[str, str]:
         """The commits of all references below `prefix`, newest first, by their names without it."""
-        form = "--format=%(objectname) %(symref) %(refname)"
-        listed = await self.run("for-each-ref", "--sort=-committerdate", form, prefix)
-        tips: dict[str, str] = {}
-        for line in _text(listed.output).split("\n"):
-            sha, symbolic, name = [*line.split(" ", 2), "", ""][:3]
-            if name and not symbolic:
-                tips[name.removeprefix(prefix)] = sha
-        return tips
+        return (await self._references(prefix))[0]
 
     async def checked_out(self) -> dict[str, Path]:
         """The branches that working trees have checked out, also those without a commit yet."""
-        listed = await self.run("worktree", "list", "--porcelain", "-z")
+        listed = await self._working_trees()
+        if any(line.startswith("prunable") for line in listed):
+            # A tree that is gone would keep its branch for ever.
+            await self.run("worktree", "prune", "--expire=now")
+            listed = await self._working_trees()
         branches: dict[str, Path] = {}
         folder = Path()
-        for line in _text(listed.output).split("\0"):
+        for line in listed:
             word, _, value = line.partition(" ")
             if word == "worktree":
                 folder = Path(value)
@@ -182,6 +183,24 @@ class Repository:
             with suppress(FileNotFoundError):
                 if time.time() - file.stat().st_mtime > STALE_LOCK_SECONDS:
                     file.unlink()
+
+    async def _references(self, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
+        """The commits of references, newest first, and where the symbolic ones among them point."""
+        form = "--format=%(objectname) %(symref) %(refname)"
+        listed = await self.run("for-each-ref", "--sort=-committerdate", form, prefix)
+        tips: dict[str, str] = {}
+        pointers: dict[str, str] = {}
+        for line in _text(listed.output).split("\n"):
+            sha, pointed_at, name = [*line.split(" ", 2), "", ""][:3]
+            if name and pointed_at:
+                pointers[name.removeprefix(prefix)] = pointed_at
+            elif name:
+                tips[name.removeprefix(prefix)] = sha
+        return tips, pointers
+
+    async def _working_trees(self) -> list[str]:
+        listed = await self.run("worktree", "list", "--porcelain", "-z")
+        return _text(listed.output).split("\0")
 
     async def _look(self, remote_url: str) -> RemoteHeads:
         listed = await self._git.run(

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -10,6 +10,8 @@ from events.ids import RepositoryId, SandboxId, TaskId
 from events.repository import Branch
 from events.task_files import TreeFile
 from runtime.errors import Rejected, Unavailable
+
+T = TypeVar("T")
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
@@ -178,3 +180,13 @@ class SandboxProvider(Protocol):
 
     async def tidy(self) -> None:
         """End and remove, at the start, what a crash kept an earlier life from ending or removing."""
+
+
+def provider_named(name: str, known: Mapping[str, T]) -> T:
+    """What this worker has for a provider. Raises `Rejected` when its settings do not name that one (any more)."""
+    if name not in known:
+        raise Rejected(
+            f"This worker has no sandbox provider {name}; it has {', '.join(known)}.",
+            code="provider_unknown",
+        )
+    return known[name]

@@ -135,7 +135,7 @@ class Sessions:
         if isinstance(step, CancelTurn):
             turn = self._turns.get(session.id)
             if turn is not None:
-                group.create_task(turn.cancel(), name="cancel turn")
+                group.create_task(self._cancel(session.id, turn), name="cancel turn")
             return
         if step is None or session.id in self._busy:
             return
@@ -169,15 +169,24 @@ class Sessions:
             try:
                 async with self._gate.work("session"):
                     await work
-            except Unavailable:
-                # Draining: the next start finds what is left to do.
-                work.close()
             except Exception as error:
-                log.exception("session work failed")
-                await self._fail(task_id, session_id, f"The worker failed: {error}")
+                if self._gate.draining and isinstance(error, Unavailable):
+                    # The next start finds what is left to do.
+                    work.close()
+                else:
+                    log.exception("session work failed")
+                    await self._fail(task_id, session_id, f"The worker failed: {error}")
             finally:
                 del self._busy[session_id]
         self.wake(task_id)
+
+    async def _cancel(self, session_id: SessionId, turn: Turn) -> None:
+        with log_fields(session_id=session_id):
+            try:
+                await turn.cancel()
+            except Exception:
+                # The turn goes on or has ended; whoever asked may ask again.
+                log.exception("turn could not be cancelled")
 
     async def _open(self, task: Task, session: Session) -> None:
         try:

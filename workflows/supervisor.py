@@ -42,10 +42,9 @@ def _become(limits: str, command: list[str]) -> None:
         highest = resource.getrlimit(number)[1]
         wanted = int(value) if highest == resource.RLIM_INFINITY else min(int(value), highest)
         resource.setrlimit(number, (wanted, wanted))
-    # What is ignored stays so in the command: Python ignores two, `nohup foundry serve` one more.
-    for number in signal.valid_signals():
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+    # What is ignored stays so in the command. Python ignores two, a shell's `&` and nohup others.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
     try:
         os.execvp(command[0], command)

@@ -20,7 +20,7 @@ from workflows.branches import Branches
 from workflows.file_capture import FileCapture
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
 from workflows.repository_sync import RepositorySync
-from workflows.sandbox import SandboxProvider
+from workflows.sandbox import SandboxProvider, provider_named
 from workflows.sandbox_git import SandboxGit
 from workflows.steady_reports import SteadyReports
 
@@ -159,11 +159,11 @@ class BranchWork:
 
     def _git(self, task: Task) -> SandboxGit:
         assert task.sandbox is not None
-        return SandboxGit(self.providers[task.sandbox.provider], sandbox_of(task))
+        return SandboxGit(provider_named(task.sandbox.provider, self.providers), sandbox_of(task))
 
     def _branches(self, task: Task) -> Branches:
         assert task.sandbox is not None
-        return self.branches[task.sandbox.provider]
+        return provider_named(task.sandbox.provider, self.branches)
 
     async def _report(
         self, job: JobContext, what: str, decide: Callable[[TaskState], list[TaskEvent]]

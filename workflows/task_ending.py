@@ -33,7 +33,7 @@ from workflows.job_kind import (
     StageResult,
 )
 from workflows.presence import Presence
-from workflows.sandbox import SandboxProvider
+from workflows.sandbox import SandboxProvider, provider_named
 from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
 from workflows.task_processes import TaskProcesses
@@ -107,7 +107,7 @@ class Ending:
             return await self._give_up(job, task.sandbox)
         # An existing branch was there before the task: it is not ours to delete.
         keep = branch == "keep" or task.on_branch is not None
-        await self.providers[task.sandbox.provider].release(
+        await provider_named(task.sandbox.provider, self.providers).release(
             job.task, branch="keep" if keep else "delete"
         )
         await self._report(

@@ -19,7 +19,7 @@ from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
 from workflows.file_capture import FileCapture
 from workflows.running_process import RunningProcess
-from workflows.sandbox import SandboxProvider
+from workflows.sandbox import SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
 
 log = logging.getLogger(__name__)
@@ -146,9 +146,8 @@ class TaskProcesses:
     async def _run(self, task: Task, process_id: ProcessId, process: Process) -> None:
         assert task.sandbox is not None
         try:
-            child = await self._providers[task.sandbox.provider].start(
-                sandbox_of(task), [process.command, *process.args]
-            )
+            provider = provider_named(task.sandbox.provider, self._providers)
+            child = await provider.start(sandbox_of(task), [process.command, *process.args])
         except (FoundryError, OSError) as error:
             await self._exited(task.task_id, process_id, None, str(error))
             return

@@ -22,7 +22,7 @@ from workflows.acp_agent import AgentDied, AgentFailed
 from workflows.agent_pool import AgentPool, sandbox_of
 from workflows.file_capture import FileCapture
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
-from workflows.sandbox import ExistingBranch, NewBranch, SandboxProvider
+from workflows.sandbox import ExistingBranch, NewBranch, SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
 
 
@@ -149,14 +149,7 @@ class Provisioning:
         return state
 
     def _provider(self, task: Task) -> SandboxProvider:
-        provider = self.providers.get(task.provider)
-        if provider is None:
-            raise StageFailure(
-                f"This worker has no sandbox provider {task.provider}; it has {', '.join(self.providers)}.",
-                code="provider_unknown",
-                permanent=True,
-            )
-        return provider
+        return provider_named(task.provider, self.providers)
 
     async def _agent(self, task: Task) -> None:
         try:

@@ -1,6 +1,7 @@
 """Writes what an agent says into the log: every entry in order, many in one commit, durable before it is shown."""
 
 import asyncio
+import logging
 import secrets
 from collections import deque
 
@@ -11,6 +12,7 @@ from events.fact import Blob
 from events.ids import OrganizationId, Position, SessionId, TaskId
 from events.store import EventStore
 from events.transcript import Entry
+from runtime.errors import Unavailable
 from workflows.steady_reports import SteadyReports
 
 FLUSH_SECONDS = 0.05
@@ -18,8 +20,15 @@ COMMIT_BYTES = 192 * 1024
 COMMIT_ENTRIES = 250
 """Whoever folds a commit does so in one go: it must not take long."""
 
+LONGEST_REST = 0.1
+"""Between full commits the writer rests as long as the last one took: the other half of the time is everybody else's."""
+
 INLINE_BYTES = 128 * 1024
-PENDING_BYTES = 4 * 1024 * 1024
+PENDING_BYTES = 1024 * 1024
+
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 _encoder = msgspec.json.Encoder()
 
@@ -28,7 +37,7 @@ class TranscriptWriter:
     """The one writer of a session's transcript while a turn runs.
 
     `add` only notes an entry down; `run` appends what has gathered, at most every 50 ms, 192 KB or 250 entries.
-    `has_room` is what the reader of the agent waits for, so that what waits here stays below 4 MB.
+    `has_room` is what the reader of the agent waits for, so that what waits here stays below 1 MB.
     """
 
     def __init__(
@@ -85,8 +94,11 @@ class TranscriptWriter:
                 # Kept until it is stored: whoever flushes after a cancelled flush sends the same
                 # batch under the same id, so that it stands in the log once.
                 self._batch = self._batch or await self._next_batch()
+                began = _clock()
                 self.position = await self._append(*self._batch)
                 self._batch = None
+                if self._pending:
+                    await asyncio.sleep(min(LONGEST_REST, _clock() - began))
             self._wake.clear()
             return self.position
 
@@ -97,20 +109,30 @@ class TranscriptWriter:
             if taken and (size > COMMIT_BYTES or taken == COMMIT_ENTRIES):
                 break
             taken += 1
-        entries = [await self._small(self._pending[index][0]) for index in range(taken)]
+        entries = [await self._small(*self._pending[index]) for index in range(taken)]
         for _ in range(taken):
             self._pending_bytes -= self._pending.popleft()[1]
         if self._pending_bytes < PENDING_BYTES:
             self._room.set()
         return entries, f"{self._session_id}/{secrets.token_hex(8)}"
 
-    async def _small(self, entry: Entry) -> Entry:
+    async def _small(self, entry: Entry, size: int) -> Entry:
         """The entry as it may stand in the log: large content goes to a blob."""
-        content = entry.text.encode() if entry.text is not None else _encoder.encode(entry.payload)
-        if len(content) <= INLINE_BYTES:
+        if size <= INLINE_BYTES:
             return entry
-        blob: Blob = await self._store.put_blob(content)
-        return msgspec.structs.replace(entry, text=None, payload=None, blob=blob)
+        # Judged by what it takes in the log: a zero byte takes six there.
+        content = entry.text.encode() if entry.text is not None else _encoder.encode(entry.payload)
+        return msgspec.structs.replace(
+            entry, text=None, payload=None, blob=await self._blob_of(content)
+        )
+
+    async def _blob_of(self, content: bytes) -> Blob:
+        while True:
+            try:
+                return await self._store.put_blob(content)
+            except Unavailable as error:
+                log.warning("blob waits for the event store", extra={"reason": error.detail})
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _append(self, entries: list[Entry], report_id: str) -> Position:
         position, _ = await self._reports.report(
@@ -127,3 +149,7 @@ class TranscriptWriter:
             correlation_id=self._correlation_id,
         )
         return position
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

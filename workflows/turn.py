@@ -45,6 +45,7 @@ class Turn:
         self._correlation_id = message.command_id or ""
         self._agent: AgentProcess | None = None
         self._cancelling = False
+        self._over = asyncio.Event()
         self._questions: dict[str, asyncio.Future[str | None]] = {}
         self._writer = TranscriptWriter(
             reports,
@@ -59,7 +60,8 @@ class Turn:
         """Hand the message over and stay until the turn has ended and is stored."""
         if not await self._deliver():
             return
-        self._agent = agent
+        if not self._cancelling:
+            self._agent = agent
         self._writer.add(
             Entry(
                 sender="user",
@@ -70,25 +72,32 @@ class Turn:
                 text=self._message.text,
             )
         )
-        writing = asyncio.create_task(self._writer.run(), name="transcript")
         try:
-            stop_reason, error = await self._prompt(agent)
+            # A writer that fails takes the turn with it: else the agent would wait for room for ever.
+            async with asyncio.TaskGroup() as parts:
+                writing = parts.create_task(self._writer.run(), name="transcript")
+                stop_reason, error = await self._prompt(agent)
+                writing.cancel()
         finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
+            self._over.set()
         await self._end(stop_reason, error)
 
     async def cancel(self) -> None:
         """Ask the agent to stop; one that does not within 10 seconds is ended."""
-        if self._cancelling or self._agent is None:
+        if self._cancelling:
             return
         self._cancelling = True
         for question in self._questions.values():
             if not question.done():
                 question.set_result(None)
+        if self._agent is None:
+            # Not handed over yet, and now it will not be.
+            return
         await self._agent.cancel()
-        await asyncio.sleep(CANCEL_GRACE_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CANCEL_GRACE_SECONDS):
+                await self._over.wait()
+                return
         await self._agent.close()
 
     def answer(self, request_id: str, option_id: str) -> None:
@@ -112,6 +121,8 @@ class Turn:
         return bool(events)
 
     async def _prompt(self, agent: AgentProcess) -> tuple[StopReason, str | None]:
+        if self._cancelling:
+            return "cancelled", None
         try:
             stop_reason = await agent.prompt(
                 self._message.text,

@@ -126,7 +126,7 @@ async def base_of(repository: Repository, start: Start, heads: RemoteHeads) -> s
     """The commit that work on an existing branch is compared with: where it left the default branch."""
     if isinstance(start, FromNothing):
         return EMPTY_TREE
-    if heads.default_branch is None:
+    if heads.default_branch is None or start.commit == heads.tips[heads.default_branch]:
         return start.commit
     common = await repository.merge_base(start.commit, heads.tips[heads.default_branch])
     return common or start.commit

@@ -21,5 +21,6 @@ def serve(application: Any) -> None:
         access_log=False,
         backlog=4096,
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
     )
     uvicorn.Server(config).run(sockets=[listener])

@@ -101,7 +101,7 @@ async def test_somebodys_token_is_revoked_by_themselves_or_the_first_owner(node:
     bert, carl = await node.person(owner, "Bert"), await node.person(owner, "Carl")
     of_bert = {"token_id": bert.credential_id}
 
-    with pytest.raises(Exception, match="There is no token"):
+    with pytest.raises(Exception, match="There is no such token"):
         await node.order(carl, "token.revoke", **of_bert)
     assert (await node.order(bert, "token.revoke", **of_bert)).events == ["token_revoked"]
     assert not await node.access.still_valid(bert)

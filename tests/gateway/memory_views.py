@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from events.ids import Position
-from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
+from projectors.views import PROJECTION_OF, Change, Listener, Snapshot, snapshot_of
 from runtime.errors import Unavailable
 
 PLURAL = {
@@ -171,8 +171,8 @@ class MemoryViews:
             }
             encoded = msgspec.json.encode(self._documents[topic].data)
             self._snapshots[topic, version] = encoded
-        result = Snapshot(
-            topic=topic,
+        result = snapshot_of(
+            topic,
             epoch=self.epoch(PROJECTION_OF[topic.split("/")[0]]),
             version=version,
             data=self._snapshots[topic, version],

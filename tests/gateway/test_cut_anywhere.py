@@ -14,7 +14,7 @@ from gateway.holding import Holding
 from gateway.hub import Hub
 from gateway.source import Source
 from gateway.topics import Topic, parse_topic
-from gateway.wire import Headers
+from gateway.wire import Headers, Listener
 from tests.gateway.guests import Guests
 from tests.gateway.memory_views import MemoryViews, put
 from tests.gateway.node import TOPICS
@@ -35,11 +35,12 @@ class HeldWire:
         self.taken = 0
         self.paused = False
         self.lost = False
+        self.free = None
 
     async def has(self, events: int) -> None:
         await until(lambda: len(self.written) >= events)
 
-    async def start(self, headers: Headers, wake: Callable[[], None]) -> None:
+    async def start(self, headers: Headers, listener: Listener | None) -> None:
         pass
 
     def send(self, frames: Sequence[Frame], identity: bytes) -> None:
@@ -61,7 +62,7 @@ class Line:
 
     def __init__(self) -> None:
         self.views = MemoryViews(TOPICS)
-        self.hub = Hub(self.views, lag_ms=lambda: 0)
+        self.hub = Hub(self.views, lag_ms=lambda: 0, most_bytes=LIMIT)
         self._source = Source(
             views=self.views,
             access=Guests(),

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
@@ -78,6 +78,7 @@ def test_any_body_changes_what_a_stream_carries_or_is_refused(body: bytes) -> No
             parse_held(held)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=8) | WORDS, max_size=5), st.text(max_size=30) | WORDS)
 def test_any_query_opens_a_stream_or_is_refused(topics: list[str], cursor: str) -> None:
     pairs = [("topic", one) for one in topics] + [("cursor", cursor)]

@@ -1,6 +1,7 @@
-"""For any order of commits, interests, stalls, reconnects and rebuilds the client ends with what the server has."""
+"""For any order of commits, interests, stalls, reconnects and rebuilds two clients end with what the server has."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 import uvloop
@@ -27,10 +28,14 @@ schedules = st.lists(st.one_of(commits, bursts, interests, others, others), min_
 
 
 class Client:
-    """Follows a schedule: one stream after another, one state throughout."""
+    """Follows a schedule: one stream after another, one state throughout.
 
-    def __init__(self, node: Node) -> None:
+    All meet when their schedules are at an end: nothing is committed after that.
+    """
+
+    def __init__(self, node: Node, end: asyncio.Barrier) -> None:
         self.node = node
+        self.end = end
         self.wanted = {TASKS[0]}
         self.revision = 0
         self.sid = ""
@@ -125,6 +130,7 @@ class Client:
         """A last revision and its ready: everything wanted is live and needs no later commit to be right."""
         views = self.node.views
         self.meanwhile.clear()
+        await self.end.wait()
         await self._interest({})
         while (await reader.until("ready")).data["revision"] < self.revision:
             pass
@@ -134,13 +140,15 @@ class Client:
             assert reader.held[topic].document.data == views.data(topic)
 
 
-async def follow(schedule: list[Step]) -> None:
-    async with running() as node:
-        await Client(node).run(schedule)
+async def follow(schedules: Sequence[list[Step]]) -> None:
+    end = asyncio.Barrier(len(schedules))
+    async with running() as node, asyncio.TaskGroup() as clients:
+        for schedule in schedules:
+            clients.create_task(Client(node, end).run(schedule))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(schedules)
-def test_the_client_ends_with_what_the_server_has(schedule: list[Step]) -> None:
+@given(schedules, schedules)
+def test_the_clients_end_with_what_the_server_has(one: list[Step], other: list[Step]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(follow(schedule))
+        runner.run(follow((one, other)))

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from events.ids import IssueId, JobId, OrganizationId, TaskId
+from events.ids import IssueId, JobId, MessageId, OrganizationId, TaskId
 from events.task import TaskEvent
 from tests import facts
 from tests.facts import commit
@@ -95,10 +95,21 @@ async def test_a_new_task_is_queued_with_its_session_and_job(world: World) -> No
 @pytest.mark.parametrize(
     ("events", "status"),
     [
-        ([], "idle"),
+        ([], "running"),
         ([facts.message_delivered()], "running"),
         ([facts.message_delivered(), facts.turn_ended()], "idle"),
         ([facts.message_delivered(), facts.turn_ended(stop_reason="error")], "idle"),
+        ([facts.message_cancelled()], "idle"),
+        ([facts.session_closed()], "idle"),
+        ([facts.session_failed()], "idle"),
+        (
+            [
+                facts.message_delivered(),
+                facts.message_queued(message=MessageId("msg_2")),
+                facts.turn_ended(),
+            ],
+            "running",
+        ),
         ([facts.task_failed()], "error"),
         ([facts.task_archive_requested()], "archiving"),
         ([facts.task_archive_requested(), facts.task_archived()], "archived"),

@@ -12,7 +12,7 @@ from events.commit import Commit
 from events.ids import Position
 from events.job import JobAnnounced
 from events.memory import MemoryStore
-from query_api.routes import routes
+from query_api.routes import questions
 from runtime.http import Authenticator
 from runtime.identity import Caller
 from runtime.lifecycle import Gate
@@ -70,7 +70,7 @@ class House:
         self.doorkeeper = doorkeeper
         self.gate = Gate("query_api")
         self.app = Starlette(
-            routes=routes(
+            routes=questions(
                 world.models,
                 store,
                 doorkeeper,
@@ -78,7 +78,7 @@ class House:
                 self.gate,
                 commands={"task.rename": Order},
                 version="1.0",
-            ),
+            ).routes,
             exception_handlers=HANDLERS,
         )
 

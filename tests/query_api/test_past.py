@@ -139,6 +139,12 @@ async def test_a_whole_list_tells_who_changed_it_last(house: House) -> None:
     )
 
 
+async def test_an_empty_list_is_as_it_was_created(house: House) -> None:
+    answer = (await house.get("/v1/why/task/task_1?field=/issues")).json()
+
+    assert (answer["event"], answer["value"], answer["position"]) == ("task_created", [], CREATED)
+
+
 @pytest.mark.parametrize("field", ["/nothing", "/sessions/ses_2/status", "/title/0", "/_course"])
 async def test_a_field_that_is_not_there_is_not_found(house: House, field: str) -> None:
     problem(await house.get(f"/v1/why/task/task_1?field={field}"), 404, "not_found")

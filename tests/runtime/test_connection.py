@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from runtime import connection as connection_module
 from runtime.connection import Connection, ConnectionLost, connect
@@ -138,6 +140,29 @@ async def test_a_client_that_is_closed_for_good_is_reported(connection: Connecti
     async with asyncio.timeout(10):
         with pytest.raises(ConnectionLost):
             await losing
+
+
+async def ask_and_close_on_a_closed_transport(nats_server: NatsServer) -> None:
+    async with connect(
+        nats_server.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        client = connection.client
+        assert client._flusher_task is not None
+        # Without its flusher nats-py writes in the request itself, here to what is gone.
+        client._flusher_task.cancel()
+        await asyncio.sleep(0)
+        transport: Any = client._transport
+        transport._io_writer.transport.abort()
+        with pytest.raises((NoAnswer, NotSent)):
+            await connection.request(INFO, b"", within=5)
+
+
+def test_a_connection_that_breaks_under_a_request_is_broken_and_not_a_runtime_error(
+    nats_server: NatsServer,
+) -> None:
+    # uvloop, which `foundry serve` runs on, has an error of its own for it.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask_and_close_on_a_closed_transport(nats_server))
 
 
 @pytest.mark.parametrize("moment", range(6))

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from pathlib import Path
+
+import pytest
 
 from tests.system.conftest import Enter
 from tests.system.node_process import Finished, NodeProcess
@@ -38,6 +41,25 @@ async def test_a_history_of_nothing_fails_with_a_sentence(system: NodeProcess) -
         assert done.status != 0, nothing
         assert done.err.startswith("foundry: ")
         assert "Traceback" not in done.err
+
+
+async def test_a_place_the_log_does_not_have_fails_with_a_sentence(system: NodeProcess) -> None:
+    for command in (("tail", "--after", "999999999"), ("replay", "--after", "-1")):
+        done = await _run(system, *command)
+        assert done.status != 0, command
+        assert "Traceback" not in done.err
+        assert "log" in done.err
+
+
+@pytest.mark.parametrize("command", ["serve", "token", "history usr_owner", "doctor"])
+async def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("")
+    node = NodeProcess(tmp_path / "file")
+
+    done = await _run(node, *command.split())
+
+    assert done.status == 1
+    assert done.err.startswith(f"foundry: FOUNDRY_DATA is {tmp_path}/file, which cannot be used")
 
 
 async def test_the_projections_are_what_the_log_says(system: NodeProcess, house: House) -> None:

@@ -140,7 +140,7 @@ async def test_a_topic_that_cannot_be_had_is_forbidden_and_the_stream_goes_on(
     pair_house: PairHouse,
 ) -> None:
     house, _ = pair_house
-    nothing = ("task/task_nothing", "workspace/org_nothing", "nonsense", "task/../../etc", "")
+    nothing = ("task/task_nothing", "workspace/org_nothing", "nonsense", "task/../../etc")
     async with house.owner.stream(*nothing, "app") as stream:
         ready = await stream.until_ready()
 

@@ -42,8 +42,27 @@ async def test_a_task_is_announced_at_once_and_provisioned_stage_by_stage(house:
     assert Path(sandbox["path"], "word.txt").exists()
     assert said(entries) == f"hello\n{done['branch']}\n"
     assert entries[0]["sender"] == "user"
-    statuses = [event.data for event in stream.about(task)]
-    assert statuses, "it could be watched"
+    assert stream.about(task), "it could be watched"
+
+
+async def test_a_task_is_idle_only_when_all_that_was_asked_is_done(house: House) -> None:
+    created = await house.create_task("echo one")
+    await house.owner.command(
+        "agent_session.send",
+        task_id=created.ids["task_id"],
+        session_id=created.ids["session_id"],
+        text="echo two",
+    )
+    topic = f"task/{created.ids['task_id']}"
+
+    async with house.owner.stream(topic) as stream:
+        task = await stream.until_data(
+            topic, lambda data: data["status"] == "idle", PROVISIONED_WITHIN
+        )
+
+    assert turn_is_over(task)
+    said_by_then = await entries_of(house.owner, created.ids["session_id"])
+    assert said(said_by_then) == "one\ntwo\n"
 
 
 async def test_what_a_watcher_folds_of_a_whole_job_is_what_the_views_show(house: House) -> None:

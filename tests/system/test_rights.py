@@ -65,7 +65,7 @@ async def test_a_strangers_commands_meet_nothing(house: House, stranger: Person)
         }
         two = await stranger.client.refused(name, **never)
         assert (one["status"], two["status"]) == (404, 404), name
-        assert _without_ids(one["detail"]) == _without_ids(two["detail"]), name
+        assert one["detail"] == two["detail"], name
 
     history = (await house.owner.get(f"/v1/history/{house.organization_id}")).json()
     assert {entry["actor"] for entry in history["entries"]} == {"usr_owner"}
@@ -173,7 +173,3 @@ async def test_only_the_owner_of_the_installation_makes_users(stranger: Person) 
     made = await stranger.client.refused("user.create", name="Friend")
 
     assert (made["status"], made["code"]) == (403, "forbidden")
-
-
-def _without_ids(text: str) -> str:
-    return re.sub(r"(org|repo|task|ses|job)_[a-z0-9_]+", "…", text)

@@ -56,6 +56,8 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
         case "burst":
             for number in range(int(rest)):
                 chunk(f"{number} ")
+        case "zeros":
+            chunk("\0" * (128 << 10))
         case "tool":
             update("tool_call", toolCallId="call_1", title="ls", kind="execute", status="pending")
             update("tool_call_update", toolCallId="call_1", status="completed", rawOutput={"n": 1})

@@ -3,47 +3,43 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workflows.diff_output import Counts, changed_entries, counts, shown_path
+from workflows.diff_output import changed_entries, shown_path
 from workflows.scratch import refusals
 
 PATHS = st.binary(min_size=1, max_size=20).filter(lambda path: b"\0" not in path)
 NUMBERS = st.integers(0, 10**6)
-BLOB, MODE = b"a" * 40, b"100644"
-LETTERS = st.sampled_from("AMDT")
+ABOUT = b":100644 100644 %b %b " % (b"a" * 40, b"a" * 40)
+FILES = st.dictionaries(
+    PATHS, st.tuples(st.sampled_from("AMDTR"), PATHS, NUMBERS, NUMBERS), max_size=5
+)
 
 
-@given(st.dictionaries(PATHS, st.tuples(NUMBERS, NUMBERS, st.booleans(), PATHS), max_size=5))
-def test_numbers_of_lines_are_read_for_any_paths(
-    files: dict[bytes, tuple[int, int, bool, bytes]],
+@given(FILES)
+def test_changes_and_their_numbers_are_read_for_any_paths(
+    files: dict[bytes, tuple[str, bytes, int, int]],
 ) -> None:
     printed = b""
-    for path, (added, removed, renamed, before) in files.items():
+    for path, (letter, before, _, _) in files.items():
+        printed += ABOUT + (b"R087\0%b\0" % before if letter == "R" else letter.encode() + b"\0")
+        printed += path + b"\0"
+    for path, (letter, before, added, removed) in files.items():
         printed += b"%d\t%d\t" % (added, removed)
-        printed += b"\0%b\0%b\0" % (before, path) if renamed else path + b"\0"
+        printed += b"\0%b\0%b\0" % (before, path) if letter == "R" else path + b"\0"
 
-    assert counts(printed) == {
-        path: Counts(added, removed, False) for path, (added, removed, _, _) in files.items()
-    }
+    entries = changed_entries(printed)
+
+    assert [(one.path, one.added, one.removed) for one in entries] == [
+        (shown_path(path), added, removed) for path, (_, _, added, removed) in files.items()
+    ]
+    assert [one.kind == "renamed" for one in entries] == [
+        letter == "R" for letter, _, _, _ in files.values()
+    ]
 
 
 def test_a_binary_file_has_no_lines() -> None:
-    assert counts(b"-\t-\tlogo.png\0") == {b"logo.png": Counts(0, 0, True)}
+    (entry,) = changed_entries(ABOUT + b"M\0logo.png\0-\t-\tlogo.png\0")
 
-
-@given(st.lists(st.tuples(LETTERS, PATHS), max_size=5), st.tuples(PATHS, PATHS))
-def test_changes_are_read_for_any_paths(
-    files: list[tuple[str, bytes]], renamed: tuple[bytes, bytes]
-) -> None:
-    about = b":%b %b %b %b " % (MODE, MODE, BLOB, BLOB)
-    printed = b"".join(about + b"%b\0%b\0" % (letter.encode(), path) for letter, path in files)
-    printed += about + b"R087\0%b\0%b\0" % renamed
-
-    entries = changed_entries(printed, {})
-
-    assert [entry.path for entry in entries] == [
-        shown_path(path) for path in (*(path for _, path in files), renamed[1])
-    ]
-    assert entries[-1].kind == "renamed"
+    assert (entry.binary, entry.added, entry.removed) == (True, 0, 0)
 
 
 WORDS = st.sampled_from((b"1\t2\t", b"1\t2\ta", b":1 2 3 4 R1", b":1 2 3 4 ", b"a", b"-\t-\t"))
@@ -52,12 +48,12 @@ WORDS = st.sampled_from((b"1\t2\t", b"1\t2\ta", b":1 2 3 4 R1", b":1 2 3 4 ", b"
 @given(st.lists(st.binary(max_size=8) | WORDS, max_size=6).map(b"\0".join))
 @example(b"1\t2\t")
 @example(b":1 2 3 4 ")
+@example(b":1 2\0a")
 def test_what_git_does_not_print_is_one_kind_of_error(printed: bytes) -> None:
-    for read in (counts, lambda output: changed_entries(output, {})):
-        try:
-            read(printed)
-        except ValueError:
-            continue
+    try:
+        changed_entries(printed)
+    except ValueError:
+        return
 
 
 @given(st.text(max_size=80))

@@ -96,7 +96,7 @@ async def test_preparing_again_finds_what_is_there_and_leaves_the_work_alone(
     assert Path(sandbox.path, "a").read_text() == "work"
 
 
-@pytest.mark.parametrize("lost", ["note", "tree", "git", "both"])
+@pytest.mark.parametrize("lost", ["note", "tree", "git", "both", "initializing"])
 async def test_half_a_working_tree_of_a_crash_is_made_whole(
     sandboxes: LocalSandboxes, remote: Remote, lost: str
 ) -> None:
@@ -110,12 +110,29 @@ async def test_half_a_working_tree_of_a_crash_is_made_whole(
         shutil.rmtree(tree)
     if lost == "git":
         (tree / ".git").unlink()
+    if lost == "initializing":
+        # As a git that was killed while it made the tree leaves it.
+        note.write_text(note.read_text().replace('"complete":true', '"complete":false'))
+        kept = Path((tree / ".git").read_text().removeprefix("gitdir:").strip())
+        (kept / "locked").write_text("initializing")
 
     _, again = await prepare(sandboxes, remote, NewBranch("one"))
 
     assert again == first
     assert await run(sandboxes, sandbox, "git status --short --branch") == "## one"
     assert await run(sandboxes, sandbox, "cat a") == "1"
+
+
+async def test_a_branch_whose_tree_is_gone_can_be_worked_on_by_another_task(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    shutil.rmtree(sandbox.path)
+
+    _, checkout = await prepare(sandboxes, remote, ExistingBranch("one"), task_id=TWO)
+
+    assert checkout.branch == "one"
 
 
 async def test_a_lost_working_tree_comes_back_with_its_commits(

@@ -12,6 +12,7 @@ import pytest
 from events.ids import SandboxId
 from tests.workflows.remote import PATH, SANDBOX, runs, said
 from workflows.output_tail import OutputTail
+from workflows.piped_process import NICE
 from workflows.processes import GRACE, Child, Limits, Processes
 
 DETACHED = "env -i setsid sleep 1000 & echo $!; wait"
@@ -132,6 +133,12 @@ async def test_what_we_ignore_under_nohup_still_ends_the_command(
 
     async with asyncio.timeout(20):
         assert await child.wait() == -signal.SIGHUP
+
+
+async def test_commands_are_nicer_than_the_worker(processes: Processes, tmp_path: Path) -> None:
+    child = await start(processes, tmp_path, "nice")
+
+    assert await said(child) == (0, f"{min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE)}\n")
 
 
 async def test_ending_a_sandbox_leaves_other_sandboxes_alone(

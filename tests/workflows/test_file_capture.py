@@ -1,0 +1,107 @@
+"""What is stored of a capture, and what becomes of one that cannot be made."""
+
+import asyncio
+
+import msgspec
+
+from commands.aggregates import Aggregates
+from commands.reports import Reports
+from commands.task import TASK
+from events.commit import Commit, Event
+from events.ids import Timestamp
+from events.memory import MemoryStore
+from events.store import subject_of
+from events.task_files import FilesOutdated, TreeChanged, TreeFile
+from tests import facts
+from workflows.file_capture import FileCapture
+from workflows.local_sandbox import LocalSandboxes
+from workflows.sandbox import Captured, Sandbox
+from workflows.steady_reports import SteadyReports
+
+COMMIT_BYTES = 256 << 10
+
+
+class Desk:
+    """A task with a sandbox, and captures of it."""
+
+    def __init__(self, **providers: LocalSandboxes) -> None:
+        self.store = MemoryStore()
+        aggregates = Aggregates(self.store)
+        self.reports = SteadyReports(Reports(self.store, aggregates, lambda: Timestamp(1)))
+        self.files = FileCapture(
+            aggregates=aggregates, reports=self.reports, store=self.store, providers=providers
+        )
+
+    async def begin(self) -> None:
+        history: list[Event] = [
+            facts.task_created(),
+            facts.session_created(),
+            facts.sandbox_allocated(),
+            facts.sandbox_ready(),
+        ]
+        await self.reports.report(TASK, facts.TASK, lambda now: history, report_id="given")
+
+    async def commits(self) -> list[Commit]:
+        return [one.commit for one in await self.store.load(subject_of("task", facts.TASK))]
+
+    async def events(self) -> list[Event]:
+        return [event for commit in await self.commits() for event in commit.events]
+
+
+class Fixed(LocalSandboxes):
+    """Finds the same files wherever it looks."""
+
+    tree: tuple[TreeFile, ...] = ()
+
+    def __init__(self) -> None:
+        """It has no place on any disk."""
+
+    async def capture(
+        self, sandbox: Sandbox, *, base: str, unless: str | None = None
+    ) -> Captured | None:
+        return Captured(base=base, tree_id=f"t{len(self.tree)}", files=(), tree=self.tree)
+
+
+async def test_the_files_of_a_small_tree_are_one_commit_with_the_capture() -> None:
+    provider = Fixed()
+    provider.tree = (TreeFile(path="a", size=1), TreeFile(path="b", size=2))
+    desk = Desk(local=provider)
+    await desk.begin()
+
+    await desk.files.capture(facts.TASK)
+
+    names = [type(event).__name__ for event in (await desk.commits())[-1].events]
+    assert names == ["TreeChanged", "FilesCaptured"]
+
+
+async def test_a_large_tree_with_long_paths_fits_into_commits_and_none_of_it_is_lost() -> None:
+    provider = Fixed()
+    provider.tree = tuple(TreeFile(path=f"{number:04}/" * 200, size=1) for number in range(600))
+    desk = Desk(local=provider)
+    await desk.begin()
+    await desk.files.capture(facts.TASK)
+    whole, provider.tree = provider.tree, ()
+
+    await desk.files.capture(facts.TASK)
+
+    changes = [event for event in await desk.events() if isinstance(event, TreeChanged)]
+    assert [file for event in changes for file in event.put] == list(whole)
+    assert [path for event in changes for path in event.removed] == [file.path for file in whole]
+    assert max(len(msgspec.json.encode(one)) for one in await desk.commits()) < COMMIT_BYTES
+
+
+async def test_a_sandbox_whose_provider_is_not_known_here_any_more_does_not_end_the_captures() -> (
+    None
+):
+    desk = Desk()
+    await desk.begin()
+    serving = asyncio.create_task(desk.files.run())
+
+    desk.files.request(facts.TASK)
+    async with asyncio.timeout(20):
+        while not any(isinstance(event, FilesOutdated) for event in await desk.events()):
+            await asyncio.sleep(0)
+
+    assert not serving.done()
+    serving.cancel()
+    await asyncio.wait([serving])

@@ -1,0 +1,193 @@
+"""One turn with a real agent: when it is stopped, what becomes of the agent, of the message and of what is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.aggregates import Aggregates
+from commands.reports import Reports
+from commands.task import TASK
+from commands.task_state import Session, Task
+from events.agent_session import TurnEnded
+from events.commit import Event
+from events.fact import Blob
+from events.ids import Timestamp
+from events.memory import MemoryStore
+from events.store import subject_of
+from events.transcript import EntriesAppended
+from runtime.errors import Unavailable
+from tests import facts
+from tests.workflows.conversation import SCRIPTED, talking
+from workflows.acp_agent import AgentProcess
+from workflows.processes import Processes
+from workflows.steady_reports import SteadyReports
+from workflows.transcript_writer import INLINE_BYTES
+from workflows.turn import Turn
+
+
+class LosesFirstBlob(MemoryStore):
+    """A store that cannot be reached when the first blob is put."""
+
+    lost = False
+
+    async def put_blob(self, content: bytes) -> Blob:
+        if not self.lost:
+            self.lost = True
+            raise Unavailable("The event store cannot be reached.")
+        return await super().put_blob(content)
+
+
+class Interrupting(SteadyReports):
+    """Once the first report is stored, something else happens before its sender hears of that."""
+
+    happening: Callable[[], Awaitable[None]] | None = None
+
+    async def report(self, *args: Any, **named: Any) -> Any:
+        answer = await super().report(*args, **named)
+        happening, self.happening = self.happening, None
+        if happening is not None:
+            await happening()
+        return answer
+
+
+class Table:
+    """A task with a session whose first message waits, and an agent for it."""
+
+    def __init__(self, agent: AgentProcess, store: MemoryStore) -> None:
+        self.agent = agent
+        self.store = store
+        self.aggregates = Aggregates(store)
+        self.reports = Interrupting(Reports(store, self.aggregates, lambda: Timestamp(1)))
+
+    async def turn(self, text: str) -> Turn:
+        history: list[Event] = [
+            facts.task_created(),
+            facts.session_created(),
+            facts.job_announced(),
+            facts.sandbox_allocated(),
+            facts.sandbox_ready(),
+            facts.session_ready(),
+            facts.task_provisioned(),
+            facts.message_queued(text=text),
+        ]
+        await self.reports.report(TASK, facts.TASK, lambda now: history, report_id="given")
+        task = (await self.aggregates.load(TASK, facts.TASK)).state
+        assert isinstance(task, Task)
+        session: Session = task.sessions[facts.SESSION]
+        return Turn(
+            task,
+            session,
+            session.queue[0],
+            reports=self.reports,
+            store=self.store,
+            now=lambda: Timestamp(1),
+            worker="w",
+        )
+
+    async def ended(self) -> list[str]:
+        """How turns ended, as the task's history has it."""
+        history = await self.store.load(subject_of("task", facts.TASK))
+        events = [event for one in history for event in one.commit.events]
+        return [event.stop_reason for event in events if isinstance(event, TurnEnded)]
+
+    async def said(self) -> list[tuple[str, str | None]]:
+        history = await self.store.load(subject_of("transcript", facts.SESSION))
+        return [
+            (entry.sender, entry.text)
+            for one in history
+            for event in one.commit.events
+            if isinstance(event, EntriesAppended)
+            for entry in event.entries
+        ]
+
+    async def until_said(self, text: str) -> None:
+        async with asyncio.timeout(20):
+            while text not in [said for _, said in await self.said()]:
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def table(processes: Processes, tmp_path: Path) -> AsyncIterator[Table]:
+    async with talking(processes, tmp_path, SCRIPTED) as agent:
+        yield Table(agent, LosesFirstBlob())
+
+
+async def test_an_agent_that_obeys_a_stop_lives_on(table: Table) -> None:
+    turn = await table.turn("forever")
+    running = asyncio.create_task(turn.run(table.agent))
+    await table.until_said("thinking")
+
+    async with asyncio.timeout(5):
+        await turn.cancel()
+        await running
+
+    assert await table.ended() == ["cancelled"]
+    assert table.agent.alive
+
+
+async def test_an_agent_that_does_not_obey_a_stop_is_ended(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.turn.CANCEL_GRACE_SECONDS", 0.05)
+    turn = await table.turn("stubborn")
+    running = asyncio.create_task(turn.run(table.agent))
+    await table.until_said("thinking")
+
+    await turn.cancel()
+    await running
+
+    assert await table.ended() == ["cancelled"]
+    assert not table.agent.alive
+
+
+async def test_a_stop_between_the_delivery_and_the_hand_over_is_not_lost(table: Table) -> None:
+    turn = await table.turn("forever")
+    table.reports.happening = turn.cancel
+
+    async with asyncio.timeout(5):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["cancelled"]
+    assert await table.said() == [("user", "forever")]
+    assert table.agent.alive
+
+
+async def test_a_turn_whose_words_are_too_long_for_the_log_ends_though_the_store_was_away(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.transcript_writer.RETRY_SECONDS", 0.01)
+    turn = await table.turn(f"echo {'x' * (INLINE_BYTES + 1)}")
+
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["end_turn"]
+    # The message itself is that long too.
+    assert await table.said() == [("user", None), ("agent", None)]
+
+
+async def test_what_the_log_writes_longer_than_it_is_does_not_break_the_turn(table: Table) -> None:
+    turn = await table.turn("zeros")
+
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["end_turn"]
+    assert await table.said() == [("user", "zeros"), ("agent", None)]
+
+
+async def test_a_writer_that_fails_ends_the_turn(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ValueError("no")
+
+    monkeypatch.setattr("workflows.transcript_writer.TranscriptWriter.flush", broken)
+    turn = await table.turn("forever")
+
+    with pytest.raises(ExceptionGroup, match="unhandled errors"):
+        async with asyncio.timeout(20):
+            await turn.run(table.agent)
