@@ -45,7 +45,10 @@ test-agents: $(INSTALLED) $(AGENTS)  ## tests against the real sandbox-agent ser
 test-web: $(INSTALLED) $(WEB) chromium  ## the JavaScript client, and the page in real Chromium, on real servers (needs Node.js 20 and npm)
 	.web/node_modules/.bin/tsc --project clients/js
 	.web/node_modules/.bin/tsc --project web
-	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test --test-concurrency=2 $(IDLE) clients/js/tests/*.test.js
+	export FOUNDRY_PYTHON=$(abspath $(BIN)/python); \
+	node --test $(IDLE) & idle=$$!; \
+	node --test clients/js/tests/*.test.js; others=$$?; \
+	wait $$idle && exit $$others
 	FOUNDRY_PYTHON=$(abspath $(BIN)/python) node --test --test-concurrency=1 $(filter-out $(IDLE),$(wildcard tests/web/*.test.mjs))
 
 screenshots: $(INSTALLED) $(WEB) chromium  ## pictures of the page's states, into docs/screenshots

@@ -44,8 +44,9 @@ export class Composer {
    * @param {KeyboardEvent} event
    */
   takes({ key }) {
+    if (key === "Tab") this.giveUp();
     if (this.#awaited === null) return false;
-    if (key === "Escape" || key === "Tab") this.giveUp();
+    if (key === "Escape") this.giveUp();
     else if (key === "Backspace") this.#awaited = this.#awaited.slice(0, -1);
     else if (key.length === 1) this.#awaited += key;
     return true;

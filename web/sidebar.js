@@ -9,9 +9,10 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { Menu, SEPARATOR } from "./menu.js";
+import { Menu } from "./menu.js";
 import { rowsBetween, topsOf } from "./scroll_window.js";
 import { sidebarFoot } from "./sidebar_foot.js";
+import { sidebarHead } from "./sidebar_head.js";
 import { RepositoryRow, TaskRow } from "./sidebar_rows.js";
 import { empty, loading, problem } from "./states.js";
 import { rowsOf } from "./task_rows.js";
@@ -28,6 +29,8 @@ export class Sidebar {
   #made = { from: [], rows: [], tops: topsOf([]), over: 0 };
   /** @type {string | null} the task the cursor goes to with the next painting */
   #focus = null;
+  /** So far the rows one sees have moved, because others came or went above them; scrolled after them with the next painting. */
+  #moved = 0;
   filter = "";
   showOver = false;
 
@@ -45,7 +48,7 @@ export class Sidebar {
     return h(
       "nav",
       { class: "sidebar", "aria-label": "Repositories and tasks" },
-      this.#head(app.data, view.data),
+      sidebarHead(bench, this.menu, app.data, view.data),
       this.#tools(),
       this.#list(view, app.data),
       sidebarFoot(bench, app.data),
@@ -73,7 +76,10 @@ export class Sidebar {
 
   /** After painting, when the list is as high as its rows: show the row the cursor went to, and put the focus there. */
   settle() {
-    if (this.#focus === null || !this.#host) return;
+    if (!this.#host) return;
+    if (this.#moved !== 0) this.#host.scrollTop = this.#top;
+    this.#moved = 0;
+    if (this.#focus === null) return;
     this.#host.scrollTop = this.#topThatShows(this.#focus);
     const row = this.#host.querySelector(`[data-task="${this.#focus}"]`);
     if (row instanceof HTMLElement) row.focus({ preventScroll: true });
@@ -89,52 +95,6 @@ export class Sidebar {
     if (!row) return;
     this.#focus = row.id;
     this.#bench.frame.now();
-  }
-
-  /**
-   * @param {App | null} app
-   * @param {Workspace | null} workspace
-   */
-  #head(app, workspace) {
-    const bench = this.#bench;
-    const organizations = app?.organizations ?? [];
-    const unreadElsewhere = organizations.some((one) => one.id !== bench.places.organization && one.unread_count > 0);
-    const items = [
-      ...organizations.map((one) => ({
-        label: one.name,
-        note: one.unread_count ? `${one.unread_count} unread` : "",
-        current: one.id === bench.places.organization,
-        act: () => bench.goTo({ organization: one.id }, { select: true }),
-      })),
-      SEPARATOR,
-      { label: "New organization …", act: () => bench.dialogs.open("organization") },
-      { label: "Sign out", act: () => bench.signOut() },
-    ];
-    return h(
-      "header",
-      { class: "sidebar-head" },
-      this.menu.show({
-        name: "organizations",
-        label: [
-          h("span", { class: "organization-name" }, workspace?.name ?? (organizations.length ? " " : "Foundry")),
-          unreadElsewhere && h("span", { class: "dot dot-unread", title: "Unread elsewhere" }),
-          icon("down"),
-        ],
-        title: "Organizations",
-        items,
-      }),
-      h(
-        "button",
-        {
-          class: "primary small",
-          title: "New task (n)",
-          disabled: !workspace?.repositories.length,
-          onclick: () => bench.dialogs.open("task"),
-        },
-        icon("plus"),
-        "New task",
-      ),
-    );
   }
 
   #tools() {
@@ -196,7 +156,7 @@ export class Sidebar {
     }
     this.#make();
     const { rows, tops } = this.#made;
-    const top = this.#focus === null ? (this.#host?.scrollTop ?? 0) : this.#topThatShows(this.#focus);
+    const top = this.#focus === null ? this.#top : this.#topThatShows(this.#focus);
     const height = this.#host?.clientHeight ?? 900;
     const { start, end } = rowsBetween(tops, top - AROUND, top + height + AROUND);
     const unread = this.#unread(app);
@@ -262,7 +222,7 @@ export class Sidebar {
    * @param {string} task
    */
   #topThatShows(task) {
-    const { scrollTop, clientHeight } = this.#host ?? { scrollTop: 0, clientHeight: 900 };
+    const [scrollTop, clientHeight] = [this.#top, this.#host?.clientHeight ?? 900];
     const at = this.#made.rows.findIndex((row) => row.id === task);
     if (at < 0) return scrollTop;
     const [top, bottom] = [this.#made.tops[at], this.#made.tops[at + 1]];
@@ -279,7 +239,25 @@ export class Sidebar {
     const from = [repositories, tasks, this.filter, this.showOver, current];
     if (from.every((one, at) => one === this.#made.from[at])) return;
     const { rows, over } = rowsOf({ repositories, tasks, filter: this.filter, showOver: this.showOver, current });
-    this.#made = { from, rows, over, tops: topsOf(rows.map((row) => row.height)) };
+    const made = { from, rows, over, tops: topsOf(rows.map((row) => row.height)) };
+    if (from[2] === this.#made.from[2] && from[3] === this.#made.from[3]) this.#moved += this.#movedTo(made);
+    this.#made = made;
+  }
+
+  get #top() {
+    return (this.#host?.scrollTop ?? 0) + this.#moved;
+  }
+
+  /**
+   * How far the first row one sees stands from where it was; at the very top what comes is shown.
+   *
+   * @param {{rows: Row[], tops: Float64Array}} made
+   */
+  #movedTo({ rows, tops }) {
+    if (this.#top <= 0) return 0;
+    const { start } = rowsBetween(this.#made.tops, this.#top, this.#top);
+    const at = rows.findIndex((row) => row.id === this.#made.rows[start]?.id);
+    return at < 0 ? 0 : (tops[at] ?? 0) - (this.#made.tops[start] ?? 0);
   }
 
   /** @param {App | null} app */

@@ -95,7 +95,7 @@ export class Workbench {
     if (select && places.organization !== this.places.organization) {
       void this.orders.give("organization.select", { organization_id: places.organization });
     }
-    if (instead) history.replaceState(null, "", address);
+    if (instead || address === location.hash) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
     this.#arrive(placesOf(address));
   }

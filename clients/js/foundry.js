@@ -20,14 +20,11 @@ import { Subscription } from "./subscription.js";
 import { Timers } from "./timers.js";
 import { HttpStreams } from "./transport.js";
 import { begin } from "./turn.js";
-import { whenSlept, whenWoken } from "./waking.js";
+import { Waking } from "./waking.js";
 
 export { Problem, Subscription };
 
 /** @typedef {import("./types.js").Options} Options */
-
-/** @type {Set<import("./types.js").Status>} */
-const NOTHING_TO_WAKE = new Set(["idle", "needs_auth", "closed"]);
 
 export class Foundry {
   #state;
@@ -45,8 +42,7 @@ export class Foundry {
   #inbox = [];
   #feeding = false;
   #closing = new AbortController();
-  #stopWaking = whenWoken(() => this.#wake());
-  #stopSleep = () => undefined;
+  #waking = new Waking(() => this.#wake());
   #commands = 0;
   #command_retries = 0;
 
@@ -200,7 +196,7 @@ export class Foundry {
   /** Ends everything; afterwards no timer, no request and no listener is left. */
   async close() {
     this.#feed({ type: "close" });
-    this.#stopWaking();
+    this.#waking.close();
     this.#timers.clear();
     this.#closing.abort();
     await Promise.all([this.#streams.close(), this.#http.close()]);
@@ -266,8 +262,7 @@ export class Foundry {
       case "tell":
         return this.#tell(effect);
       case "state":
-        this.#stopSleep();
-        this.#stopSleep = NOTHING_TO_WAKE.has(effect.state) ? () => undefined : whenSlept(() => this.#wake());
+        this.#waking.enter(effect.state);
         return this.#listeners.say("state", effect.state);
       case "problem":
         return this.#listeners.say("problem", { status: effect.status, code: effect.code, detail: effect.detail });

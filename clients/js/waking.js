@@ -1,10 +1,50 @@
 /**
+ * When it is worth looking again: the machine slept, is online again, the page is seen again.
+ *
+ * @import {Status} from "./types.js"
+ */
+
+/** @type {Set<Status>} */
+const NOTHING_TO_WAKE = new Set(["idle", "needs_auth", "closed"]);
+
+export class Waking {
+  #call;
+  #stopListening;
+  /** @type {(() => void) | null} */
+  #stopLooking = null;
+
+  /** @param {() => void} call */
+  constructor(call) {
+    this.#call = call;
+    this.#stopListening = whenWoken(call);
+  }
+
+  /**
+   * The clocks are looked at only while a stream is wanted.
+   *
+   * @param {Status} state
+   */
+  enter(state) {
+    if (!NOTHING_TO_WAKE.has(state)) this.#stopLooking ??= whenSlept(this.#call);
+    else {
+      this.#stopLooking?.();
+      this.#stopLooking = null;
+    }
+  }
+
+  close() {
+    this.#stopLooking?.();
+    this.#stopListening();
+  }
+}
+
+/**
  * Calls when it is worth looking again: online again, seen again, back from the browser's memory of pages.
  *
  * @param {() => void} call
  * @returns {() => void} ends it
  */
-export function whenWoken(call) {
+function whenWoken(call) {
   if (typeof globalThis.addEventListener !== "function" || typeof document === "undefined") return () => undefined;
   const seen = () => document.visibilityState === "visible" && call();
   globalThis.addEventListener("online", call);
@@ -27,7 +67,7 @@ const ahead = () => Date.now() - performance.now();
  * Calls when the machine has slept: timers, and what they are set to, stand still meanwhile.
  *
  * @param {() => void} call
- * @returns {() => undefined} ends it
+ * @returns {() => void} ends it
  */
 export function whenSlept(call) {
   let before = ahead();
@@ -38,5 +78,5 @@ export function whenSlept(call) {
     if (slept >= SLEPT_MS) call();
   };
   const timer = setInterval(look, LOOK_MS);
-  return () => void clearInterval(timer);
+  return () => clearInterval(timer);
 }

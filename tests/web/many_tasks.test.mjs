@@ -80,6 +80,25 @@ test("two thousand tasks are scrolled, filtered and walked through", { timeout: 
     assert.deepEqual(focused, ["Task #1777", "Task #1235", "Task #1236"]);
   });
 
+  await t.test("rows one looks at stay where they are when others come above them", async () => {
+    const seen = () =>
+      page.evaluate(() => {
+        const { top } = document.querySelector(".list").getBoundingClientRect();
+        const row = [...document.querySelectorAll("[data-task]")].find((one) => one.getBoundingClientRect().top > top + 100);
+        return [row.textContent, Math.round(row.getBoundingClientRect().top)];
+      });
+    await page.locator(".list").evaluate((list) => {
+      document.activeElement.blur();
+      list.scrollTop = 40_000;
+      return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    });
+    const before = await seen();
+    await server.orders(Array.from({ length: 3 }, (_, at) => ({ name: "task.create", data: { repository_id: "repo_many", prompt: "true", title: `New #${at}` } })));
+    await page.waitForFunction((total) => foundry.views.of("workspace/org_many").data.tasks.length === total, TASKS + 3);
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    assert.deepEqual(await seen(), before);
+  });
+
   await t.test("what is not on the screen any more is let go", async () => {
     await page.goto(`${server.url}/#/org_many`);
     await page.getByText("Choose a task").waitFor();
