@@ -110,6 +110,10 @@ class _ManyCommands:
             async with self._gate.request("batch", counted=False):
                 caller = await self._authenticator.caller(request)
                 check_media_type(request, *LINES)
+                if "if-match" in request.headers:
+                    raise Invalid(
+                        "If-Match is for one command; give each line's data an expected_version."
+                    )
                 key = command_id_of(request.headers.get("idempotency-key")) or str(uuid.uuid4())
                 body = await read_body(request.receive, BATCH_LIMIT)
             with self._shares.of(caller.user_id):

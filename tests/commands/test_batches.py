@@ -89,3 +89,13 @@ async def test_a_batch_is_not_json(client: httpx.AsyncClient) -> None:
     response = await client.post("/v1/commands", json={})
 
     check_problem(response, 415, "unsupported_media_type")
+
+
+async def test_a_condition_for_all_lines_is_not_passed_over(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        "/v1/commands",
+        content=b'{"name": "organization.create", "data": {"name": "Acme"}}',
+        headers={"content-type": "application/x-ndjson", "If-Match": '"1"'},
+    )
+
+    check_problem(answer, 400, "malformed")
