@@ -6,9 +6,12 @@ What is kept may be behind: only an append (by its expected position) or `confir
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 from weakref import WeakValueDictionary
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from commands.decider import Kind, origin_of
 from commands.heads import Heads
@@ -28,8 +31,7 @@ KEYS_CAPACITY = 500_000
 """Command keys of all kept states together: what a state weighs is mostly how many commits it has."""
 
 
-@dataclass(frozen=True)
-class Loaded(Generic[S]):
+class Loaded(Struct, Generic[S], frozen=True):
     """A state and where in its history it stands.
 
     `command_position` is that of the last commit which a command made; `keys` leads from what

@@ -78,9 +78,10 @@ class LeavingInHour(Row, frozen=True):
 
 
 class Calendar(Row, frozen=True):
-    """Hidden: the hours in which somebody leaves, earliest first."""
+    """Hidden: the hours in which somebody leaves, earliest first, and when the first of all does."""
 
     hours: tuple[int, ...] = ()
+    next_at: Timestamp = Timestamp(0)
 
 
 def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
@@ -143,11 +144,13 @@ def let_go(rows: Rows, organization_id: OrganizationId, now: Timestamp) -> None:
     """Take the tasks out that were archived or killed long enough before `now`, a commit's time."""
     topic = f"workspace/{organization_id}"
     calendar = rows.get(topic, "_calendar", organization_id, Calendar)
-    if calendar is None or not calendar.hours or calendar.hours[0] * HOUR > now:
+    # Asked for at each event, so it must not cost more where many leave.
+    if calendar is None or not calendar.hours or calendar.next_at > now:
         return
-    staying = []
-    for hour in calendar.hours:
-        leaving = rows.get(topic, "_leaving", str(hour), LeavingInHour) or LeavingInHour()
+    begun = [hour for hour in calendar.hours if hour * HOUR <= now]
+    staying: list[int] = []
+    for hour in begun:
+        leaving = _leaving_in(rows, topic, hour)
         later = tuple(leaver for leaver in leaving.tasks if leaver.at > now)
         for leaver in leaving.tasks:
             if leaver.at <= now:
@@ -159,7 +162,7 @@ def let_go(rows: Rows, organization_id: OrganizationId, now: Timestamp) -> None:
             rows.put(topic, "_leaving", str(hour), LeavingInHour(later))
         else:
             rows.remove(topic, "_leaving", str(hour))
-    rows.put(topic, "_calendar", organization_id, Calendar(tuple(staying)))
+    _note_hours(rows, organization_id, (*staying, *calendar.hours[len(begun) :]))
 
 
 def _home(task_id: str) -> str:
@@ -169,12 +172,21 @@ def _home(task_id: str) -> str:
 def _let_leave(rows: Rows, organization_id: OrganizationId, leaver: Leaver) -> None:
     topic = f"workspace/{organization_id}"
     hour = leaver.at // HOUR
-    leaving = rows.get(topic, "_leaving", str(hour), LeavingInHour) or LeavingInHour()
+    leaving = _leaving_in(rows, topic, hour)
     rows.put(topic, "_leaving", str(hour), LeavingInHour((*leaving.tasks, leaver)))
     calendar = rows.get(topic, "_calendar", organization_id, Calendar) or Calendar()
-    if hour not in calendar.hours:
-        hours = tuple(sorted((*calendar.hours, hour)))
-        rows.put(topic, "_calendar", organization_id, Calendar(hours))
+    _note_hours(rows, organization_id, tuple(sorted({*calendar.hours, hour})))
+
+
+def _leaving_in(rows: Rows, topic: str, hour: int) -> LeavingInHour:
+    return rows.get(topic, "_leaving", str(hour), LeavingInHour) or LeavingInHour()
+
+
+def _note_hours(rows: Rows, organization_id: OrganizationId, hours: tuple[int, ...]) -> None:
+    topic = f"workspace/{organization_id}"
+    first = _leaving_in(rows, topic, hours[0]).tasks if hours else ()
+    next_at = min((leaver.at for leaver in first), default=Timestamp(0))
+    rows.put(topic, "_calendar", organization_id, Calendar(hours, next_at))
 
 
 def _known_after(known: KnownTask, event: TaskEvent, at: Timestamp) -> KnownTask:

@@ -243,6 +243,23 @@ async def test_archived_tasks_leave_after_seven_days_with_the_next_commit(world:
     assert {"op": "remove", "entity": "task", "id": "task_1"} in msgspec.json.decode(change.changes)
 
 
+async def test_tasks_archived_minutes_or_days_apart_leave_each_in_its_turn(world: World) -> None:
+    await provision(world)
+    minute, day = 60_000, WEEK // 7
+    ends = {TaskId("task_1"): 5000, TaskId("task_2"): 5000 + minute, TaskId("task_3"): 5000 + day}
+    await world.happen(
+        commit(facts.task_created(TaskId("task_2"))), commit(facts.task_created(TaskId("task_3")))
+    )
+    for task_id, at in ends.items():
+        await world.happen(commit(facts.task_archived(task_id), at=at))
+
+    for task_id, at in ends.items():
+        await world.happen(commit(facts.organization_updated(name=f"{at}"), at=at + WEEK - 1))
+        assert task_id in [task["id"] for task in (await world.view(WORKSPACE))["tasks"]]
+        await world.happen(commit(facts.organization_updated(name="now"), at=at + WEEK))
+        assert task_id not in [task["id"] for task in (await world.view(WORKSPACE))["tasks"]]
+
+
 async def test_a_task_that_left_stays_away_whatever_is_reported_of_it(world: World) -> None:
     await provision(world)
     await world.happen(
