@@ -16,7 +16,7 @@ PEERS := .peers/.installed
 IDLE := tests/web/idle.test.mjs
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-guard bench-peers bench-plots bench-flame chaos soak mutations fuzz audit screenshots chromium clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-burst bench-guard bench-peers bench-plots bench-flame chaos soak mutations fuzz audit screenshots chromium clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -70,6 +70,9 @@ bench-flame: $(INSTALLED) $(PEERS)  ## where the time goes under load: docs/benc
 
 bench-workbench: $(INSTALLED)  ## a workbench under load: 3 tasks with 2 more sessions each (FULL=--full: 50 with 4)
 	$(BIN)/python -m bench.workbench $(FULL)
+
+bench-burst: $(INSTALLED)  ## 300 tasks at once: how soon they are ready, what others feel (TASKS=60)
+	$(BIN)/python -m bench.task_burst $(if $(TASKS),--tasks $(TASKS))
 
 chaos: $(INSTALLED)  ## break things while people work, then count what was lost: SEED=7 CYCLES=20 CLUSTER=yes
 	PYTHONPATH=clients/python $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(CYCLES),--cycles $(CYCLES)) $(if $(CLUSTER),--cluster)

@@ -53,6 +53,7 @@ class TaskProcesses:
         self._wake = asyncio.Event()
         self._serving: dict[ProcessId, asyncio.Task[None]] = {}
         self._running: dict[ProcessId, RunningProcess] = {}
+        self._unwanted: set[ProcessId] = set()
 
     def wake(self, task_id: TaskId) -> None:
         """Look at the processes of this task soon."""
@@ -95,6 +96,9 @@ class TaskProcesses:
         serving, running = self._serving.get(process_id), self._running.get(process_id)
         if running is not None:
             await running.stop()
+        elif serving is not None:
+            # It is just being started, and is to end as soon as it is there.
+            self._unwanted.add(process_id)
         if serving is not None:
             await asyncio.wait([serving], timeout=END_SECONDS)
 
@@ -141,6 +145,7 @@ class TaskProcesses:
                 await self._exited(task.task_id, process_id, None, f"The worker failed: {error}")
             finally:
                 del self._serving[process_id]
+                self._unwanted.discard(process_id)
         self._files.request(task.task_id)
 
     async def _run(self, task: Task, process_id: ProcessId, process: Process) -> None:
@@ -151,6 +156,8 @@ class TaskProcesses:
         except (FoundryError, OSError) as error:
             await self._exited(task.task_id, process_id, None, str(error))
             return
+        if process_id in self._unwanted:
+            await child.stop()
         running = self._running[process_id] = RunningProcess(
             child,
             task_id=task.task_id,
