@@ -26,6 +26,9 @@ from runtime.errors import Unavailable
 
 S = TypeVar("S")
 
+LEADER_CATCHES_UP = (0.02, 0.1, 0.4, 1.0)
+"""Seconds between looks at a head that is older than what this process knows."""
+
 CAPACITY = 10_000
 KEYS_CAPACITY = 500_000
 """Command keys of all kept states together: what a state weighs is mostly how many commits it has."""
@@ -108,6 +111,13 @@ class Aggregates:
             return await self._load(kind, subject)
         last = await self._heads.last(subject)
         loaded = self._kept(kind, subject)
+        for pause in LEADER_CATCHES_UP:
+            if loaded is None or (last is not None and last.position >= loaded.position):
+                break
+            # Older than what is known here: a new leader that is behind for a moment, or a log that was cut.
+            await asyncio.sleep(pause)
+            last = await self._heads.last(subject)
+            loaded = self._kept(kind, subject)
         if last is None or loaded is None or last.position < loaded.position:
             self.forget(kind, aggregate_id)
             return await self._load(kind, subject)

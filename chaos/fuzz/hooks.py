@@ -29,6 +29,10 @@ def _perhaps_known(name: str, value: object) -> object:
 
 def _as_people_write_it(value: object) -> object:
     """JSON Schema calls 1.0 an integer; this server wants integers without a fraction."""
+    if isinstance(value, dict):
+        return {name: _as_people_write_it(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_as_people_write_it(one) for one in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -254,3 +254,33 @@ def test_the_events_of_one_commit_fold_one_after_another() -> None:
 
     assert isinstance(state, Task)
     assert [one.id for one in state.sessions[facts.SESSION].queue] == [facts.MESSAGE]
+
+
+class BehindForAMoment(CountingStore):
+    """As replicas whose new leader has not applied all that was acknowledged: so many looks at a head are old."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.old: Recorded | None = None
+        self.looks = 0
+
+    async def last(self, subject: str) -> Recorded | None:
+        if self.looks == 0:
+            return await super().last(subject)
+        self.looks -= 1
+        return self.old
+
+
+async def test_a_leader_that_is_behind_for_a_moment_does_not_undo_what_is_known() -> None:
+    store = BehindForAMoment()
+    aggregates = Aggregates(store)
+    store.old = await put(store, MADE)
+    newer = await put(store, renamed("New"))
+    await aggregates.load(TASK, "task_1")
+    store.looks = 2
+
+    confirmed = await aggregates.confirmed(TASK, "task_1")
+
+    assert confirmed.position == newer.position
+    assert store.looks == 0
+    assert store.loads == 1
