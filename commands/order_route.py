@@ -11,7 +11,7 @@ from runtime.errors import FoundryError
 from runtime.head import Head
 from runtime.http import Authenticator, check_media_type, read_body
 from runtime.lifecycle import Gate
-from runtime.problems import internal_problem, problem_response
+from runtime.problems import instance_of, internal_problem, problem_response
 
 COMMANDS = "/v1/commands/"
 
@@ -38,9 +38,9 @@ class Orders:
         try:
             answer = await self._answer(path.removeprefix(COMMANDS), Head(scope), receive)
         except FoundryError as error:
-            await problem_response(error, instance=path)(scope, receive, send)
+            await problem_response(error, instance=instance_of(scope))(scope, receive, send)
         except Exception as error:
-            await internal_problem(error, instance=path)(scope, receive, send)
+            await internal_problem(error, instance=instance_of(scope))(scope, receive, send)
         else:
             body = msgspec.json.encode(answer)
             head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

@@ -21,7 +21,7 @@ from runtime.head import Head
 from runtime.http import Authenticator
 from runtime.lifecycle import Gate
 from runtime.metrics import BOOTSTRAP_SECONDS
-from runtime.problems import internal_problem, problem_response
+from runtime.problems import instance_of, internal_problem, problem_response
 
 VIEWS = "/v1/views/"
 
@@ -58,9 +58,9 @@ class ViewRoute:
         try:
             answer = await self._answer(path.removeprefix(VIEWS), scope)
         except FoundryError as error:
-            await problem_response(error, instance=path)(scope, receive, send)
+            await problem_response(error, instance=instance_of(scope))(scope, receive, send)
         except Exception as error:
-            await internal_problem(error, instance=path)(scope, receive, send)
+            await internal_problem(error, instance=instance_of(scope))(scope, receive, send)
         else:
             if isinstance(answer, Snapshot):
                 await _send(answer, send)

@@ -4,9 +4,11 @@ import logging
 from typing import Any
 
 import msgspec
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from runtime.errors import (
     Conflict,
@@ -142,6 +144,11 @@ def internal_problem(error: Exception, *, instance: str) -> Response:
         status_code=500,
         media_type="application/problem+json",
     )
+
+
+def instance_of(scope: Scope) -> str:
+    """What an answer's `instance` says: the path that was asked for, as an address spells it."""
+    return URL(scope=scope).path
 
 
 async def _foundry_error(request: Request, error: Exception) -> Response:

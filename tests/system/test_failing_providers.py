@@ -85,7 +85,7 @@ async def test_what_fails_for_good_is_an_issue_that_a_retry_settles(
     assert (issue["stage"], issue["retry_job_id"]) == (stage, job_id)
     assert "no licence" in issue["message"]
     assert other.ids["task_id"] != task_id
-    assert status_of(mended, stage) == ("succeeded", 1)
+    assert status_of(mended, stage) == ("succeeded", ATTEMPTS + 1)
     assert mended["issues"][0]["resolved_at"]
 
 
