@@ -47,11 +47,12 @@ class _Answer(Struct, frozen=True):
 class Messages:
     """Reads single messages and histories of the stream.
 
-    One replica is always up to date, and a direct get from it is the fast way. With several, any
-    of them answers a direct get, and it may not have heard of a commit yet that was acknowledged.
-    So there what must be fresh is asked of the leader (`STREAM.MSG.GET`), and direct gets only
-    carry the bulk of a history, whose end the leader then confirms. A leader that was cut off
-    from its peers may still answer old for some seconds: whoever decides proves it by appending.
+    What is newest the leader is asked for (`STREAM.MSG.GET`). A direct get is answered by any
+    replica, which may not have heard of a commit yet that was acknowledged; and where there is only
+    one, behind all commits that wait there to be flushed. Direct gets carry single places and the
+    bulk of a history, whose end the leader then confirms if there are several. A leader that was
+    cut off from its peers may still answer old for some seconds: whoever decides proves it by
+    appending.
     """
 
     def __init__(self, api: JetStreamApi, *, replicated: bool) -> None:
@@ -61,9 +62,7 @@ class Messages:
         self._page_messages = PAGE_MESSAGES
 
     async def last(self, subject: str) -> Recorded | None:
-        if self._replicated:
-            return await self._from_leader({"last_by_subj": subject})
-        return await self._direct(f".{subject}", b"")
+        return await self._from_leader({"last_by_subj": subject})
 
     async def at(self, position: Position) -> Recorded | None:
         if position <= 0:

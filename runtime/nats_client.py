@@ -34,7 +34,6 @@ class NatsClient(Client):
     def __init__(self) -> None:
         super().__init__()
         self._ps: MessageParser = MessageParser(self)
-        self._leaves = False
 
     async def subscribe_raw(self, subject: str, sink: Sink) -> Subscription:
         """A subscription whose messages go to `sink` as they are read, with no queue and no task between."""
@@ -45,9 +44,10 @@ class NatsClient(Client):
     def send(
         self, subject: str, reply: str, body: bytes, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Publish now or not at all: nothing is kept for a connection that is down.
+        """Publish now or not at all: nothing is kept for a connection that is down. Raises `nats.errors.Error`.
 
-        What is sent within one turn of the loop leaves in one write. Raises `nats.errors.Error`.
+        Not put together with what else is sent in this turn of the loop: nats-server answers all
+        that came together at its end, and each side would wait while the other works.
         """
         if not self.is_connected:
             raise errors.ConnectionClosedError
@@ -56,21 +56,15 @@ class NatsClient(Client):
         if self._waiting_bytes() > WAITING_BYTES:
             raise errors.OutboundBufferLimitError
         message = publication(subject, reply, body, headers or {})
+        # Behind what nats-py has not sent yet, a subscription for the answer perhaps.
         self._pending.append(message)
         self._pending_data_size += len(message)
-        if not self._leaves:
-            self._leaves = True
-            asyncio.get_running_loop().call_soon(self._leave)
-
-    def _leave(self) -> None:
-        self._leaves = False
-        if self.is_connected and self._pending:
-            assert self._transport is not None
-            # What breaks here is noticed where it is read; these bytes go out when it is back.
-            with suppress(OSError):
-                self._transport.writelines(self._pending)
-                self._pending = []
-                self._pending_data_size = 0
+        assert self._transport is not None
+        # What breaks here is noticed where it is read; these bytes go out when it is back.
+        with suppress(OSError):
+            self._transport.writelines(self._pending)
+            self._pending = []
+            self._pending_data_size = 0
 
     def _waiting_bytes(self) -> int:
         transport = self._transport
