@@ -12,7 +12,7 @@ from chaos.check_watching import WatchingCheck
 from chaos.findings import Findings
 from chaos.model import model_of, shown, summary
 from chaos.raw_log import Message
-from chaos.records import Looked, Record, Told
+from chaos.records import Looked, Opened, Record, Told
 from chaos.replay import Replay
 from tests.chaos.honest import PERSON, TOPIC, change, messages, replayed, snapshot, told, watched
 
@@ -135,6 +135,43 @@ def test_an_id_before_the_stream_is_ready_is_wrong(log: list[Message], done: Rep
     stream[1] = told("hello", {"sid": "s", "node": "n", "protocol": 1, "heartbeat_ms": 1}, id="1")
 
     assert found(stream, done) == {"wrong": 1}
+
+
+def come_back(stream: list[Record], done: Replay, *, ready: int) -> list[Record]:
+    """A native client that was told all, but whose last `id:` covers only position 8, is back where that is new."""
+    opened = Opened(
+        at=0.0, node="read-2", native=True, topics=[TOPIC], cursor="8.marks.cover", held={}
+    )
+    tag = f"{done.epoch(TOPIC)}.{ready}"
+    return [
+        *stream,
+        opened,
+        stream[1],
+        told("ready", {"revision": 0, "topics": {TOPIC: tag}}, id="3"),
+    ]
+
+
+def test_a_node_may_stand_where_the_cursor_of_a_native_client_does(
+    log: list[Message], done: Replay
+) -> None:
+    stream = watched(log, done)
+    begun = done.version_at(TOPIC, 8)
+    owed = [record for record in stream if is_change(record)][-2:]
+
+    assert begun < done.newest(TOPIC)
+    assert found([*come_back(stream, done, ready=begun), *owed], done) == {}
+
+
+def test_but_neither_before_that_nor_behind_what_the_stream_told(
+    log: list[Message], done: Replay
+) -> None:
+    stream = watched(log, done)
+    begun = done.version_at(TOPIC, 8)
+    again = come_back(stream, done, ready=begun)
+    again.insert(-1, change(done, done.newest(TOPIC)))
+
+    assert found(come_back(stream, done, ready=begun - 1), done) == {"wrong": 1}
+    assert found(again, done) == {"wrong": 1}
 
 
 def test_a_view_older_than_was_asked_for_is_skipped_and_another_one_differs(
