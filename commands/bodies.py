@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from commands.catalog import CATALOG, AnyCommand
+from commands.fields import TEXT_BYTES
 from runtime.errors import FieldError, Invalid, NotFound
 from runtime.problems import invalid_body
 
@@ -36,7 +37,21 @@ def order_of(name: str, body: bytes) -> AnyCommand:
             f"There is no command {name[:100]!r}; /v1/openapi.json lists those there are."
         )
     order: AnyCommand = decoded(body, command)
+    if len(body) > TEXT_BYTES:
+        _check_texts(order)
     return order
+
+
+def _check_texts(order: AnyCommand) -> None:
+    """Shapes count characters, and a character may be four bytes."""
+    for field in order.__struct_fields__:
+        text = getattr(order, field)
+        if isinstance(text, str) and len(text.encode()) > TEXT_BYTES:
+            detail = f"This text has more than {TEXT_BYTES // 1024} KB in UTF-8"
+            raise Invalid(
+                f"{detail}. Send less of it, or put the rest into a file of the repository.",
+                errors=[FieldError(pointer=f"/{field}", detail=detail)],
+            )
 
 
 def batch_line_of(body: bytes) -> BatchLine:

@@ -1,4 +1,4 @@
-"""The kinds of text an order may carry, with the limits of CONTRACT 3. Lengths count characters.
+"""The kinds of text an order may carry, with the limits of CONTRACT 3. Lengths of shapes count characters.
 
 `(?!\\n)$` because `$` alone would let one newline pass at the end.
 """
@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 from events.fact import Attachment
 
 NAME_LIMIT = 200
-TEXT_LIMIT = 256 * 1024
+TEXT_BYTES = 256 * 1024
+"""Of a prompt or a message, in UTF-8; `commands.bodies` counts them."""
 
 Name = Annotated[
     str,
@@ -22,10 +23,10 @@ Name = Annotated[
 Line = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$")]
 """One line that names something elsewhere: an address, a branch, a path."""
 
-Prompt = Annotated[str, Meta(max_length=TEXT_LIMIT, pattern=r"^(?=[\s\S]*\S)[^\x00]+$")]
+Prompt = Annotated[str, Meta(max_length=TEXT_BYTES, pattern=r"^(?=[\s\S]*\S)[^\x00]+$")]
 """A text for an agent: newlines are welcome, it is not blank."""
 
-Text = Annotated[str, Meta(max_length=TEXT_LIMIT, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Meta(max_length=TEXT_BYTES, pattern=r"^[^\x00]*$")]
 """Any text without NUL, also none."""
 
 Argument = Annotated[str, Meta(max_length=32 * 1024, pattern=r"^[^\x00]*$")]
@@ -50,6 +51,6 @@ class AttachmentField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 Attachments = Annotated[tuple[AttachmentField, ...], Meta(max_length=100)]
 
 
-def attachments_of(fields: tuple[AttachmentField, ...]) -> tuple[Attachment, ...]:
+def attachments_of(fields: tuple[AttachmentField, ...] | None) -> tuple[Attachment, ...]:
     """The same places as they stand in events."""
-    return msgspec.convert(fields, tuple[Attachment, ...], from_attributes=True)
+    return msgspec.convert(fields or (), tuple[Attachment, ...], from_attributes=True)

@@ -42,7 +42,7 @@ def _start(task: Task, order: StartProcess, context: Context) -> list[Event]:
         )
     return [
         ProcessRequested(
-            **task_owners(task), process_id=process_id, command=order.command, args=order.args
+            **task_owners(task), process_id=process_id, command=order.command, args=order.args or ()
         )
     ]
 

@@ -94,7 +94,7 @@ def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event
             agent=agent,
             model=model,
             sandbox=provider,
-            permissions=order.permissions,
+            permissions=order.permissions or "ask",
             branch=order.branch,
             on_branch=order.on_branch,
         ),

@@ -19,7 +19,7 @@ class CreateTask(ForRepository, frozen=True, kw_only=True):
     agent: Word | None = None
     model: Word | None = None
     sandbox: Word | None = None
-    permissions: Permissions = "ask"
+    permissions: Permissions | None = "ask"
     task_id: str | None = None
 
 
@@ -71,7 +71,7 @@ class CreateSession(ForTask, frozen=True, kw_only=True):
 
 class SendMessage(ForSession, frozen=True, kw_only=True):
     text: Text
-    attachments: Attachments = ()
+    attachments: Attachments | None = ()
 
 
 class CancelMessage(ForSession, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class ChangeModel(ForSession, frozen=True, kw_only=True):
 
 class StartProcess(ForTask, frozen=True, kw_only=True):
     command: Line
-    args: Annotated[tuple[Argument, ...], Meta(max_length=100)] = ()
+    args: Annotated[tuple[Argument, ...], Meta(max_length=100)] | None = ()
     process_id: str | None = None
 
 

@@ -60,7 +60,7 @@ class SetUnread(ForSession, frozen=True, kw_only=True):
 
 class UpdateDraft(ForSession, frozen=True, kw_only=True):
     text: Text
-    attachments: Attachments = ()
+    attachments: Attachments | None = ()
 
 
 UserCommand: TypeAlias = (

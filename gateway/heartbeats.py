@@ -148,7 +148,8 @@ class Heartbeats:
             return
         for subscription in connection.carried.live:
             topic = subscription.topic
-            if not await round_.permission.sees(connection.caller, topic):
-                connection.refuse(topic, frames.forbidden(topic.wire))
-            elif await round_.has_ended(topic):
+            # What was live here ends the same for whoever is shut out and for everybody: nothing is told about it.
+            if not await round_.permission.sees(connection.caller, topic) or (
+                await round_.has_ended(topic)
+            ):
                 connection.refuse(topic, frames.gone(topic.wire))

@@ -68,13 +68,20 @@ async def test_a_repository_that_was_added_elsewhere_a_moment_ago_is_found(
     assert answer.events[0] == "task_created"
 
 
-async def test_a_prompt_that_would_not_fit_into_one_commit_is_too_large(node: Node) -> None:
+async def test_a_message_that_would_not_fit_into_one_commit_is_too_large(node: Node) -> None:
     place = await acme(node)
-    prompt = "界" * 150_000
+    ids = (await task_of(node, place)).ids
+    # Stored text has this as six characters.
+    places = [{"id": "one", "path": "a", "text": "\x01" * 200_000}]
 
     with pytest.raises(TooLarge):
         await node.order(
-            place.owner, "task.create", repository_id=place.repository_id, prompt=prompt
+            place.owner,
+            "agent_session.send",
+            task_id=ids["task_id"],
+            session_id=ids["session_id"],
+            text="x",
+            attachments=places,
         )
 
 

@@ -110,6 +110,7 @@ async def test_a_bad_body_is_malformed_with_the_place_and_nothing_is_stored(
         ("task.create", {"prompt": "x", "agent": "nobody"}, 422, "unknown_agent"),
         ("task.create", {"prompt": "x", "sandbox": "moon"}, 422, "unknown_sandbox"),
         ("task.create", {"prompt": "x" * 262_145}, 400, "malformed"),
+        ("task.create", {"prompt": "\u00e9" * 131_073}, 400, "malformed"),
         ("task.create", {"prompt": "x", "repository_id": "repo_never"}, 404, "not_found"),
         ("task.create", {"prompt": "x", "repository_id": "repo_>.*"}, 404, "not_found"),
         ("task.create", {"prompt": "x", "repository_id": ""}, 400, "malformed"),
@@ -156,6 +157,21 @@ async def test_the_same_repository_again_exists_already(
     response = await client.post("/v1/commands/repository.add", json=body)
 
     check_problem(response, 409, "already_exists")
+
+
+async def test_what_may_be_left_out_may_be_null(client: httpx.AsyncClient, place: Acme) -> None:
+    optional = ("title", "branch", "on_branch", "agent", "model", "sandbox", "permissions")
+    body = {"repository_id": place.repository_id, "prompt": "x", **dict.fromkeys(optional)}
+
+    created = await client.post("/v1/commands/task.create", json=body)
+    ids = created.json()["ids"]
+    task = {"task_id": ids["task_id"]}
+    sent = await client.post(
+        "/v1/commands/agent_session.send",
+        json={**task, "session_id": ids["session_id"], "text": "y", "attachments": None},
+    )
+
+    assert (created.status_code, sent.status_code) == (202, 202)
 
 
 async def test_a_large_prompt_passes_and_is_the_sessions_first_message(

@@ -149,7 +149,7 @@ async def test_one_of_two_loses_its_rights_and_the_other_notices_nothing() -> No
             await bob.until("change")
 
             del node.guests.roles["usr_bob", "org_1"]
-            refused = await bob.until("forbidden")
+            refused = await bob.until("gone")
             version = node.views.commit("workspace/org_1", put("task", "task_2"))
             await ann.until_version("workspace/org_1", version)
             beat = await bob.until("heartbeat")

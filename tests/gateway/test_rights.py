@@ -12,7 +12,7 @@ async def test_a_member_who_was_removed_gets_no_more_of_the_organization() -> No
         await reader.until("ready")
 
         del node.guests.roles["usr_ann", "org_1"]
-        refused = [await reader.until("forbidden"), await reader.until("forbidden")]
+        refused = [await reader.until("gone"), await reader.until("gone")]
         node.views.commit("task/task_1", put("session", "ses_1"))
         node.views.commit("app/usr_ann", put("session", "ses_1"))
         change = await reader.until("change")

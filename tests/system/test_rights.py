@@ -145,10 +145,7 @@ async def test_a_removed_member_loses_streams_views_and_commands(
         order = await stranger.client.refused(
             "task.rename", task_id=created.ids["task_id"], title="x"
         )
-        while {event.data["topic"] for event in stream.named("forbidden")} != {
-            house.workspace,
-            task,
-        }:
+        while {event.data["topic"] for event in stream.named("gone")} != {house.workspace, task}:
             await stream.next()
         app = await stream.until_data("app", lambda data: not data["organizations"])
 
