@@ -16,6 +16,9 @@ NANOSECONDS = 1_000_000_000
 
 STREAM_NOT_FOUND = 10059
 STREAM_NAME_IN_USE = 10058
+NO_SUITABLE_PEERS = 10005
+NO_CLUSTER = 10074
+"""There is one server and it was asked for replicas: said as if it were a fault of its own."""
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 """Against what is stored, and on a cluster against what is on its way to be stored."""
 DUPLICATE_IN_PROCESS = 10158
@@ -43,6 +46,8 @@ class ApiError(Exception):
     @property
     def passing(self) -> bool:
         """Whether the same request may be accepted a little later: no leader yet, too busy, no space."""
+        if self.err_code == NO_CLUSTER:
+            return False
         return self.code >= 500 or self.code == 429 or self.err_code == DUPLICATE_IN_PROCESS
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from events.jetstream_api import (
     NANOSECONDS,
+    NO_SUITABLE_PEERS,
     STREAM_NAME_IN_USE,
     STREAM_NOT_FOUND,
     ApiError,
@@ -25,6 +26,7 @@ ENVELOPE_BYTES = 4096
 
 
 HEARSAY_SECONDS = 5.0
+PEERS_SECONDS = 15.0
 
 
 class UnfitStream(Exception):
@@ -172,10 +174,19 @@ async def _existing(api: JetStreamApi) -> StreamInfo | None:
 
 
 async def _create(api: JetStreamApi, ours: StreamConfig) -> StreamInfo:
-    try:
-        return await api.call(f"STREAM.CREATE.{api.stream}", ours, StreamInfo)
-    except ApiError as error:
-        # Another node was faster, with settings of its own.
-        if error.err_code == STREAM_NAME_IN_USE:
-            return await stream_info(api)
-        raise
+    deadline = asyncio.get_running_loop().time() + PEERS_SECONDS
+    while True:
+        try:
+            return await api.call(f"STREAM.CREATE.{api.stream}", ours, StreamInfo)
+        except ApiError as error:
+            # Another node was faster, with settings of its own.
+            if error.err_code == STREAM_NAME_IN_USE:
+                return await stream_info(api)
+            waiting = error.err_code == NO_SUITABLE_PEERS
+            if not waiting or asyncio.get_running_loop().time() > deadline:
+                raise UnfitStream(
+                    f"nats-server does not make the stream {api.stream} on {ours.num_replicas} server(s): {error}."
+                    " Start as many, or set FOUNDRY_NATS_REPLICAS to what there is."
+                ) from error
+        # The servers of a young cluster do not all know each other yet.
+        await asyncio.sleep(0.2)

@@ -15,11 +15,16 @@ SIZE = 3
 
 
 class NatsCluster:
-    """Addresses for a client, and the power to kill one server after the other."""
+    """Addresses for a client, and the power over each server's life."""
 
-    def __init__(self, urls: list[str], servers: list[Popen[bytes]]) -> None:
+    def __init__(self, urls: list[str], files: list[Path]) -> None:
         self.urls = urls
-        self._servers = servers
+        self._files = files
+        self._servers = [_started(file) for file in files]
+
+    def start(self, index: int) -> None:
+        """After it was killed."""
+        self._servers[index] = _started(self._files[index])
 
     def kill(self, index: int) -> None:
         self._servers[index].send_signal(signal.SIGKILL)
@@ -31,27 +36,31 @@ def nats_cluster(folder: Path) -> Iterator[NatsCluster]:
     """The servers run while the context is open; they may not have found each other yet."""
     client_ports, route_ports = _free_ports(SIZE), _free_ports(SIZE)
     routes = [f"nats-route://127.0.0.1:{port}" for port in route_ports]
-    with ExitStack() as stack:
-        servers = []
+    files = []
+    for index in range(SIZE):
+        settings = {
+            "server_name": f"n{index}",
+            "listen": f"127.0.0.1:{client_ports[index]}",
+            "jetstream": {"store_dir": str(folder / f"n{index}")},
+            "cluster": {
+                "name": "test",
+                "listen": f"127.0.0.1:{route_ports[index]}",
+                "routes": routes,
+            },
+        }
+        file = folder / f"n{index}.conf"
+        file.write_bytes(msgspec.json.encode(settings))
+        files.append(file)
+    cluster = NatsCluster([f"nats://127.0.0.1:{port}" for port in client_ports], files)
+    try:
+        yield cluster
+    finally:
         for index in range(SIZE):
-            settings = {
-                "server_name": f"n{index}",
-                "listen": f"127.0.0.1:{client_ports[index]}",
-                "jetstream": {"store_dir": str(folder / f"n{index}")},
-                "cluster": {
-                    "name": "test",
-                    "listen": f"127.0.0.1:{route_ports[index]}",
-                    "routes": routes,
-                },
-            }
-            file = folder / f"n{index}.conf"
-            file.write_bytes(msgspec.json.encode(settings))
-            server = stack.enter_context(
-                Popen([server_program(), "-c", file], stdout=DEVNULL, stderr=DEVNULL)
-            )
-            stack.callback(server.kill)
-            servers.append(server)
-        yield NatsCluster([f"nats://127.0.0.1:{port}" for port in client_ports], servers)
+            cluster.kill(index)
+
+
+def _started(file: Path) -> Popen[bytes]:
+    return Popen([server_program(), "-c", file], stdout=DEVNULL, stderr=DEVNULL)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -52,6 +52,21 @@ async def test_a_load_after_an_append_never_meets_a_replica_that_is_behind(tmp_p
                 assert {loaded.position, newest.position, there.position} == {last}
 
 
+async def test_the_log_is_made_as_soon_as_there_are_servers_enough(tmp_path: Path) -> None:
+    with nats_cluster(tmp_path) as cluster:
+        cluster.kill(2)
+        async with connect(cluster.urls[0]) as connection:
+            opening = asyncio.create_task(open_store(connection, replicas=3))
+            await asyncio.sleep(3)
+            assert not opening.done()
+
+            cluster.start(2)
+            async with asyncio.timeout(60):
+                store = await opening
+
+            assert store.replicas == 3
+
+
 async def append_however_long_it_takes(
     store: EventStore, number: int, expected: Position
 ) -> Position:

@@ -190,6 +190,13 @@ async def test_a_stream_that_could_lose_events_is_refused(
         await open_store(nats_connection)
 
 
+async def test_more_replicas_than_there_are_servers_are_refused_with_what_to_do(
+    nats_connection: Connection,
+) -> None:
+    with pytest.raises(UnfitStream, match=r"on 3 server.*FOUNDRY_NATS_REPLICAS"):
+        await open_store(nats_connection, replicas=3)
+
+
 async def test_a_store_opened_twice_finds_its_own_stream(
     nats_connection: Connection, jetstream_store: JetStreamStore, caplog: pytest.LogCaptureFixture
 ) -> None:
