@@ -14,7 +14,7 @@ import httpx
 
 from bench.figures import percentile
 from bench.http_load import post
-from bench.ordered import Task, ordered, organizations
+from bench.ordered import Task, ordered, organizations, plain_client
 from bench.result import Goal, Result, result
 from bench.scenery import ROOT, Running, git_repository, node
 from bench.stream_load import Asking, Readers, asking, get, open_streams
@@ -163,6 +163,4 @@ def _is_over(view: dict[str, Any], after: int) -> bool:
 
 def _client(running: Running) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {running.token}"}
-    return httpx.AsyncClient(
-        base_url=running.address, headers=headers, timeout=WITHIN, trust_env=False
-    )
+    return plain_client(running.address, headers, timeout=WITHIN)

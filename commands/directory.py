@@ -26,6 +26,7 @@ from events.store import EventStore, is_history, kind_of
 from events.trail import Memory, Trail, is_prefix_of, note_cut
 from events.waiting import Waiting
 from projectors.epoch import code_digest
+from runtime.write_ahead import WriteAheadLog
 
 SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
 ROWS = files("commands").joinpath("directory_rows.py").read_text()
@@ -33,6 +34,10 @@ VERSION = int.from_bytes(sha256(SCHEMA.encode() + code_digest(ROWS)).digest()[:3
 """Of the schema and of the code that fills it: a file of other code is written anew from the log."""
 
 CATCH_UP_SECONDS = 5.0
+
+TRANSACTION_BYTES = 4 * 4096
+COMMIT_BYTES = 2 * 4096
+"""About what one commit adds to the pages of a transaction: keys are spread over the whole of their table."""
 
 
 class Located(Struct, frozen=True):
@@ -67,8 +72,9 @@ class OpenJob(Struct, frozen=True):
 class Directory:
     """A `events.feed.Follower` with a checkpoint that outlives the process. Open it with `Directory.open`."""
 
-    def __init__(self, db: sqlite3.Connection, store: EventStore) -> None:
-        self._db = db
+    def __init__(self, path: Path | str, store: EventStore) -> None:
+        self._db = _connect(path)
+        self._ahead = WriteAheadLog(path)
         self._store = store
         self._waiting = Waiting()
         self._trail = Trail(Memory())
@@ -76,7 +82,7 @@ class Directory:
     @classmethod
     async def open(cls, path: Path | str, store: EventStore) -> Self:
         """Go on with the file, or start afresh when it is missing, of other code, or of another log."""
-        directory = cls(_connect(path), store)
+        directory = cls(path, store)
         await directory.verify()
         return directory
 
@@ -127,6 +133,8 @@ class Directory:
             )
         self._trail = trail
         self._waiting.move(self.checkpoint)
+        self._ahead.wrote(TRANSACTION_BYTES + len(fresh) * COMMIT_BYTES)
+        await self._ahead.settle()
 
     # --- Questions ---
 
@@ -225,6 +233,8 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = WAL")
     # Losing the newest commits in a crash of the machine is harmless: they are read again.
     db.execute("PRAGMA synchronous = NORMAL")
+    # `WriteAheadLog` does it beside the event loop; this is for a start far behind the log.
+    db.execute("PRAGMA wal_autocheckpoint = 60000")
     if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
         _create(db)
     return db

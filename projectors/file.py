@@ -12,6 +12,7 @@ from events.ids import Position
 from events.trail import Memory
 from projectors.rows import RowKey, Written
 from projectors.views import Change
+from runtime.write_ahead import WriteAheadLog
 
 SCHEMA = Path(__file__).with_name("schema.sql").read_text()
 
@@ -52,8 +53,7 @@ class ProjectionFile:
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self.path = path
-        self.unsettled_bytes = 0
-        """About so much was written since the last `settle`."""
+        self.ahead = WriteAheadLog(path)
         self._numbered = numbered
         self._kept_changes = kept_changes
         self._kept_bytes = kept_bytes
@@ -64,8 +64,8 @@ class ProjectionFile:
             self._db.execute("PRAGMA journal_mode = WAL")
             # Whatever a power cut takes is folded again from the log; the file itself stays sound.
             self._db.execute("PRAGMA synchronous = NORMAL")
-            # Normally `settle` does it, off the event loop; this is for a catch-up, in its thread.
-            self._db.execute("PRAGMA wal_autocheckpoint = 20000")
+            # Normally `ahead` does it, beside the event loop; this is for a catch-up, in its thread.
+            self._db.execute("PRAGMA wal_autocheckpoint = 60000")
             if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
             newest: tuple[int, int] = self._db.execute(
@@ -124,15 +124,10 @@ class ProjectionFile:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
-        self.unsettled_bytes += TRANSACTION_BYTES
-
-    def settle(self) -> None:
-        """Move what was written from the write-ahead log into the file. Waits for the disk: call it in a thread."""
-        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        self.unsettled_bytes = 0
+        self.ahead.wrote(TRANSACTION_BYTES)
 
     def write_rows(self, pending: Mapping[str, Mapping[RowKey, Written]]) -> None:
-        puts, removes = [], []
+        puts, removes, size = [], [], 0
         for rows in pending.values():
             for key, row in rows.items():
                 if row.value is None:
@@ -140,7 +135,8 @@ class ProjectionFile:
                 else:
                     value = row.encoded()
                     puts.append((*self._place(key), value, row.position))
-                    self.unsettled_bytes += len(value)
+                    size += len(value)
+        self.ahead.wrote(size)
         # In the order of the table, so that neighbours land on a page that is at hand already.
         puts.sort()
         self._db.executemany(
@@ -163,8 +159,9 @@ class ProjectionFile:
     def write_changes(self, changes: Iterable[Change]) -> None:
         rows = []
         for change in changes:
-            self._written += len(change.changes) + len(change.cause)
-            self.unsettled_bytes += len(change.changes)
+            size = len(change.changes) + len(change.cause)
+            self._written += size
+            self.ahead.wrote(size)
             rows.append(
                 (
                     self._next_change,

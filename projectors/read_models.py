@@ -19,7 +19,6 @@ from projectors.catalog import PROJECTIONS
 from projectors.epoch import epoch_of
 from projectors.file import SCHEMA
 from projectors.file_names import live_epoch
-from projectors.in_thread import in_thread
 from projectors.parking import Parked
 from projectors.projection import Projection
 from projectors.serving import Progress, Serving, serve
@@ -28,9 +27,6 @@ from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
 from runtime.metrics import EVENT_TO_DISPATCH_SECONDS
 
 log = logging.getLogger(__name__)
-
-UNSETTLED_BYTES = 16 * 1024 * 1024
-"""So much may stand in the write-ahead log of a file before it is moved, in a thread, into the file."""
 
 SLICE = 32
 """Commits between two turns of the event loop: a few milliseconds of work."""
@@ -69,7 +65,8 @@ class ReadModels:
                 self._tell(commits)
                 for name in replaced:
                     self.tell_reset(name)
-                await self._settle()
+                for serving in self._serving.values():
+                    await serving.projector.file.ahead.settle()
 
     async def check_tail(self, store: EventStore) -> Sequence[str]:
         """Compare each file's last commits with the log's; begin those anew that folded another log.
@@ -230,12 +227,6 @@ class ReadModels:
                 if serving.live:
                     self._cache.clear()
                     log.info("projection caught up", extra={"projection": serving.name})
-
-    async def _settle(self) -> None:
-        for serving in self._serving.values():
-            file = serving.projector.file
-            if file.unsettled_bytes > UNSETTLED_BYTES:
-                await in_thread(file.settle)
 
     def _replaced(self) -> Sequence[str]:
         """The projections whose live file has another epoch than was last told: it was begun anew, or the log was cut."""

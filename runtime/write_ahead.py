@@ -1,0 +1,59 @@
+"""SQLite's write-ahead logs, moved into their files beside the event loop: each move waits for the disk twice."""
+
+import asyncio
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+UNSETTLED_BYTES = 16 * 1024 * 1024
+"""So much may stand in the log before it is moved."""
+
+MOST = 8
+"""Whoever wrote so many times as much while a move was under way waits for its end."""
+
+log = logging.getLogger(__name__)
+
+
+class WriteAheadLog:
+    """Of one file with one writer, which says how much it wrote."""
+
+    def __init__(self, path: Path | str, *, unsettled: int = UNSETTLED_BYTES) -> None:
+        self._path = path
+        self._unsettled = unsettled
+        self._bytes = 0
+        self._moving: asyncio.Task[None] | None = None
+
+    def wrote(self, size: int) -> None:
+        """Count bytes of a transaction. May be called from the writer's thread."""
+        self._bytes += size
+
+    async def settle(self) -> None:
+        """Between two transactions: have what was written moved, if it is much, while the writer goes on.
+
+        It begins its log again only once all is moved. So at last it waits here for what came
+        meanwhile: that is little.
+        """
+        if self._moving is None:
+            if self._bytes > self._unsettled:
+                self._bytes = 0
+                move = asyncio.to_thread(_move, self._path)
+                self._moving = asyncio.create_task(move, name=f"settling {self._path}")
+        elif self._moving.done() or self._bytes > MOST * self._unsettled:
+            await asyncio.wait([self._moving])
+            self._moving = None
+            await asyncio.to_thread(_move, self._path)
+
+
+def _move(path: Path | str) -> None:
+    # A connection of its own: with the writer's, the writer would wait. It must not make a file that was taken away.
+    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as db:
+            # Only a connection that has read something knows that there is a log.
+            db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except sqlite3.Error as error:
+        log.warning(
+            "a write-ahead log was not moved", extra={"file": str(path), "reason": f"{error}"}
+        )
