@@ -5,19 +5,18 @@ What is kept may be behind: only an append (by its expected position) or `confir
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 from weakref import WeakValueDictionary
 
-from msgspec import Struct, field
-from msgspec.structs import replace
-
-from commands.decider import Kind, origin_of
+from commands.decider import Kind
 from commands.heads import Heads
-from commands.keys import key_of
-from commands.log import LOG
-from events.codec import Undecodable, is_readable
+from commands.loaded import Loaded
+from commands.loading import Loader, advanced
+from commands.log import LOG, Log
+from commands.state_file import StateFile
+from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from events.log import LOG_ID, LOG_KIND
@@ -34,19 +33,6 @@ KEYS_CAPACITY = 500_000
 """Command keys of all kept states together: what a state weighs is mostly how many commits it has."""
 
 
-class Loaded(Struct, Generic[S], frozen=True):
-    """A state and where in its history it stands.
-
-    `command_position` is that of the last commit which a command made; `keys` leads from what
-    `keys.key_of` says of a commit to its position.
-    """
-
-    state: S
-    position: Position = BEGINNING
-    command_position: Position = BEGINNING
-    keys: Mapping[str, Position] = field(default_factory=dict)
-
-
 @dataclass
 class _Entry:
     kind: Kind[object]
@@ -58,9 +44,15 @@ class Aggregates:
     """A bounded cache of folded aggregates, and a `events.feed.Follower` that keeps them fresh."""
 
     def __init__(
-        self, store: EventStore, *, capacity: int = CAPACITY, keys_capacity: int = KEYS_CAPACITY
+        self,
+        store: EventStore,
+        *,
+        states: StateFile | None = None,
+        capacity: int = CAPACITY,
+        keys_capacity: int = KEYS_CAPACITY,
     ) -> None:
         self._store = store
+        self._loader = Loader(store, states, self._log)
         self._heads = Heads(store)
         self._capacity = capacity
         self._keys_capacity = keys_capacity
@@ -156,7 +148,7 @@ class Aggregates:
         """Keep the state after a commit of our own that followed directly on `before`."""
         entry = self._entries.get(recorded.subject)
         if entry is None or entry.loaded.position < recorded.position:
-            after = _after(kind, before, recorded)
+            after = advanced(kind, before, recorded)
             self._keep(kind, recorded.subject, after)
             return after
         return cast("Loaded[S]", entry.loaded)
@@ -186,10 +178,10 @@ class Aggregates:
             generation = self._generation
             self._seen.pop(subject, None)
             try:
-                loaded = await self._read(kind, subject)
+                loaded = await self._loader.read(kind, subject)
                 seen = self._seen.get(subject, BEGINNING)
                 if loaded.position < seen:
-                    loaded = await self._read(kind, subject)
+                    loaded = await self._loader.read(kind, subject)
             finally:
                 self._seen.pop(subject, None)
             # Nothing was: keeping that would let anybody fill the cache with names.
@@ -197,35 +189,8 @@ class Aggregates:
                 self._keep(kind, subject, loaded)
             return loaded
 
-    async def _read(self, kind: Kind[S], subject: str) -> Loaded[S]:
-        if kind.whole:
-            history = await self._store.load(subject)
-        else:
-            last = await self._store.last(subject)
-            history = [last] if last is not None else []
-            if last is not None and not is_readable(last):
-                history = await self._store.load(subject)
-        loaded = Loaded(kind.initial)
-        for recorded in history:
-            try:
-                loaded = _after(kind, loaded, recorded)
-            except Undecodable:
-                await self._check_skipped(recorded)
-                loaded = replace(loaded, position=recorded.position)
-        return loaded
-
-    async def _check_skipped(self, recorded: Recorded) -> None:
-        """Raises `Unavailable` (`unreadable`) unless the log's owner decided to leave this commit out."""
-        if kind_of(recorded.subject) == LOG_KIND:
-            # Nobody could decide about it: what it says of other histories is as good as not said.
-            return
-        log = (await self.confirmed(LOG, LOG_ID)).state
-        if (recorded.subject, recorded.position) not in log.skipped:
-            raise Unavailable(
-                f"This history cannot be read further than position {recorded.position};"
-                " `foundry doctor` says more, and `poison.skip` leaves that commit out.",
-                code="unreadable",
-            )
+    async def _log(self) -> Log:
+        return (await self.confirmed(LOG, LOG_ID)).state
 
     async def _catch_up(self, kind: Kind[S], subject: str, behind: Loaded[S]) -> Loaded[S]:
         newer = await self._store.load(subject, after=behind.position)
@@ -235,7 +200,7 @@ class Aggregates:
         try:
             for recorded in newer:
                 if recorded.position > loaded.position:
-                    loaded = _after(kind, loaded, recorded)
+                    loaded = advanced(kind, loaded, recorded)
         except Undecodable:
             self._drop(subject)
             return await self._load(kind, subject)
@@ -266,7 +231,7 @@ class Aggregates:
 
     def _advance(self, subject: str, entry: _Entry, recorded: Recorded) -> None:
         try:
-            self._keep(entry.kind, subject, _after(entry.kind, entry.loaded, recorded))
+            self._keep(entry.kind, subject, advanced(entry.kind, entry.loaded, recorded))
         except Undecodable:
             # Whoever asks for this history next is told; the tail has to go on for all others.
             self._drop(subject)
@@ -275,23 +240,3 @@ class Aggregates:
         entry = self._entries.pop(subject, None)
         if entry is not None:
             self._keys_kept -= entry.weight
-
-
-def _after(kind: Kind[S], loaded: Loaded[S], recorded: Recorded) -> Loaded[S]:
-    commit = recorded.commit
-    state = kind.fold(commit.events, origin_of(recorded), loaded.state)
-    by_command = commit.command is not None
-    return Loaded(
-        state=state,
-        position=recorded.position,
-        command_position=recorded.position if by_command else loaded.command_position,
-        keys=_with_key(loaded.keys if kind.whole else {}, recorded),
-    )
-
-
-def _with_key(keys: Mapping[str, Position], recorded: Recorded) -> Mapping[str, Position]:
-    # Shared by all states of one history and only ever added to: copying it for each commit
-    # would make a long history's load quadratic, and a key found early leads to the truth as well.
-    known = cast("dict[str, Position]", keys)
-    known.setdefault(key_of(recorded), recorded.position)
-    return known

@@ -41,6 +41,8 @@ class Kind(Generic[S]):
     name: str
     prefix: str
     initial: S
+    shape: type[Struct]
+    """Of a state of which there is something to know: `initial` may be `ABSENT`."""
     evolve: Callable[[S, Event, Origin], S]
     whole: bool = True
 

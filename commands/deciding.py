@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from commands.aggregates import Aggregates, Loaded
+from commands.aggregates import Aggregates
 from commands.answers import Answer, answer_of, made_ids, named_ids, standing_ids
 from commands.context import Context
 from commands.decider import Decider
+from commands.loaded import Loaded
 from commands.order import Order
 from commands.owners import organization_of
 from commands.request import Request

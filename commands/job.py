@@ -70,5 +70,5 @@ def decide(state: JobState, order: JobCommand, context: Context) -> list[Event]:
 
 
 JOB: Decider[JobState, JobCommand] = Decider(
-    name="job", prefix="job", initial=ABSENT, evolve=evolve, decide=decide
+    name="job", prefix="job", initial=ABSENT, shape=Job, evolve=evolve, decide=decide
 )

@@ -102,5 +102,5 @@ def decide(state: Log, order: LogCommand, context: Context) -> list[Event]:
 
 
 LOG: Decider[Log, LogCommand] = Decider(
-    name=LOG_KIND, prefix=LOG_KIND, initial=Log(), evolve=evolve, decide=decide
+    name=LOG_KIND, prefix=LOG_KIND, initial=Log(), shape=Log, evolve=evolve, decide=decide
 )

@@ -281,5 +281,10 @@ def decide(state: OrganizationState, order: OrganizationCommand, context: Contex
 
 
 ORGANIZATION: Decider[OrganizationState, OrganizationCommand] = Decider(
-    name="organization", prefix="org", initial=ABSENT, evolve=evolve, decide=decide
+    name="organization",
+    prefix="org",
+    initial=ABSENT,
+    shape=Organization,
+    evolve=evolve,
+    decide=decide,
 )

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from commands.aggregates import Aggregates, Loaded
+from commands.aggregates import Aggregates
 from commands.decider import Kind
 from commands.keys import report_message_id
+from commands.loaded import Loaded
 from commands.owners import organization_of
 from events import codec
 from events.commit import Commit, Event, Recorded

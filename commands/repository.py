@@ -198,5 +198,10 @@ def parent_recorded(
 
 
 REPOSITORY: Decider[Repository, RepositoryCommand] = Decider(
-    name="repository", prefix="repo", initial=Repository(), evolve=evolve, decide=_act
+    name="repository",
+    prefix="repo",
+    initial=Repository(),
+    shape=Repository,
+    evolve=evolve,
+    decide=_act,
 )

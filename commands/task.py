@@ -220,5 +220,5 @@ def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event
 
 
 TASK: Decider[TaskState, TaskCommand] = Decider(
-    name="task", prefix="task", initial=ABSENT, evolve=evolve, decide=decide
+    name="task", prefix="task", initial=ABSENT, shape=Task, evolve=evolve, decide=decide
 )

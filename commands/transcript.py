@@ -44,4 +44,11 @@ def appended(
     ]
 
 
-TRANSCRIPT = Kind(name="transcript", prefix="ses", initial=Transcript(), evolve=evolve, whole=False)
+TRANSCRIPT = Kind(
+    name="transcript",
+    prefix="ses",
+    initial=Transcript(),
+    shape=Transcript,
+    evolve=evolve,
+    whole=False,
+)

@@ -267,5 +267,5 @@ def _task(context: Context) -> Task:
 
 
 USER: Decider[UserState, UserCommand] = Decider(
-    name="user", prefix="usr", initial=ABSENT, evolve=evolve, decide=decide
+    name="user", prefix="usr", initial=ABSENT, shape=User, evolve=evolve, decide=decide
 )

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from commands.aggregates import Loaded
+from commands.loaded import Loaded
 from events.ids import BEGINNING
 from projectors.epoch import mark_of
 from runtime.problems import VersionMismatch

@@ -14,6 +14,7 @@ from commands.directory import Directory
 from commands.first_owner import ensure_owner
 from commands.handler import Commands
 from commands.reports import Reports
+from commands.state_file import StateFile
 from commands.user import USER
 from events.addresses import parse_remote
 from events.ids import Timestamp
@@ -44,7 +45,8 @@ class WriteSide:
 @asynccontextmanager
 async def write_side(settings: Settings, event_log: EventLog) -> AsyncIterator[WriteSide]:
     """Open it at the log's end; a feed with its `aggregates` and `directory` keeps it fresh."""
-    aggregates = Aggregates(event_log.store)
+    states = StateFile(settings.data_folder / "states.sqlite3")
+    aggregates = Aggregates(event_log.store, states=states)
     await aggregates.start()
     forget = event_log.connection.on_reconnect(aggregates.forget_all)
     directory = await Directory.open(settings.data_folder / "directory.sqlite3", event_log.store)
@@ -74,6 +76,7 @@ async def write_side(settings: Settings, event_log: EventLog) -> AsyncIterator[W
     finally:
         forget()
         directory.close()
+        states.close()
 
 
 async def ensure_token(settings: Settings, side: WriteSide) -> str | None:
