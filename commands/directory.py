@@ -234,7 +234,7 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     # Losing the newest commits in a crash of the machine is harmless: they are read again.
     db.execute("PRAGMA synchronous = NORMAL")
     # `WriteAheadLog` does it beside the event loop; this is for a start far behind the log.
-    db.execute("PRAGMA wal_autocheckpoint = 60000")
+    db.execute("PRAGMA wal_autocheckpoint = 20000")
     if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
         _create(db)
     return db

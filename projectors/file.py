@@ -65,7 +65,7 @@ class ProjectionFile:
             # Whatever a power cut takes is folded again from the log; the file itself stays sound.
             self._db.execute("PRAGMA synchronous = NORMAL")
             # Normally `ahead` does it, beside the event loop; this is for a catch-up, in its thread.
-            self._db.execute("PRAGMA wal_autocheckpoint = 60000")
+            self._db.execute("PRAGMA wal_autocheckpoint = 20000")
             if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
             newest: tuple[int, int] = self._db.execute(

@@ -9,7 +9,7 @@ from pathlib import Path
 UNSETTLED_BYTES = 16 * 1024 * 1024
 """So much may stand in the log before it is moved."""
 
-MOST = 8
+MOST = 4
 """Whoever wrote so many times as much while a move was under way waits for its end."""
 
 log = logging.getLogger(__name__)
