@@ -22,7 +22,7 @@ PEERS := .peers/.installed
 IDLE := tests/web/idle.test.mjs
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-burst bench-guard bench-peers bench-plots bench-flame chaos soak mutations fuzz audit screenshots chromium clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-burst bench-guard bench-peers bench-plots bench-flame chaos soak overload mutations fuzz audit screenshots chromium clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -85,6 +85,9 @@ chaos: $(INSTALLED)  ## break things while people work, then count what was lost
 
 soak: $(INSTALLED)  ## an hour of ordinary work, and whether anything grows (MINUTES=60 STREAMS=500)
 	$(BIN)/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(STREAMS),--streams $(STREAMS))
+
+overload: $(INSTALLED)  ## far more orders at once than a node takes: what is let in stays quick, the rest is told when to come back
+	$(BIN)/python -m chaos.overload
 
 mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
 	$(BIN)/python -m chaos.mutate $(ONLY)

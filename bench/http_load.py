@@ -9,19 +9,28 @@ from urllib.parse import urlsplit
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
+RETRY = b"\r\nretry-after:"
 
 
 @dataclass
 class Load:
-    """What the clients saw. `latencies` in seconds, of every answered request."""
+    """What the clients saw. `answered` has the latencies in seconds, by status; `told_when` counts answers with `Retry-After`."""
 
     seconds: float = 0.0
-    latencies: list[float] = field(default_factory=list)
-    statuses: dict[int, int] = field(default_factory=dict)
+    answered: dict[int, list[float]] = field(default_factory=dict)
+    told_when: int = 0
+
+    @property
+    def latencies(self) -> list[float]:
+        return [seconds for some in self.answered.values() for seconds in some]
+
+    @property
+    def statuses(self) -> dict[int, int]:
+        return {status: len(some) for status, some in self.answered.items()}
 
     @property
     def per_second(self) -> float:
-        return len(self.latencies) / self.seconds
+        return sum(self.statuses.values()) / self.seconds
 
 
 class _Client(asyncio.Protocol):
@@ -43,12 +52,13 @@ class _Client(asyncio.Protocol):
         head = self._received.find(HEAD_END)
         if head < 0:
             return
-        if len(self._received) < head + len(HEAD_END) + _length(self._received[:head].lower()):
+        told = self._received[:head].lower()
+        if len(self._received) < head + len(HEAD_END) + _length(told):
             return
         status = int(self._received[9:12])
         self._received = b""
-        self._load.latencies.append(time.perf_counter() - self._sent_at)
-        self._load.statuses[status] = self._load.statuses.get(status, 0) + 1
+        self._load.answered.setdefault(status, []).append(time.perf_counter() - self._sent_at)
+        self._load.told_when += RETRY in told
         self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -92,8 +102,8 @@ async def closed_loop(
         )
         clients.append(client)
     await asyncio.sleep(warm_up)
-    load.latencies.clear()
-    load.statuses.clear()
+    load.answered.clear()
+    load.told_when = 0
     began = time.perf_counter()
     await asyncio.gather(*(client.done for client in clients))
     load.seconds = time.perf_counter() - began

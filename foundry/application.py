@@ -19,7 +19,7 @@ from query_api import routes as query_routes
 from query_api.view_route import is_view
 from runtime.http import Authenticator
 from runtime.problems import HANDLERS
-from runtime.requests import Requests
+from runtime.requests import Requests, refusals
 from runtime.settings import Settings
 from runtime.shares import Shares
 
@@ -34,9 +34,10 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
     routes: list[Route] = health.routes(
         about=lambda: _about(here), reasons=here.reasons_not_ready, notices=here.notices
     )
+    pace = refusals()
     orders: ASGIApp | None = None
     if "commands" in here.roles:
-        order_side = Requests(Orders(here.write.commands, authenticator, here.orders))
+        order_side = Requests(Orders(here.write.commands, authenticator, here.orders), pace)
         orders = for_other_sites(order_side, settings.origins)
         sign_in = SignIn(here.write.access, here.write.reports, codes, now)
         routes += command_routes.routes(here.write.commands, authenticator, sign_in, here.orders)
@@ -51,14 +52,14 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
             commands=CATALOG,
             version=__version__,
         )
-        views = for_other_sites(Requests(questions.views), settings.origins)
+        views = for_other_sites(Requests(questions.views, pace), settings.origins)
         routes += questions.routes
         routes += rebuild_route.routes(here.models, here.log, authenticator)
         routes += page.routes()
     plain = Starlette(routes=routes, exception_handlers=HANDLERS)
     # An address with a slash too many is another address, not a reason to send an order elsewhere.
     plain.router.redirect_slashes = False
-    shared = for_other_sites(Requests(plain), settings.origins)
+    shared = for_other_sites(Requests(plain, pace), settings.origins)
     return _Application(shared, streams=here.gateway, orders=orders, views=views)
 
 

@@ -12,8 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.logs import log_fields
 from runtime.metrics import REQUEST_SECONDS
+from runtime.pace import Pace
 
 log = logging.getLogger(__name__)
+
+TOO_MANY = 429
 
 _GIVE_BACK = "foundry.give_back"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -24,11 +27,21 @@ def at_its_end(scope: Scope, give_back: Callable[[], None]) -> None:
     scope.setdefault(_GIVE_BACK, []).append(give_back)
 
 
+def refusals() -> Pace:
+    """How fast a node tells those it has no room for that it has none.
+
+    Many come back at once, whatever they are told. Left to themselves they keep the event loop
+    from those who were let in: each turn of it is as long as their crowd.
+    """
+    return Pace(a_second=500, burst=500, longest=4.0)
+
+
 class Requests:
     """ASGI middleware. `X-Request-Id` is taken over when it is plain, made otherwise, and sent back."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refusals: Pace) -> None:
         self._app = app
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,6 +55,8 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status == TOO_MANY:
+                    await self._refusals.turn()
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", request_id.encode()),
