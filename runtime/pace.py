@@ -8,7 +8,7 @@ class Pace:
 
     def __init__(self, *, a_second: float, burst: int, longest: float) -> None:
         self._step = 1 / a_second
-        self._ahead = burst * self._step
+        self._ahead = (burst - 1) * self._step
         self._longest = longest
         self._next = 0.0
 
