@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from chaos import private_mounts
+from chaos import private_mounts, private_network
 from chaos.report import last_line, report
 from chaos.run import run
 from chaos.schedule import IN_A_CLUSTER, KINDS
@@ -22,7 +22,10 @@ def main() -> int:
     seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
     # Before there is a thread or a child: all of them see the mounts of this process.
     mounting = not options.no_mount and private_mounts.enter()
+    cabled = options.cluster and not options.no_mount and private_network.enter()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    if options.cluster:
+        print("a server is cut off by", "its cable" if cabled else "proxies")
     print(f"seed {seed}, {options.cycles} cycles, records in {folder}", flush=True)
     began = time.monotonic()
 
@@ -37,6 +40,7 @@ def main() -> int:
             only=options.only,
             mounting=mounting,
             clustered=options.cluster,
+            cabled=cabled,
             say=say,
         )
     )
@@ -65,7 +69,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--keep", action="store_true", help="keep the records of a clean run too")
     parser.add_argument(
-        "--no-mount", action="store_true", help="as where no disk can be mounted: no power loss"
+        "--no-mount", action="store_true", help="as where neither disks nor networks can be made"
     )
     return parser.parse_args()
 

@@ -1,7 +1,8 @@
 """Three nats-servers in the place of one: the leader can die, and one can be cut off from everybody.
 
-Every way to a server goes through a proxy of ours, also the ways between them. A server that is cut off hears nobody
-and is heard by nobody, while its process runs on: what a broken switch does, and no signal.
+A server that is cut off hears nobody and is heard by nobody, while its process runs on: what a broken switch does, and
+no signal. Where it is allowed each server is a machine of its own whose cable is pulled out (`chaos.private_network`).
+Elsewhere every way to a server goes through a proxy of ours, also the ways between them, and the proxies stand still.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import nats
 from nats.errors import Error
 
 from chaos.link import Link, link
+from chaos.private_network import Cables, cables
 from chaos.process import Process
 from runtime.embedded_server import server_program
 from runtime.settings import environment
@@ -26,15 +28,20 @@ ASKED_WITHIN = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """`doors` are where clients reach each server, `routes` the ways from one server to another."""
+    """`doors` are where clients reach each server, `routes` the proxies between one server and another, if there are any."""
 
     servers: Mapping[str, Process]
+    cables: Cables | None
     doors: Mapping[str, Link]
     routes: Mapping[tuple[str, str], Link]
     urls: Sequence[str]
 
     async def cut_off(self, server: str, seconds: float) -> None:
-        """For so long nothing comes to it or from it; then all that was on its way arrives."""
+        """For so long nothing comes to it or from it."""
+        if self.cables is not None:
+            await self.cables.pull(server, seconds)
+            return
+        # Afterwards all that was on its way arrives.
         ways = [self.doors[server], *(way for ends, way in self.routes.items() if server in ends)]
         async with asyncio.TaskGroup() as cut:
             for way in ways:
@@ -59,25 +66,29 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(
-    folder: Path, ports: Mapping[str, int], *, user: str, password: str
+    folder: Path, ports: Mapping[str, int], *, user: str, password: str, cabled: bool
 ) -> AsyncIterator[Cluster]:
-    """`ports` has one for each server, and one by the name `<server> routes`. The servers are not started yet."""
+    """`ports` has one for each server, and one by the name `<server> routes`. The servers are not started yet.
+
+    `cabled` is whether a network of its own was entered.
+    """
     async with AsyncExitStack() as stack:
+        wires, hosts = None, dict.fromkeys(SERVERS, "127.0.0.1")
+        if cabled:
+            wires, hosts = stack.enter_context(cables(*SERVERS))
         doors = {
-            server: await stack.enter_async_context(link("127.0.0.1", ports[server]))
+            server: await stack.enter_async_context(link(hosts[server], ports[server]))
             for server in SERVERS
         }
-        routes = {
-            (one, other): await stack.enter_async_context(
-                link("127.0.0.1", ports[f"{other} routes"])
-            )
-            for one, other in itertools.permutations(SERVERS, 2)
-        }
+        routes = {}
+        for one, other in () if cabled else itertools.permutations(SERVERS, 2):
+            way = link("127.0.0.1", ports[f"{other} routes"])
+            routes[one, other] = await stack.enter_async_context(way)
         servers = {}
         for server in SERVERS:
             settings = {
                 "server_name": server,
-                "listen": f"127.0.0.1:{ports[server]}",
+                "listen": f"{hosts[server]}:{ports[server]}",
                 "authorization": {"user": user, "password": password},
                 "jetstream": {
                     "store_dir": str(folder / server),
@@ -87,38 +98,49 @@ async def cluster(
                 },
                 "cluster": {
                     "name": "chaos",
-                    "listen": f"127.0.0.1:{ports[f'{server} routes']}",
+                    "listen": f"{hosts[server]}:{ports[f'{server} routes']}",
                     "no_advertise": True,
                     "routes": [
-                        f"nats-route://{way.address}"
-                        for (one, _), way in routes.items()
-                        if one == server
+                        f"nats-route://{routes[server, other].address}"
+                        if routes
+                        else f"nats-route://{hosts[other]}:{ports[f'{other} routes']}"
+                        for other in SERVERS
+                        if other != server
                     ],
                 },
                 "log_file": str(folder / f"{server}.log"),
             }
-            servers[server] = server_process(folder, server, settings, ports[server])
+            place = (hosts[server], ports[server])
+            before = wires.on(server) if wires is not None else []
+            servers[server] = server_process(folder, server, settings, place, before)
         yield Cluster(
             servers=servers,
+            cables=wires,
             doors=doors,
             routes=routes,
-            urls=[f"nats://{user}:{password}@127.0.0.1:{ports[one]}" for one in SERVERS],
+            urls=[f"nats://{user}:{password}@{hosts[one]}:{ports[one]}" for one in SERVERS],
         )
 
 
-def server_process(folder: Path, name: str, settings: Mapping[str, object], port: int) -> Process:
-    """A nats-server with these settings, ready when it takes connections."""
+def server_process(
+    folder: Path,
+    name: str,
+    settings: Mapping[str, object],
+    place: tuple[str, int],
+    before: Sequence[str] = (),
+) -> Process:
+    """A nats-server with these settings, ready when it takes connections; `before` stands before its command."""
     written = folder / f"{name}.conf"
     written.write_bytes(msgspec.json.encode(settings))
 
     async def answers() -> bool:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection(*place)
         writer.close()
         return True
 
     return Process(
         name,
-        [str(server_program()), "-c", str(written)],
+        [*before, str(server_program()), "-c", str(written)],
         {"PATH": environment()["PATH"]},
         folder / f"{name}.log",
         answers,

@@ -43,11 +43,12 @@ async def run(
     only: Collection[str],
     mounting: bool,
     clustered: bool = False,
+    cabled: bool = False,
     say: Callable[[str], None],
 ) -> Outcome:
     """Everything from the first process to the last comparison."""
     findings = Findings()
-    async with system(folder, mounting=mounting, clustered=clustered) as parts:
+    async with system(folder, mounting=mounting, clustered=clustered, cabled=cabled) as parts:
         town = await build_town(parts, folder)
         begun_at, done, head = town.newest, 0, None
         async with crowd_at_work(parts, town, folder, seed) as crowd:

@@ -64,7 +64,9 @@ class System:
 
 
 @asynccontextmanager
-async def system(folder: Path, *, mounting: bool, clustered: bool = False) -> AsyncIterator[System]:
+async def system(
+    folder: Path, *, mounting: bool, clustered: bool = False, cabled: bool = False
+) -> AsyncIterator[System]:
     """Everything is ready inside, and gone afterwards. A cluster's disks are folders."""
     disk = Disk(folder, mounting=mounting and not clustered)
     try:
@@ -76,7 +78,7 @@ async def system(folder: Path, *, mounting: bool, clustered: bool = False) -> As
             doors = [ports[LOG]]
             if clustered:
                 several = await stack.enter_async_context(
-                    cluster(folder, ports, user=USER, password=PASSWORD)
+                    cluster(folder, ports, user=USER, password=PASSWORD, cabled=cabled)
                 )
                 doors = [door.port for door in several.doors.values()]
             links = {
@@ -132,7 +134,7 @@ def _nats_server(folder: Path, store: Path, port: int) -> Process:
     settings["log_file"] = str(folder / "nats.log")
     # Else the server leaves a part of a small disk unused, and is never full.
     settings["jetstream"]["max_file_store"] = 1 << 40
-    return server_process(folder, LOG, settings, port)
+    return server_process(folder, LOG, settings, ("127.0.0.1", port))
 
 
 def _node(
