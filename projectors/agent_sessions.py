@@ -67,8 +67,8 @@ def closed(session: Session) -> Session:
 
 
 def session_after(session: Session, event: SessionTurn, at: Timestamp) -> Session:
-    """A closed session stays as it is: the end of its last turn may be reported after the close."""
-    if session.status == "closed":
+    """A closed session stays closed: the end of its last turn may be reported after the close. It can still be renamed."""
+    if session.status == "closed" and not isinstance(event, AgentSessionRenamed):
         return session
     match event:
         case MessageDelivered():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from events.commit import Event
 from events.fact import Blob
 from events.ids import BEGINNING, JobId, MessageId, ProcessId, TaskId
 from events.job import JobEvent
@@ -155,6 +156,24 @@ async def test_names_models_and_branches_can_change(world: World) -> None:
         "no agent",
     )
     assert len(session["queue"]) == 1
+
+
+@pytest.mark.parametrize("end", [facts.session_closed(), facts.task_killed()])
+async def test_a_session_that_ended_can_still_be_renamed_and_nothing_else(
+    world: World, end: Event
+) -> None:
+    await begin(world)
+    await world.happen(commit(end))
+    before = await world.view("task/task_1")
+
+    await world.happen(commit(facts.session_renamed(name="What it was about")))
+
+    task = await world.view("task/task_1")
+    workspace = await world.view("workspace/org_1")
+    assert task["sessions"] == [{**before["sessions"][0], "name": "What it was about"}]
+    assert task["sessions"][0]["status"] == "closed"
+    for one in workspace["tasks"]:
+        assert [session["name"] for session in one["sessions"]] == ["What it was about"]
 
 
 async def test_a_sandbox_is_allocated_ready_and_released(world: World) -> None:
