@@ -1,6 +1,7 @@
 """How a command is recognised when it comes again: by its caller, name and id, and by a digest of its body."""
 
 import hashlib
+from functools import cache
 
 import msgspec
 
@@ -29,7 +30,24 @@ def report_message_id(subject: str, report_id: str) -> str:
 
 def body_digest(order: Order) -> str:
     """The same for two bodies that mean the same, however they were spelt."""
+    left_out = {
+        field: default
+        for field, default in _said_by_null(type(order))
+        if getattr(order, field) is None
+    }
+    if left_out:
+        order = msgspec.structs.replace(order, **left_out)
     return hashlib.blake2b(msgspec.json.encode(order), digest_size=16).hexdigest()
+
+
+@cache
+def _said_by_null(shape: type[Order]) -> list[tuple[str, object]]:
+    """The fields that may be null, which is as good as left out, and what they are then."""
+    return [
+        (field.name, field.default)
+        for field in msgspec.structs.fields(shape)
+        if field.default is not None and not field.required
+    ]
 
 
 def key_of(recorded: Recorded) -> str:

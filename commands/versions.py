@@ -64,6 +64,8 @@ def check_version(
 
 
 def _mismatch(loaded: Loaded[S]) -> VersionMismatch:
+    if loaded.position == BEGINNING:
+        return VersionMismatch("There is nothing yet that could match; leave If-Match out.")
     return VersionMismatch(
         f"A command changed this at position {loaded.command_position}; read it again and decide anew."
     )

@@ -2,8 +2,8 @@
 
 A cursor is `<position>.<marks>.<cover>`: everything up to the position was told; four characters
 stand for the epoch of each projection; four for each topic the stream carried, so that a client
-that comes back for another one gets it whole. Two topics share their four characters once in
-17 million pairs.
+that comes back for another one gets it whole, and so does one that comes back as somebody else:
+`app` is everybody's own. Two topics share their four characters once in 17 million pairs.
 """
 
 import base64
@@ -30,7 +30,7 @@ class Cursor(Struct, frozen=True):
 
     def holding(self, topic: Topic, epoch: str) -> Holding | None:
         """What the bearer holds of a topic whose epoch is now `epoch`; None when the stream did not carry it."""
-        if mark(topic.wire) not in self.cover:
+        if mark(topic.stored) not in self.cover:
             return None
         same = self.is_of(topic.projection, epoch)
         return Holding(epoch if same else "", self.position, exact=False)
@@ -62,7 +62,7 @@ def parse_cursor(text: str | None) -> Cursor | None:
 
 def cover_of(topics: Iterable[Topic]) -> bytes:
     """The part of the cursor that is one stream's own."""
-    return "".join(sorted(mark(topic.wire) for topic in topics)).encode()
+    return "".join(sorted(mark(topic.stored) for topic in topics)).encode()
 
 
 def epoch_marks(views: Views) -> bytes:

@@ -44,6 +44,7 @@ class Reader:
             connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
             self._connections.append(connection)
             await connection.execute("PRAGMA cache_size = -8000")
+            await connection.create_function("folded", 1, _folded, deterministic=True)
 
     async def close(self) -> None:
         for connection in self._connections:
@@ -110,15 +111,16 @@ class Reader:
         after: TaskId | None,
         limit: int,
     ) -> Sequence[bytes]:
-        """Rows of a workspace's tasks as JSON, by id; `q` is looked for in title and branch."""
+        """Rows of a workspace's tasks as JSON, by id; `q` is looked for in title and branch, in any case."""
+        wanted = _folded(q)
         found = await self._ask(
             "SELECT value FROM rows"
             " WHERE topic = ? AND entity = 'task' AND place = 0 AND id > ?"
             " AND (? IS NULL OR json_extract(CAST(value AS TEXT), '$.status') = ?)"
-            " AND (? IS NULL OR instr(lower(json_extract(CAST(value AS TEXT), '$.title')), lower(?))"
-            " OR instr(lower(json_extract(CAST(value AS TEXT), '$.branch')), lower(?)))"
+            " AND (? IS NULL OR instr(folded(json_extract(CAST(value AS TEXT), '$.title')), ?)"
+            " OR instr(folded(json_extract(CAST(value AS TEXT), '$.branch')), ?))"
             " ORDER BY id LIMIT ?",
-            (f"workspace/{organization_id}", after or "", status, status, q, q, q, limit),
+            (f"workspace/{organization_id}", after or "", status, status, *[wanted] * 3, limit),
         )
         return [row[0] for row in found]
 
@@ -199,3 +201,8 @@ class Reader:
 
 
 _ALL = 2**62
+
+
+def _folded(text: str | None) -> str | None:
+    """Without regard to case in any script: SQLite's own `lower` knows ASCII only."""
+    return None if text is None else text.casefold()

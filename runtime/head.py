@@ -40,6 +40,6 @@ class Head:
         return cookie_parser(given) if given else {}
 
     def joined(self, name: bytes) -> str | None:
-        """A header that may stand in several lines as one list; None when there is none, or it says nothing."""
+        """A header that may stand in several lines as one list; None when there is none."""
         values = [value.decode("latin-1") for one, value in self.scope["headers"] if one == name]
-        return ", ".join(values) or None
+        return ", ".join(values) if values else None

@@ -44,6 +44,38 @@ async def test_the_same_body_spelt_otherwise_is_the_same_body(client: httpx.Asyn
     assert second.json() == first.json()
 
 
+async def test_a_body_with_null_means_what_it_means_without(
+    client: httpx.AsyncClient, place: Acme
+) -> None:
+    body = {"repository_id": place.repository_id, "prompt": "x"}
+    headers = {"Idempotency-Key": key("k")}
+    first = await client.post("/v1/commands/task.create", json=body, headers=headers)
+
+    for said in (None, "ask"):
+        spelt = {**body, "title": None, "permissions": said}
+        again = await client.post("/v1/commands/task.create", json=spelt, headers=headers)
+        assert again.json() == first.json()
+
+
+async def test_an_if_match_that_names_nothing_matches_nothing(
+    client: httpx.AsyncClient, place: Acme
+) -> None:
+    body = {"organization_id": place.organization_id, "name": "Other"}
+
+    for tags in ("", ","):
+        response = await client.post(
+            "/v1/commands/organization.update", json=body, headers={"If-Match": tags}
+        )
+        check_problem(response, 412, "version_mismatch")
+
+
+async def test_what_is_not_there_is_not_said_to_have_changed(client: httpx.AsyncClient) -> None:
+    response = await client.post(CREATE, json=NAME, headers={"If-Match": "*"})
+
+    document = check_problem(response, 412, "version_mismatch")
+    assert "position 0" not in str(document["detail"])
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -58,6 +58,21 @@ def test_a_cursor_tells_position_epochs_and_topics_on_every_node() -> None:
     assert cursor.holding(other, "task_detail-1") is None
 
 
+def test_a_cursor_says_nothing_of_somebody_elses_app() -> None:
+    views = MemoryViews(TOPICS)
+    topics = {name: parse_topic("app", name) for name in ("usr_ann", "usr_bob")}
+    of_ann, of_bob = topics["usr_ann"], topics["usr_bob"]
+    assert of_ann is not None
+    assert of_bob is not None
+    line = Stamp(Position(42), epoch_marks(views)).line(cover_of([of_ann])).decode()
+
+    cursor = parse_cursor(line.removeprefix("id: ").strip())
+
+    assert cursor is not None
+    assert cursor.holding(of_ann, "app_shell-1") is not None
+    assert cursor.holding(of_bob, "app_shell-1") is None
+
+
 @given(st.text() | st.from_regex(r"[0-9.A-Za-z_-]{0,60}"))
 def test_any_text_is_a_cursor_or_none(text: str) -> None:
     cursor = parse_cursor(text)

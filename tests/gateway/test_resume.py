@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from gateway.cursor import parse_cursor
-from tests.gateway.memory_views import put
-from tests.gateway.node import Node, running
+from tests.gateway.memory_views import MemoryViews, put
+from tests.gateway.node import TOPICS, Node, running
 from tests.gateway.reader import Event, Reader
 
 
@@ -47,6 +47,19 @@ async def test_the_cursor_may_stand_in_the_address(node: Node) -> None:
         await reader.until("ready")
 
     assert names(reader.seen) == ["hello", "change", "ready"]
+
+
+async def test_a_cursor_of_somebody_else_does_not_stand_for_ones_own_app() -> None:
+    own = {"user": {"id": "usr_bob"}, "sessions": []}
+    async with running(MemoryViews({**TOPICS, "app/usr_bob": own})) as node:
+        ann = await left_behind(node, "app")
+
+        async with node.stream("app", cursor=ann.last_id, token="bob") as reader:
+            await reader.until("ready")
+
+    snapshots = [event.data for event in reader.seen if event.name == "snapshot"]
+    assert [one["data"] for one in snapshots] == [own]
+    assert snapshots[0]["cause"]["kind"] == "bootstrap"
 
 
 async def test_another_node_takes_the_cursor_too(node: Node) -> None:

@@ -54,6 +54,16 @@ async def test_tasks_are_found_by_status_and_by_text(house: House) -> None:
     ]
 
 
+@pytest.mark.parametrize("q", ["übersicht", "ÜBERSICHT", "größe", "GRÖSSE"])
+async def test_tasks_are_found_in_any_case_of_any_script(house: House, q: str) -> None:
+    title = "Übersicht der Größe"
+    await house.happen(facts.commit(facts.task_created(TaskId("task_2"), title=title)))
+
+    found = (await house.get(f"/v1/tasks?q={q}")).json()["tasks"]
+
+    assert ids(found) == ["task_2"]
+
+
 async def test_tasks_of_all_organizations_come_in_one_order(house: House) -> None:
     other = OrganizationId("org_2")
     house.doorkeeper.roles[facts.ANNA, other] = "owner"
