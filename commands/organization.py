@@ -47,12 +47,12 @@ def evolve(state: OrganizationState, event: Event, origin: Origin) -> Organizati
                 members={event.owner_id: "owner"},
             )
         case Organization(), _:
-            return _evolve_organization(state, event)
+            return _evolve_organization(state, event, origin)
         case _:
             return state
 
 
-def _evolve_organization(organization: Organization, event: Event) -> Organization:
+def _evolve_organization(organization: Organization, event: Event, origin: Origin) -> Organization:
     match event:
         case OrganizationUpdated():
             return replace(
@@ -60,6 +60,12 @@ def _evolve_organization(organization: Organization, event: Event) -> Organizati
                 name=event.name or organization.name,
                 default_agent=event.default_agent or organization.default_agent,
                 default_model=event.default_model or organization.default_model,
+            )
+        case MemberAdded() if event.user_id not in organization.members:
+            return replace(
+                organization,
+                members={**organization.members, event.user_id: event.role},
+                joined={**organization.joined, event.user_id: origin.position},
             )
         case MemberAdded() | MemberRoleSet():
             return replace(

@@ -5,7 +5,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from commands.decider import Absent
-from events.ids import JobId, OrganizationId, RepositoryId, UserId
+from events.ids import BEGINNING, JobId, OrganizationId, Position, RepositoryId, UserId
 from events.organization import Role
 
 
@@ -19,15 +19,23 @@ class ListedRepository(Struct, frozen=True, kw_only=True):
 
 
 class Organization(Struct, frozen=True, kw_only=True):
-    """Owns the invariants across its people and repositories: one owner at least, one repository per address."""
+    """Owns the invariants across its people and repositories: one owner at least, one repository per address.
+
+    `joined` is where those were added who did not found it: what they chose as members before is forgotten.
+    """
 
     organization_id: OrganizationId
     name: str
     members: dict[UserId, Role]
+    joined: dict[UserId, Position] = {}
     default_agent: str | None = None
     default_model: str | None = None
     repositories: dict[RepositoryId, ListedRepository] = {}
     removed: frozenset[RepositoryId] = frozenset()
+
+    def joined_at(self, user_id: UserId) -> Position:
+        """Since when somebody is a member without a break, the beginning for who founded it."""
+        return self.joined.get(user_id, BEGINNING)
 
     def repository_at(self, address: str) -> RepositoryId | None:
         """The repository with this normalized address."""

@@ -53,14 +53,20 @@ class Places:
 
     async def task(self, task_id: str, caller: UserId) -> Task:
         """A task of an organization the caller is a member of. Raises `NotFound`."""
+        task, _ = await self.task_and_organization(task_id, caller)
+        return task
+
+    async def task_and_organization(
+        self, task_id: str, caller: UserId
+    ) -> tuple[Task, Organization]:
+        """A task, and the organization that the caller is a member of. Raises `NotFound`."""
         if not is_id(task_id, "task"):
             raise no_such("task")
         async with self.unreadable_only_to_members(task_id, caller, noun="task"):
             task = (await self._aggregates.confirmed(TASK, task_id)).state
         if not isinstance(task, Task):
             raise no_such("task")
-        await self.organization(task.organization_id, caller, noun="task")
-        return task
+        return task, await self.organization(task.organization_id, caller, noun="task")
 
     @asynccontextmanager
     async def unreadable_only_to_members(

@@ -11,9 +11,10 @@ from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider, Origin
 from commands.fields import Attachments, Name, Reference, Text, attachments_of
 from commands.order import ForOrganization, ForSession, ForTask, Order
+from commands.organization_state import Organization
 from commands.refusals import chosen_id, no_such, taken, wrong
 from commands.task_state import Session, Task
-from commands.user_state import Credential, Draft, UnreadMark, User, UserState
+from commands.user_state import Choice, Credential, Draft, UnreadMark, User, UserState
 from events.commit import Event
 from events.fact import Attachment
 from events.ids import Position, SessionId, Timestamp, TokenId, UserId
@@ -103,9 +104,11 @@ def _evolve_user(user: User, event: Event, origin: Origin) -> User:
             left = {k: v for k, v in user.app_sessions.items() if k != event.app_session_id}
             return replace(user, app_sessions=left)
         case OrganizationSelected():
-            return replace(user, active_organization_id=event.organization_id)
+            active = Choice(id=event.organization_id, position=origin.position)
+            return replace(user, active_organization=active)
         case TaskSelected():
-            return replace(user, selected={**user.selected, event.organization_id: event.task_id})
+            task = Choice(id=event.task_id, position=origin.position)
+            return replace(user, selected={**user.selected, event.organization_id: task})
         case SessionUnreadSet():
             mark = UnreadMark(unread=event.unread, position=origin.position)
             return replace(user, unread={**user.unread, event.session_id: mark})
@@ -164,17 +167,17 @@ def _revoke_token(user: User, order: RevokeToken) -> list[Event]:
 
 
 def _select_organization(user: User, context: Context) -> list[Event]:
-    organization = context.organization
-    assert organization is not None
-    if user.active_organization_id == organization.organization_id:
+    organization = _organization(context)
+    if _chosen(user.active_organization, organization.organization_id, user, organization):
         return []
     return [
         OrganizationSelected(user_id=user.user_id, organization_id=organization.organization_id)
     ]
 
 
-def _select_task(user: User, task: Task) -> list[Event]:
-    if user.selected.get(task.organization_id) == task.task_id:
+def _select_task(user: User, task: Task, organization: Organization) -> list[Event]:
+    choice = user.selected.get(task.organization_id)
+    if _chosen(choice, task.task_id, user, organization):
         return []
     return [
         TaskSelected(
@@ -183,12 +186,24 @@ def _select_task(user: User, task: Task) -> list[Event]:
     ]
 
 
-def _set_unread(user: User, order: SetUnread, task: Task) -> list[Event]:
+def _chosen(choice: Choice | None, id: str, user: User, organization: Organization) -> bool:
+    """Whether somebody has this selected. What was selected as a member before is not any more."""
+    return (
+        choice is not None
+        and choice.id == id
+        and choice.position > organization.joined_at(user.user_id)
+    )
+
+
+def _set_unread(
+    user: User, order: SetUnread, task: Task, organization: Organization
+) -> list[Event]:
     session = _session(task, order.session_id)
     mark = user.unread.get(session.id)
+    joined = organization.joined_at(user.user_id)
     # A turn's end marks a session unread by itself, so a mark counts only while nothing is newer.
-    if mark is None:
-        already = False if session.turn_position == 0 else None
+    if mark is None or mark.position < joined:
+        already = False if session.turn_position <= joined else None
     else:
         already = mark.unread if mark.position > _touched(session, user) else None
     if already == order.unread:
@@ -204,12 +219,15 @@ def _set_unread(user: User, order: SetUnread, task: Task) -> list[Event]:
     ]
 
 
-def _update_draft(user: User, order: UpdateDraft, task: Task) -> list[Event]:
+def _update_draft(
+    user: User, order: UpdateDraft, task: Task, organization: Organization
+) -> list[Event]:
     session = _session(task, order.session_id)
     attachments = attachments_of(order.attachments)
     draft = user.drafts.get(session.id)
-    # Sending clears the draft, so one that is older than the last message is not there any more.
-    cleared = draft is None or draft.position < session.sent.get(user.user_id, 0)
+    # Sending clears the draft, and so does leaving: an older one is not there any more.
+    cleared_at = max(session.sent.get(user.user_id, 0), organization.joined_at(user.user_id))
+    cleared = draft is None or draft.position < cleared_at
     held = EMPTY_DRAFT if draft is None or cleared else draft.digest
     if draft_digest(order.text, attachments) == held:
         return []
@@ -252,13 +270,18 @@ def decide(state: UserState, order: UserCommand, context: Context) -> list[Event
         case SelectOrganization():
             return _select_organization(state, context)
         case SelectTask():
-            return _select_task(state, _task(context))
+            return _select_task(state, _task(context), _organization(context))
         case SetUnread():
-            return _set_unread(state, order, _task(context))
+            return _set_unread(state, order, _task(context), _organization(context))
         case UpdateDraft():
-            return _update_draft(state, order, _task(context))
+            return _update_draft(state, order, _task(context), _organization(context))
         case _:
             assert_never(order)
+
+
+def _organization(context: Context) -> Organization:
+    assert context.organization is not None, "the handler reads the organization of such an order"
+    return context.organization
 
 
 def _task(context: Context) -> Task:

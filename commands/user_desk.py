@@ -94,7 +94,10 @@ class UserDesk:
                     )
                     return replace(base, organization=organization)
                 case SelectTask() | SetUnread() | UpdateDraft():
-                    return replace(base, task=await self._places.task(order.task_id, caller))
+                    task, organization = await self._places.task_and_organization(
+                        order.task_id, caller
+                    )
+                    return replace(base, task=task, organization=organization)
                 case CreateUser() | CreateToken() | RevokeToken():
                     return base
                 case _:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from commands.decider import Absent
-from events.ids import OrganizationId, Position, SessionId, TaskId, Timestamp, TokenId, UserId
+from events.ids import OrganizationId, Position, SessionId, Timestamp, TokenId, UserId
 
 
 class Credential(Struct, frozen=True, kw_only=True):
@@ -32,13 +32,20 @@ class Draft(Struct, frozen=True, kw_only=True):
     at: Timestamp
 
 
+class Choice(Struct, frozen=True, kw_only=True):
+    """What somebody selected, and where that stands: it is over once they left the organization."""
+
+    id: str
+    position: Position
+
+
 class User(Struct, frozen=True, kw_only=True):
     user_id: UserId
     name: str
     tokens: dict[TokenId, Credential] = {}
     app_sessions: dict[str, Credential] = {}
-    active_organization_id: OrganizationId | None = None
-    selected: dict[OrganizationId, TaskId] = {}
+    active_organization: Choice | None = None
+    selected: dict[OrganizationId, Choice] = {}
     unread: dict[SessionId, UnreadMark] = {}
     drafts: dict[SessionId, Draft] = {}
 

@@ -1,5 +1,7 @@
 """What may be ordered of a person, and what each person keeps for themselves."""
 
+import pytest
+
 from commands.context import Context
 from commands.fields import AttachmentField
 from commands.task import TASK
@@ -13,6 +15,7 @@ from commands.user import (
     SelectTask,
     SetUnread,
     UpdateDraft,
+    UserCommand,
 )
 from commands.user_state import User
 from events.commit import Event
@@ -163,6 +166,32 @@ def test_emptying_a_draft_that_sending_cleared_changes_nothing() -> None:
     sent = about_task(facts.message_queued())
 
     user(given=[*ANNA, facts.draft_updated()], when=order, then=[], context=sent)
+
+
+@pytest.mark.parametrize(
+    ("order", "chosen"),
+    [
+        (SelectOrganization(organization_id="org_1"), facts.organization_selected()),
+        (SelectTask(task_id="task_1"), facts.task_selected()),
+        (
+            SetUnread(task_id="task_1", session_id="ses_1", unread=True),
+            facts.session_unread_set(),
+        ),
+        (
+            UpdateDraft(task_id="task_1", session_id="ses_1", text="half a thought"),
+            facts.draft_updated(),
+        ),
+    ],
+)
+def test_who_left_and_came_back_begins_anew(order: UserCommand, chosen: Event) -> None:
+    left = facts.member_removed(facts.ANNA)
+    back = organization(left, facts.member_added(facts.ANNA, "Anna"))
+    task = folded(TASK, TASK_HISTORY)
+    assert isinstance(task, Task)
+    # Anna chose it at position 2 and came back at 4; chosen again it stands at 5.
+    given = [*ANNA, chosen, facts.token_created(), facts.token_revoked()]
+
+    user(given=given, when=order, then=[chosen], context=context_of(task=task, organization=back))
 
 
 def test_expired_app_sessions_are_forgotten_when_somebody_signs_in() -> None:

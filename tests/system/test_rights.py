@@ -170,3 +170,24 @@ async def test_only_the_owner_of_the_installation_makes_users(stranger: Person) 
     made = await stranger.client.refused("user.create", name="Friend")
 
     assert (made["status"], made["code"]) == (403, "forbidden")
+
+
+async def test_who_comes_back_can_choose_what_they_had_chosen_before(
+    house: House, stranger: Person
+) -> None:
+    task_id = (await house.create_task()).ids["task_id"]
+    both = {"organization_id": house.organization_id, "user_id": stranger.id}
+    await house.join(stranger)
+    await stranger.client.command("organization.select", organization_id=house.organization_id)
+    await stranger.client.command("task.select", task_id=task_id)
+    await house.owner.command("organization.remove_member", **both)
+    back = await house.join(stranger)
+    forgotten = await stranger.client.data("app", at_least=back.position)
+
+    await stranger.client.command("organization.select", organization_id=house.organization_id)
+    last = await stranger.client.command("task.select", task_id=task_id)
+
+    chosen = await stranger.client.data("app", at_least=last.position)
+    selected = [one["selected_task_id"] for one in chosen["organizations"]]
+    assert forgotten["active_organization_id"] is None
+    assert (chosen["active_organization_id"], selected) == (house.organization_id, [task_id])
