@@ -12,7 +12,7 @@ from commands.reports import Reports
 from commands.user import USER
 from commands.user_state import User, UserState
 from events.commit import Event
-from events.ids import Timestamp, UserId, new_id
+from events.ids import Timestamp, TokenId, UserId, new_id
 from events.user import AppSessionEnded, AppSessionStarted
 from runtime.identity import Caller
 from runtime.problems import Unauthenticated
@@ -44,11 +44,14 @@ class SignIn:
         self._now = now
 
     async def by_token(self, token: str) -> SignedIn:
-        """A cookie's secret for the user of a token. Raises `Unauthenticated`."""
+        """A cookie's secret for the user of a token, good as long as the token is. Raises `Unauthenticated`.
+
+        The secret of another cookie is no token: who has it could go on for ever.
+        """
         caller = await self._access.identify(token.strip())
         if caller is None:
-            raise Unauthenticated("This token is unknown, expired or revoked.")
-        return await self._start(UserId(caller.user_id))
+            raise _bad_token()
+        return await self._start(UserId(caller.user_id), TokenId(caller.credential_id))
 
     async def by_code(self, code: str) -> SignedIn:
         """A cookie's secret for the user a code was issued to. Raises `Unauthenticated`."""
@@ -79,7 +82,7 @@ class SignIn:
             actor=caller.user_id,
         )
 
-    async def _start(self, user_id: UserId) -> SignedIn:
+    async def _start(self, user_id: UserId, token_id: TokenId | None = None) -> SignedIn:
         secret = new_app_session(user_id)
         app_session_id = new_id("app")
 
@@ -90,14 +93,25 @@ class SignIn:
             if isinstance(state, Absent):
                 raise Unauthenticated("The user of this code is not there.")
             name = state.name
+            expires_at = self._now() + LIFETIME_MS
+            if token_id is not None:
+                token = state.tokens.get(token_id)
+                if token is None or not token.holds(self._now()):
+                    raise _bad_token()
+                expires_at = min(expires_at, token.expires_at or expires_at)
             return [
                 AppSessionStarted(
                     user_id=user_id,
                     app_session_id=app_session_id,
                     hash=secret_hash(secret),
-                    expires_at=Timestamp(self._now() + LIFETIME_MS),
+                    expires_at=Timestamp(expires_at),
+                    token_id=token_id,
                 )
             ]
 
         await self._reports.report(USER, user_id, started, report_id=app_session_id, actor=user_id)
         return SignedIn(user_id=user_id, name=name, secret=secret)
+
+
+def _bad_token() -> Unauthenticated:
+    return Unauthenticated("This token is unknown, expired or revoked.")

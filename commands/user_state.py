@@ -9,11 +9,12 @@ from events.ids import OrganizationId, Position, SessionId, Timestamp, TokenId, 
 
 
 class Credential(Struct, frozen=True, kw_only=True):
-    """A token or an app session. `hash` is the hex SHA-256 of its secret."""
+    """A token or an app session. `hash` is the hex SHA-256 of its secret, `token_id` what an app session ends with."""
 
     hash: str
     expires_at: Timestamp | None
     revoked: bool = False
+    token_id: TokenId | None = None
 
     def holds(self, now: Timestamp) -> bool:
         return not self.revoked and (self.expires_at is None or now < self.expires_at)

@@ -24,12 +24,16 @@ class TokenRevoked(Fact, frozen=True, kw_only=True, tag="token_revoked"):
 
 
 class AppSessionStarted(Fact, frozen=True, kw_only=True, tag="app_session_started"):
-    """A browser signed in; `hash` is the hex SHA-256 of the secret in its cookie."""
+    """A browser signed in; `hash` is the hex SHA-256 of the secret in its cookie.
+
+    `token_id` is the token it signed in with, None when that was a code. It ends with the token.
+    """
 
     user_id: UserId
     app_session_id: str
     hash: str
     expires_at: Timestamp
+    token_id: TokenId | None = None
 
 
 class AppSessionEnded(Fact, frozen=True, kw_only=True, tag="app_session_ended"):

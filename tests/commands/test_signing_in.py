@@ -3,6 +3,7 @@
 import pytest
 
 from commands.credentials import OWNER
+from events.user import AppSessionStarted
 from tests.commands.edge import CREATE, NAME, Edge, check_problem
 from tests.commands.node import OWNER_TOKEN
 
@@ -63,6 +64,45 @@ async def test_bad_credentials_open_nothing(
 
     assert response.status_code == status
     assert "set-cookie" not in response.headers
+
+
+async def test_a_cookie_ends_with_the_token_it_was_made_with(edge: Edge) -> None:
+    async with edge.client() as owner, edge.client(None) as browser, edge.client(None) as other:
+        token = (await owner.post("/v1/commands/token.create", json={})).json()
+        await browser.post("/v1/login", json={"token": token["secret"]})
+        await other.post("/v1/login", json={"token": OWNER_TOKEN})
+        before = await browser.post(CREATE, json=NAME)
+
+        revoked = {"token_id": token["ids"]["token_id"]}
+        await owner.post("/v1/commands/token.revoke", json=revoked)
+        after = await browser.post(CREATE, json=NAME)
+        others = await other.post(CREATE, json=NAME)
+
+    assert (before.status_code, others.status_code) == (202, 202)
+    check_problem(after, 401, "unauthenticated")
+
+
+async def test_a_cookie_does_not_outlive_a_token_that_expires(edge: Edge) -> None:
+    soon = edge.node.now() + 60 * 60 * 1000
+    async with edge.client() as owner, edge.client(None) as browser:
+        made = await owner.post("/v1/commands/token.create", json={"expires_at": soon})
+        await browser.post("/v1/login", json={"token": made.json()["secret"]})
+
+    stored = await edge.node.store.at(await edge.node.store.head())
+    assert stored is not None
+    [started] = stored.commit.events
+    assert isinstance(started, AppSessionStarted)
+    assert started.expires_at == soon
+
+
+async def test_the_secret_of_a_cookie_is_no_token(edge: Edge) -> None:
+    async with edge.client(None) as browser, edge.client(None) as thief:
+        await browser.post("/v1/login", json={"token": OWNER_TOKEN})
+        secret = browser.cookies["foundry_session"]
+
+        response = await thief.post("/v1/login", json={"token": secret})
+
+    check_problem(response, 401, "unauthenticated")
 
 
 async def test_signing_out_twice_is_fine(edge: Edge) -> None:
