@@ -110,7 +110,8 @@ def _stop(task: Task, session: Session) -> list[Event]:
 
 
 def _close(task: Task, session: Session) -> list[Event]:
-    if session.status == "closed":
+    # A task that was put away took its sessions with it.
+    if session.status == "closed" or task.status in ("archived", "killed"):
         return []
     owners = task_owners(task)
     return [

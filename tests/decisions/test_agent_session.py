@@ -2,6 +2,8 @@
 
 from typing import TypedDict
 
+import pytest
+
 from commands.agent_session import MAX_WAITING
 from commands.fields import AttachmentField
 from commands.task import TASK
@@ -71,6 +73,13 @@ def test_a_message_needs_a_text_or_an_attachment() -> None:
 
 def test_a_closed_session_takes_no_message() -> None:
     session(given=[*READY, facts.session_closed()], when=SEND, refused="session_closed")
+
+
+@pytest.mark.parametrize("ended", [facts.task_archived(), facts.task_killed()])
+def test_the_sessions_of_a_task_that_was_put_away_are_closed_already(ended: Event) -> None:
+    close = CloseSession(task_id="task_1", session_id="ses_1")
+
+    session(given=[*READY, ended], when=close, then=[])
 
 
 def test_an_archived_task_takes_no_message() -> None:
