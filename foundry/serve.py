@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import json
 import logging
 import socket
 import time
@@ -62,7 +63,8 @@ async def serve(settings: Settings, options: argparse.Namespace) -> int:
                 write_address(settings.data_folder, address)
                 if await _ready(here, stop, working):
                     seconds = time.monotonic() - started
-                    _say_where_to_go(address, codes, roles, token, seconds)
+                    say = _tell_machines if options.json else _say_where_to_go
+                    say(address, codes, roles, token, seconds)
                 await _first_of(stop.wait(), working)
     return 0
 
@@ -126,6 +128,24 @@ async def _first_of(one: Coroutine[None, None, object], other: asyncio.Task[None
     waiting = asyncio.ensure_future(one)
     await asyncio.wait([waiting, other], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+
+
+def _tell_machines(
+    address: str,
+    codes: LoginCodes,
+    roles: frozenset[str],
+    token: str | None,
+    seconds: float,
+) -> None:
+    ready: dict[str, object] = {
+        "address": address,
+        "version": __version__,
+        "roles": sorted(roles),
+        "seconds": round(seconds, 3),
+    }
+    if "commands" in roles and token is not None:
+        ready["sign_in"] = f"{address}/#code={codes.issue(OWNER)}"
+    print(json.dumps(ready), flush=True)
 
 
 def _say_where_to_go(
