@@ -8,13 +8,20 @@ import { openGate } from "./support/gate.mjs";
 import { startWithoutWorkers } from "./support/server.mjs";
 import { makeTasks } from "./support/tasks.mjs";
 
-test("a page that missed something says so until it has it", { timeout: 300_000 }, async (t) => {
+for (const [stream, script] of [
+  ["shared with other tabs", () => undefined],
+  // As in a page that came over plain HTTP from another machine.
+  ["of its own", () => delete globalThis.BroadcastChannel],
+]) {
+  test(`a page that missed something of a stream ${stream} says so until it has it`, { timeout: 300_000 }, (t) => fallBehind(t, script));
+}
+
+async function fallBehind(t, script) {
   const server = await startWithoutWorkers(t);
   const [task] = await makeTasks(server, 3);
   const gate = await openGate(t, server);
   const profile = await openProfile(await openBrowser(t));
-  // As in a page that came over plain HTTP from another machine: its stream is its own.
-  await profile.context.addInitScript(() => delete globalThis.BroadcastChannel);
+  await profile.context.addInitScript(script);
   const page = await openTab(profile, { url: gate.url, token: server.token }, `/#/org_many/${task}`);
   await isHolding(page, `files/${task}`);
   const answered = withResolvers();
@@ -33,7 +40,7 @@ test("a page that missed something says so until it has it", { timeout: 300_000 
   answered.resolve();
   await page.getByRole("heading", { name: "Said after it" }).waitFor();
   await page.locator(".notice").waitFor({ state: "detached" });
-});
+}
 
 function withResolvers() {
   let resolve;
