@@ -110,7 +110,9 @@ class Hints:
         batch: list[Recorded] = []
         while not batch or subscription.pending_msgs:
             try:
-                message = await subscription.next_msg(timeout=SILENCE_SECONDS)
+                # Not nats-py's own limit: with it a cancellation that comes together with a message is forgotten.
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    message = await subscription.next_msg(timeout=None)
             except TimeoutError:
                 raise _Broken("two heartbeats did not come") from None
             status = (message.headers or {}).get(STATUS)

@@ -6,9 +6,19 @@ from msgspec import Struct
 
 from events.fact import Blob, TaskFact
 
+CONTENT_BYTES = 1 << 20
+PATCH_BYTES = 1 << 20
+"""Longer contents and patches are not carried, the file is listed without."""
+
+TOTAL_BYTES = 24 << 20
+"""All contents, and all patches, of one capture together."""
+
 
 class ChangedFile(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One file that differs from the task's base. `diff` or `diff_blob` holds its patch, `content` its new text."""
+    """One file that differs from the task's base. `diff` or `diff_blob` holds its patch, `content` its new text.
+
+    Without either the patch was too long to be carried, and so was the content, if the tree has it.
+    """
 
     path: str
     kind: Literal["added", "modified", "deleted", "renamed"]

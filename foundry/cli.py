@@ -54,6 +54,12 @@ def _position(text: str) -> int:
     return int(text)
 
 
+def _role(text: str) -> str:
+    if text not in ROLES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no role; there are {', '.join(ROLES)}")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="foundry", description="The backend of a workbench for coding agents."
@@ -68,9 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     serve = add("serve", "foundry.serve", "serve", "Run everything, or the roles that are named.")
-    serve.add_argument(
-        "roles", nargs="*", choices=[[], *ROLES], metavar="role", help=", ".join(ROLES)
-    )
+    serve.add_argument("roles", nargs="*", type=_role, metavar="role", help=", ".join(ROLES))
 
     demo = add(
         "demo", "foundry.demo", "demo", "Do the main job in this terminal on a real repository."

@@ -16,6 +16,7 @@ import httpx
 from foundry.demo_screen import Screen
 from foundry.follow import Topics, frames
 from foundry.running import address_of, answers, order, token_of
+from runtime.child_process import tied_to_us
 from runtime.errors import Rejected, Unavailable
 from runtime.settings import Settings, environment
 
@@ -137,7 +138,14 @@ async def _clone_of_this_project(target: Path) -> str:
     clone = await asyncio.create_subprocess_exec(
         "git", "clone", "--quiet", "--", str(source), str(target), stdin=asyncio.subprocess.DEVNULL
     )
-    if await clone.wait() != 0:
+    try:
+        status = await clone.wait()
+    finally:
+        # It writes into a folder that is about to be removed.
+        if clone.returncode is None:
+            clone.kill()
+            await clone.wait()
+    if status != 0:
         raise Rejected(
             "This project is not a git clone here; name a repository: foundry demo --repository PATH"
         )
@@ -152,7 +160,7 @@ async def _server(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
             yield client
         return
     server = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "foundry", "serve"),
+        *tied_to_us(sys.executable, "-m", "foundry", "serve"),
         stdin=asyncio.subprocess.DEVNULL,
         # What goes on is told by the demo itself.
         env={**environment(), "FOUNDRY_LOG_LEVEL": "warning"},

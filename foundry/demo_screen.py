@@ -53,7 +53,7 @@ class Screen:
                     fields["message"] = stage["message"]
                 self.say(
                     job["kind"],
-                    stage=f"{stage['id']:<20}",
+                    stage=stage["id"] if self._machine else f"{stage['id']:<20}",
                     status=stage["status"],
                     **fields,
                     position=version,

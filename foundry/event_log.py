@@ -20,7 +20,7 @@ from runtime.embedded_server import (
     running_server,
 )
 from runtime.errors import Unavailable
-from runtime.settings import Settings
+from runtime.settings import Settings, readable_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +98,8 @@ async def _embedded(settings: Settings, server: EmbeddedServer) -> AsyncIterator
 
 @asynccontextmanager
 async def _outside(settings: Settings, url: str) -> AsyncIterator[EventLog]:
+    readable_file("nats_creds", settings.nats_creds)
+    readable_file("nats_ca", settings.nats_ca)
     where = {"url": url, "creds": settings.nats_creds, "ca": settings.nats_ca}
     async with connect(url, creds=settings.nats_creds, ca=settings.nats_ca) as connection:
         yield await _opened(settings, connection, None, where)

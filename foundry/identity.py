@@ -4,6 +4,9 @@ import argparse
 import json
 import uuid
 
+import msgspec
+
+from commands.bodies import decoded
 from commands.handler import Commands
 from commands.user import CreateToken, CreateUser
 from foundry import running
@@ -51,8 +54,13 @@ async def add_user(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _add(commands: Commands, owner: Caller, name: str) -> tuple[str, str]:
+    body = msgspec.json.encode({"name": name})
     created = await commands.handle(
-        owner, "user.create", CreateUser(name=name), command_id=str(uuid.uuid4())
+        # As the body of a request: a name has the same bounds whichever way it comes.
+        owner,
+        "user.create",
+        decoded(body, CreateUser),
+        command_id=str(uuid.uuid4()),
     )
     user_id = created.ids["user_id"]
     made = await commands.handle(

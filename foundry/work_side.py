@@ -9,7 +9,7 @@ from foundry.data_folder import host_name
 from foundry.event_log import EventLog
 from foundry.write_side import WriteSide, now
 from runtime.lifecycle import Gate
-from runtime.settings import Settings, environment
+from runtime.settings import Settings, environment, readable_file
 from workflows import repository_sync, stack_jobs, task_branch, task_provision
 from workflows.agent_launcher import AgentLauncher, CommandLauncher
 from workflows.agent_pool import AgentPool
@@ -56,7 +56,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     git = Git(
         home=data / "git_home",
         path=environment().get("PATH", ""),
-        ssh_key=Path(settings.git_ssh_key).absolute() if settings.git_ssh_key else None,
+        ssh_key=readable_file("git_ssh_key", settings.git_ssh_key),
         mark=processes.mark("git"),
     )
     repositories = Repositories(git, data / "repositories", local_root=settings.local_root)

@@ -9,10 +9,10 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +26,8 @@ from projectors.projection import Projection
 from projectors.projector import Projector
 from projectors.read_until import read_until
 from runtime.errors import Unavailable
+
+T = TypeVar("T")
 
 FLUSH_ROWS = 20_000
 NICE = 10
@@ -95,9 +97,9 @@ def build_in_child(store: StoreAddress) -> Builder:
         try:
             child.stdin.write(msgspec.json.encode(ChildOrder(build=order, store=store)) + b"\n")
             await child.stdin.drain()
-            while line := await asyncio.wait_for(child.stdout.readline(), SILENCE):
+            while line := await _before_silence(child.stdout.readline()):
                 yield msgspec.json.decode(line, type=BuildProgress)
-            status = await asyncio.wait_for(child.wait(), SILENCE)
+            status = await _before_silence(child.wait())
             if status != 0:
                 raise Unavailable(
                     f"The process that builds {order.projection} ended with {status}."
@@ -109,6 +111,12 @@ def build_in_child(store: StoreAddress) -> Builder:
             child.stdin.close()
 
     return build
+
+
+async def _before_silence(word: Awaitable[T]) -> T:
+    # asyncio.wait_for of Python 3.11 forgets a cancellation that comes at the same moment as the word.
+    async with asyncio.timeout(SILENCE):
+        return await word
 
 
 async def build_file(

@@ -149,7 +149,7 @@ class ReadModels:
         )
 
     async def diff(self, task_id: TaskId, path: str) -> str | Blob | None:
-        """The patch of a changed file; None when it did not change or its patch is not text."""
+        """The patch of a changed file; None when it did not change, or its patch was too long."""
         reader = self._serving["task_detail"].reader
         return await reader.text(f"files/{task_id}", "_diff", path)
 
@@ -161,6 +161,16 @@ class ReadModels:
         """The new content of a changed file; None when it did not change, is gone, or was too large."""
         reader = self._serving["task_detail"].reader
         return await reader.text(f"files/{task_id}", "_content", path)
+
+    async def has_changed(self, task_id: TaskId, path: str) -> bool:
+        """Whether a file differed at the last capture."""
+        reader = self._serving["task_detail"].reader
+        return await reader.has(f"files/{task_id}", "file", path)
+
+    async def is_in_tree(self, task_id: TaskId, path: str) -> bool:
+        """Whether there is a file with content at a path."""
+        reader = self._serving["task_detail"].reader
+        return await reader.has(f"files/{task_id}", "tree", path)
 
     async def names_blob(self, topic: str, blob_id: str) -> bool:
         """Whether a topic refers to a blob, so that whoever may see the one may see the other."""

@@ -135,6 +135,14 @@ class Reader:
         text = msgspec.json.decode(found[0][0], type=Text)
         return text.blob or text.text
 
+    async def has(self, topic: str, entity: str, id: str) -> bool:
+        """Whether a view lists such an element."""
+        found = await self._ask(
+            "SELECT 1 FROM rows WHERE topic = ? AND entity = ? AND place = 0 AND id = ?",
+            (topic, entity, id),
+        )
+        return bool(found)
+
     async def texts(self, topic: str, entity: str) -> Sequence[str | Blob]:
         """All hidden patches or contents of a topic that there are, by path."""
         found = await self._ask(

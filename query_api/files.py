@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from events.fact import Blob
 from events.ids import TaskId
 from events.store import EventStore
+from events.task_files import CONTENT_BYTES, PATCH_BYTES, TOTAL_BYTES
 from projectors.read_models import ReadModels
 from query_api.asked import WAIT_SECONDS, caught_up
 from query_api.conditional import KEPT, current_etag, not_modified
@@ -48,9 +49,7 @@ class FileAnswers:
             )
         patch = await self._models.diff(captured.task_id, path)
         if patch is None:
-            raise NotFound(
-                "There is no patch of that path: it did not differ at the last capture, or is no text."
-            )
+            raise await self._no_patch(captured.task_id, path)
         return Response(await self._bytes(patch), media_type=PATCH, headers=captured.headers)
 
     async def content(self, request: Request, caller: Caller) -> Response:
@@ -60,15 +59,31 @@ class FileAnswers:
             return captured.held
         stored = await self._models.content(captured.task_id, path)
         if stored is None:
-            raise NotFound(
-                "There is no content of that path: only changed files are captured, and not the largest."
-            )
+            raise await self._no_content(captured.task_id, path)
         content = await self._bytes(stored)
         return Response(
             content,
             media_type=media_type_of(content),
             headers={**captured.headers, "Content-Disposition": disposition(path, content)},
         )
+
+    async def _no_patch(self, task_id: TaskId, path: str) -> NotFound:
+        if await self._models.has_changed(task_id, path):
+            return NotFound(
+                "The patch of that path was too long to be captured: over"
+                f" {PATCH_BYTES >> 20} MB, or over {TOTAL_BYTES >> 20} MB with those before it."
+            )
+        return NotFound("There is no patch of that path: it did not differ at the last capture.")
+
+    async def _no_content(self, task_id: TaskId, path: str) -> NotFound:
+        if not await self._models.has_changed(task_id, path):
+            return NotFound("There is no content of that path: only changed files are captured.")
+        if await self._models.is_in_tree(task_id, path):
+            return NotFound(
+                "The content of that path was too large to be captured: over"
+                f" {CONTENT_BYTES >> 20} MB, or over {TOTAL_BYTES >> 20} MB with those before it."
+            )
+        return NotFound("There is no content of that path: it was deleted, or is a repository.")
 
     async def _captured(self, request: Request, caller: Caller) -> Captured:
         await caught_up(request, self._models)

@@ -5,8 +5,10 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from nats import errors
+from nkeys import NkeysError
 
 from runtime.errors import Unavailable
 from runtime.inbox import Answer, Inbox, NotSent
@@ -19,6 +21,7 @@ PING_SECONDS = 5
 RECONNECT_SECONDS = 0.25
 WATCH_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
+SEED = b"BEGIN USER NKEY SEED"
 
 
 class ConnectionLost(Exception):
@@ -112,6 +115,8 @@ class Connection:
         name: str,
     ) -> None:
         """Try until one of the servers answers; the caller sets the deadline."""
+        if creds is not None and SEED not in Path(creds).read_bytes():
+            raise ValueError(f"{creds} is no credentials file")
         await self.client.connect(
             servers=servers,
             name=name,
@@ -147,6 +152,8 @@ class Connection:
     async def close(self) -> None:
         """Send what is buffered and close; bounded, since either may hang on a dead peer."""
         self._closing = True
+        if self.client.never_began:
+            return
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.client.close()
@@ -213,6 +220,11 @@ async def connect(
             raise Unavailable(
                 f"No NATS server answered within {within} s at {_without_secrets(servers)}: "
                 f"{connection.last_error!r}"
+            ) from None
+        except (OSError, ValueError, errors.Error, NkeysError) as error:
+            # What a file says is looked at before anybody is asked.
+            raise Unavailable(
+                f"The credentials or the authorities for {_without_secrets(servers)} cannot be used: {error!r}"
             ) from None
         watcher = asyncio.create_task(connection.watch(), name="nats watchdog")
         try:

@@ -76,6 +76,11 @@ class NatsClient(Client):
         self._ps.sinks.pop(sid, None)
 
     @property
+    def never_began(self) -> bool:
+        """It was not even told whom to connect to; nats-py cannot close such a client."""
+        return self._flush_queue is None
+
+    @property
     def broken(self) -> bool:
         """It says connected, but one of its loops has ended, so nothing would ever come again."""
         loops = (self._reading_task, self._ping_interval_task, self._flusher_task)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, inspect
+from msgspec.structs import FieldInfo
 
 PREFIX = "FOUNDRY_"
 
@@ -76,10 +77,6 @@ def environment() -> Mapping[str, str]:
     return dict(os.environ)
 
 
-_LISTEN = re.compile(r"(?:[^:\s]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", re.ASCII)
-LAST_PORT = 65535
-
-
 class BadSetting(Exception):
     """A setting is unknown or has a value that cannot be used; the text names it."""
 
@@ -92,15 +89,97 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise BadSetting(
             f"Unknown setting {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
         )
-    try:
-        settings = msgspec.convert(given, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise BadSetting(f"{error}".replace("$.", "")) from None
-    if not _LISTEN.fullmatch(settings.listen) or settings.address[1] > LAST_PORT:
-        raise BadSetting(f"FOUNDRY_LISTEN must be host:port, not {settings.listen[:100]!r}.")
     for field in msgspec.structs.fields(Settings):
-        value = getattr(settings, field.name)
-        # "nan" is a float that is neither too small nor too large, and no time passes "inf".
-        if isinstance(value, float) and not math.isfinite(value):
-            raise BadSetting(f"{field.encode_name} must be a number of seconds, not {value}.")
-    return settings
+        if (text := given.get(field.encode_name)) is not None:
+            _check(field, text)
+    return msgspec.convert(given, Settings, strict=False)
+
+
+def readable_file(name: str, path: str | None) -> Path | None:
+    """The file a setting names. Raises `BadSetting` when it is not there to be read."""
+    if path is None:
+        return None
+    file = Path(path).absolute()
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise BadSetting(
+            f"{PREFIX}{name.upper()} must name a file that can be read, and {path} is none ({error.strerror})."
+        ) from None
+    return file
+
+
+def _check(field: FieldInfo, text: str) -> None:
+    """Raises `BadSetting` with what would do. A text may be a secret and is not repeated, a word or number is."""
+    name = field.encode_name
+    if not text and field.name not in _MAY_BE_EMPTY:
+        raise BadSetting(f"{name} is empty; give it a value, or leave it out for the default.")
+    try:
+        value = msgspec.convert(text, field.type, strict=False)
+    except msgspec.ValidationError:
+        raise BadSetting(f"{name} must be {_wanted(field)}, not {text[:100]!r}.") from None
+    # "nan" is a float that is neither too small nor too large, and no time passes "inf".
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadSetting(f"{name} must be {_wanted(field)}, not {text[:100]!r}.")
+    if field.name in _SHAPES:
+        shape, words = _SHAPES[field.name]
+        if not shape.fullmatch(text) or any(int(port) > LAST_PORT for port in _PORT.findall(text)):
+            raise BadSetting(f"{name} must be {words}.")
+
+
+def _wanted(field: FieldInfo) -> str:
+    """What a value of this type looks like, in words."""
+    match [one for one in _kinds(field) if not isinstance(one, inspect.NoneType)]:
+        case [inspect.LiteralType(values=words)]:
+            *before, last = map(str, words)
+            return f"{', '.join(before)} or {last}"
+        case [inspect.IntType(ge=least)]:
+            return f"a whole number of {least} or more"
+        case [inspect.FloatType(ge=0)]:
+            return "a number of seconds, 0 or more"
+        case _:
+            return "a number of seconds, more than 0"
+
+
+def _kinds(field: FieldInfo) -> tuple[inspect.Type, ...]:
+    kind = inspect.type_info(field.type)
+    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+
+
+LAST_PORT = 65535
+
+_PORT = re.compile(r":(\d{1,5})(?=$|[/,\s])", re.ASCII)
+_HOST = r"(?:[^\s:/@,\[\]]+|\[[0-9A-Fa-f:.]+\])"
+_NATS = rf"(?:(?:nats|tls)://)?(?:[^\s/@,]*@)?{_HOST}(?::[0-9]{{1,5}})?/?"
+_WEB = rf"https?://(?:[^\s/@,]*@)?{_HOST}(?::[0-9]{{1,5}})?"
+
+_MAY_BE_EMPTY = frozenset({"allowed_origins", "agents"})
+_SHAPES = {
+    name: (re.compile(shape, re.ASCII), words)
+    for name, shape, words in (
+        ("listen", rf"{_HOST}?:[0-9]{{1,5}}", "host:port"),
+        (
+            "nats_url",
+            rf"\s*{_NATS}\s*(?:,\s*{_NATS}\s*)*",
+            "nats://host:port, or several with commas",
+        ),
+        (
+            "nats_monitor_url",
+            rf"\s*{_WEB}[^\s,]*\s*(?:,\s*{_WEB}[^\s,]*\s*)*",
+            "http://host:port, or several with commas",
+        ),
+        ("token", r"[!-~]+", "made of letters, digits and signs of ASCII, without blanks"),
+        (
+            "allowed_origins",
+            rf"[\s,]*(?:{_WEB}(?:[\s,]+|$))*",
+            "sites such as https://example.org, with commas or blanks",
+        ),
+        (
+            "host",
+            r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
+            "a name of letters, digits, `.`, `_` and `-`, 63 at most",
+        ),
+        ("sandbox_agent_url", rf"{_WEB}\S*", "http://host:port"),
+        ("sandbox_agent_folder", r"/.*", "an absolute path"),
+    )
+}

@@ -44,12 +44,13 @@ def nats_server_in(folder: Path, *, port: int = -1) -> Iterator[NatsServer]:
         [server_program(), "-c", folder / "server.conf"], stdout=DEVNULL, stderr=DEVNULL
     ) as server:
         try:
-            yield NatsServer(_url(folder), user, password)
+            yield NatsServer(listening_at(folder), user, password)
         finally:
             server.terminate()
 
 
-def _url(folder: Path) -> str:
+def listening_at(folder: Path) -> str:
+    """The address of the server that was told to write it down there."""
     deadline = monotonic() + 10
     while monotonic() < deadline:
         for file in folder.glob("nats-server_*.ports"):

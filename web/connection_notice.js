@@ -21,8 +21,9 @@ export class ConnectionNotice {
   }
 
   show() {
-    const { client, frame } = this.#bench;
-    if (!AWAY.has(client.state)) {
+    const { client, frame, views } = this.#bench;
+    const behind = client.state === "live" && views.behind;
+    if (!AWAY.has(client.state) && !behind) {
       this.#wasLive ||= client.state === "live";
       this.#since = null;
       return null;
@@ -38,7 +39,7 @@ export class ConnectionNotice {
       { class: "notice", role: "status", key: "notice" },
       h("span", { class: "working", "aria-hidden": "true" }),
       h("span", null, this.#words(client.state, this.#since)),
-      client.state !== "catching_up" && h("button", { class: "link", onclick: () => client.retry() }, "Try now"),
+      client.state !== "catching_up" && !behind && h("button", { class: "link", onclick: () => client.retry() }, "Try now"),
     );
   }
 
@@ -49,6 +50,6 @@ export class ConnectionNotice {
   #words(state, since) {
     if (!this.#wasLive) return "Connecting …";
     const known = `You see what was known at ${clock(since)}.`;
-    return state === "catching_up" ? `Catching up. ${known}` : `The server does not answer. ${known}`;
+    return state === "catching_up" || state === "live" ? `Catching up. ${known}` : `The server does not answer. ${known}`;
   }
 }

@@ -37,6 +37,11 @@ export class Views {
     }
   }
 
+  /** Whether something on the screen may be old though the stream is there: a change was missed and is asked for again. */
+  get behind() {
+    return [...this.#held.values()].some((one) => one.state === "stale");
+  }
+
   /**
    * What is known of a topic: `{data, version, state}`; `data` is null while nothing has come.
    *

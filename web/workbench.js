@@ -74,6 +74,7 @@ export class Workbench {
       if (this.client.state === "live") this.drafts.flush();
       this.invalidate();
     });
+    this.client.on("log", ({ event }) => (event === "gap" || event === "behind") && this.invalidate());
     this.client.on("problem", (problem) => this.toasts.tell(problem.detail));
     this.client.on("ledger", () => this.isShown("ledger") && this.invalidate());
     this.invalidate();

@@ -170,13 +170,16 @@ class AgentProcess:
         await self._request("session/set_config_option", params, deadline=60.0)
         return True
 
-    async def close(self) -> None:
-        """End the process and everything it started; also a second time, also when it is gone."""
+    async def close(self, *, patience: float = CLOSE_SECONDS) -> None:
+        """End the process and everything it started; also a second time, also when it is gone.
+
+        It is given `patience` seconds to end by itself because nobody talks to it any more.
+        """
         self._closing = True
         self._drop_questions()
         with suppress(OSError):
             self._child.stdin.close()
-        await self._ended()
+        await self._ended(patience)
         # It may be waiting for somebody to take an entry, who is not going to.
         done, _ = await asyncio.wait([self._reading], timeout=CLOSE_SECONDS)
         if not done:
@@ -237,7 +240,7 @@ class AgentProcess:
         errors = asyncio.create_task(pumping, name="agent errors")
         try:
             await self._connection.run()
-            await self._ended()
+            await self._ended(CLOSE_SECONDS)
             await errors
             if not self._closing:
                 for entry in end_entries(self._child.exit_code, self._stderr.text(), self._now()):
@@ -250,10 +253,10 @@ class AgentProcess:
             if self._log is not None:
                 self._log.close()
 
-    async def _ended(self) -> None:
+    async def _ended(self, patience: float) -> None:
         """Wait for the end of a process that can hear or say nothing any more, and see to it."""
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(patience):
                 await self._child.wait()
         except TimeoutError:
             await self._child.stop()

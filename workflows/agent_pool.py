@@ -11,7 +11,7 @@ from commands.task_state import Session, Task
 from events.ids import SessionId, Timestamp
 from runtime.errors import Rejected, Unavailable
 from runtime.metrics import AGENTS_RUNNING
-from workflows.acp_agent import AgentFailed, AgentProcess
+from workflows.acp_agent import CLOSE_SECONDS, AgentFailed, AgentProcess
 from workflows.agent_launcher import AgentLauncher
 from workflows.sandbox import Sandbox, provider_named
 
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 600.0
 SWEEP_SECONDS = 30.0
+LAST_SECONDS = 0.5
 
 
 @dataclass(eq=False)
@@ -104,8 +105,10 @@ class AgentPool:
                 await self._end(idle[0])
 
     async def close(self) -> None:
-        """End all agents."""
-        await asyncio.gather(*(self._end(session_id) for session_id in list(self._live)))
+        """End all agents, soon: a node that stops has only moments left."""
+        await asyncio.gather(
+            *(self._end(session_id, patience=LAST_SECONDS) for session_id in list(self._live))
+        )
 
     def _launcher(self, provider: str) -> AgentLauncher:
         return provider_named(provider, self._launchers)
@@ -156,13 +159,13 @@ class AgentPool:
         log.info("agent started", extra={"session_id": session.id, "agent": session.agent})
         return live
 
-    async def _end(self, session_id: SessionId) -> None:
+    async def _end(self, session_id: SessionId, *, patience: float = CLOSE_SECONDS) -> None:
         live = self._live.pop(session_id, None)
         if live is None:
             return
         AGENTS_RUNNING.set(len(self._live))
         try:
-            await live.agent.close()
+            await live.agent.close(patience=patience)
         finally:
             self._give_back()
 

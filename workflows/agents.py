@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from runtime.errors import Rejected
+from runtime.settings import BadSetting
 
 
 class AgentCommand(Struct, frozen=True, kw_only=True):
@@ -25,7 +26,7 @@ class AgentCommand(Struct, frozen=True, kw_only=True):
     install: str = "Install it on the worker's PATH or change its command in FOUNDRY_AGENTS."
 
 
-class BadAgents(Exception):
+class BadAgents(BadSetting):
     """FOUNDRY_AGENTS cannot be understood; the text says why."""
 
 

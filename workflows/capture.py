@@ -8,7 +8,7 @@ import asyncio
 from pathlib import Path
 from typing import Protocol
 
-from events.task_files import TreeFile
+from events.task_files import CONTENT_BYTES, PATCH_BYTES, TOTAL_BYTES, TreeFile
 from workflows.diff_output import ChangedEntry, PatchSplitter, changed_entries, shown_path
 from workflows.git import Finished, GitFailed, RunsGit
 from workflows.sandbox import Captured, CapturedFile
@@ -17,13 +17,6 @@ FILES = 3_000
 """As many differences are listed; what makes more is a dependency folder nobody told git to ignore."""
 
 TREE_FILES = 50_000
-CONTENT_BYTES = 1 << 20
-PATCH_BYTES = 1 << 20
-"""Longer contents and patches are not carried, the file is listed without."""
-
-TOTAL_BYTES = 24 << 20
-"""All contents, and all patches, of one capture together."""
-
 CAPTURE_SECONDS = 120.0
 
 

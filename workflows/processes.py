@@ -117,8 +117,7 @@ class Processes:
 
     async def close(self) -> None:
         """End every process started here."""
-        for sandbox_id in list(self._children):
-            await self.end_all(sandbox_id)
+        await asyncio.gather(*map(self.end_all, list(self._children)))
 
     def _environment(
         self, sandbox_id: SandboxId, home: Path, env: Mapping[str, str]

@@ -137,6 +137,14 @@ const HANDLERS = {
     return false;
   },
 
+  // Said by a relay only: it missed something and has asked for it, and will send the whole.
+  behind(turn, _connection, { topic: name }) {
+    const topic = turn.topic(name);
+    if (topic === null || topic.view === null || topic.gap !== null) return;
+    turn.setTopic(name, { gap: "asked" });
+    turn.do({ type: "log", event: "behind", topic: name, version: topic.view.version });
+  },
+
   ready(turn, connection, { topics }) {
     const place = turn.placeOf(connection);
     if (place === null) return;

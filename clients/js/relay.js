@@ -37,6 +37,8 @@ export class Relay {
   #topics = new Map();
   /** @type {Set<string>} */
   #watched = new Set();
+  /** Topics of which the upstream missed something and has not got it yet. @type {Set<string>} */
+  #behind = new Set();
   /** Whether the server has said hello; before that no tab is told so. */
   #isReached = false;
 
@@ -52,6 +54,7 @@ export class Relay {
     this.#tabLock = tabLock;
     this.#held = held;
     upstream.on("state", (state) => this.#upstreamIs(state));
+    upstream.on("log", ({ event, topic }) => event === "gap" && typeof topic === "string" && this.#fellBehind(topic));
     channel.onmessage = ({ data }) => data.to === "leader" && this.#hear(data);
     this.#heartbeat = setInterval(() => this.#tell("heartbeat", {}), HEARTBEAT_MS / 2);
     this.#send({ type: "led" });
@@ -148,12 +151,22 @@ export class Relay {
     if (view === null) {
       this.#tell(kind, { topic });
       for (const stream of this.#streams.values()) this.#drop(stream, topic);
-    } else if (before !== null && before.epoch === view.epoch && before.version < view.version) {
+    } else if (!this.#behind.delete(topic) && before !== null && before.epoch === view.epoch && before.version < view.version) {
       const { epoch, version } = view;
       const changes = changesBetween(before.data, view.data, why.entities);
       this.#tell("change", { topic, epoch, base: before.version, version, changes, cause });
     } else this.#tell("snapshot", { ...view, cause });
     this.#settle();
+  }
+
+  /**
+   * Every tab shows what is true: what it has may be old, until it is sent the whole.
+   *
+   * @param {string} topic
+   */
+  #fellBehind(topic) {
+    this.#behind.add(topic);
+    this.#tell("behind", { topic });
   }
 
   /** Tells those who were waiting that everything they asked for is there. */
@@ -208,6 +221,7 @@ export class Relay {
     if ([...this.#streams.values()].some(({ topics }) => topics.has(topic))) return;
     this.#topics.get(topic)?.subscription.close();
     this.#topics.delete(topic);
+    this.#behind.delete(topic);
   }
 
   /**

@@ -19,6 +19,7 @@ from events.user import UserCreated
 from foundry.liveness import Liveness
 from foundry.loop_watch import STOOD_STILL
 from foundry.reading import RESTARTS, NodeFailed, Reading
+from foundry.stop_signal import OVERDUE
 from foundry.worker_watch import keep_moving
 from runtime.pulse import Pulse
 
@@ -245,3 +246,40 @@ def test_a_node_whose_reader_was_stopped_leaves_with_a_sentence(tmp_path: Path) 
     )
     assert done.stderr.count("reader of the log started anew") == RESTARTS
     assert "Traceback" not in done.stderr
+
+
+HANGING = """
+import asyncio, os, signal, time
+from foundry.stop_signal import StopSignal
+
+async def hang():
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+async def main():
+    stop = StopSignal(within=0.5)
+    hanging = asyncio.create_task(hang(), name="somebody who does not end")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await stop.wait()
+    hanging.cancel()
+    await asyncio.wait([hanging])
+
+asyncio.run(main())
+"""
+
+
+def test_a_stop_that_does_not_come_to_its_end_ends_the_process_and_says_where() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+
+    assert done.returncode == OVERDUE
+    assert "the stop takes too long, leaving at once" in done.stderr

@@ -130,6 +130,25 @@ async def test_what_was_not_captured_is_not_found(
     problem(await house.get(path), 404, "not_found")
 
 
+async def test_what_was_too_large_says_so(house: House, blobs: dict[str, Blob]) -> None:
+    huge = ChangedFile(path="huge.txt", kind="added", added=9, removed=0)
+    deleted = ChangedFile(path="old.txt", kind="deleted", added=0, removed=9)
+    await house.happen(
+        facts.commit(
+            facts.tree_changed(put=("huge.txt",)),
+            facts.files_captured(tree_id="t2", files=(huge, deleted)),
+        )
+    )
+
+    patch = problem(await house.get("/v1/diffs/task_1?path=huge.txt"), 404, "not_found")
+    content = problem(await house.get("/v1/files/task_1/content?path=huge.txt"), 404, "not_found")
+    gone = problem(await house.get("/v1/files/task_1/content?path=old.txt"), 404, "not_found")
+
+    assert "too long to be captured" in patch["detail"]
+    assert "too large to be captured" in content["detail"]
+    assert "deleted" in gone["detail"]
+
+
 @pytest.mark.parametrize("query", ["", "?path=", "?path=a%00b", "?path=" + "x" * 5000])
 async def test_a_content_needs_a_path(house: House, query: str) -> None:
     problem(await house.get(f"/v1/files/task_1/content{query}"), 400, "malformed")

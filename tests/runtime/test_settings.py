@@ -38,16 +38,57 @@ def assert_usable(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "wanted"),
     [
-        ("FOUNDRY_DRAIN_SECONDS", "nan"),
-        ("FOUNDRY_HEARTBEAT_SECONDS", "0"),
-        ("FOUNDRY_MAX_REQUESTS", "0"),
-        ("FOUNDRY_LISTEN", "localhost"),
-        ("FOUNDRY_LISTEN", "localhost:65536"),
-        ("FOUNDRY_NATS_REPLICAS", "0"),
+        ("FOUNDRY_DRAIN_SECONDS", "nan", "a number of seconds, 0 or more"),
+        ("FOUNDRY_DRAIN_SECONDS", "soon", "a number of seconds, 0 or more"),
+        ("FOUNDRY_HEARTBEAT_SECONDS", "0", "a number of seconds, more than 0"),
+        ("FOUNDRY_STAGE_SECONDS", "inf", "a number of seconds, more than 0"),
+        ("FOUNDRY_MAX_REQUESTS", "0", "a whole number of 1 or more"),
+        ("FOUNDRY_MAX_STREAMS", "1.5", "a whole number of 1 or more"),
+        ("FOUNDRY_NATS_REPLICAS", "x", "a whole number of 1 or more"),
+        ("FOUNDRY_DURABILITY", "fast", "fsync or os"),
+        ("FOUNDRY_REQUIRE_DURABILITY", "yes", "fsync or replicated"),
+        ("FOUNDRY_LOG_LEVEL", "loud", "debug, "),
+        ("FOUNDRY_LISTEN", "localhost", "host:port"),
+        ("FOUNDRY_LISTEN", "localhost:65536", "host:port"),
+        ("FOUNDRY_NATS_URL", "http://127.0.0.1:4222", "nats://host:port"),
+        ("FOUNDRY_NATS_URL", "nats://127.0.0.1:port", "nats://host:port"),
+        ("FOUNDRY_NATS_URL", "nats://127.0.0.1:65536", "nats://host:port"),
+        ("FOUNDRY_NATS_MONITOR_URL", "127.0.0.1:8222", "http://host:port"),
+        ("FOUNDRY_ALLOWED_ORIGINS", "example.org", "https://example.org"),
+        ("FOUNDRY_HOST", "../up", "a name"),
+        ("FOUNDRY_SANDBOX_AGENT_URL", "127.0.0.1:2468", "http://host:port"),
+        ("FOUNDRY_SANDBOX_AGENT_FOLDER", "here", "an absolute path"),
+        ("FOUNDRY_TOKEN", "two words", "without blanks"),
+        ("FOUNDRY_TOKEN", "", "is empty"),
+        ("FOUNDRY_DATA", "", "is empty"),
+        ("FOUNDRY_NATS_URL", "", "is empty"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
-    with pytest.raises(BadSetting, match=name):
+def test_a_value_that_cannot_be_used_is_named_with_what_can(
+    name: str, value: str, wanted: str
+) -> None:
+    with pytest.raises(BadSetting) as refusal:
         load({name: value})
+
+    assert str(refusal.value).startswith(name)
+    assert wanted in str(refusal.value)
+    assert "two words" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FOUNDRY_LISTEN", ":7741"),
+        ("FOUNDRY_LISTEN", "[::1]:7741"),
+        ("FOUNDRY_NATS_URL", "nats://me:12345678@one:4222, tls://[::1]:4222,two"),
+        ("FOUNDRY_NATS_MONITOR_URL", "http://one:8222,https://two/nats"),
+        ("FOUNDRY_ALLOWED_ORIGINS", "https://example.org http://127.0.0.1:5173,"),
+        ("FOUNDRY_ALLOWED_ORIGINS", ""),
+        ("FOUNDRY_SANDBOX_AGENT_URL", "https://agents.example/v1"),
+        ("FOUNDRY_HOST", "worker-1.example"),
+    ],
+)
+def test_a_value_of_another_shape_may_be_as_good(name: str, value: str) -> None:
+    load({name: value})

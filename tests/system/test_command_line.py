@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.system.conftest import Enter
-from tests.system.node_process import Finished, NodeProcess
+from tests.system.node_process import START_SECONDS, Finished, NodeProcess
 from tests.system.people import House
 
 
@@ -22,6 +23,43 @@ async def test_a_user_is_added_and_can_come_in(system: NodeProcess, enter: Enter
     token = next(value for value in json.loads(added.out).values() if str(value).startswith("fdy_"))
     client = await enter(system.address, token)
     assert (await client.data("app"))["user"]["name"] == "Ann"
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 201])
+async def test_a_user_needs_a_name_with_and_without_a_server(
+    system: NodeProcess, tmp_path: Path, name: str
+) -> None:
+    for node in (system, NodeProcess(tmp_path / "data")):
+        done = await _run(node, "user", "add", name)
+        assert done.status == 1
+        assert "/name" in done.err
+
+
+async def test_a_server_tells_machines_where_it_is(tmp_path: Path) -> None:
+    serving = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "foundry", "serve", "--json"),
+        env=NodeProcess(tmp_path / "data").environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert serving.stdout is not None
+    async with asyncio.timeout(START_SECONDS):
+        said = [await serving.stdout.readline()]
+        serving.terminate()
+        said += [line async for line in serving.stdout]
+        status = await serving.wait()
+
+    assert status == 0
+    (ready,) = map(json.loads, said)
+    assert ready["address"].startswith("http://127.0.0.1:")
+    assert "#code=" in ready["sign_in"]
+
+
+async def test_a_role_that_is_none_is_refused_with_those_there_are(system: NodeProcess) -> None:
+    done = await _run(system, "serve", "reader")
+
+    assert done.status == 2
+    assert "'reader' is no role; there are commands, read, workers" in done.err
 
 
 async def test_the_history_of_a_task_is_printed(system: NodeProcess, house: House) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from events.ids import TaskId
-from events.task_files import TreeFile
+from events.task_files import CONTENT_BYTES, TreeFile
 from tests.workflows.remote import REPOSITORY, Remote
-from workflows.capture import CONTENT_BYTES, FILES
+from workflows.capture import FILES
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
 from workflows.sandbox import Captured, CapturedFile, NewBranch, Sandbox

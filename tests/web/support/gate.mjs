@@ -1,4 +1,5 @@
-// A door between a page and its server that a test can shut: connections through it break, new ones are refused.
+// A door between a page and its server that a test can shut: connections through it break, new ones are refused. It can
+// also lose pieces of what the server says.
 
 import { connect, createServer } from "node:net";
 
@@ -15,6 +16,7 @@ class Gate {
   #port = 0;
   #listener = null;
   #sockets = new Set();
+  #lose = null;
 
   constructor(target) {
     this.#target = target;
@@ -34,11 +36,28 @@ class Gate {
           this.#sockets.delete(one);
           other.destroy();
         });
-        one.pipe(other);
+        one.on("data", (piece) => {
+          if (one === far && this.#lose?.(piece)) return;
+          if (!other.write(piece)) one.pause();
+        });
+        one.on("end", () => other.end());
+        other.on("drain", () => one.resume());
       }
     });
     await new Promise((resolve) => this.#listener.listen(this.#port, "127.0.0.1", resolve));
     this.#port = this.#listener.address().port;
+  }
+
+  /** Resolves when one piece of what the server says, the next that has this in it, was not carried. */
+  loseOne(text) {
+    return new Promise((lost) => {
+      this.#lose = (piece) => {
+        if (!piece.includes(text)) return false;
+        this.#lose = null;
+        lost();
+        return true;
+      };
+    });
   }
 
   async shut() {
