@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 
 from commands.aggregates import Aggregates
 from commands.session_reports import session_failed, session_ready, turn_ended
@@ -13,7 +14,7 @@ from events.codec import is_readable
 from events.ids import MessageId, SessionId, TaskId, Timestamp
 from events.store import EventStore, subject_of
 from events.transcript import EntriesAppended, Entry
-from runtime.errors import FoundryError, Unavailable
+from runtime.errors import Unavailable
 from runtime.lifecycle import Gate
 from runtime.logs import log_fields
 from workflows.acp_agent import AgentDied, AgentFailed
@@ -23,10 +24,10 @@ from workflows.session_step import CancelTurn, Deliver, EndAgent, OpenSession, n
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import TranscriptWriter
 from workflows.turn import Turn
+from workflows.woken_tasks import WokenTasks
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
 END_SECONDS = 15.0
 
 
@@ -47,34 +48,25 @@ class Sessions:
         gate: Gate,
     ) -> None:
         self._gate = gate
-        self._aggregates = aggregates
         self._reports = reports
         self._store = store
         self._agents = agents
         self._files = files
-        self._host = host
         self._worker = worker
         self._now = now
-        self._dirty: dict[TaskId, None] = {}
-        self._wake = asyncio.Event()
+        self._woken = WokenTasks(aggregates, host=host, gate=gate)
         self._busy: dict[SessionId, asyncio.Task[None]] = {}
         self._turns: dict[SessionId, Turn] = {}
 
     def wake(self, task_id: TaskId) -> None:
         """Look at this task soon."""
-        self._dirty[task_id] = None
-        self._wake.set()
+        self._woken.wake(task_id)
 
     async def run(self) -> None:
         """Serve until cancelled; what runs then is cancelled too and found again at the next start."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._dirty:
-                    task_id = next(iter(self._dirty))
-                    del self._dirty[task_id]
-                    await self._look(task_id, group)
+        async with asyncio.TaskGroup() as group, aclosing(self._woken.each()) as tasks:
+            async for task in tasks:
+                self._look(task, group)
 
     @property
     def turns(self) -> int:
@@ -83,14 +75,14 @@ class Sessions:
 
     async def interrupt(self, task_id: TaskId) -> None:
         """After a start: end the turns that an earlier process of this host left running, never repeat them."""
-        task = await self._task(task_id)
+        task = await self._woken.task(task_id)
         for session in task.sessions.values() if task else ():
             if task is not None and session.running is not None and session.id not in self._turns:
                 await self._interrupted(task, session, session.running)
 
     async def end_task(self, task_id: TaskId) -> None:
         """Stop the turns of a task and end its agents, because its sandbox goes away."""
-        task = await self._task(task_id)
+        task = await self._woken.task(task_id)
         if task is None:
             return
         for session_id in task.sessions:
@@ -103,23 +95,7 @@ class Sessions:
             await self._agents.end(session_id)
         await self.interrupt(task_id)
 
-    async def _task(self, task_id: TaskId) -> Task | None:
-        state = (await self._aggregates.load(TASK, task_id)).state
-        return state if isinstance(state, Task) else None
-
-    async def _look(self, task_id: TaskId, group: asyncio.TaskGroup) -> None:
-        if self._gate.draining:
-            return
-        try:
-            task = await self._task(task_id)
-        except FoundryError as error:
-            log.warning(
-                "task cannot be read now", extra={"task_id": task_id, "reason": error.detail}
-            )
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self.wake, task_id)
-            return
-        if task is None or task.sandbox is None or task.sandbox.host != self._host:
-            return
+    def _look(self, task: Task, group: asyncio.TaskGroup) -> None:
         for session in task.sessions.values():
             self._answer(session)
             self._take_step(task, session, group)

@@ -3,22 +3,20 @@
 A push and a merge take everything: what is not committed yet is committed first, under the task's title.
 """
 
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from commands.aggregates import Aggregates
 from commands.task import TASK
 from commands.task_evolve import MERGE, PUSH, RENAME_BRANCH, REVERT_FILE
-from commands.task_reports import issue_raised, issues_settled, task_named
-from commands.task_state import Task, TaskState
-from events.ids import IssueId, derive_id
-from events.task import TaskEvent
+from commands.task_reports import issues_settled, task_named
+from commands.task_state import Task
 from runtime.errors import Rejected
 from workflows.agent_pool import sandbox_of
 from workflows.branches import Branches
 from workflows.file_capture import FileCapture
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
+from workflows.job_words import raise_issue, tell_task
 from workflows.repository_sync import RepositorySync
 from workflows.sandbox import SandboxProvider, provider_named
 from workflows.sandbox_git import SandboxGit
@@ -119,7 +117,7 @@ class BranchWork:
         await self._branches(task).rename(
             sandbox_of(task), remote_url=task.remote_url, old=_branch(task), new=new
         )
-        await self._report(job, "named", lambda now: task_named(now, branch=new))
+        await tell_task(self.reports, job, "named", lambda now: task_named(now, branch=new))
         return {"branch": new}
 
     async def capture(self, job: JobContext) -> StageResult:
@@ -133,22 +131,12 @@ class BranchWork:
 
     async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
         """The issue says what is in the way, and offers the retry."""
-        issue_id = IssueId(derive_id("iss", job.job_id, stage))
-        await self._report(
-            job,
-            f"failed/{stage}",
-            lambda now: issue_raised(
-                now,
-                issue_id=issue_id,
-                code=failure.code,
-                message=failure.message,
-                stage=stage,
-                retry_job_id=job.job_id,
-            ),
-        )
+        await raise_issue(self.reports, job, stage, failure)
 
     async def _settle(self, job: JobContext, stages: set[str]) -> StageResult:
-        await self._report(job, "settled", lambda now: issues_settled(now, stages=stages))
+        await tell_task(
+            self.reports, job, "settled", lambda now: issues_settled(now, stages=stages)
+        )
         return {}
 
     async def _task(self, job: JobContext) -> Task:
@@ -164,17 +152,6 @@ class BranchWork:
     def _branches(self, task: Task) -> Branches:
         assert task.sandbox is not None
         return provider_named(task.sandbox.provider, self.branches)
-
-    async def _report(
-        self, job: JobContext, what: str, decide: Callable[[TaskState], list[TaskEvent]]
-    ) -> None:
-        await self.reports.report(
-            TASK,
-            job.task,
-            decide,
-            report_id=f"{job.job_id}/{what}/{secrets.token_hex(6)}",
-            correlation_id=job.correlation_id,
-        )
 
 
 def _branch(task: Task) -> str:

@@ -1,8 +1,7 @@
 """`task_archive` and `task_kill`: stop what runs, release the sandbox, say so. Each stage may run again."""
 
 import asyncio
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,16 +11,14 @@ from commands.job_state import Job, JobState
 from commands.task import TASK
 from commands.task_evolve import ARCHIVE, KILL
 from commands.task_reports import (
-    issue_raised,
     issue_resolved,
     sandbox_released,
     task_archived,
     task_killed,
 )
-from commands.task_state import Sandbox, Task, TaskState
-from events.ids import IssueId, JobId, derive_id
+from commands.task_state import Sandbox, Task
+from events.ids import JobId
 from events.job import JobCancelRequested, JobEvent
-from events.task import TaskEvent
 from workflows.host_watch import away_issue
 from workflows.job_kind import (
     JobContext,
@@ -32,6 +29,7 @@ from workflows.job_kind import (
     StageFailure,
     StageResult,
 )
+from workflows.job_words import raise_issue, tell_task
 from workflows.presence import Presence
 from workflows.sandbox import SandboxProvider, provider_named
 from workflows.sessions import Sessions
@@ -110,7 +108,8 @@ class Ending:
         await provider_named(task.sandbox.provider, self.providers).release(
             job.task, branch="keep" if keep else "delete"
         )
-        await self._report(
+        await tell_task(
+            self.reports,
             job,
             "released",
             lambda now: sandbox_released(now, sandbox_id=sandbox_id, branch_kept=keep),
@@ -122,7 +121,8 @@ class Ending:
         if not self.presence.away(sandbox.host):
             raise NotOurs(f"the sandbox is on {sandbox.host}")
         issue_id = away_issue(job.task, sandbox.host)
-        await self._report(
+        await tell_task(
+            self.reports,
             job,
             "given_up",
             lambda now: [
@@ -134,7 +134,9 @@ class Ending:
 
     async def finish(self, job: JobContext) -> StageResult:
         """The last word."""
-        await self._report(job, "ended", lambda now: [*task_archived(now), *task_killed(now)])
+        await tell_task(
+            self.reports, job, "ended", lambda now: [*task_archived(now), *task_killed(now)]
+        )
         return {}
 
     async def failed(
@@ -143,19 +145,7 @@ class Ending:
         """The task stays half put away; the issue offers the retry."""
         if unless_killing and (await self._task(job)).status in ("killing", "killed"):
             return
-        issue_id = IssueId(derive_id("iss", job.job_id, stage))
-        await self._report(
-            job,
-            f"failed/{stage}",
-            lambda now: issue_raised(
-                now,
-                issue_id=issue_id,
-                code=failure.code,
-                message=failure.message,
-                stage=stage,
-                retry_job_id=job.job_id,
-            ),
-        )
+        await raise_issue(self.reports, job, stage, failure)
 
     async def _task(self, job: JobContext) -> Task:
         state = (await self.aggregates.load(TASK, job.task)).state
@@ -170,17 +160,6 @@ class Ending:
             if not isinstance(state, Job) or not state.open:
                 return
             await asyncio.sleep(LOOK_SECONDS)
-
-    async def _report(
-        self, job: JobContext, what: str, decide: Callable[[TaskState], list[TaskEvent]]
-    ) -> None:
-        await self.reports.report(
-            TASK,
-            job.task,
-            decide,
-            report_id=f"{job.job_id}/{what}/{secrets.token_hex(6)}",
-            correlation_id=job.correlation_id,
-        )
 
 
 def _cancel_requested(job: JobState) -> list[JobEvent]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from commands.aggregates import Aggregates
 from commands.process_reports import process_exited, process_output, process_started
@@ -21,10 +21,10 @@ from workflows.file_capture import FileCapture
 from workflows.running_process import RunningProcess
 from workflows.sandbox import SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
+from workflows.woken_tasks import WokenTasks
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
 END_SECONDS = 15.0
 
 
@@ -42,45 +42,35 @@ class TaskProcesses:
         host: str,
         gate: Gate,
     ) -> None:
-        self._aggregates = aggregates
         self._reports = reports
         self._store = store
         self._providers = providers
         self._files = files
-        self._host = host
-        self._gate = gate
-        self._dirty: dict[TaskId, None] = {}
-        self._wake = asyncio.Event()
+        self._woken = WokenTasks(aggregates, host=host, gate=gate)
         self._serving: dict[ProcessId, asyncio.Task[None]] = {}
         self._running: dict[ProcessId, RunningProcess] = {}
         self._unwanted: set[ProcessId] = set()
 
     def wake(self, task_id: TaskId) -> None:
         """Look at the processes of this task soon."""
-        self._dirty[task_id] = None
-        self._wake.set()
+        self._woken.wake(task_id)
 
     async def run(self) -> None:
         """Serve until cancelled; what runs then is ended, and told of at the next start."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._dirty:
-                    task_id = next(iter(self._dirty))
-                    del self._dirty[task_id]
-                    await self._look(task_id, group)
+        async with asyncio.TaskGroup() as group, aclosing(self._woken.each()) as tasks:
+            async for task in tasks:
+                self._look(task, group)
 
     async def recover(self, task_id: TaskId) -> None:
         """After a start: nobody saw how the processes of an earlier life ended."""
-        task = await self._task(task_id)
+        task = await self._woken.task(task_id)
         for process_id, process in task.processes.items() if task else ():
             if process.status in ("running", "stopping") and process_id not in self._serving:
                 await self._exited(task_id, process_id, None, None)
 
     async def end_task(self, task_id: TaskId) -> None:
         """End the processes of a task, because its sandbox goes away."""
-        task = await self._task(task_id)
+        task = await self._woken.task(task_id)
         for process_id, process in task.processes.items() if task else ():
             await self._end(process_id)
             if process.status != "exited":
@@ -102,23 +92,7 @@ class TaskProcesses:
         if serving is not None:
             await asyncio.wait([serving], timeout=END_SECONDS)
 
-    async def _task(self, task_id: TaskId) -> Task | None:
-        state = (await self._aggregates.load(TASK, task_id)).state
-        return state if isinstance(state, Task) else None
-
-    async def _look(self, task_id: TaskId, group: asyncio.TaskGroup) -> None:
-        if self._gate.draining:
-            return
-        try:
-            task = await self._task(task_id)
-        except FoundryError as error:
-            log.warning(
-                "task cannot be read now", extra={"task_id": task_id, "reason": error.detail}
-            )
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self.wake, task_id)
-            return
-        if task is None or task.sandbox is None or task.sandbox.host != self._host:
-            return
+    def _look(self, task: Task, group: asyncio.TaskGroup) -> None:
         for process_id, process in task.processes.items():
             if process_id in self._running:
                 self._running[process_id].look()

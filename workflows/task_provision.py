@@ -1,8 +1,7 @@
 """`task_provision`: from a created task to a session that can be talked to, stage by stage (CONTRACT 3)."""
 
 import re
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from commands.aggregates import Aggregates
@@ -22,6 +21,7 @@ from workflows.acp_agent import AgentDied, AgentFailed
 from workflows.agent_pool import AgentPool, sandbox_of
 from workflows.file_capture import FileCapture
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
+from workflows.job_words import tell_task
 from workflows.sandbox import ExistingBranch, NewBranch, SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
 
@@ -58,7 +58,7 @@ class Provisioning:
         """Settle the branch: the one asked for, else one made from the title."""
         task = await self._task(job)
         branch = task.branch or task.on_branch or task.wanted_branch or branch_name(task)
-        await self._report(job, "named", lambda now: task_named(now, branch=branch))
+        await tell_task(self.reports, job, "named", lambda now: task_named(now, branch=branch))
         return {"branch": branch}
 
     async def allocate_sandbox(self, job: JobContext) -> StageResult:
@@ -67,7 +67,8 @@ class Provisioning:
         sandbox = self._provider(task).allocate(
             task_id=task.task_id, repository_id=task.repository_id
         )
-        await self._report(
+        await tell_task(
+            self.reports,
             job,
             "allocated",
             lambda now: sandbox_allocated(
@@ -90,7 +91,8 @@ class Provisioning:
             branch=ExistingBranch(name) if task.on_branch else NewBranch(name),
         )
         sandbox_id = sandbox_of(task).sandbox_id
-        await self._report(
+        await tell_task(
+            self.reports,
             job,
             "prepared",
             lambda now: sandbox_ready(now, sandbox_id=sandbox_id, base=checkout.base),
@@ -123,13 +125,14 @@ class Provisioning:
                 *task_provisioned(now, job_id=job.job_id),
             ]
 
-        await self._report(job, "provisioned", ready)
+        await tell_task(self.reports, job, "provisioned", ready)
         return {"session_id": session.id}
 
     async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
         """The task says at which stage it got stuck, and offers the retry."""
         issue_id = IssueId(derive_id("iss", job.job_id, stage))
-        await self._report(
+        await tell_task(
+            self.reports,
             job,
             f"failed/{stage}",
             lambda now: task_failed(
@@ -156,18 +159,6 @@ class Provisioning:
             await self.agents.get(task, _first_session(task))
         except (AgentDied, AgentFailed) as error:
             raise StageFailure(str(error), code="agent_failed") from error
-
-    async def _report(
-        self, job: JobContext, what: str, decide: Callable[[TaskState], list[TaskEvent]]
-    ) -> None:
-        # The id is fresh each time: a retried job says the same again, and `decide` knows what is so already.
-        await self.reports.report(
-            TASK,
-            job.task,
-            decide,
-            report_id=f"{job.job_id}/{what}/{secrets.token_hex(6)}",
-            correlation_id=job.correlation_id,
-        )
 
 
 def branch_name(task: Task) -> str:
