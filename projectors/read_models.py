@@ -10,8 +10,7 @@ from pathlib import Path
 
 from events.codec import Undecodable
 from events.commit import Recorded
-from events.fact import Blob
-from events.ids import OrganizationId, Position, TaskId
+from events.ids import Position
 from events.store import EventStore
 from events.trail import is_prefix_of, note_cut
 from events.waiting import Waiting
@@ -21,6 +20,7 @@ from projectors.file import SCHEMA
 from projectors.file_names import live_epoch
 from projectors.parking import Parked
 from projectors.projection import Projection
+from projectors.questions import Questions
 from projectors.serving import Progress, Serving, serve
 from projectors.snapshot_cache import SnapshotCache
 from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
@@ -42,6 +42,8 @@ class ReadModels:
         self._listeners: list[Listener] = []
         self._reset_listeners: list[Callable[[str], None]] = []
         self._untold: list[Change] = []
+        self.ask = Questions(lambda projection: self._serving[projection].reader)
+        """What only query_api asks."""
         self._told_epochs = {name: one.epoch for name, one in self._serving.items()}
         # Batches, tail checks and swaps of a file take turns.
         self.turn = asyncio.Lock()
@@ -131,59 +133,6 @@ class ReadModels:
 
     async def reached(self, position: Position, *, within: float) -> None:
         await self._waiting.reached(position, within=within)
-
-    # --- What only query_api asks ---
-
-    async def tasks(
-        self,
-        organization_id: OrganizationId,
-        *,
-        status: str | None = None,
-        q: str | None = None,
-        after: TaskId | None = None,
-        limit: int = 50,
-    ) -> Sequence[bytes]:
-        """Tasks of a workspace as JSON, by id: those with a status, with `q` in title or branch, after an id."""
-        return await self._serving["workspace"].reader.tasks(
-            organization_id, status=status, q=q, after=after, limit=limit
-        )
-
-    async def diff(self, task_id: TaskId, path: str) -> str | Blob | None:
-        """The patch of a changed file; None when it did not change, or its patch was too long."""
-        reader = self._serving["task_detail"].reader
-        return await reader.text(f"files/{task_id}", "_diff", path)
-
-    async def diffs(self, task_id: TaskId) -> Sequence[str | Blob]:
-        """The patches of all changed files of one capture, by path."""
-        return await self._serving["task_detail"].reader.texts(f"files/{task_id}", "_diff")
-
-    async def content(self, task_id: TaskId, path: str) -> str | Blob | None:
-        """The new content of a changed file; None when it did not change, is gone, or was too large."""
-        reader = self._serving["task_detail"].reader
-        return await reader.text(f"files/{task_id}", "_content", path)
-
-    async def has_changed(self, task_id: TaskId, path: str) -> bool:
-        """Whether a file differed at the last capture."""
-        reader = self._serving["task_detail"].reader
-        return await reader.has(f"files/{task_id}", "file", path)
-
-    async def is_in_tree(self, task_id: TaskId, path: str) -> bool:
-        """Whether there is a file with content at a path."""
-        reader = self._serving["task_detail"].reader
-        return await reader.has(f"files/{task_id}", "tree", path)
-
-    async def names_blob(self, topic: str, blob_id: str) -> bool:
-        """Whether a topic refers to a blob, so that whoever may see the one may see the other."""
-        serving = self._of(topic)
-        return serving is not None and await serving.reader.names_blob(topic, blob_id)
-
-    async def blob_referrers(self, blob_id: str, *, limit: int) -> Sequence[str]:
-        """Topics that refer to a blob, at most `limit` transcripts and as many tasks' files."""
-        return [
-            topic
-            for projection in ("transcript", "task_detail")
-            for topic in await self._serving[projection].reader.referrers(blob_id, limit=limit)
-        ]
 
     # --- Word of what happens ---
 

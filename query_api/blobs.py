@@ -61,11 +61,11 @@ class BlobAnswers:
         named += [f"files/{task_id}"] if task_id else []
         for topic in named:
             await self._visibility.topic(caller, topic)
-            if await self._models.names_blob(topic, blob_id):
+            if await self._models.ask.names_blob(topic, blob_id):
                 return True
         if named:
             return False
-        for topic in await self._models.blob_referrers(blob_id, limit=REFERRERS):
+        for topic in await self._models.ask.blob_referrers(blob_id, limit=REFERRERS):
             try:
                 await self._visibility.topic(caller, topic)
             except NotFound:

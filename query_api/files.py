@@ -43,11 +43,11 @@ class FileAnswers:
         if captured.held:
             return captured.held
         if not path:
-            patches = await self._models.diffs(captured.task_id)
+            patches = await self._models.ask.diffs(captured.task_id)
             return StreamingResponse(
                 self._joined(patches), media_type=PATCH, headers=captured.headers
             )
-        patch = await self._models.diff(captured.task_id, path)
+        patch = await self._models.ask.diff(captured.task_id, path)
         if patch is None:
             raise await self._no_patch(captured.task_id, path)
         return Response(await self._bytes(patch), media_type=PATCH, headers=captured.headers)
@@ -57,7 +57,7 @@ class FileAnswers:
         captured = await self._captured(request, caller)
         if captured.held:
             return captured.held
-        stored = await self._models.content(captured.task_id, path)
+        stored = await self._models.ask.content(captured.task_id, path)
         if stored is None:
             raise await self._no_content(captured.task_id, path)
         content = await self._bytes(stored)
@@ -68,7 +68,7 @@ class FileAnswers:
         )
 
     async def _no_patch(self, task_id: TaskId, path: str) -> NotFound:
-        if await self._models.has_changed(task_id, path):
+        if await self._models.ask.has_changed(task_id, path):
             return NotFound(
                 "The patch of that path was too long to be captured: over"
                 f" {PATCH_BYTES >> 20} MB, or over {TOTAL_BYTES >> 20} MB with those before it."
@@ -76,9 +76,9 @@ class FileAnswers:
         return NotFound("There is no patch of that path: it did not differ at the last capture.")
 
     async def _no_content(self, task_id: TaskId, path: str) -> NotFound:
-        if not await self._models.has_changed(task_id, path):
+        if not await self._models.ask.has_changed(task_id, path):
             return NotFound("There is no content of that path: only changed files are captured.")
-        if await self._models.is_in_tree(task_id, path):
+        if await self._models.ask.is_in_tree(task_id, path):
             return NotFound(
                 "The content of that path was too large to be captured: over"
                 f" {CONTENT_BYTES >> 20} MB, or over {TOTAL_BYTES >> 20} MB with those before it."

@@ -86,7 +86,7 @@ class TaskAnswers:
         return [one.id for one in mine if await self._visibility.is_member(caller, one.id)]
 
     async def _of(self, organization_id: OrganizationId, wanted: Wanted) -> list[FoundTask]:
-        rows = await self._models.tasks(
+        rows = await self._models.ask.tasks(
             organization_id,
             status=wanted.status,
             q=wanted.q,

@@ -329,15 +329,15 @@ async def test_captured_files_replace_the_ones_before_and_keep_their_patches(wor
         ],
         "tree": [],
     }
-    assert await world.models.diff(TASK, "a") == "+a"
-    assert await world.models.content(TASK, "a") == "x\n"
-    assert await world.models.diff(TASK, "big") == Blob(id="ab", size=9)
-    assert await world.models.content(TASK, "big") is None
-    assert await world.models.diff(TASK, "gone") is None
-    assert await world.models.diffs(TASK) == ["+a", Blob(id="ab", size=9)]
-    assert await world.models.blob_referrers("ab", limit=9) == ["files/task_1"]
-    assert await world.models.names_blob("files/task_1", "ab")
-    assert not await world.models.names_blob("files/task_1", "cd")
+    assert await world.models.ask.diff(TASK, "a") == "+a"
+    assert await world.models.ask.content(TASK, "a") == "x\n"
+    assert await world.models.ask.diff(TASK, "big") == Blob(id="ab", size=9)
+    assert await world.models.ask.content(TASK, "big") is None
+    assert await world.models.ask.diff(TASK, "gone") is None
+    assert await world.models.ask.diffs(TASK) == ["+a", Blob(id="ab", size=9)]
+    assert await world.models.ask.blob_referrers("ab", limit=9) == ["files/task_1"]
+    assert await world.models.ask.names_blob("files/task_1", "ab")
+    assert not await world.models.ask.names_blob("files/task_1", "cd")
 
 
 async def test_the_tree_is_kept_as_differences(world: World) -> None:

@@ -435,7 +435,7 @@ async def test_tasks_are_listed_in_pages_and_found_by_status_and_words(world: Wo
 
     async def ids(**question: object) -> list[str]:
         organization = OrganizationId("org_1")
-        found = await world.models.tasks(organization, **question)  # type: ignore[arg-type]
+        found = await world.models.ask.tasks(organization, **question)  # type: ignore[arg-type]
         return [msgspec.json.decode(task)["id"] for task in found]
 
     assert await ids() == ["task_1", "task_2", "task_3"]
