@@ -10,7 +10,7 @@ from events.jetstream import JetStreamStore
 from runtime.connection import Connection
 from tests.contracts.sample_commits import ANNA, commit
 
-WITHIN = 5.0
+WITHIN = 30.0
 
 
 @pytest.mark.parametrize("turns", range(6))

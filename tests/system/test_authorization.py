@@ -41,6 +41,10 @@ class Scene:
 async def scene(house: House, owner: Client, enter: Enter) -> Scene:
     """A task that was worked on, with a process, and a colleague whom commands are about."""
     created = await house.finished_task("echo hello > hello.txt")
+    files = f"files/{created.ids['task_id']}"
+    async with owner.stream(files) as stream:
+        # Captured a moment after the turn is over.
+        await stream.until_data(files, lambda view: bool(view["files"]))
     process = await owner.command("process.start", task_id=created.ids["task_id"], command="true")
     colleague = await Person.arrive(owner, enter, "Colleague")
     await house.join(colleague)
