@@ -69,10 +69,14 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db: sqlite3.Connection | None = None
+        self._kept: set[str] = set()
+        """The subjects there may be something of: nearly all histories are short, and need no look into the file."""
         self._attempt(self._open, None)
 
     def find(self, kind: Kind[S], subject: str) -> Kept | None:
         """What was kept of a history; None if nothing, or nothing that can be believed."""
+        if subject not in self._kept:
+            return None
 
         def read(db: sqlite3.Connection) -> Kept | None:
             row = db.execute(
@@ -118,6 +122,7 @@ class StateFile:
                 )
 
         self._attempt(write, None)
+        self._kept.add(last.subject)
 
     def drop(self, subject: str) -> None:
         """Forget what was kept of a history that is another one now."""
@@ -158,6 +163,7 @@ class StateFile:
             db.executescript(
                 f"BEGIN; DROP TABLE IF EXISTS states; {SCHEMA} PRAGMA user_version = {code}; COMMIT;"
             )
+        self._kept = {subject for (subject,) in db.execute("SELECT subject FROM states")}
 
     def _begin_anew(self) -> None:
         self.close()
