@@ -28,7 +28,7 @@ S = TypeVar("S")
 LEADER_CATCHES_UP = (0.02, 0.1, 0.4, 1.0)
 """Seconds between looks at a head that is older than what this process knows."""
 
-CAPACITY = 10_000
+CAPACITY = 4_000
 KEYS_CAPACITY = 200_000
 """Command keys of all kept states together, some 220 bytes each: what a state weighs is mostly how many commits it has."""
 
