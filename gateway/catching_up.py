@@ -16,6 +16,10 @@ from runtime.metrics import SNAPSHOTS
 REPLAY_BYTES = 4 * 1024 * 1024
 """A client that comes back gets more than this as a snapshot."""
 
+HEAVY_BYTES = 1024 * 1024
+"""And more than this too, where the whole topic is less than half of it: else one with a slow line that breaks now and
+then begins with ever more each time, and never gets to an end."""
+
 UNCONFLATED_BYTES = 64 * 1024
 """A slow reader that lacks no more than this gets each change as it was."""
 
@@ -56,8 +60,11 @@ async def catch_up(
 
 async def _replayed(views: Views, topic: Topic, missed: Sequence[Change]) -> Delivery | None:
     replay = [frames.replayed(change) for change in missed]
-    if frames.total(replay) > REPLAY_BYTES:
-        return await _whole(views, topic, "gap")
+    weight = frames.total(replay)
+    if weight > HEAVY_BYTES:
+        whole = await _whole(views, topic, "gap")
+        if weight > REPLAY_BYTES or whole is None or frames.total(whole.frames) < weight / 2:
+            return whole
     return Delivery(replay, after(missed[-1]))
 
 

@@ -100,6 +100,36 @@ async def test_a_cursor_that_is_too_old_gets_a_snapshot_because_of_the_gap(node:
     assert snapshot.data["cause"] == {"kind": "gap"}
 
 
+@pytest.mark.parametrize(
+    ("changes", "sessions", "told"),
+    [
+        # Less than a megabyte is told as it was, however little is left of it.
+        (20, 1, "change"),
+        # More is not, where the whole view is much smaller, and is where it is not.
+        (40, 1, "snapshot"),
+        (40, 40, "change"),
+        (120, 120, "snapshot"),
+    ],
+)
+async def test_much_that_was_missed_comes_as_the_whole_view_if_that_is_much_less(
+    node: Node, changes: int, sessions: int, told: str
+) -> None:
+    before = await left_behind(node, "task/task_1")
+    for number in range(changes):
+        name = f"{number} {'x' * 40_000}"
+        node.views.commit("task/task_1", put("session", f"ses_{number % sessions}", name=name))
+
+    async with node.stream("task/task_1", cursor=before.last_id, held=before.held) as reader:
+        await reader.until("ready")
+
+    brought = [event for event in reader.seen if event.name in ("change", "snapshot")]
+    assert {event.name for event in brought} == {told}
+    assert {event.data["cause"]["kind"] for event in brought} == {
+        "resume" if told == "change" else "gap"
+    }
+    assert reader.held["task/task_1"].document.data == node.views.data("task/task_1")
+
+
 async def test_a_cursor_of_another_epoch_gets_a_snapshot_because_of_the_reset(
     node: Node,
 ) -> None:
