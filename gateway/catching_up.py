@@ -16,7 +16,7 @@ from runtime.metrics import SNAPSHOTS
 REPLAY_BYTES = 4 * 1024 * 1024
 """A client that comes back gets more than this as a snapshot."""
 
-HEAVY_BYTES = 1024 * 1024
+HEAVY_BYTES = 2 * 1024 * 1024
 """And more than this too, where the whole topic is less than half of it: else one with a slow line that breaks now and
 then begins with ever more each time, and never gets to an end."""
 

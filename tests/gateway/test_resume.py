@@ -103,11 +103,11 @@ async def test_a_cursor_that_is_too_old_gets_a_snapshot_because_of_the_gap(node:
 @pytest.mark.parametrize(
     ("changes", "sessions", "told"),
     [
-        # Less than a megabyte is told as it was, however little is left of it.
-        (20, 1, "change"),
+        # Less than two megabytes are told as they were, however little is left of it.
+        (40, 1, "change"),
         # More is not, where the whole view is much smaller, and is where it is not.
-        (40, 1, "snapshot"),
-        (40, 40, "change"),
+        (60, 1, "snapshot"),
+        (60, 60, "change"),
         (120, 120, "snapshot"),
     ],
 )
