@@ -146,8 +146,13 @@ export class Composer {
     if (this.#awaited === null) return;
     const typed = this.#awaited;
     this.#awaited = null;
+    if (typed) {
+      const text = this.#textOf(session.id) + typed;
+      // At once: the next key may come before the next frame.
+      node.value = text;
+      this.#typed(task, session, text);
+    }
     node.focus();
-    if (typed) this.#typed(task, session, this.#textOf(session.id) + typed);
   }
 
   /**
