@@ -30,7 +30,7 @@ LEADER_CATCHES_UP = (0.02, 0.1, 0.4, 1.0)
 
 CAPACITY = 4_000
 KEYS_CAPACITY = 200_000
-"""Command keys of all kept states together, some 220 bytes each: what a state weighs is mostly how many commits it has."""
+"""Command keys of all kept states together, some 130 bytes each: what a state weighs is mostly how many commits it has."""
 
 
 @dataclass

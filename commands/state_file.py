@@ -71,7 +71,7 @@ class StateFile:
         self._db: sqlite3.Connection | None = None
         self._kept: set[str] = set()
         """The subjects there may be something of: nearly all histories are short, and need no look into the file."""
-        self._attempt(self._open, None)
+        self._attempt(self._open)
 
     def find(self, kind: Kind[S], subject: str) -> Kept | None:
         """What was kept of a history; None if nothing, or nothing that can be believed."""
@@ -93,7 +93,7 @@ class StateFile:
             )
             return Kept(loaded, content.fingerprint)
 
-        return self._attempt(read, None)
+        return self._attempt(read)
 
     def keep(self, loaded: Loaded[S], last: Recorded) -> None:
         """Put a state in the place of what was kept of its history; `last` is the commit it ends with."""
@@ -121,14 +121,12 @@ class StateFile:
                     (MOST,),
                 )
 
-        self._attempt(write, None)
+        self._attempt(write)
         self._kept.add(last.subject)
 
     def drop(self, subject: str) -> None:
         """Forget what was kept of a history that is another one now."""
-        self._attempt(
-            lambda db: db.execute("DELETE FROM states WHERE subject = ?", (subject,)), None
-        )
+        self._attempt(lambda db: db.execute("DELETE FROM states WHERE subject = ?", (subject,)))
 
     def close(self) -> None:
         if self._db is not None:
@@ -137,7 +135,7 @@ class StateFile:
 
     # --- Inside ---
 
-    def _attempt(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         try:
             if self._db is None:
                 self._db = self._connect()
@@ -148,7 +146,7 @@ class StateFile:
                 extra={"file": str(self._path), "reason": f"{error}"},
             )
             self._begin_anew()
-            return otherwise
+            return None
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None)
