@@ -44,15 +44,25 @@ class Crowd:
                 task.result()
 
     async def rest(self) -> None:
-        """Nothing more is ordered; what was begun is brought to its end. The caller sets the deadline."""
+        """Nothing more is ordered; what was begun is brought to its end, and who watches stays. The caller sets the deadline."""
         for orderer in self.orderers:
             orderer.rest()
+        for watcher in self.watchers:
+            watcher.stay()
         await asyncio.gather(*self.ordering)
 
     async def reached(self, position: int) -> None:
         """Everybody who watches was told everything up to a position; the caller sets the deadline."""
         await asyncio.gather(*(one.reached(position) for one in self.watchers))
         await asyncio.gather(*(one.reached(position) for one in self.clients))
+
+    def behind(self, position: int) -> list[str]:
+        """Who was not told everything up to a position, by the name of their book."""
+        return [
+            f"watcher-{number} was told up to {one.position}"
+            for number, one in enumerate(self.watchers)
+            if one.position < position
+        ]
 
     def wrong(self) -> list[str]:
         """What somebody found without having to compare."""

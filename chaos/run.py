@@ -147,18 +147,19 @@ async def _not_ready(parts: System) -> str:
 async def _settled(
     parts: System, crowd: Crowd, conductor: Conductor, findings: Findings
 ) -> int | None:
-    """All orders answered, the log quiet and every stream told of its end: the position then, None if that never was."""
+    """All orders answered, the log quiet and every stream told of its end: the position then, None if it grew on."""
+    head = None
     try:
         async with asyncio.timeout(SETTLED_SECONDS):
             await conductor.finish()
             await crowd.rest()
             head = await _quiet(parts)
             await crowd.reached(head)
-            return head
     except TimeoutError:
         missing = await _not_ready(parts)
-        findings.add("wrong", f"not settled after {SETTLED_SECONDS:.0f} s: {missing}")
-        return None
+        late = ", ".join(crowd.behind(head)) if head is not None else "the log grew on"
+        findings.add("wrong", f"not settled after {SETTLED_SECONDS:.0f} s: {missing}; {late}")
+    return head
 
 
 async def _quiet(parts: System) -> int:

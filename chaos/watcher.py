@@ -41,7 +41,8 @@ class Watcher:
         self._reading = asyncio.Event()
         self._reading.set()
         self._heard = asyncio.Condition()
-        self._position = 0
+        self.position = 0
+        self._staying = False
         self._ready_at: float | None = None
         self._left_at = (time.monotonic(), 0)
         self.outage = (0.0, 0)
@@ -67,6 +68,10 @@ class Watcher:
                         self._left_at = (time.monotonic(), self._town.cycle)
                 await asyncio.sleep(self._random.uniform(0, BACK_SECONDS))
 
+    def stay(self) -> None:
+        """Leave no stream any more before one has told everything, as somebody does who waits for the end."""
+        self._staying = True
+
     async def stall(self, seconds: float) -> None:
         """Read nothing for so long."""
         self._reading.clear()
@@ -78,13 +83,13 @@ class Watcher:
     async def reached(self, position: int) -> None:
         """Wait until a stream said that everything up to a position has been told; the caller sets the deadline."""
         async with self._heard:
-            await self._heard.wait_for(lambda: self._position >= position)
+            await self._heard.wait_for(lambda: self.position >= position)
 
     # --- One stream ---
 
     async def _watch(self, client: httpx.AsyncClient) -> str:
         self._topics = self._town.topics(3)
-        self._sid, self._revision, self._position = "", 0, 0
+        self._sid, self._revision, self.position = "", 0, 0
         node = self._random.choice(READS)
         life = time.monotonic() + self._random.uniform(4, 25)
         opened = self._opened(node)
@@ -101,7 +106,7 @@ class Watcher:
                 if not self._native and self._sid:
                     await self._show_more(client)
                 await self._reading.wait()
-                if time.monotonic() > life:
+                if time.monotonic() > life and not self._staying:
                     return "wanted to leave"
         return "ended"
 
@@ -152,7 +157,7 @@ class Watcher:
         if event.name == "heartbeat" and event.id is not None:
             self._book.write(Level(position=event.data["position"]))
             async with self._heard:
-                self._position = event.data["position"]
+                self.position = event.data["position"]
                 self._heard.notify_all()
 
     def _remember(self, event: Event) -> None:
