@@ -73,7 +73,9 @@ def marks_in(recorded: Recorded) -> tuple[str, ...]:
     try:
         events = recorded.commit.events
     except Undecodable:
-        log.error("commit of the log's own history cannot be read", extra={"at": recorded.position})
+        log.error(
+            "commit of the log's own history cannot be read", extra={"position": recorded.position}
+        )
         return ()
     return tuple(event.mark for event in events if isinstance(event, LogCut))
 
@@ -88,7 +90,9 @@ async def is_prefix_of(store: EventStore, memory: Memory) -> bool:
         found = await store.at(landmark.position)
         if found is not None:
             return found.fingerprint == landmark.fingerprint
-    log.warning("the commits last read were deleted from the log", extra={"at": memory.position})
+    log.warning(
+        "the commits last read were deleted from the log", extra={"position": memory.position}
+    )
     return True
 
 

@@ -82,7 +82,8 @@ class Liveness:
             self._behind_since = now
         elif now - self._behind_since > self._stuck_seconds:
             log.error(
-                "the reader of the log stands still", extra={"at": position, "head": self._head}
+                "the reader of the log stands still",
+                extra={"position": position, "head": self._head},
             )
             self._stuck.set()
         self._seen = position

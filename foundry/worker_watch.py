@@ -39,6 +39,6 @@ async def keep_moving(
                 raise NodeFailed(
                     f"The worker stands still at {pulse.name} and a new start did not help."
                 )
-            log.error("the worker stands still and begins anew", extra={"at": pulse.name})
+            log.error("the worker stands still and begins anew", extra={"stands_at": pulse.name})
             pulse.excuse()
             await worker.begin_anew()

@@ -16,6 +16,7 @@ from events.store import EventStore, subject_of
 from events.transcript import EntriesAppended, Entry
 from runtime.errors import Unavailable
 from runtime.lifecycle import Gate
+from runtime.pulse import Pulse
 from runtime.logs import log_fields
 from workflows.acp_agent import AgentDied, AgentFailed
 from workflows.agent_pool import AgentPool
@@ -54,13 +55,17 @@ class Sessions:
         self._files = files
         self._worker = worker
         self._now = now
-        self._woken = WokenTasks(aggregates, host=host, gate=gate)
+        self._woken = WokenTasks("sessions", aggregates, host=host, gate=gate)
         self._busy: dict[SessionId, asyncio.Task[None]] = {}
         self._turns: dict[SessionId, Turn] = {}
 
     def wake(self, task_id: TaskId) -> None:
         """Look at this task soon."""
         self._woken.wake(task_id)
+
+    @property
+    def pulse(self) -> Pulse:
+        return self._woken.pulse
 
     async def run(self) -> None:
         """Serve until cancelled; what runs then is cancelled too and found again at the next start."""

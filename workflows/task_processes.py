@@ -15,6 +15,7 @@ from events.store import EventStore
 from events.task import TaskEvent
 from runtime.errors import FoundryError
 from runtime.lifecycle import Gate
+from runtime.pulse import Pulse
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
 from workflows.file_capture import FileCapture
@@ -46,7 +47,7 @@ class TaskProcesses:
         self._store = store
         self._providers = providers
         self._files = files
-        self._woken = WokenTasks(aggregates, host=host, gate=gate)
+        self._woken = WokenTasks("processes", aggregates, host=host, gate=gate)
         self._serving: dict[ProcessId, asyncio.Task[None]] = {}
         self._running: dict[ProcessId, RunningProcess] = {}
         self._unwanted: set[ProcessId] = set()
@@ -54,6 +55,10 @@ class TaskProcesses:
     def wake(self, task_id: TaskId) -> None:
         """Look at the processes of this task soon."""
         self._woken.wake(task_id)
+
+    @property
+    def pulse(self) -> Pulse:
+        return self._woken.pulse
 
     async def run(self) -> None:
         """Serve until cancelled; what runs then is ended, and told of at the next start."""

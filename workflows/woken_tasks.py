@@ -10,19 +10,26 @@ from commands.task_state import Task
 from events.ids import TaskId
 from runtime.errors import FoundryError
 from runtime.lifecycle import Gate
+from runtime.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+ROUND_SECONDS = 120.0
+"""Much longer than it takes to read one task."""
 
 
 class WokenTasks:
-    """`wake` is called from anywhere; one reads `each`. While the gate drains nobody is to begin anything."""
+    """`wake` is called from anywhere; one reads `each`. While the gate drains nobody is to begin anything.
 
-    def __init__(self, aggregates: Aggregates, *, host: str, gate: Gate) -> None:
+    `name` is what they are looked at for.
+    """
+
+    def __init__(self, name: str, aggregates: Aggregates, *, host: str, gate: Gate) -> None:
         self._aggregates = aggregates
         self._host = host
         self._gate = gate
+        self.pulse = Pulse(name, within=ROUND_SECONDS)
         self._dirty: dict[TaskId, None] = {}
         self._wake = asyncio.Event()
 
@@ -42,7 +49,8 @@ class WokenTasks:
                 if self._gate.draining:
                     continue
                 try:
-                    task = await self.task(task_id)
+                    with self.pulse.round():
+                        task = await self.task(task_id)
                 except FoundryError as error:
                     log.warning(
                         "task cannot be read now",

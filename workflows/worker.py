@@ -110,13 +110,20 @@ class Worker:
         self._told: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._cut = asyncio.Event()
         self._looking = Pulse("jobs of this host", within=ROUND_SECONDS)
+        self._hinted = Pulse("jobs of any host", within=ROUND_SECONDS)
         self.recovered = False
         """Whether what an earlier process left has been taken up."""
 
     @property
     def pulses(self) -> Sequence[Pulse]:
         """Loops without which work lies about."""
-        return (self._looking, self._sweep.pulse)
+        return (
+            self._looking,
+            self._hinted,
+            self._sweep.pulse,
+            self._sessions.pulse,
+            self._processes.pulse,
+        )
 
     # --- The tail of the log ---
 
@@ -264,7 +271,8 @@ class Worker:
         async with aclosing(self._hints()) as batches:
             async for batch in batches:
                 for recorded in batch:
-                    await self._take_hint(recorded)
+                    with self._hinted.round():
+                        await self._take_hint(recorded)
                 await self._lanes.room()
 
     async def _take_hint(self, recorded: Recorded) -> None:

@@ -5,6 +5,7 @@ import re
 import select
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from subprocess import PIPE, Popen
 from time import monotonic
@@ -18,12 +19,18 @@ _CODE = re.compile(rb"#code=([A-Za-z0-9_-]+)")
 
 
 class NodeProcess:
-    """One `foundry serve` on one data folder; it can be stopped, killed and started again there."""
+    """One `foundry serve` on one data folder; it can be stopped, killed and started again there.
 
-    def __init__(self, data: Path, *roles: str, **settings: str) -> None:
+    `program` is what Python is given in place of the `foundry` package.
+    """
+
+    def __init__(
+        self, data: Path, *roles: str, program: Sequence[str] = ("-m", "foundry"), **settings: str
+    ) -> None:
         self.data = data
         self.log = data.with_suffix(".log")
         self._roles = roles
+        self._program = program
         self._settings = settings
         self._process: Popen[bytes] | None = None
         self.address = ""
@@ -44,7 +51,7 @@ class NodeProcess:
         """Start it and wait for nothing."""
         with self.log.open("ab") as log:
             self._process = Popen(
-                [sys.executable, "-m", "foundry", "serve", *self._roles],
+                [sys.executable, *self._program, "serve", *self._roles],
                 env=self.environment(),
                 cwd=self.data.parent,
                 stdout=PIPE,
@@ -67,13 +74,13 @@ class NodeProcess:
         """SIGTERM; the exit status."""
         assert self._process is not None
         self._process.terminate()
-        return self._ended(within)
+        return self.ended(within)
 
     def kill(self) -> None:
         """SIGKILL: no word of farewell to anybody."""
         assert self._process is not None
         self._process.kill()
-        self._ended(STOP_SECONDS)
+        self.ended(STOP_SECONDS)
 
     def end(self) -> None:
         """Whatever state it is in: nothing is left of it."""
@@ -123,7 +130,8 @@ class NodeProcess:
         """The last lines of its log, for a failing test."""
         return "\n".join(self.log.read_text().split("\n")[-30:])
 
-    def _ended(self, within: float) -> int:
+    def ended(self, within: float) -> int:
+        """Wait until it ends by itself; the exit status."""
         assert self._process is not None
         status = self._process.wait(within)
         if self._process.stdout is not None:
