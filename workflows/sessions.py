@@ -16,8 +16,8 @@ from events.store import EventStore, subject_of
 from events.transcript import EntriesAppended, Entry
 from runtime.errors import Unavailable
 from runtime.lifecycle import Gate
-from runtime.pulse import Pulse
 from runtime.logs import log_fields
+from runtime.pulse import Pulse
 from workflows.acp_agent import AgentDied, AgentFailed
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture

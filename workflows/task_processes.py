@@ -15,8 +15,8 @@ from events.store import EventStore
 from events.task import TaskEvent
 from runtime.errors import FoundryError
 from runtime.lifecycle import Gate
-from runtime.pulse import Pulse
 from runtime.logs import log_fields
+from runtime.pulse import Pulse
 from workflows.agent_pool import sandbox_of
 from workflows.file_capture import FileCapture
 from workflows.running_process import RunningProcess
