@@ -34,7 +34,7 @@ async def demo(settings: Settings, options: argparse.Namespace) -> int:
     screen = Screen(machine=options.json)
     with tempfile.TemporaryDirectory(prefix="foundry-demo-") as scratch:
         repository = options.repository or await _clone_of_this_project(Path(scratch) / "foundry")
-        async with _server(settings) as client:
+        async with _server(settings, quiet=options.json) as client:
             async with asyncio.timeout(PATIENCE):
                 task = await _create_task(client, screen, str(Path(repository).absolute()))
                 view = await _watch(client, screen, task)
@@ -153,8 +153,11 @@ async def _clone_of_this_project(target: Path) -> str:
 
 
 @asynccontextmanager
-async def _server(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """The running server, else one of our own, which stays until Ctrl-C when a person is watching."""
+async def _server(settings: Settings, *, quiet: bool) -> AsyncIterator[httpx.AsyncClient]:
+    """The running server, else one of our own, which stays until Ctrl-C when a person is watching.
+
+    When `quiet` what that one prints is not among the lines of the demo.
+    """
     if await answers(settings):
         async with _client(settings) as client:
             yield client
@@ -162,6 +165,7 @@ async def _server(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     server = await asyncio.create_subprocess_exec(
         *tied_to_us(sys.executable, "-m", "foundry", "serve"),
         stdin=asyncio.subprocess.DEVNULL,
+        stdout=sys.stderr if quiet else None,
         # What goes on is told by the demo itself.
         env={**environment(), "FOUNDRY_LOG_LEVEL": "warning"},
     )
@@ -173,7 +177,7 @@ async def _server(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
                 await asyncio.sleep(0.1)
         async with _client(settings) as client:
             yield client
-        if sys.stdin.isatty():
+        if sys.stdin.isatty() and not quiet:
             print("\nThe server is still running; Ctrl-C ends it.")
             await server.wait()
     finally:

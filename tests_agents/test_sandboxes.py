@@ -7,8 +7,9 @@ import pytest
 
 from events.ids import TaskId
 from runtime.errors import Rejected
+from tests.process_tree import runs
 from tests.system.git_repository import GitRepository
-from tests.workflows.remote import REPOSITORY, runs
+from tests.workflows.remote import REPOSITORY
 from tests_agents.sandbox_agent_server import SandboxAgentServer
 from workflows.sandbox import (
     BranchExists,

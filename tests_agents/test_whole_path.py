@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.process_tree import runs
 from tests.system.client import Client
 from tests.system.git_repository import GitRepository
 from tests.system.node_process import NodeProcess
 from tests.system.people import House
 from tests.workflows import sdk_agent
-from tests.workflows.remote import runs
 from tests_agents.sandbox_agent_server import SandboxAgentServer
 
 WITHIN = 60.0

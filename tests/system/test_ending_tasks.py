@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.process_tree import runs
 from tests.system.client import Accepted
 from tests.system.people import PROVISIONED_WITHIN, House
 
@@ -23,7 +24,7 @@ async def test_the_working_tree_and_all_processes_go(
     task = await _started(house, created)
     (sandbox,) = task["sandboxes"]
     pids = [int(line) for line in pids_file.read_text().split()]
-    assert [_runs(pid) for pid in pids] == [True, True]
+    assert [runs(pid) for pid in pids] == [True, True]
 
     ended = await house.owner.command(command, task_id=created.ids["task_id"])
 
@@ -34,7 +35,7 @@ async def test_the_working_tree_and_all_processes_go(
         )
     assert "job_id" in ended.ids
     assert not Path(sandbox["path"]).exists()
-    assert [_runs(pid) for pid in pids] == [False, False]
+    assert [runs(pid) for pid in pids] == [False, False]
     assert [one["status"] for one in task["sandboxes"]] != ["ready"]
     again = await house.owner.refused(
         "agent_session.send",
@@ -94,11 +95,3 @@ async def _started(house: House, created: Accepted) -> Any:
             task, lambda data: data["sessions"][0]["status"] == "running", PROVISIONED_WITHIN
         )
         return stream.held[task].data
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process is alive; one that nobody has waited for is not."""
-    try:
-        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -7,6 +7,7 @@ import select
 import signal
 from pathlib import Path
 
+from tests.process_tree import children, name
 from tests.system.client import Client, new_key, problem
 from tests.system.conftest import Enter, StartNode
 
@@ -55,7 +56,7 @@ async def test_a_log_that_could_not_be_written_is_written_again_when_there_is_ro
 
 async def test_nothing_outlives_a_killed_node(start_node: StartNode) -> None:
     node = start_node()
-    handles = [os.pidfd_open(pid) for pid in _children_of(node.pid)]
+    handles = [os.pidfd_open(pid) for pid in children(node.pid)]
     assert handles
 
     node.kill()
@@ -84,19 +85,6 @@ def _size_of_log(data: Path) -> int:
     return block.stat().st_size
 
 
-def _children_of(pid: int) -> list[int]:
-    """The processes that a process started and that still run."""
-    return [
-        int(child)
-        for thread in Path(f"/proc/{pid}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-    ]
-
-
 def _nats_server_of(pid: int) -> int:
-    (server,) = [
-        child
-        for child in _children_of(pid)
-        if b"nats-server" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    (server,) = [child for child in children(pid) if name(child) == "nats-server"]
     return server

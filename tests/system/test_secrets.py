@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from tests.process_tree import descendants
 from tests.system.client import Client
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
@@ -21,15 +22,6 @@ async def cookie_of(node: NodeProcess, credential: dict[str, str]) -> str:
         answer = await browser.post("/v1/login", json=credential)
         assert answer.status_code == 200, answer.text
         return browser.cookies["foundry_session"]
-
-
-def descendants(pid: int) -> list[int]:
-    """A process and all below it."""
-    found = [pid]
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            found += descendants(int(child))
-    return found
 
 
 async def test_no_secret_is_written_anywhere_it_can_be_read_by_others(

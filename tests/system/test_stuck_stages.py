@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.process_tree import runs
 from tests.system.client import Client
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
@@ -110,11 +111,3 @@ async def until(client: Client, task_id: str, wanted: Callable[[Any], bool]) -> 
     topic = f"task/{task_id}"
     async with client.stream(topic) as stream:
         return await stream.until_data(topic, wanted, PROVISIONED_WITHIN)
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is alive; one that nobody has waited for is not."""
-    try:
-        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -51,11 +51,3 @@ async def said(child: Child) -> tuple[int, str]:
     async with asyncio.timeout(20):
         output = await child.stdout.read()
         return await child.wait(), output.decode()
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is alive; one that nobody has waited for is not."""
-    try:
-        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

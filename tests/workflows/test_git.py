@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.remote import PATH, Remote, runs
+from tests.process_tree import runs
+from tests.workflows.remote import PATH, Remote
 from workflows.git import Git, GitFailed, first_complaint
 
 

@@ -8,7 +8,8 @@ import pytest
 from events.ids import RepositoryId, TaskId
 from events.repository import Branch
 from runtime.errors import Invalid, Rejected
-from tests.workflows.remote import REPOSITORY, Remote, runs
+from tests.process_tree import runs
+from tests.workflows.remote import REPOSITORY, Remote
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
 from workflows.repositories import Repositories

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from events.ids import SandboxId
-from tests.workflows.remote import PATH, SANDBOX, runs, said
+from tests.process_tree import runs
+from tests.workflows.remote import PATH, SANDBOX, said
 from workflows.output_tail import OutputTail
 from workflows.piped_process import NICE
 from workflows.processes import GRACE, Child, Limits, Processes

@@ -11,7 +11,8 @@ from events.commit import Event
 from events.memory import MemoryStore
 from events.store import subject_of
 from tests import facts
-from tests.workflows.remote import SANDBOX, runs
+from tests.process_tree import runs
+from tests.workflows.remote import SANDBOX
 from workflows.processes import Processes
 from workflows.running_process import INPUT_BYTES, TAIL_BYTES, TELL_SECONDS, RunningProcess
 

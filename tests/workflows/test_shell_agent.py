@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from events.transcript import Entry
+from tests.process_tree import runs
 from tests.workflows.conversation import Notes, talking
-from tests.workflows.remote import runs
 from workflows.acp_agent import AgentFailed
 from workflows.agents import known_agents
 from workflows.processes import Processes

@@ -1,0 +1,55 @@
+"""`foundry demo` where no server runs: the main job is done on one of its own, and nothing of that stays."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from subprocess import Popen
+
+from foundry.data_folder import is_locked
+from tests.process_tree import descendants, name, runs
+from tests.system.git_repository import GitRepository
+from tests.system.node_process import NodeProcess
+
+DONE_WITHIN = 120.0
+GONE_WITHIN = 20.0
+
+
+def test_the_main_job_is_done_and_the_server_that_it_took_is_gone(
+    tmp_path: Path, git_repository: GitRepository
+) -> None:
+    node = NodeProcess(tmp_path / "data")
+
+    done = node.run("demo", "--json", "--repository", git_repository.url, within=DONE_WITHIN)
+
+    assert done.status == 0, done.err
+    said = {line["what"]: line for line in map(json.loads, done.out.splitlines())}
+    assert said["status"]["task"] == "idle"
+    assert "+Written by the shell agent." in said["diff"]["text"]
+    assert not is_locked(node.data)
+
+
+def test_killed_with_no_word_of_farewell_it_leaves_no_server_behind(
+    tmp_path: Path, git_repository: GitRepository
+) -> None:
+    node = NodeProcess(tmp_path / "data")
+    with Popen(
+        [sys.executable, "-m", "foundry", "demo", "--json", "--repository", git_repository.url],
+        env=node.environment(),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as demo:
+        assert demo.stdout is not None
+        # The first thing it tells of was ordered of the server.
+        assert json.loads(demo.stdout.readline())["what"] == "organization"
+        began = descendants(demo.pid)
+        assert "nats-server" in map(name, began)
+
+        demo.kill()
+
+    ended_by = time.monotonic() + GONE_WITHIN
+    while left := [pid for pid in began if runs(pid)]:
+        assert time.monotonic() < ended_by, left
+        time.sleep(0.05)
