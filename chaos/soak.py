@@ -127,24 +127,25 @@ async def soak(minutes: float, streams: int) -> int:
             # All are one person's here.
             "FOUNDRY_MAX_STREAMS_PER_PERSON": str(streams + 10 * CHURNED),
         }
-        with node(folder / "data", **settings) as server:
-            headers = {"Authorization": f"Bearer {server.token}"}
-            async with httpx.AsyncClient(
-                base_url=server.address, headers=headers, timeout=60
-            ) as client:
-                if minutes >= JUDGED:
-                    await _fill(server)
-                houses = await organizations(server, ORGANIZATIONS)
-                one = Soak(server, client, houses)
-                remote = str(git_repository(folder / "project", files=5))
-                added = await one.order(
-                    "repository.add", organization_id=houses[0], remote_url=remote
-                )
-                status = await _lived(one, added["repository_id"], minutes, streams)
+        try:
+            with node(folder / "data", **settings) as server:
+                return await _worked(server, folder, minutes, streams)
+        finally:
             errors = (folder / "data.log").read_text()
-        print(f"errors in the server's log: {errors.count(chr(10))}")
-        print(errors[-3000:], end="")
-        return status
+            print(f"errors in the server's log: {errors.count(chr(10))}")
+            print(errors[-3000:], end="")
+
+
+async def _worked(server: Running, folder: Path, minutes: float, streams: int) -> int:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    async with httpx.AsyncClient(base_url=server.address, headers=headers, timeout=60) as client:
+        if minutes >= JUDGED:
+            await _fill(server)
+        houses = await organizations(server, ORGANIZATIONS)
+        one = Soak(server, client, houses)
+        remote = str(git_repository(folder / "project", files=5))
+        added = await one.order("repository.add", organization_id=houses[0], remote_url=remote)
+        return await _lived(one, added["repository_id"], minutes, streams)
 
 
 async def _fill(server: Running) -> None:

@@ -8,7 +8,7 @@ from commands.directory import Directory
 from commands.organization import ORGANIZATION
 from commands.organization_state import Organization
 from commands.user import USER
-from commands.user_state import Credential, User, UserState
+from commands.user_state import User, UserState
 from events.ids import Timestamp, UserId, is_id
 from events.organization import Role
 from events.topics import names_a_topic
@@ -32,7 +32,7 @@ class Membership:
         for user_id in possible_users(secret):
             state = (await self._aggregates.load(USER, user_id)).state
             caller = self._caller(state, secret)
-            if caller is None and _unknown(state, secret):
+            if caller is None and matching(state, secret) is None:
                 # It may have been made on another node a moment ago.
                 caller = self._caller(
                     (await self._aggregates.confirmed(USER, user_id)).state, secret
@@ -68,28 +68,16 @@ class Membership:
                 return None
 
     def _caller(self, state: UserState, secret: str) -> Caller | None:
-        credentials = credentials_of(state)
-        credential_id = matching(credentials.items(), secret)
-        if not isinstance(state, User) or credential_id is None:
+        found = matching(state, secret)
+        if found is None or not isinstance(state, User):
             return None
-        if not credentials[credential_id].holds(self._now()):
+        credential_id, credential = found
+        if not credential.holds(self._now()):
             return None
         return Caller(user_id=state.user_id, name=state.name, credential_id=credential_id)
 
     def _holds(self, state: UserState, caller: Caller) -> bool:
-        credential = credentials_of(state).get(caller.credential_id)
+        if not isinstance(state, User):
+            return False
+        credential = state.credential(caller.credential_id)
         return credential is not None and credential.holds(self._now())
-
-
-def credentials_of(state: UserState) -> dict[str, Credential]:
-    """The tokens and app sessions of a person, by their ids."""
-    match state:
-        case User():
-            tokens = {str(token_id): token for token_id, token in state.tokens.items()}
-            return tokens | state.app_sessions
-        case _:
-            return {}
-
-
-def _unknown(state: UserState, secret: str) -> bool:
-    return matching(credentials_of(state).items(), secret) is None

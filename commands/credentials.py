@@ -3,9 +3,8 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
 
-from commands.user_state import Credential
+from commands.user_state import Credential, User, UserState
 from events.ids import UserId, is_id
 
 TOKEN = "fdy"
@@ -40,14 +39,18 @@ def possible_users(secret: str) -> list[UserId]:
     return [OWNER]
 
 
-def matching(credentials: Iterable[tuple[str, Credential]], secret: str) -> str | None:
-    """The id of the credential whose secret this is, whether or not it still holds."""
+def matching(state: UserState, secret: str) -> tuple[str, Credential] | None:
+    """The credential whose secret this is, under its id, whether or not it still holds."""
+    if not isinstance(state, User):
+        return None
     hashes = [secret_hash(secret)] if secret.isascii() else [secret_hash(secret), *_as_sent(secret)]
     found = None
-    for credential_id, credential in credentials:
-        # All are compared, each in constant time, so that the time tells nothing.
-        if any([hmac.compare_digest(one, credential.hash) for one in hashes]):  # noqa: C419
-            found = credential_id
+    for credentials in (state.tokens, state.app_sessions):
+        for credential_id, credential in credentials.items():
+            # All are compared, each in constant time, so that the time tells nothing.
+            for one in hashes:
+                if hmac.compare_digest(one, credential.hash):
+                    found = credential_id, credential
     return found
 
 

@@ -1,6 +1,5 @@
 """The one owner that the first start makes per log, and the token that opens the door."""
 
-from commands.access import credentials_of
 from commands.credentials import OWNER, matching, secret_hash
 from commands.decider import Absent
 from commands.reports import Reports
@@ -22,9 +21,8 @@ async def ensure_owner(reports: Reports, token: str, *, now: Timestamp) -> bool:
 
     def welcome(owner: UserState) -> list[Event]:
         nonlocal good
-        credentials = credentials_of(owner)
-        known = matching(credentials.items(), secret)
-        good = known is None or credentials[known].holds(now)
+        known = matching(owner, secret)
+        good = known is None or known[1].holds(now)
         made: list[Event] = []
         if isinstance(owner, Absent):
             made.append(UserCreated(user_id=OWNER, name="Owner"))

@@ -50,5 +50,9 @@ class User(Struct, frozen=True, kw_only=True):
     unread: dict[SessionId, UnreadMark] = {}
     drafts: dict[SessionId, Draft] = {}
 
+    def credential(self, credential_id: str) -> Credential | None:
+        """The token or app session of this id."""
+        return self.tokens.get(TokenId(credential_id)) or self.app_sessions.get(credential_id)
+
 
 UserState: TypeAlias = Absent | User

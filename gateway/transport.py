@@ -22,6 +22,9 @@ from gateway.frames import Frame, chunked, together
 from gateway.wire import Headers, Listener, SendWire, Wire
 
 EXTENSION = "foundry.transport"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+MOST_JOINED = 64 * 1024
+"""Bytes of a body that are copied behind their head; more than these take their own way."""
 
 
 class _Pipeline(list[object]):
@@ -31,6 +34,41 @@ class _Pipeline(list[object]):
 
     def appendleft(self, request: object) -> None:
         self.insert(0, request)
+
+
+class _InOnePiece:
+    """A transport for one answer, whose head waits for what comes next: two writes wake its reader twice."""
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            if len(data) <= MOST_JOINED:
+                data = self._head + data
+            else:
+                self._transport.write(self._head)
+            self._head = b""
+            self._transport.write(data)
+        elif self._head is None and data != CONTINUE:
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def flush(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
 
 
 class StreamingProtocol(HttpToolsProtocol):
@@ -52,6 +90,14 @@ class StreamingProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self.cycle.message_event = Flag()  # type: ignore[assignment]
+        self.cycle.transport = _InOnePiece(self.transport)  # type: ignore[assignment]
+
+    def on_response_complete(self) -> None:
+        answer = self.cycle.transport
+        if isinstance(answer, _InOnePiece):
+            # The answer to a HEAD has nothing behind its head.
+            answer.flush()
+        super().on_response_complete()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -106,6 +152,8 @@ class TransportWire:
     async def start(self, headers: Headers, listener: Listener | None) -> None:
         self._listener = listener
         self._protocol.stream = self
+        # What comes behind the head of a stream does not go through uvicorn.
+        self._protocol.cycle.transport = self._transport
         if self._transport.is_closing():
             self.lost = True
             if self._protocol.cycle.disconnected:

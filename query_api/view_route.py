@@ -3,6 +3,7 @@
 Without a query the body is the snapshot's own document, sent as it is kept.
 """
 
+import time
 from functools import cache
 
 from prometheus_client import Histogram
@@ -79,8 +80,10 @@ class ViewRoute:
                 tag = await current_etag(self._views, stored)
                 if tag is not None and still_held([held], tag):
                     return unmodified(tag)
-            with _seconds(topic.partition("/")[0]).time():
-                return await self._answers.present(stored)
+            began = time.perf_counter()
+            snapshot = await self._answers.present(stored)
+            _seconds(topic.partition("/")[0]).observe(time.perf_counter() - began)
+            return snapshot
 
 
 async def _send(snapshot: Snapshot, send: Send) -> None:

@@ -71,15 +71,16 @@ class Requests:
                     give_back()
                 seconds = time.perf_counter() - started
                 _seconds(_route(scope), status).observe(seconds)
-                log.info(
-                    "request answered",
-                    extra={
-                        "method": scope["method"],
-                        "path": scope["path"],
-                        "status": status,
-                        "ms": round(seconds * 1000, 2),
-                    },
-                )
+                if log.isEnabledFor(logging.INFO):
+                    log.info(
+                        "request answered",
+                        extra={
+                            "method": scope["method"],
+                            "path": scope["path"],
+                            "status": status,
+                            "ms": round(seconds * 1000, 2),
+                        },
+                    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Connections that never become a request: ended after a while, with a problem where there is something to say."""
+"""What a connection gets on its wire: answers in one piece, and an end when it never becomes a request."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,13 +6,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
-from starlette.responses import PlainTextResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foundry import web_server
 from foundry.patient_protocol import PatientProtocol
 from foundry.web_server import WebServer, listening_socket
 
 WITHIN = 15.0
+HELLO = PlainTextResponse("hello")
 
 
 class Hasty(PatientProtocol):
@@ -21,9 +24,9 @@ class Hasty(PatientProtocol):
 
 
 @asynccontextmanager
-async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+async def served(monkeypatch: pytest.MonkeyPatch, app: ASGIApp = HELLO) -> AsyncIterator[int]:
     monkeypatch.setattr(web_server, "PatientProtocol", Hasty)
-    server = WebServer(PlainTextResponse("hello"), graceful_seconds=1)
+    server = WebServer(app, graceful_seconds=1)
     listener = listening_socket("127.0.0.1", 0)
     listener.listen()
     async with asyncio.TaskGroup() as tasks:
@@ -69,4 +72,66 @@ async def test_what_is_no_request_is_answered_with_a_problem(
         assert answer.startswith(b"HTTP/1.1 400")
         assert b"application/problem+json" in answer
         assert b'"code":"malformed"' in answer
+        sink.close()
+
+
+@pytest.mark.parametrize("size", [0, 5, 64 * 1024, 64 * 1024 + 1, 3_000_000])
+async def test_head_and_body_come_whole_and_in_order(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    body = bytes(number % 251 for number in range(size))
+    async with served(monkeypatch, Response(body)) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        for method in (b"GET", b"HEAD", b"GET"):
+            sink.write(method + b" / HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = await source.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert b"content-length: %d\r\n" % size in head
+            if method == b"GET":
+                assert await source.readexactly(size) == body
+        sink.close()
+
+
+async def test_a_small_answer_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(20):
+            sink.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            # Whatever has come when the reader is woken first.
+            assert (await source.read(65536)).endswith(b"hello")
+        sink.close()
+
+
+async def test_who_asks_whether_to_send_a_body_is_told_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await Request(scope, receive).body()
+        except ClientDisconnect:
+            return
+        await Response(body)(scope, receive, send)
+
+    async with served(monkeypatch, echo) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert await source.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sink.write(b"body")
+        assert (await source.readuntil(b"\r\n\r\nbody")).startswith(b"HTTP/1.1 200")
+        sink.close()
+
+
+async def test_an_answer_that_fails_behind_its_head_still_shows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def half(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("on purpose")
+
+    async with served(monkeypatch, half) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await source.read()).startswith(b"HTTP/1.1 200")
         sink.close()
