@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +12,7 @@ from events.commit import Recorded
 from events.ids import Position
 from events.jetstream_api import PREFIX, ApiError, ErrorBody, JetStreamApi
 from runtime.inbox import Answer, NoAnswer, status_of
-from runtime.nats_headers import field, value_in
+from runtime.nats_headers import field, number_in, value_in
 
 MESSAGE_ID = "Nats-Msg-Id"
 MESSAGE_ID_FIELD = field(MESSAGE_ID)
@@ -103,18 +104,15 @@ class Messages:
             # Over a slow way a whole page may take longer than is waited for, however often it is
             # asked for: what did not come is asked for in smaller pieces.
             self._page_messages = max(1, asked // PAGE_STEP)
-            *content, end = await self._api.connection.collect(
+            page = _Page(subject)
+            await self._api.connection.collect(
                 f"{PREFIX}.DIRECT.GET.{self._api.stream}",
                 msgspec.json.encode(body),
-                is_last=lambda answer: status_of(answer) is not None,
+                take=page.take,
                 within=within,
             )
             self._page_messages = min(PAGE_MESSAGES, asked * PAGE_STEP)
-            if status_of(end) == NOT_FOUND and not content:
-                return [], False
-            if status_of(end) != END_OF_BATCH:
-                raise _refusal(end)
-            return _complete(subject, content, end)
+            return page.complete()
 
         async with self._slots:
             return await self._api.patiently(once)
@@ -165,25 +163,48 @@ def stored_id(subject: str, message_id: str) -> str:
     return f"{subject}/{message_id}"
 
 
-def _complete(subject: str, content: Sequence[Answer], end: Answer) -> tuple[list[Recorded], bool]:
-    """Every message names the one before it, and the end names the last: so a loss shows."""
-    found: list[Recorded] = []
-    before = 0
-    for answer in content:
-        if int(value_in(answer.header, LAST_SEQUENCE)) != before:
-            raise NoAnswer(f"A message after {before} is missing in the answer.")
-        one = _content(subject, answer)
-        found.append(one)
-        before = one.position
-    if int(value_in(end.header, LAST_SEQUENCE)) != before:
-        raise NoAnswer(f"Messages after {before} are missing in the answer.")
-    return found, bool(content) and value_in(end.header, PENDING) != "0"
+class _Page:
+    """The messages of one answer, decoded as they come: meanwhile the server sends the next."""
+
+    def __init__(self, subject: str) -> None:
+        self._subject = subject
+        self._found: list[Recorded] = []
+        self._last = 0
+        self._lost = False
+        self._end: Answer | None = None
+
+    def take(self, answer: Answer) -> bool:
+        """Every message names the one before it, and the end names the last: so a loss shows."""
+        if status_of(answer) is not None:
+            self._end = answer
+            return True
+        one = _content(self._subject, answer)
+        if number_in(answer.header, LAST_SEQUENCE) != self._last or one.position <= self._last:
+            self._lost = True
+        self._last = one.position
+        self._found.append(one)
+        # Whoever looks at one that cannot be read is told then.
+        with suppress(codec.Undecodable):
+            _ = one.commit
+        return False
+
+    def complete(self) -> tuple[list[Recorded], bool]:
+        """The messages, and whether there are more."""
+        assert self._end is not None
+        status = status_of(self._end)
+        if status == NOT_FOUND and not self._found:
+            return [], False
+        if status != END_OF_BATCH:
+            raise _refusal(self._end)
+        if self._lost or number_in(self._end.header, LAST_SEQUENCE) != self._last:
+            raise NoAnswer(f"Messages are missing in the answer that ends with {self._last}.")
+        return self._found, bool(self._found) and value_in(self._end.header, PENDING) != "0"
 
 
 def _content(subject: str, answer: Answer) -> Recorded:
     header = answer.header
     return recorded(
-        Position(int(value_in(header, SEQUENCE))),
+        Position(number_in(header, SEQUENCE)),
         subject,
         value_in(header, MESSAGE_ID_FIELD),
         answer.data,

@@ -77,10 +77,14 @@ class Connection:
         within: float,
     ) -> Answer:
         """One question, one answer. Raises `NotSent` or `NoAnswer`: only the first is known to be without effect."""
-        (answer,) = await self.collect(
-            subject, body, headers=headers, is_last=lambda _: True, within=within
-        )
-        return answer
+        answers: list[Answer] = []
+
+        def take(answer: Answer) -> bool:
+            answers.append(answer)
+            return True
+
+        await self.collect(subject, body, headers=headers, take=take, within=within)
+        return answers[0]
 
     async def collect(
         self,
@@ -88,16 +92,17 @@ class Connection:
         body: bytes,
         *,
         headers: Mapping[str, str] | None = None,
-        is_last: Callable[[Answer], bool],
+        take: Callable[[Answer], bool],
         within: float,
-    ) -> list[Answer]:
-        """One question, answers until `is_last`. Never buffered while the connection is down."""
+    ) -> None:
+        """One question, each answer taken until `take` says it was the last. Never buffered while the connection is down.
+
+        `take` must not raise.
+        """
         deadline = asyncio.get_running_loop().time() + within
         if not self.connected:
             await self.wait_connected(within)
-        return await self._inbox.collect(
-            subject, body, headers=headers, is_last=is_last, deadline=deadline
-        )
+        await self._inbox.collect(subject, body, headers=headers, take=take, deadline=deadline)
 
     async def until_lost(self) -> None:
         """Wait beside all other work; raises `ConnectionLost` when the client has given up for good."""

@@ -50,12 +50,15 @@ class Inbox:
         body: bytes,
         *,
         headers: Mapping[str, str] | None = None,
-        is_last: Callable[[Answer], bool],
+        take: Callable[[Answer], bool],
         deadline: float,
-    ) -> list[Answer]:
-        """Send a request and gather its answers until `is_last`. `deadline` is event loop time."""
+    ) -> None:
+        """Send a request and have each answer taken until `take` says that it was the last.
+
+        `take` is called while answers are read: it must not raise. `deadline` is event loop time.
+        """
         token = str(next(self._numbers))
-        exchange = _Exchange(is_last)
+        exchange = _Exchange(take)
         self._exchanges[token.encode()] = exchange
         try:
             try:
@@ -68,10 +71,8 @@ class Inbox:
             raise NoAnswer(f"{subject}: no answer in time") from None
         finally:
             del self._exchanges[token.encode()]
-        first = exchange.answers[0]
-        if len(exchange.answers) == 1 and status_of(first) == NO_RESPONDERS:
+        if exchange.nobody_listens:
             raise NotSent(f"{subject}: nobody listens")
-        return exchange.answers
 
     def interrupt(self) -> None:
         """The connection broke: nobody needs to wait for the deadline of what was asked over it."""
@@ -86,19 +87,22 @@ class Inbox:
 
 
 class _Exchange:
-    """The answers to one request, as far as they came."""
+    """One request under way."""
 
-    def __init__(self, is_last: Callable[[Answer], bool]) -> None:
-        self._is_last = is_last
-        self.answers: list[Answer] = []
+    def __init__(self, take: Callable[[Answer], bool]) -> None:
+        self._take = take
+        self._begun = False
+        self.nobody_listens = False
         self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, answer: Answer) -> None:
         # A cluster that changes its leader may answer twice, before the asker was woken by the first.
         if self.complete.done():
             return
-        self.answers.append(answer)
-        if self._is_last(answer):
+        if not self._begun:
+            self._begun = True
+            self.nobody_listens = status_of(answer) == NO_RESPONDERS
+        if self.nobody_listens or self._take(answer):
             self.complete.set_result(None)
 
 

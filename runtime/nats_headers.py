@@ -27,3 +27,15 @@ def value_in(block: bytes, field: bytes) -> str:
         return ""
     begin += len(field)
     return block[begin : block.index(END, begin)].strip().decode(errors="replace")
+
+
+def number_in(block: bytes, field: bytes) -> int:
+    """One value that is a number; -1 when it is not there, or is none."""
+    begin = block.rfind(field)
+    if begin < 0:
+        return -1
+    begin += len(field)
+    try:
+        return int(block[begin : block.index(END, begin)])
+    except ValueError:
+        return -1

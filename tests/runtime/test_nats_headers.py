@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 
-from runtime.nats_headers import field, status_in, value_in
+from runtime.nats_headers import field, number_in, status_in, value_in
 
 NAMES = st.sampled_from(("Nats-Sequence", "Nats-Msg-Id", "Nats-Subject", "Sequence"))
 VALUES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zs", "Zl", "Zp")))
@@ -28,3 +28,13 @@ def test_only_the_servers_own_word_has_a_status() -> None:
     assert status_in(b"NATS/1.0 503\r\n\r\n") == "503"
     assert status_in(b"NATS/1.0\r\nNats-Sequence: 7\r\n\r\n") is None
     assert status_in(b"") is None
+
+
+def test_a_number_is_read_as_one_and_anything_else_is_none() -> None:
+    block = b"NATS/1.0\r\nNats-Sequence: 7\r\nNats-Subject: evt.task.task_1\r\nEmpty:\r\n\r\n"
+
+    assert number_in(block, field("Nats-Sequence")) == 7
+    assert number_in(block, field("Nats-Subject")) == -1
+    assert number_in(block, field("Empty")) == -1
+    assert number_in(block, field("Nats-Pending")) == -1
+    assert number_in(b"NATS/1.0\r\nCut-Off: 7", field("Cut-Off")) == -1
