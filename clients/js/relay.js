@@ -120,6 +120,7 @@ export class Relay {
       if (view !== null && !isCovered(view, held)) {
         this.#tell("snapshot", { ...view, cause: { kind: held === null ? "bootstrap" : "gap" } }, stream);
       }
+      if (this.#behind.has(topic)) this.#tell("behind", { topic }, stream);
     }
     this.#settle();
   }

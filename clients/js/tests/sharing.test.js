@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
-import { Imitation, problem } from "./imitation.js";
+import { Imitation, frame, json, problem } from "./imitation.js";
 import { launch } from "./browser.js";
 
 const TOPIC = "task/task_1";
@@ -70,6 +70,13 @@ const is = (page, state) => page.waitForFunction((state) => /** @type {any} */ (
 
 /**
  * @param {Page} page
+ * @param {string} state
+ */
+const subscriptionIs = (page, state) =>
+  page.waitForFunction((state) => /** @type {any} */ (globalThis).subscription.state === state, state, OFTEN);
+
+/**
+ * @param {Page} page
  * @returns {Promise<any>}
  */
 const seen = (page) =>
@@ -128,6 +135,27 @@ test("a tab that comes later sees what is held without a request", async () => {
   await sees(await tab(), "one");
 
   assert.equal(server.asked.filter(({ path }) => path.startsWith("/v1/")).length, asked);
+});
+
+test("a tab that comes while something is missing is told that it may be behind", async () => {
+  await is(await tab(), "live");
+  /** @type {Promise<{asked: import("./imitation.js").Asked, response: import("node:http").ServerResponse}>} */
+  const missed = new Promise((resolve) => {
+    server.instead("/v1/stream/", (asked, response) => resolve({ asked, response }));
+  });
+  const change = { topic: TOPIC, epoch: "e1", base: 98, version: 99, changes: [], cause: { kind: "event", event: "renamed" } };
+  server.stream.response.write(frame("change", change, "99.c"));
+  const { asked, response } = await missed;
+
+  const late = await tab();
+
+  await subscriptionIs(late, "stale");
+  const view = { topic: TOPIC, epoch: "e1", version: 99, data: { id: "task_1", name: "caught up", sessions: [] } };
+  json(response, 202, { revision: asked.body.revision });
+  server.stream.response.write(frame("snapshot", { ...view, cause: { kind: "gap" } }));
+  server.stream.response.write(frame("ready", { revision: asked.body.revision, topics: { [TOPIC]: "e1.99" } }, "99.c"));
+  await sees(late, "caught up");
+  await subscriptionIs(late, "live");
 });
 
 test("when the leading tab is closed another leads at once, from what it holds", async () => {
