@@ -289,6 +289,17 @@ async def test_repositories_count_their_open_tasks_and_remember_the_last_activit
     assert (repository["task_count"], repository["latest_activity_at"]) == (1, 3000)
 
 
+async def test_an_archived_task_that_is_killed_is_counted_out_once(world: World) -> None:
+    await provision(world)
+    await world.happen(
+        commit(facts.task_archived(), at=4000),
+        commit(facts.task_kill_requested(), at=4001),
+        commit(facts.task_killed(), at=4002),
+    )
+
+    assert element(await world.view(WORKSPACE), "repositories", "repo_1")["task_count"] == 0
+
+
 async def test_branches_are_as_fresh_as_the_last_sync(world: World) -> None:
     await begin(world)
     of = facts.OfRepository()
