@@ -135,6 +135,8 @@ async def test_provisioning_says_at_which_stage_it_is_and_errors_say_why(world: 
         commit(facts.stage_started(stage="repository_prepared")),
         commit(facts.task_failed(message="No such branch.")),
         commit(facts.job_retry_requested()),
+        commit(facts.stage_started(stage="repository_prepared", attempt=2)),
+        commit(facts.job_failed(stage="repository_prepared", message="No such remote.")),
     ):
         await world.happen(one)
         task = element(await world.view(WORKSPACE), "tasks", "task_1")
@@ -145,6 +147,8 @@ async def test_provisioning_says_at_which_stage_it_is_and_errors_say_why(world: 
         ("provisioning", "Checking out the repository."),
         ("error", "No such branch."),
         ("provisioning", "Checking out the repository."),
+        ("provisioning", "Checking out the repository."),
+        ("error", "No such remote."),
     ]
 
 
