@@ -118,6 +118,13 @@ class Places:
 
     async def administers_one(self, user_id: UserId) -> bool:
         """Whether somebody is owner or admin of some organization."""
+        if await self._administers_known(user_id):
+            return True
+        # They may have become it a moment ago, on another node.
+        await self._directory.caught_up()
+        return await self._administers_known(user_id)
+
+    async def _administers_known(self, user_id: UserId) -> bool:
         for organization_id in await self._directory.organizations_of(user_id):
             state = (await self._aggregates.confirmed(ORGANIZATION, organization_id)).state
             if isinstance(state, Organization) and administers(state, user_id):
