@@ -157,8 +157,9 @@ class Directory:
     def key_position(self, key: str) -> Position | None:
         """Where the commit of a command is, whatever aggregate it went to. `key` is `keys.command_key`.
 
-        It does not wait for the tail: an answer that is a moment old misses at most a race, in
-        which one key is used for two aggregates at once, and then both commands hold.
+        It does not wait for the tail: an answer that is a moment old misses at most a race, in which
+        one key is used for two aggregates at once on two nodes, and then both commands hold. Of what
+        this process did itself `KeysInHand` knows.
         """
         row = self._db.execute("SELECT position FROM command_keys WHERE key = ?", (key,)).fetchone()
         return Position(row[0]) if row else None

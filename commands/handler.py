@@ -18,6 +18,7 @@ from commands.deciding import Deciding
 from commands.directory import Directory
 from commands.drafts import DraftPace
 from commands.job import JobCommand
+from commands.keys_in_hand import KeysInHand
 from commands.log import LogCommand
 from commands.log_desk import LogDesk
 from commands.organization_desk import OrganizationDesk
@@ -63,6 +64,7 @@ class Commands:
         self._known_providers = known_providers
         self._deciding = Deciding(store, aggregates, now, last_cut=lambda: directory.last_cut)
         self._drafts = DraftPace(now)
+        self._keys = KeysInHand()
         places = Places(aggregates, directory)
         self._people = UserDesk(store, aggregates, places, self._deciding, self._drafts)
         self._log = LogDesk(store, self._deciding)
@@ -111,11 +113,19 @@ class Commands:
     async def _answer(self, request: Request, order: AnyCommand) -> Answer:
         if not await self._access.surely_valid(request.caller):
             raise Unauthenticated("This credential does not hold any more; sign in again.")
-        position = self._directory.key_position(request.key)
-        # Also finds a key that was used for another aggregate, which that aggregate cannot know.
-        repeated = await self._deciding.repeated(position, request)
-        if repeated is not None:
-            return repeated
+        async with self._keys.lock(request.key):
+            position = self._keys.position(request.key) or self._directory.key_position(request.key)
+            # Also finds a key that was used for another aggregate, which that aggregate cannot know.
+            repeated = await self._deciding.repeated(position, request)
+            if repeated is not None:
+                return repeated
+            answer = await self._decided(request, order)
+            if answer.events:
+                known = self._directory.checkpoint
+                self._keys.made(request.key, answer.position, known=known)
+            return answer
+
+    async def _decided(self, request: Request, order: AnyCommand) -> Answer:
         context = self._context(request)
         if isinstance(order, UserCommand):
             return await self._people.answer(request, order, context)

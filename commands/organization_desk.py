@@ -62,8 +62,7 @@ class OrganizationDesk:
                 organization_id = order.organization_id
                 if not is_id(organization_id, "org"):
                     raise no_such(noun)
-        if isinstance(order, AddRepository):
-            await self._places.untaken(order.repository_id, "repo", "repository", organization_id)
+        chosen = order.repository_id if isinstance(order, AddRepository) else None
 
         async def prepare(state: OrganizationState) -> Context:
             if isinstance(order, CreateOrganization):
@@ -82,7 +81,10 @@ class OrganizationDesk:
                 case _:
                     return base
 
-        return await self._deciding.decide(ORGANIZATION, organization_id, order, request, prepare)
+        async with self._places.untaken(chosen, "repo", "repository", organization_id):
+            return await self._deciding.decide(
+                ORGANIZATION, organization_id, order, request, prepare
+            )
 
     async def repository(self, request: Request, order: RepositoryCommand, base: Context) -> Answer:
         name = order.repository_id
@@ -117,10 +119,8 @@ class OrganizationDesk:
             task_id = order.task_id
             if not is_id(task_id, "task"):
                 raise no_such(noun)
-        if isinstance(order, CreateSession):
-            await self._places.untaken(order.session_id, "ses", "session", task_id)
-        if isinstance(order, StartProcess):
-            await self._places.untaken(order.process_id, "proc", "process", task_id)
+        session_id = order.session_id if isinstance(order, CreateSession) else None
+        process_id = order.process_id if isinstance(order, StartProcess) else None
 
         async def prepare(state: TaskState) -> Context:
             if not isinstance(state, Task):
@@ -131,7 +131,11 @@ class OrganizationDesk:
             job = await self._places.job(standing_job(state, order))
             return replace(base, organization=organization, job=job)
 
-        async with self._places.unreadable_only_to_members(task_id, request.user_id, noun=noun):
+        async with (
+            self._places.untaken(session_id, "ses", "session", task_id),
+            self._places.untaken(process_id, "proc", "process", task_id),
+            self._places.unreadable_only_to_members(task_id, request.user_id, noun=noun),
+        ):
             return await self._deciding.decide(TASK, task_id, order, request, prepare)
 
     async def _create_task(self, request: Request, order: CreateTask, base: Context) -> Answer:

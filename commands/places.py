@@ -1,7 +1,9 @@
 """Where orders find what they name, read at the head, and only for those who may see it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 from commands.aggregates import Aggregates
 from commands.authorization import administers, check_member
@@ -25,6 +27,7 @@ class Places:
     def __init__(self, aggregates: Aggregates, directory: Directory) -> None:
         self._aggregates = aggregates
         self._directory = directory
+        self._chosen: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def located(self, thing_id: str, prefix: str, noun: str) -> Located:
         """Where a thing is ruled. Raises `NotFound`; text that cannot be an id names nothing."""
@@ -33,13 +36,22 @@ class Places:
             raise no_such(noun)
         return located
 
-    async def untaken(self, thing_id: str | None, prefix: str, noun: str, owner_id: str) -> None:
-        """Raises `Conflict` for an id the caller chose that something of another owner has."""
+    @asynccontextmanager
+    async def untaken(
+        self, thing_id: str | None, prefix: str, noun: str, owner_id: str
+    ) -> AsyncIterator[None]:
+        """Where an id the caller chose is given away, one at a time: no owner's history knows the others' ids.
+
+        Raises `Conflict` when something of another owner has it.
+        """
         if thing_id is None or not is_id(thing_id, prefix):
+            yield
             return
-        located = await self._directory.locate(thing_id)
-        if located is not None and located.aggregate_id != owner_id:
-            raise taken(noun, thing_id)
+        async with self._chosen.setdefault(thing_id, asyncio.Lock()):
+            located = await self._directory.locate(thing_id)
+            if located is not None and located.aggregate_id != owner_id:
+                raise taken(noun, thing_id)
+            yield
 
     async def organization(
         self, organization_id: str | None, caller: UserId, *, noun: str
@@ -106,6 +118,13 @@ class Places:
 
     async def administers_one(self, user_id: UserId) -> bool:
         """Whether somebody is owner or admin of some organization."""
+        if await self._administers_known(user_id):
+            return True
+        # They may have become it a moment ago, on another node.
+        await self._directory.caught_up()
+        return await self._administers_known(user_id)
+
+    async def _administers_known(self, user_id: UserId) -> bool:
         for organization_id in await self._directory.organizations_of(user_id):
             state = (await self._aggregates.confirmed(ORGANIZATION, organization_id)).state
             if isinstance(state, Organization) and administers(state, user_id):

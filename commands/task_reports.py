@@ -91,15 +91,19 @@ def task_failed(
     task: TaskState, *, job_id: JobId, stage: str, message: str, issue_id: IssueId, code: str
 ) -> list[TaskEvent]:
     """A job the task cannot do without failed for good: says so, and raises the issue that offers its retry."""
+    failed: list[TaskEvent]
     match task:
         case Task(status="provisioning"):
-            failed = TaskFailed(**task_owners(task), job_id=job_id, stage=stage, message=message)
+            failed = [TaskFailed(**task_owners(task), job_id=job_id, stage=stage, message=message)]
+        case Task(status="failed"):
+            # A retry failed too: that is for the job's own history to say.
+            failed = []
         case _:
             return []
     raised = issue_raised(
         task, issue_id=issue_id, code=code, message=message, stage=stage, retry_job_id=job_id
     )
-    return [failed, *raised]
+    return [*failed, *raised]
 
 
 # --- Its end ---
@@ -181,7 +185,7 @@ def issue_raised(
     input: Mapping[str, str] | None = None,
 ) -> list[TaskEvent]:
     match task:
-        case Task() if not _is_open(task.issues.get(issue_id)):
+        case Task() if not _says(task.issues.get(issue_id), code):
             return [
                 IssueRaised(
                     **task_owners(task),
@@ -220,6 +224,10 @@ def issues_settled(task: TaskState, *, stages: Collection[str]) -> list[TaskEven
 
 def _is_open(issue: Issue | None) -> bool:
     return issue is not None and issue.open
+
+
+def _says(issue: Issue | None, code: str) -> bool:
+    return issue is not None and issue.open and issue.code == code
 
 
 def _still_wanted(task: TaskState) -> Task:

@@ -24,6 +24,7 @@ from events.job import (
     JobAnnounced,
     JobCancelled,
     JobEvent,
+    JobFailed,
     JobRetryRequested,
     JobStarted,
     StageStarted,
@@ -69,6 +70,8 @@ TaskStatus = Literal[
     "killing",
     "killed",
 ]
+
+UNPROVISIONED = ("queued", "provisioning")
 
 _IN_WORK = {
     "name_ensured": "Choosing a branch.",
@@ -229,12 +232,14 @@ def course_after_job(course: Course, event: JobAnnounced | JobEvent, at: Timesta
             changed = replace(course, phase="provisioning")
         case StageStarted(kind="task_provision", stage=stage):
             changed = replace(course, stage=stage)
-        case JobCancelled(kind="task_provision", job_id=job_id) if course.phase in (
-            "queued",
-            "provisioning",
-        ):
+        case JobCancelled(kind="task_provision", job_id=job_id) if course.phase in UNPROVISIONED:
             failure = Failure(job_id=job_id, message="The preparation of the task was cancelled.")
             changed = replace(course, failure=failure)
+        # The task says it itself the first time only: a retry fails in the job's own history.
+        case JobFailed(kind="task_provision", job_id=job_id, message=message) if (
+            course.phase in UNPROVISIONED
+        ):
+            changed = replace(course, failure=Failure(job_id=job_id, message=message))
         case JobRetryRequested(job_id=job_id) if course.failure and job_id == course.failure.job_id:
             changed = replace(course, failure=None)
         case _:

@@ -51,13 +51,17 @@ class Task(Row, frozen=True, kw_only=True):
 
 
 class KnownTask(Row, frozen=True, kw_only=True):
-    """Hidden: what the shown row is made from. `jobs` are the open ones and the newest, oldest first."""
+    """Hidden: what the shown row is made from. `jobs` are the open ones and the newest, oldest first.
+
+    `over` stays, also while a task that was archived is being killed.
+    """
 
     repository_id: RepositoryId
     course: Course
     jobs: tuple[JobBrief, ...] = ()
     open_issues: tuple[IssueId, ...] = ()
     diff: Diff = Diff()
+    over: bool = False
 
 
 class Home(Row, frozen=True):
@@ -106,7 +110,7 @@ def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
         name_branch(rows, event, event.branch)
     if isinstance(event, MessageQueued | TurnEnded):
         note_activity(rows, event, at)
-    if known.course.over and not before.course.over:
+    if known.over and not before.over:
         count_task(rows, event, -1)
         _let_leave(rows, event.organization_id, Leaver(event.task_id, Timestamp(at + STAYS)))
     if known.course.phase == "killed" and known.course.branch is not None:
@@ -190,7 +194,8 @@ def _note_hours(rows: Rows, organization_id: OrganizationId, hours: tuple[int, .
 
 
 def _known_after(known: KnownTask, event: TaskEvent, at: Timestamp) -> KnownTask:
-    known = replace(known, course=course_after(known.course, event, at))
+    course = course_after(known.course, event, at)
+    known = replace(known, course=course, over=known.over or course.over)
     match event:
         case IssueRaised(issue_id=id) if id not in known.open_issues:
             return replace(known, open_issues=(*known.open_issues, id))

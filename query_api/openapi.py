@@ -102,7 +102,7 @@ def _answer(answer: Answer, refs: Mapping[Any, Schema]) -> Schema:
 def _problems(route: DocumentedRoute, refs: Mapping[Any, Schema]) -> Schema:
     codes = [*route.problems, "internal"]
     if not route.open_to_all:
-        codes += ["unauthenticated", "draining"]
+        codes += ["unauthenticated"] if route.says_bye else ["unauthenticated", "draining"]
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(PROBLEMS[code].status, []).append(code)

@@ -35,7 +35,10 @@ class Body(Struct, frozen=True):
 
 
 class DocumentedRoute(Struct, frozen=True, kw_only=True):
-    """`problems` are codes of the problem catalog; those every route can have are not repeated."""
+    """`problems` are codes of the problem catalog; those every route can have are not repeated.
+
+    A route that `says_bye` answers 200 whatever state the node is in, and tells it there.
+    """
 
     method: Literal["get", "post"]
     path: str
@@ -46,6 +49,7 @@ class DocumentedRoute(Struct, frozen=True, kw_only=True):
     body: Body | None = None
     problems: tuple[str, ...] = ()
     open_to_all: bool = False
+    says_bye: bool = False
 
 
 def in_path(name: str, description: str) -> Parameter:

@@ -5,6 +5,7 @@ from typing import Any, get_args
 from projectors.task_course import TaskStatus
 from query_api.files import LONGEST_PATH
 from query_api.history import History
+from query_api.openapi_commands import NDJSON
 from query_api.openapi_parameters import (
     AT_LEAST,
     IF_NONE_MATCH,
@@ -29,7 +30,7 @@ from query_api.why import LONGEST_POINTER, Why
 
 UNCHANGED = Answer("what the client holds is current", media="", status=304)
 TASK_ID = in_path("task_id", "a task's id")
-READ_PROBLEMS = ("malformed", "not_found", "not_caught_up", "rebuilding")
+READ_PROBLEMS = ("malformed", "not_found", "too_many_requests", "not_caught_up", "rebuilding")
 
 
 class AnyView(dict[str, Any]):
@@ -72,7 +73,7 @@ ASKED = (
             ),
         ),
         answers=(Answer("the event, command, actor and time", Why),),
-        problems=("malformed", "not_found", "too_old"),
+        problems=("malformed", "not_found", "too_many_requests", "too_old"),
     ),
     DocumentedRoute(
         method="get",
@@ -116,7 +117,7 @@ ASKED = (
             line("task_id", "the task whose files refer to it", longest=63),
         ),
         answers=(Answer("the bytes", media="application/octet-stream"), UNCHANGED),
-        problems=("malformed", "not_found", "rebuilding"),
+        problems=("malformed", "not_found", "too_many_requests", "rebuilding"),
     ),
     DocumentedRoute(
         method="get",
@@ -150,7 +151,7 @@ ASKED = (
             Parameter("facts", "`true`: with the events in full"),
         ),
         answers=(Answer("a page, oldest first", History),),
-        problems=("malformed", "not_found"),
+        problems=("malformed", "not_found", "too_many_requests"),
     ),
     DocumentedRoute(
         method="get",
@@ -191,6 +192,7 @@ ELSEWHERE = (
         ),
         answers=(EVENTS,),
         problems=("malformed",),
+        says_bye=True,
     ),
     DocumentedRoute(
         method="post",
@@ -199,7 +201,8 @@ ELSEWHERE = (
         summary="Follow topics, for fetch: says what the client holds",
         body=Body(StreamOpening),
         answers=(EVENTS,),
-        problems=("malformed", "too_large"),
+        problems=("malformed", "forbidden", "too_large", "unsupported_media_type"),
+        says_bye=True,
     ),
     DocumentedRoute(
         method="post",
@@ -209,7 +212,14 @@ ELSEWHERE = (
         parameters=(in_path("sid", "from the stream's `hello`"),),
         body=Body(Interest),
         answers=(Answer("taken", InterestAnswer, status=202),),
-        problems=("malformed", "not_found", "too_large"),
+        problems=(
+            "malformed",
+            "forbidden",
+            "not_found",
+            "too_large",
+            "unsupported_media_type",
+            "too_many_topics",
+        ),
     ),
     DocumentedRoute(
         method="post",
@@ -234,7 +244,23 @@ ELSEWHERE = (
         tag="identity",
         summary="End the app session of the cookie",
         answers=(Answer("signed out", media="", status=204),),
+        problems=("forbidden",),
         open_to_all=True,
+    ),
+    *(
+        DocumentedRoute(
+            method="post",
+            path=f"/v1/operator/{does}/{{projection}}",
+            tag="operation",
+            summary=summary,
+            parameters=(in_path("projection", "a projection's name"),),
+            answers=(Answer("a line of JSON per step, the last one the result", media=NDJSON),),
+            problems=("forbidden", "not_found"),
+        )
+        for does, summary in (
+            ("verify", "Fold the log anew and compare; for the owner of the installation"),
+            ("rebuild", "The same, and put the rows in place; for the owner of the installation"),
+        )
     ),
     DocumentedRoute(
         method="get",

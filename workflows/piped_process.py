@@ -15,6 +15,8 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO, cast
 
+import uvloop
+
 BUFFER_BYTES = 256 << 10
 
 NICE = 5
@@ -98,7 +100,7 @@ class PipedProcess:
     async def _reader(self, pipe: IO[bytes] | None) -> StreamReader:
         reader = StreamReader(limit=BUFFER_BYTES)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: StreamReaderProtocol(reader), pipe
+            lambda: StreamReaderProtocol(reader), _closed_once(pipe)
         )
         self._transports.append(transport)
         return reader
@@ -106,7 +108,7 @@ class PipedProcess:
     async def _writer(self, pipe: IO[bytes] | None) -> StreamWriter:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.connect_write_pipe(
-            lambda: StreamReaderProtocol(StreamReader()), pipe
+            lambda: StreamReaderProtocol(StreamReader()), _closed_once(pipe)
         )
         self._transports.append(transport)
         return StreamWriter(transport, protocol, None, loop)
@@ -117,3 +119,27 @@ class PipedProcess:
         os.close(handle)
         self._process.poll()
         self._exited.set()
+
+
+class _Pipe:
+    """A pipe of which uvloop gets a descriptor of its own.
+
+    uvloop closes the descriptor it was given, and then the file as well. A thread that opens something
+    in between gets the same number, and had its file closed under it: a projection's, or, when that
+    number went on to a connection, somebody's connection.
+    """
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+
+    def fileno(self) -> int:
+        return os.dup(self._pipe.fileno())
+
+    def close(self) -> None:
+        self._pipe.close()
+
+
+def _closed_once(pipe: IO[bytes] | None) -> IO[bytes] | None:
+    if pipe is not None and isinstance(asyncio.get_running_loop(), uvloop.Loop):
+        return cast("IO[bytes]", _Pipe(pipe))
+    return pipe

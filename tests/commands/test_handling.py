@@ -1,5 +1,7 @@
 """Orders that make something, and those that find it made already."""
 
+import asyncio
+
 import pytest
 
 from commands.task import TASK
@@ -55,6 +57,21 @@ async def test_an_id_that_something_of_others_has_cannot_be_taken(node: Node) ->
             remote_url="https://example.com/acme/other",
             repository_id=place.repository_id,
         )
+
+
+async def test_an_id_chosen_in_two_tasks_at_once_is_had_by_one(node: Node) -> None:
+    place = await acme(node)
+    tasks = [(await task_of(node, place)).ids["task_id"] for _ in range(2)]
+
+    answers = await asyncio.gather(
+        *(
+            node.order(place.owner, "agent_session.create", task_id=task, session_id="ses_chosen")
+            for task in tasks
+        ),
+        return_exceptions=True,
+    )
+
+    assert [answer.code for answer in answers if isinstance(answer, Conflict)] == ["already_exists"]
 
 
 async def test_a_repository_that_was_added_elsewhere_a_moment_ago_is_found(

@@ -67,6 +67,38 @@ async def test_a_key_that_was_used_for_another_aggregate_is_refused(node: Node) 
     assert refused.value.code == "key_reused"
 
 
+async def test_a_key_that_was_used_for_another_aggregate_is_refused_before_the_tail_tells_of_it(
+    memory_store: MemoryStore,
+) -> None:
+    async with node_on(memory_store) as first, deaf_node_on(memory_store) as deaf:
+        place = await acme(first)
+        one, two = [(await task_of(first, place)).ids["task_id"] for _ in range(2)]
+        await deaf.order(place.owner, "task.rename", key("k"), task_id=one, title="One")
+
+        with pytest.raises(Rejected) as refused:
+            await deaf.order(place.owner, "task.rename", key("k"), task_id=two, title="One")
+
+    assert refused.value.code == "key_reused"
+
+
+async def test_a_key_that_is_used_for_many_aggregates_at_once_is_accepted_for_one(
+    node: Node,
+) -> None:
+    place = await acme(node)
+    tasks = [(await task_of(node, place)).ids["task_id"] for _ in range(6)]
+
+    answers = await asyncio.gather(
+        *(
+            node.order(place.owner, "task.rename", key("k"), task_id=task, title="One")
+            for task in tasks
+        ),
+        return_exceptions=True,
+    )
+
+    refused = [answer.code for answer in answers if isinstance(answer, Rejected)]
+    assert refused == ["key_reused"] * 5
+
+
 async def test_a_key_belongs_to_its_caller_and_its_command(node: Node) -> None:
     place = await acme(node)
     bert = await node.person(place.owner, "Bert")

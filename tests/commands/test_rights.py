@@ -1,5 +1,7 @@
 """Who may order what, and what strangers are told."""
 
+import asyncio
+
 import pytest
 
 from events.memory import MemoryStore
@@ -143,14 +145,29 @@ async def test_admins_administer_all_but_owners(node: Node) -> None:
             await node.order(bert, command, **in_acme, **fields)
 
 
+async def test_who_became_an_admin_elsewhere_a_moment_ago_may_add_people(
+    memory_store: MemoryStore,
+) -> None:
+    async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
+        bert = await first.person(await first.owner(), "Bert")
+        await first.order(bert, "organization.create", name="Bert's")
+
+        async with asyncio.TaskGroup() as tasks:
+            adding = tasks.create_task(second.order(bert, "user.create", name="Carl"))
+            hearing = tasks.create_task(second.feed.run())
+            await asyncio.wait([adding])
+            hearing.cancel()
+
+    assert adding.result().events == ["user_created"]
+
+
 async def test_people_are_added_by_those_who_administer_something(node: Node) -> None:
     owner = await node.owner()
     bert = await node.person(owner, "Bert")
 
     with pytest.raises(Forbidden):
         await node.order(bert, "user.create", name="Carl")
-    made = await node.order(bert, "organization.create", name="Bert's")
-    await node.reached(made.position)
+    await node.order(bert, "organization.create", name="Bert's")
     carl = await node.order(bert, "user.create", name="Carl")
 
     with pytest.raises(Forbidden):

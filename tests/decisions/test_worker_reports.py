@@ -126,6 +126,29 @@ def test_a_failed_provisioning_raises_the_issue_that_offers_the_retry() -> None:
     assert events == [facts.task_failed(), facts.issue_raised()]
 
 
+@pytest.mark.parametrize(
+    ("since", "code", "raised"),
+    [
+        ([facts.issue_raised()], "stage_failed", []),
+        ([facts.issue_raised()], "branch_exists", [facts.issue_raised(code="branch_exists")]),
+        ([facts.issue_raised(), facts.issue_resolved()], "stage_failed", [facts.issue_raised()]),
+    ],
+)
+def test_a_retry_that_fails_too_leaves_an_issue_that_says_why(
+    since: list[Event], code: str, raised: list[Event]
+) -> None:
+    events = task_failed(
+        after(*MADE, facts.task_failed(), *since),
+        job_id=facts.JOB,
+        stage=facts.STAGES[0],
+        message="disk full",
+        issue_id=facts.ISSUE,
+        code=code,
+    )
+
+    assert events == raised
+
+
 def test_a_task_is_archived_or_killed_only_when_that_was_asked_for() -> None:
     archiving = after(*READY, facts.task_archive_requested())
     killing = after(*READY, facts.task_archive_requested(), facts.task_kill_requested())
@@ -238,8 +261,9 @@ def test_an_issue_is_raised_while_it_is_not_open_and_resolved_while_it_is() -> N
     raised = after(*READY, facts.issue_raised())
     resolved = after(*READY, facts.issue_raised(), facts.issue_resolved())
 
-    assert issue_raised(raised, issue_id=facts.ISSUE, code="x", message="x") == []
-    assert len(issue_raised(resolved, issue_id=facts.ISSUE, code="x", message="x")) == 1
+    again = partial(issue_raised, issue_id=facts.ISSUE, code="stage_failed", message="x")
+    assert again(raised) == []
+    assert len(again(resolved)) == 1
     assert issue_resolved(raised, issue_id=facts.ISSUE) == [facts.issue_resolved()]
     assert issue_resolved(resolved, issue_id=facts.ISSUE) == []
 

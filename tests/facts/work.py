@@ -72,11 +72,13 @@ def process_exited(
     return ProcessExited(**vars(OwnersOfTask(task)), process_id=process, exit_code=exit_code)
 
 
-def issue_raised(task: TaskId = TASK, issue: IssueId = ISSUE) -> IssueRaised:
+def issue_raised(
+    task: TaskId = TASK, issue: IssueId = ISSUE, code: str = "stage_failed"
+) -> IssueRaised:
     return IssueRaised(
         **vars(OwnersOfTask(task)),
         issue_id=issue,
-        code="stage_failed",
+        code=code,
         message="disk full",
         stage=STAGES[0],
         retry_job_id=JOB,

@@ -135,6 +135,8 @@ async def test_provisioning_says_at_which_stage_it_is_and_errors_say_why(world: 
         commit(facts.stage_started(stage="repository_prepared")),
         commit(facts.task_failed(message="No such branch.")),
         commit(facts.job_retry_requested()),
+        commit(facts.stage_started(stage="repository_prepared", attempt=2)),
+        commit(facts.job_failed(stage="repository_prepared", message="No such remote.")),
     ):
         await world.happen(one)
         task = element(await world.view(WORKSPACE), "tasks", "task_1")
@@ -145,6 +147,8 @@ async def test_provisioning_says_at_which_stage_it_is_and_errors_say_why(world: 
         ("provisioning", "Checking out the repository."),
         ("error", "No such branch."),
         ("provisioning", "Checking out the repository."),
+        ("provisioning", "Checking out the repository."),
+        ("error", "No such remote."),
     ]
 
 
@@ -287,6 +291,17 @@ async def test_repositories_count_their_open_tasks_and_remember_the_last_activit
 
     repository = element(await world.view(WORKSPACE), "repositories", "repo_1")
     assert (repository["task_count"], repository["latest_activity_at"]) == (1, 3000)
+
+
+async def test_an_archived_task_that_is_killed_is_counted_out_once(world: World) -> None:
+    await provision(world)
+    await world.happen(
+        commit(facts.task_archived(), at=4000),
+        commit(facts.task_kill_requested(), at=4001),
+        commit(facts.task_killed(), at=4002),
+    )
+
+    assert element(await world.view(WORKSPACE), "repositories", "repo_1")["task_count"] == 0
 
 
 async def test_branches_are_as_fresh_as_the_last_sync(world: World) -> None:

@@ -64,11 +64,39 @@ def test_every_route_is_described_and_every_description_has_a_route(
     elsewhere = {
         path
         for path in described["paths"]
-        if path.startswith(("/v1/commands", "/v1/stream", "/v1/log"))
+        if path.startswith(("/v1/commands", "/v1/stream", "/v1/log", "/v1/operator"))
         or path in ("/healthz", "/readyz", "/metrics")
     }
 
     assert served == described["paths"].keys() - elsewhere
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "statuses"),
+    [
+        ("get", "/v1/views/{topic}", {"429"}),
+        ("get", "/v1/why/task/{task_id}", {"429"}),
+        ("get", "/v1/diffs/{task_id}", {"429"}),
+        ("get", "/v1/files/{task_id}/content", {"429"}),
+        ("get", "/v1/blobs/{id}", {"429"}),
+        ("get", "/v1/tasks", {"429"}),
+        ("get", "/v1/history/{id}", {"429"}),
+        ("post", "/v1/stream", {"403", "415"}),
+        ("post", "/v1/stream/{sid}/interest", {"403", "415", "422"}),
+        ("post", "/v1/logout", {"403"}),
+        ("post", "/v1/operator/verify/{projection}", {"401", "403", "404"}),
+        ("post", "/v1/operator/rebuild/{projection}", {"401", "403", "404"}),
+    ],
+)
+def test_what_a_route_may_refuse_is_described(
+    described: Json, method: str, path: str, statuses: set[str]
+) -> None:
+    assert statuses <= described["paths"][path][method]["responses"].keys()
+
+
+def test_a_stream_is_never_described_as_unavailable(described: Json) -> None:
+    for operation in described["paths"]["/v1/stream"].values():
+        assert not {"429", "503"} & operation["responses"].keys()
 
 
 def test_every_view_is_described_as_its_projection_makes_it() -> None:

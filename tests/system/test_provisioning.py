@@ -130,6 +130,36 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
     assert said(await entries_of(house.owner, created.ids["session_id"])) == "here\n"
 
 
+async def test_a_retry_that_fails_again_is_an_error_again_with_an_open_issue(
+    house: House, git_repository: GitRepository
+) -> None:
+    git_repository.git("branch", "taken")
+    created = await house.create_task("true", branch="taken")
+    topic = f"task/{created.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        failed = await stream.until_data(
+            topic, lambda task: task["jobs"][0]["status"] == "failed", PROVISIONED_WITHIN
+        )
+        (issue,) = failed["issues"]
+
+        await house.owner.command(
+            "issue.resolve", task_id=created.ids["task_id"], issue_id=issue["id"]
+        )
+        retried = await house.owner.command("job.retry", job_id=created.ids["job_id"])
+        again = await stream.until_data(
+            topic,
+            lambda task: (
+                stream.held[topic].version > retried.position
+                and task["jobs"][0]["status"] == "failed"
+            ),
+            PROVISIONED_WITHIN,
+        )
+
+    assert again["status"] == "error"
+    assert "taken" in again["status_message"]
+    assert [one["resolved_at"] for one in again["issues"]] == [None]
+
+
 async def test_a_repository_that_is_not_there_is_tried_again_until_the_job_is_cancelled(
     house: House, tmp_path: Path
 ) -> None:

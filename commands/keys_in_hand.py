@@ -1,0 +1,33 @@
+"""The keys this process works under, and where the commits are of which the directory has not heard yet."""
+
+import asyncio
+from collections import OrderedDict
+from weakref import WeakValueDictionary
+
+from events.ids import Position
+
+REMEMBERED = 10_000
+
+
+class KeysInHand:
+    """So that one key is not accepted for two aggregates, each of which cannot know of the other."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._positions: OrderedDict[str, Position] = OrderedDict()
+
+    def lock(self, key: str) -> asyncio.Lock:
+        """Held from the look-up of a key until its command is answered."""
+        return self._locks.setdefault(key, asyncio.Lock())
+
+    def position(self, key: str) -> Position | None:
+        return self._positions.get(key)
+
+    def made(self, key: str, position: Position, *, known: Position) -> None:
+        """Remember a commit until the directory, which knows the log up to `known`, has it."""
+        self._positions[key] = position
+        while self._positions:
+            oldest = next(iter(self._positions.values()))
+            if oldest > known and len(self._positions) <= REMEMBERED:
+                break
+            self._positions.popitem(last=False)
