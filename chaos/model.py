@@ -99,6 +99,10 @@ def _session_renamed(model: Model, event: Any, _: Any) -> None:
     model.session(event).name = event["name"]
 
 
+def _session_closed(model: Model, event: Any, _: Any) -> None:
+    model.session(event).closed = True
+
+
 def _queued(model: Model, event: Any, commit: Any) -> None:
     model.session(event).waiting[event["message_id"]] = event["text"]
     if commit.get("command") is not None and commit["command"]["name"] == "agent_session.send":
@@ -133,6 +137,7 @@ _STEPS: dict[str, Callable[[Model, Any, Any], None]] = {
     "task_killed": _task_over,
     "agent_session_created": _session_created,
     "agent_session_renamed": _session_renamed,
+    "agent_session_closed": _session_closed,
     "message_queued": _queued,
     "message_delivered": _not_waiting,
     "message_cancelled": _not_waiting,
@@ -159,7 +164,8 @@ def shown(model: Model) -> dict[str, Any]:
         )
     for task_id, task in model.tasks.items():
         sessions = {
-            id: (session.name, list(session.waiting.values()))
+            # Where nothing is delivered any more nothing waits.
+            id: (session.name, [] if session.closed or task.over else [*session.waiting.values()])
             for id, session in task.sessions.items()
         }
         views[f"task/{task_id}"] = (task.title, task.over, sessions)

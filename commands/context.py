@@ -24,7 +24,8 @@ class Context(Struct, frozen=True, kw_only=True):
 
     `user` is the person an order is about, `job` the open job its target has already, and `busy_tasks`
     are the tasks of a repository in which something still goes on. `stuck_at` is the commit at which a
-    history cannot be read further.
+    history cannot be read further. `chosen_id` is the id the caller chose for what is to be made: two nodes
+    may accept one command id for two things at once, whose parts must not share their ids too.
     """
 
     now: Timestamp
@@ -32,6 +33,7 @@ class Context(Struct, frozen=True, kw_only=True):
     actor_name: str
     command_name: str
     command_id: str
+    chosen_id: str = ""
     secret_hash: str = ""
     remote: Remote | None = None
     organization: Organization | None = None
@@ -45,4 +47,5 @@ class Context(Struct, frozen=True, kw_only=True):
 
     def id(self, prefix: str) -> str:
         """The id that this command gives to what it makes, the same however often it is sent."""
-        return derive_id(prefix, self.actor, self.command_name, self.command_id)
+        chosen = (self.chosen_id,) if self.chosen_id else ()
+        return derive_id(prefix, self.actor, self.command_name, self.command_id, *chosen)

@@ -26,6 +26,7 @@ from commands.handler import Commands
 from commands.order_route import Orders
 from commands.sign_in import LIFETIME_MS, SignIn
 from runtime.errors import FoundryError, Invalid
+from runtime.head import Head
 from runtime.http import Authenticator, JsonResponse, check_media_type, read_body
 from runtime.identity import COOKIE, Caller
 from runtime.lifecycle import Gate
@@ -114,7 +115,7 @@ class _ManyCommands:
                     raise Invalid(
                         "If-Match is for one command; give each line's data an expected_version."
                     )
-                key = command_id_of(request.headers.get("idempotency-key")) or str(uuid.uuid4())
+                key = command_id_of(Head(scope).joined(b"idempotency-key")) or str(uuid.uuid4())
                 body = await read_body(request.receive, BATCH_LIMIT)
             with self._shares.of(caller.user_id):
                 lines = _answers(self._commands, self._gate, caller, key, body, request.url.path)

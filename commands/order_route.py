@@ -52,7 +52,7 @@ class Orders:
             caller = await self._authenticator.caller(head)
             check_media_type(head, "application/json")
             body = await read_body(receive, BODY_LIMIT)
-            command_id = command_id_of(head.headers.get("idempotency-key")) or new_command_id()
+            command_id = command_id_of(head.joined(b"idempotency-key")) or new_command_id()
             return await self._commands.handle(
                 caller,
                 name,

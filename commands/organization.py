@@ -20,7 +20,7 @@ from commands.organization_orders import (
 from commands.organization_state import ListedRepository, Organization, OrganizationState
 from commands.refusals import chosen_id, no_such, taken
 from events.commit import Event
-from events.ids import JobId, OrganizationId, RepositoryId, UserId
+from events.ids import JobId, OrganizationId, RepositoryId, UserId, is_id
 from events.job import JobAnnounced
 from events.organization import (
     MemberAdded,
@@ -179,6 +179,8 @@ def _remove_member(organization: Organization, order: RemoveMember) -> list[Even
     user_id = UserId(order.user_id)
     role = organization.members.get(user_id)
     if role is None:
+        if not is_id(user_id, "usr"):
+            raise no_such("member")
         return []
     if order.role is not None and order.role != role:
         raise Rejected(f"This member is {role}, not {order.role}; look again before you remove.")

@@ -209,6 +209,9 @@ def _show(rows: Rows, topic: str, before: Course, course: Course) -> None:
         fields = {name: getattr(known, name) for name in known.__struct_fields__}
         session = rows.get(topic, "session", known.id, Session)
         row = replace(session, **fields) if session is not None else Session(**fields)
+        if row.status == "closed":
+            # Nothing is delivered there any more, and nobody is asked.
+            row = replace(row, queue=(), permission_requests=())
         rows.put(topic, "session", known.id, row)
 
 

@@ -149,6 +149,12 @@ def name_branch(rows: Rows, event: TaskFact, branch: str) -> None:
     _set_task(rows, topic, branch, event.task_id)
 
 
+def task_of_branch(rows: Rows, repository_id: RepositoryId, branch: str) -> TaskId | None:
+    """The task that works on that branch."""
+    owner = rows.get(f"repository/{repository_id}", "_task_of_branch", branch, TaskOfBranch)
+    return owner.task_id if owner is not None else None
+
+
 def forget_branch(rows: Rows, event: TaskFact, branch: str) -> None:
     """The task is no more; its branch, if it is still there, belongs to nobody."""
     topic = f"repository/{event.repository_id}"

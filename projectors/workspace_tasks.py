@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from events.agent_session import MessageQueued, TurnEnded
+from events.fact import TaskFact
 from events.ids import IssueId, OrganizationId, RepositoryId, TaskId, Timestamp
 from events.job import JobAnnounced, JobEvent
 from events.task import IssueRaised, IssueResolved, TaskCreated, TaskEvent, TaskNamed
@@ -20,7 +21,13 @@ from projectors.task_course import (
     course_after_job,
 )
 from projectors.task_view import trouble_issue
-from projectors.workspace_repositories import count_task, forget_branch, name_branch, note_activity
+from projectors.workspace_repositories import (
+    count_task,
+    forget_branch,
+    name_branch,
+    note_activity,
+    task_of_branch,
+)
 
 HOUR = 3_600_000
 STAYS = 7 * 24 * HOUR
@@ -97,7 +104,7 @@ def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
         count_task(rows, event, 1)
         note_activity(rows, event, at)
         if event.on_branch is not None:
-            name_branch(rows, event, event.on_branch)
+            _take_branch(rows, event, event.on_branch)
         return
     before = rows.get(topic, "_task", event.task_id, KnownTask)
     if before is None:
@@ -107,7 +114,7 @@ def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
     if isinstance(event, TaskNamed):
         if before.course.branch not in (None, event.branch):
             forget_branch(rows, event, before.course.branch)
-        name_branch(rows, event, event.branch)
+        _take_branch(rows, event, event.branch)
     if isinstance(event, MessageQueued | TurnEnded):
         note_activity(rows, event, at)
     if known.over and not before.over:
@@ -115,6 +122,16 @@ def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
         _let_leave(rows, event.organization_id, Leaver(event.task_id, Timestamp(at + STAYS)))
     if known.course.phase == "killed" and known.course.branch is not None:
         forget_branch(rows, event, known.course.branch)
+
+
+def _take_branch(rows: Rows, event: TaskFact, branch: str) -> None:
+    """The branch is this task's, unless another one is at work on it: then this one will not get it."""
+    holder = task_of_branch(rows, event.repository_id, branch)
+    if holder is not None and holder != event.task_id:
+        known = rows.get(f"workspace/{event.organization_id}", "_task", holder, KnownTask)
+        if known is not None and not known.over and known.course.failure is None:
+            return
+    name_branch(rows, event, branch)
 
 
 def project_task_job(

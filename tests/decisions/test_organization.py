@@ -105,6 +105,17 @@ def test_one_of_two_owners_may_go() -> None:
     )
 
 
+def test_whoever_is_no_member_is_removed_already_and_what_is_no_id_names_nobody() -> None:
+    organization(
+        given=WITH_BERT,
+        when=RemoveMember(organization_id="org_1", user_id="usr_carl"),
+        then=[],
+    )
+    for named in ("bert", "org_1", "usr_../x", ""):
+        order = RemoveMember(organization_id="org_1", user_id=named)
+        organization(given=WITH_BERT, when=order, refused="not_found")
+
+
 def test_a_member_is_removed_only_in_the_role_that_was_named() -> None:
     order = RemoveMember(organization_id="org_1", user_id="usr_bert", role="admin")
 

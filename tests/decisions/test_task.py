@@ -1,6 +1,8 @@
 """What may be ordered of a task."""
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from commands.context import Context
 from commands.task import TASK, title_from
@@ -52,6 +54,22 @@ def test_a_task_is_made_with_its_session_its_first_message_and_its_job_in_one_de
         "message_queued",
         "job_announced",
     ]
+
+
+def test_two_tasks_of_one_command_id_share_nothing() -> None:
+    def made(task_id: str) -> set[str]:
+        context = in_organization(chosen_id=task_id)
+        events = TASK.decide(TASK.initial, replace(CREATE, task_id=task_id), context)
+        named = [msgspec.to_builtins(event) for event in events]
+        return {
+            one[field]
+            for one in named
+            for field in ("task_id", "session_id", "message_id", "job_id")
+            if field in one
+        }
+
+    assert made("task_1").isdisjoint(made("task_2"))
+    assert made("task_1") == made("task_1")
 
 
 def test_a_task_that_is_there_cannot_be_made_again_under_its_id() -> None:

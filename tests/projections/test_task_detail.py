@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.commit import Event
+from events.commit import Event, tag_of
 from events.fact import Blob
 from events.ids import BEGINNING, JobId, MessageId, ProcessId, TaskId
 from events.job import JobEvent
@@ -111,6 +111,22 @@ async def test_messages_wait_in_order_until_they_are_delivered_or_cancelled(worl
     session = element(await world.view("task/task_1"), "sessions", "ses_1")
     assert [message["id"] for message in session["queue"]] == ["msg_2", "msg_0"]
     assert session["status"] == "running"
+
+
+@pytest.mark.parametrize(
+    "ending", [facts.session_closed(), facts.task_archived(), facts.task_killed()], ids=tag_of
+)
+async def test_what_waits_in_a_session_that_ends_waits_no_more(world: World, ending: Event) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.message_queued(message=MessageId("msg_2"))),
+        commit(facts.permission_requested()),
+        commit(ending),
+    )
+
+    session = element(await world.view("task/task_1"), "sessions", "ses_1")
+    assert session["status"] == "closed"
+    assert (session["queue"], session["permission_requests"]) == ([], [])
 
 
 async def test_a_permission_is_asked_for_until_it_is_answered_or_the_turn_ends(

@@ -386,6 +386,25 @@ async def test_a_task_whose_branch_was_renamed_lets_the_old_one_go(world: World)
     }
 
 
+async def test_a_branch_stays_with_the_task_that_is_at_work_on_it(world: World) -> None:
+    second = TaskId("task_2")
+    await provision(world)
+    await world.happen(
+        commit(facts.repository_synced(facts.branch("fix-login"))),
+        commit(facts.task_created(second, on_branch="fix-login")),
+        commit(facts.task_named(second, branch="fix-login")),
+        commit(facts.task_failed(second)),
+    )
+    assert element(await world.view(REPOSITORY), "branches", "fix-login")["task_id"] == "task_1"
+
+    await world.happen(
+        commit(facts.task_archived()),
+        commit(facts.task_created(TaskId("task_3"), on_branch="fix-login")),
+    )
+
+    assert element(await world.view(REPOSITORY), "branches", "fix-login")["task_id"] == "task_3"
+
+
 async def test_a_removed_repository_is_gone_and_says_so(world: World) -> None:
     await begin(world)
     await world.happen(commit(facts.repository_synced(facts.branch())))

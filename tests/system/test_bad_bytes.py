@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.system.client import new_key
 from tests.system.conftest import OWNER_TOKEN
 from tests.system.node_process import NodeProcess
 from tests.system.raw_http import RawAnswer, RawConnection, ask_once
@@ -97,6 +98,15 @@ async def test_the_protocol_before_this_one_is_understood(pair: Pair) -> None:
 
     assert answer.status == 202
     held_to_contract(missing, 404, "not_found")
+
+
+async def test_two_keys_are_one_too_many(pair: Pair) -> None:
+    keys = [f"Idempotency-Key: {new_key()}" for _ in range(2)]
+
+    for path, kind in ((CREATE, "application/json"), ("/v1/commands", "application/x-ndjson")):
+        length = f"Content-Length: {len(BODY)}"
+        sent = request(path, *keys, length, body=BODY, media_type=kind)
+        held_to_contract(await ask_once(pair[0].address, sent), 400, "malformed")
 
 
 async def test_an_expected_continue_is_given(pair: Pair) -> None:
