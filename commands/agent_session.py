@@ -4,7 +4,7 @@ from typing import assert_never
 
 from commands.context import Context
 from commands.fields import attachments_of
-from commands.organization import check_agent
+from commands.organization import check_agent, default_agent, default_model
 from commands.owners import task_owners
 from commands.refusals import chosen_id, no_such, taken, wrong
 from commands.task_orders import (
@@ -44,7 +44,9 @@ def _create(task: Task, order: CreateSession, context: Context) -> list[Event]:
     if session_id in task.sessions:
         raise taken("session", session_id)
     _still_open(task)
-    agent = order.agent or task.agent
+    agent = order.agent or default_agent(context.organization)
+    # A model belongs to the agent it was chosen with.
+    model = task.model if agent == task.agent else default_model(context.organization, agent)
     check_agent(agent, context)
     return [
         AgentSessionCreated(
@@ -52,8 +54,7 @@ def _create(task: Task, order: CreateSession, context: Context) -> list[Event]:
             session_id=session_id,
             name=order.name or f"Session {len(task.sessions) + 1}",
             agent=agent,
-            # The task's model belongs to the task's agent.
-            model=order.model or (task.model if agent == task.agent else None),
+            model=order.model or model,
         )
     ]
 

@@ -33,6 +33,9 @@ from events.organization import (
 )
 from runtime.errors import Conflict, Rejected
 
+SHELL = "shell"
+"""The agent that is built in."""
+
 REPOSITORY_SYNC = "repository_sync"
 
 # --- State ---
@@ -256,6 +259,18 @@ def check_agent(agent: str | None, context: Context) -> None:
             f"There is no agent {agent!r} here; there are: {', '.join(sorted(context.known_agents))}.",
             code="unknown_agent",
         )
+
+
+def default_agent(organization: Organization | None) -> str:
+    """Who works where nobody was named."""
+    return organization.default_agent or SHELL if organization is not None else SHELL
+
+
+def default_model(organization: Organization | None, agent: str) -> str | None:
+    # A model belongs to the agent it was chosen with.
+    if organization is None or agent != default_agent(organization):
+        return None
+    return organization.default_model
 
 
 # --- Decider ---

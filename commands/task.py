@@ -5,8 +5,7 @@ from typing import assert_never
 from commands.agent_session import decide_session
 from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider
-from commands.organization import check_agent
-from commands.organization_state import Organization
+from commands.organization import check_agent, default_agent, default_model
 from commands.owners import TaskOwners, task_owners
 from commands.process import decide_process
 from commands.refusals import check_branch, chosen_id, no_such, taken, wrong
@@ -52,7 +51,6 @@ from events.task import (
 from runtime.errors import Rejected
 
 TITLE_LENGTH = 80
-DEFAULT_AGENT = "shell"
 DEFAULT_PROVIDER = "local"
 
 # --- Rules ---
@@ -74,11 +72,11 @@ def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event
     if organization is None or repository_id not in organization.repositories:
         raise no_such("repository")
     _check_branches(order)
-    agent = order.agent or organization.default_agent or DEFAULT_AGENT
+    agent = order.agent or default_agent(organization)
     check_agent(agent, context)
     provider = order.sandbox or DEFAULT_PROVIDER
     _check_provider(provider, context)
-    model = order.model or _default_model(organization, agent)
+    model = order.model or default_model(organization, agent)
     owners = TaskOwners(
         task_id=task_id,
         organization_id=organization.organization_id,
@@ -114,12 +112,6 @@ def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event
             input={"session_id": session_id},
         ),
     ]
-
-
-def _default_model(organization: Organization, agent: str) -> str | None:
-    # A model belongs to the agent it was chosen with.
-    default_agent = organization.default_agent or DEFAULT_AGENT
-    return organization.default_model if agent == default_agent else None
 
 
 def _check_branches(order: CreateTask) -> None:

@@ -222,7 +222,7 @@ const KINDS = {
       { name: "agent", label: "Agent", placeholder: task.agent, suggestions: AGENTS },
       { name: "model", label: "Model", placeholder: "the agent's own" },
     ],
-    order: (data) => ({ name: "agent_session.create", data: { ...data, task_id: task.id } }),
+    order: (data) => ({ name: "agent_session.create", data: { agent: task.agent, ...data, task_id: task.id } }),
     then: (answer) => bench.goTo({ ...bench.places, session: answer.ids.session_id }),
   }),
   session: (bench, { task, session }) => ({

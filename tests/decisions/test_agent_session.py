@@ -17,10 +17,11 @@ from commands.task_orders import (
     SendMessage,
     StopSession,
 )
+from events.agent_session import AgentSessionCreated
 from events.commit import Event
 from events.ids import MessageId, SessionId
 from tests import facts
-from tests.decisions.given import Spec, context_of, folded
+from tests.decisions.given import Spec, context_of, folded, organization
 
 session = Spec(TASK)
 
@@ -39,13 +40,25 @@ MADE_MESSAGE = MessageId(context_of().id("msg"))
 SEND = SendMessage(**OF_ONE, text="go on")
 
 
-def test_a_session_is_there_at_once_with_the_tasks_agent() -> None:
+def test_a_session_is_there_at_once_with_the_agent_that_is_built_in() -> None:
     session(
         given=PENDING,
         when=CreateSession(task_id="task_1", name="Tests", session_id="ses_2"),
         then=[facts.session_created(session=SessionId("ses_2"), name="Tests")],
         again="already_exists",
     )
+
+
+def test_a_session_for_which_nobody_is_named_gets_the_agent_of_the_organization() -> None:
+    own = organization(facts.organization_updated(default_agent="claude", default_model="opus"))
+    pending = folded(TASK, PENDING)
+
+    def made(order: CreateSession) -> list[tuple[str, str | None]]:
+        events = TASK.decide(pending, order, context_of(organization=own))
+        return [(one.agent, one.model) for one in events if isinstance(one, AgentSessionCreated)]
+
+    assert made(CreateSession(task_id="task_1")) == [("claude", "opus")]
+    assert made(CreateSession(task_id="task_1", agent="shell")) == [("shell", None)]
 
 
 def test_a_session_needs_an_agent_that_is_declared() -> None:
