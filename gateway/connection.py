@@ -1,6 +1,5 @@
 """One stream: its topics, what it owes its client, and its whole life in one loop."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from events.ids import BEGINNING, Position
@@ -224,13 +223,13 @@ class Connection:
         """The write side knows the topic and the rows do not: it has ended, or its first commit is on its way."""
         if subscription.mode is Mode.BEHIND:
             self.refuse(subscription.topic, frames.gone(subscription.topic.wire))
-            return
-        try:
-            async with asyncio.timeout(self._source.appear_seconds):
-                while not subscription.was_told:
-                    await self._sleep()
-        except TimeoutError:
+        elif not subscription.expected:
             self.refuse(subscription.topic, frames.forbidden(subscription.topic.wire))
+        else:
+            known = [one for one in self.carried if one.permitted]
+            await self._source.newest()
+            for one in known:
+                one.expected = False
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """Send it as the reader takes it; False when too much is being sent to others, so it has to be read again."""

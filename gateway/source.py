@@ -1,6 +1,7 @@
 """What all streams of a node read from, and how long they wait for it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from events.ids import BEGINNING, Position
@@ -26,8 +27,8 @@ class Source:
     reads: asyncio.Semaphore
     budget: Budget
     max_waiting_bytes: int
+    head: Callable[[], Awaitable[Position]]
     behind_seconds: float
-    appear_seconds: float
     read_seconds: float
 
     async def sees(self, caller: Caller, topic: Topic) -> bool:
@@ -50,6 +51,17 @@ class Source:
             raise Ended("unavailable", error.detail) from None
         except TimeoutError:
             raise Ended("unavailable", "This node is too busy to read the topic.") from None
+
+    async def newest(self) -> None:
+        """Wait until the rows have all that is in the log now. Raises `Ended`."""
+        try:
+            async with asyncio.timeout(self.read_seconds):
+                head = await self.head()
+        except (Unavailable, TimeoutError):
+            raise Ended(
+                "unavailable", "Whether the topic is yet to come cannot be told now."
+            ) from None
+        await self._reached(head)
 
     async def room_for_more(self) -> None:
         """Wait until large events that are being sent to others have left. Raises `Ended`."""
