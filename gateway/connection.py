@@ -117,7 +117,7 @@ class Connection:
 
     def leave_behind(self, topic: str) -> None:
         """Owe a topic."""
-        self.carried.owe(topic)
+        self.carried.owe(topic, keeps_up=not (self._inside_event or self.wire.paused))
         self.wake()
 
     # --- What the node decides ---
@@ -209,6 +209,7 @@ class Connection:
             subscription.topic,
             subscription.holding,
             was_live=subscription.mode is Mode.BEHIND,
+            keeps_up=subscription.keeps_up,
             not_before=self._not_before,
         )
         if subscription.mode is Mode.DROPPED:
@@ -217,6 +218,7 @@ class Connection:
             await self._miss(subscription)
         elif await self._deliver(delivery):
             subscription.holding = delivery.holding
+            subscription.keeps_up = False
             self._join(subscription)
 
     async def _miss(self, subscription: Subscription) -> None:

@@ -40,13 +40,21 @@ class Source:
             raise Ended("unavailable", "Who may see the topic cannot be decided now.") from None
 
     async def read(
-        self, topic: Topic, holding: Holding | None, *, was_live: bool, not_before: Position
+        self,
+        topic: Topic,
+        holding: Holding | None,
+        *,
+        was_live: bool,
+        keeps_up: bool,
+        not_before: Position,
     ) -> Delivery | None:
         """What the client lacks, never older than what it holds or than `not_before`. Raises `Ended`."""
         try:
             await self._reached(max(not_before, self._held_here(topic, holding)))
             async with asyncio.timeout(self.read_seconds), self.reads:
-                return await catch_up(self.views, topic, holding, was_live=was_live)
+                return await catch_up(
+                    self.views, topic, holding, was_live=was_live, keeps_up=keeps_up
+                )
         except Unavailable as error:
             raise Ended("unavailable", error.detail) from None
         except TimeoutError:

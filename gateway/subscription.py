@@ -21,10 +21,20 @@ class Mode(Enum):
 class Subscription:
     """While live, `epoch` and `version` are exactly what the client was sent last.
 
-    `expected`: its first commit may not be in the rows yet.
+    `expected`: its first commit may not be in the rows yet. `keeps_up`: it fell behind by the size of a
+    change alone, nothing waited for its reader.
     """
 
-    __slots__ = ("_tail", "_tail_bytes", "expected", "holding", "mode", "permitted", "topic")
+    __slots__ = (
+        "_tail",
+        "_tail_bytes",
+        "expected",
+        "holding",
+        "keeps_up",
+        "mode",
+        "permitted",
+        "topic",
+    )
 
     def __init__(self, topic: Topic, holding: Holding | None) -> None:
         self.topic = topic
@@ -32,6 +42,7 @@ class Subscription:
         self.mode = Mode.JOINING
         self.permitted = False
         self.expected = True
+        self.keeps_up = False
         self._tail: list[Change] | None = None
         self._tail_bytes = 0
 
