@@ -195,6 +195,7 @@ def _gateway(
         write.access,
         node=_node_name(settings),
         lag_ms=liveness.lag_ms,
+        head=event_log.store.head,
         relay=NatsRelay(event_log.connection.client),
         allowed_origins=settings.origins,
         heartbeat_seconds=settings.heartbeat_seconds,

@@ -5,13 +5,14 @@ import logging
 import random
 import re
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from events.ids import Position
 from gateway import frames
 from gateway.budget import Budget
 from gateway.connection import Connection
@@ -62,12 +63,12 @@ class Gateway:
         *,
         node: str,
         lag_ms: Callable[[], int],
+        head: Callable[[], Awaitable[Position]],
         relay: Relay | None = None,
         allowed_origins: Sequence[str] = (),
         heartbeat_seconds: float = 15.0,
         stall_seconds: float = 20.0,
         behind_seconds: float = 5.0,
-        appear_seconds: float = 1.0,
         read_seconds: float = 20.0,
         retry_ms: int = 2000,
         max_streams: int = 20_000,
@@ -88,8 +89,8 @@ class Gateway:
             reads=asyncio.Semaphore(max_reads),
             budget=Budget(max_large_bytes),
             max_waiting_bytes=max_pending_bytes // 2,
+            head=head,
             behind_seconds=behind_seconds,
-            appear_seconds=appear_seconds,
             read_seconds=read_seconds,
         )
         self._heartbeat_ms = round(heartbeat_seconds * 1000)

@@ -82,11 +82,12 @@ class Carried:
         self._owed[subscription] = self._owed.pop(subscription)
         return subscription
 
-    def owe(self, name: str) -> None:
-        """A live topic has changed and the client was not told."""
+    def owe(self, name: str, *, keeps_up: bool) -> None:
+        """A live topic has changed and the client was not told, though its reader may keep up."""
         self.part()
         subscription = self._subscriptions[name]
         subscription.mode = Mode.BEHIND
+        subscription.keeps_up = keeps_up
         self._owed[subscription] = None
 
     def settle(self, subscription: Subscription) -> None:

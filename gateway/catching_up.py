@@ -32,11 +32,12 @@ class Delivery(Struct, frozen=True):
 
 
 async def catch_up(
-    views: Views, topic: Topic, holding: Holding | None, *, was_live: bool
+    views: Views, topic: Topic, holding: Holding | None, *, was_live: bool, keeps_up: bool
 ) -> Delivery | None:
     """What brings the client to a version of now; None when there is no such topic.
 
-    A resume replays exactly what was missed; for a stream that was live and fell behind it is conflated.
+    A resume replays exactly what was missed; for a stream that was live and fell behind it is conflated, unless
+    its reader keeps up.
     """
     if holding is None:
         return await _whole(views, topic, "bootstrap")
@@ -54,7 +55,8 @@ async def catch_up(
             if not missed or not _in_line(missed, after if holding.exact else missed[0].base):
                 return await _whole(views, topic, "conflated" if was_live else "gap")
             if was_live:
-                return await _conflated(views, topic, missed)
+                unconflated = HEAVY_BYTES if keeps_up else UNCONFLATED_BYTES
+                return await _told(views, topic, missed, unconflated)
             return await _replayed(views, topic, missed)
 
 
@@ -68,8 +70,11 @@ async def _replayed(views: Views, topic: Topic, missed: Sequence[Change]) -> Del
     return Delivery(replay, after(missed[-1]))
 
 
-async def _conflated(views: Views, topic: Topic, missed: Sequence[Change]) -> Delivery | None:
-    if _size(missed) <= UNCONFLATED_BYTES:
+async def _told(
+    views: Views, topic: Topic, missed: Sequence[Change], unconflated: int
+) -> Delivery | None:
+    # One change by itself is the latest there is, and whoever ordered it looks for its cause.
+    if len(missed) == 1 or _size(missed) <= unconflated:
         return Delivery([frames.change(change) for change in missed], after(missed[-1]))
     one = conflate(missed)
     conflated = frames.change(one)

@@ -1,6 +1,5 @@
 """One stream: its topics, what it owes its client, and its whole life in one loop."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from events.ids import BEGINNING, Position
@@ -118,7 +117,7 @@ class Connection:
 
     def leave_behind(self, topic: str) -> None:
         """Owe a topic."""
-        self.carried.owe(topic)
+        self.carried.owe(topic, keeps_up=not (self._inside_event or self.wire.paused))
         self.wake()
 
     # --- What the node decides ---
@@ -210,6 +209,7 @@ class Connection:
             subscription.topic,
             subscription.holding,
             was_live=subscription.mode is Mode.BEHIND,
+            keeps_up=subscription.keeps_up,
             not_before=self._not_before,
         )
         if subscription.mode is Mode.DROPPED:
@@ -218,19 +218,20 @@ class Connection:
             await self._miss(subscription)
         elif await self._deliver(delivery):
             subscription.holding = delivery.holding
+            subscription.keeps_up = False
             self._join(subscription)
 
     async def _miss(self, subscription: Subscription) -> None:
         """The write side knows the topic and the rows do not: it has ended, or its first commit is on its way."""
         if subscription.mode is Mode.BEHIND:
             self.refuse(subscription.topic, frames.gone(subscription.topic.wire))
-            return
-        try:
-            async with asyncio.timeout(self._source.appear_seconds):
-                while not subscription.was_told:
-                    await self._sleep()
-        except TimeoutError:
+        elif not subscription.expected:
             self.refuse(subscription.topic, frames.forbidden(subscription.topic.wire))
+        else:
+            known = [one for one in self.carried if one.permitted]
+            await self._source.newest()
+            for one in known:
+                one.expected = False
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """Send it as the reader takes it; False when too much is being sent to others, so it has to be read again."""

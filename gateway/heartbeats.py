@@ -11,6 +11,7 @@ from gateway.connection import Connection
 from gateway.ending import Ended
 from gateway.permission import Permission
 from gateway.source import Source
+from gateway.subscription import Mode
 from gateway.topics import Topic
 from runtime.errors import FoundryError, Unavailable
 from runtime.metrics import STREAM_PENDING_BYTES
@@ -146,10 +147,15 @@ class Heartbeats:
                 Ended("unauthenticated", "Sign in again and open a new stream.", retry=False)
             )
             return
-        for subscription in connection.carried.live:
+        for subscription in connection.carried:
+            if not subscription.permitted:
+                continue
             topic = subscription.topic
+            sees = await round_.permission.sees(connection.caller, topic)
+            if subscription.mode is Mode.JOINING:
+                # It was permitted, but its turn may come long after: a slow reader is busy with another.
+                if not sees:
+                    connection.refuse(topic, frames.forbidden(topic.wire))
             # What was live here ends the same for whoever is shut out and for everybody: nothing is told about it.
-            if not await round_.permission.sees(connection.caller, topic) or (
-                await round_.has_ended(topic)
-            ):
+            elif not sees or await round_.has_ended(topic):
                 connection.refuse(topic, frames.gone(topic.wire))

@@ -1,6 +1,7 @@
 """What all streams of a node read from, and how long they wait for it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from events.ids import BEGINNING, Position
@@ -26,8 +27,8 @@ class Source:
     reads: asyncio.Semaphore
     budget: Budget
     max_waiting_bytes: int
+    head: Callable[[], Awaitable[Position]]
     behind_seconds: float
-    appear_seconds: float
     read_seconds: float
 
     async def sees(self, caller: Caller, topic: Topic) -> bool:
@@ -39,17 +40,36 @@ class Source:
             raise Ended("unavailable", "Who may see the topic cannot be decided now.") from None
 
     async def read(
-        self, topic: Topic, holding: Holding | None, *, was_live: bool, not_before: Position
+        self,
+        topic: Topic,
+        holding: Holding | None,
+        *,
+        was_live: bool,
+        keeps_up: bool,
+        not_before: Position,
     ) -> Delivery | None:
         """What the client lacks, never older than what it holds or than `not_before`. Raises `Ended`."""
         try:
             await self._reached(max(not_before, self._held_here(topic, holding)))
             async with asyncio.timeout(self.read_seconds), self.reads:
-                return await catch_up(self.views, topic, holding, was_live=was_live)
+                return await catch_up(
+                    self.views, topic, holding, was_live=was_live, keeps_up=keeps_up
+                )
         except Unavailable as error:
             raise Ended("unavailable", error.detail) from None
         except TimeoutError:
             raise Ended("unavailable", "This node is too busy to read the topic.") from None
+
+    async def newest(self) -> None:
+        """Wait until the rows have all that is in the log now. Raises `Ended`."""
+        try:
+            async with asyncio.timeout(self.read_seconds):
+                head = await self.head()
+        except (Unavailable, TimeoutError):
+            raise Ended(
+                "unavailable", "Whether the topic is yet to come cannot be told now."
+            ) from None
+        await self._reached(head)
 
     async def room_for_more(self) -> None:
         """Wait until large events that are being sent to others have left. Raises `Ended`."""

@@ -19,15 +19,30 @@ class Mode(Enum):
 
 
 class Subscription:
-    """While live, `epoch` and `version` are exactly what the client was sent last."""
+    """While live, `epoch` and `version` are exactly what the client was sent last.
 
-    __slots__ = ("_tail", "_tail_bytes", "holding", "mode", "permitted", "topic")
+    `expected`: its first commit may not be in the rows yet. `keeps_up`: it fell behind by the size of a
+    change alone, nothing waited for its reader.
+    """
+
+    __slots__ = (
+        "_tail",
+        "_tail_bytes",
+        "expected",
+        "holding",
+        "keeps_up",
+        "mode",
+        "permitted",
+        "topic",
+    )
 
     def __init__(self, topic: Topic, holding: Holding | None) -> None:
         self.topic = topic
         self.holding = holding
         self.mode = Mode.JOINING
         self.permitted = False
+        self.expected = True
+        self.keeps_up = False
         self._tail: list[Change] | None = None
         self._tail_bytes = 0
 
@@ -70,11 +85,6 @@ class Subscription:
             self._tail = None
         else:
             self._tail.append(change)
-
-    @property
-    def was_told(self) -> bool:
-        """Whether the topic changed since `record`."""
-        return self._tail is None or bool(self._tail)
 
     def continuation(self) -> list[Change] | None:
         """The kept changes that go on where the client stands; None when another read is needed."""

@@ -151,6 +151,10 @@ class MemoryViews:
     def data(self, topic: str) -> dict[str, Any]:
         return self._documents[topic].data
 
+    async def head(self) -> Position:
+        """What the log answers: its newest commit, told or not."""
+        return Position(self._head)
+
     # --- Views ---
 
     @property

@@ -87,7 +87,7 @@ async def running(
 ) -> AsyncIterator[Node]:
     views = views or MemoryViews(TOPICS)
     guests = guests or Guests()
-    settings = {"node": "node-a", "lag_ms": lambda: 0, "appear_seconds": 0.05, **options}
+    settings = {"node": "node-a", "lag_ms": lambda: 0, "head": views.head, **options}
     gateway = Gateway(read_side or views, guests, **settings)
     server = _Server(
         uvicorn.Config(

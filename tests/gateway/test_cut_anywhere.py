@@ -71,7 +71,7 @@ class Line:
             budget=Budget(10**6),
             max_waiting_bytes=LIMIT,
             behind_seconds=1.0,
-            appear_seconds=0.05,
+            head=self.views.head,
             read_seconds=5.0,
         )
 

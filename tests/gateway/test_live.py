@@ -144,3 +144,22 @@ async def test_after_the_log_was_cut_ids_start_from_where_it_ends(node: Node) ->
     cursor = parse_cursor(beat.id)
     assert cursor is not None
     assert cursor.position == 6
+
+
+async def test_who_keeps_up_is_told_each_change_with_its_cause_however_large_it_is(
+    node: Node,
+) -> None:
+    large = "x" * 300_000
+    async with node.stream("task/task_1") as reader, node.stream("task/task_1") as another:
+        await reader.until("ready")
+        await another.until("ready")
+
+        node.views.commit("task/task_1", put("session", "ses_1", text=large), command_id="large")
+        node.views.commit("task/task_1", put("session", "ses_1", text=""), command_id="small")
+        for one in (reader, another):
+            await one.until_version("task/task_1", node.views.position)
+
+    for one in (reader, another):
+        causes = [event.data["cause"] for event in one.seen if event.name == "change"]
+        assert [cause["kind"] for cause in causes] == ["event", "event"]
+        assert [cause["command_id"] for cause in causes] == ["large", "small"]

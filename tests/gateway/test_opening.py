@@ -2,9 +2,15 @@
 
 import asyncio
 
+from events.ids import Position
 from tests.gateway.memory_views import put
-from tests.gateway.node import Node, running
+from tests.gateway.node import TOPICS, Node, running
 from tests.gateway.reader import asking
+
+
+async def one_more() -> Position:
+    """A log with one commit more than the rows."""
+    return Position(len(TOPICS) + 1)
 
 
 async def test_a_stream_begins_with_hello_snapshots_and_ready(node: Node) -> None:
@@ -47,13 +53,36 @@ async def test_a_foreign_topic_and_one_that_never_was_are_forbidden_and_the_rest
 
 
 async def test_a_topic_whose_first_commit_is_on_its_way_is_waited_for() -> None:
-    async with running(appear_seconds=5) as node, node.stream("task/task_new") as reader:
+    async with running(head=one_more) as node, node.stream("task/task_new") as reader:
         await reader.until("hello")
 
         node.views.commit("task/task_new", put("session", "ses_9"))
         await reader.until("ready")
 
         assert reader.held["task/task_new"].document.data == node.views.data("task/task_new")
+
+
+async def test_a_node_far_behind_does_not_deny_a_topic_it_has_not_read_of_yet() -> None:
+    async with (
+        running(head=one_more, behind_seconds=0.05) as node,
+        node.stream("task/task_1", "task/task_new") as reader,
+    ):
+        events = await reader.rest()
+
+    assert [event.name for event in events] == ["hello", "snapshot", "bye"]
+    assert (events[-1].data["code"], events[-1].data["retry"]) == ("behind", True)
+
+
+async def test_topics_that_have_ended_hold_nobody_up(node: Node) -> None:
+    ended = [f"task/task_ended_{n}" for n in range(100)]
+    node.guests.organizations |= dict.fromkeys(ended, "org_1")
+
+    async with asyncio.timeout(2), node.stream(*ended, "task/task_1") as reader:
+        ready = await reader.until("ready")
+
+    assert list(ready.data["topics"]) == ["task/task_1"]
+    refused = {event.data["topic"] for event in reader.seen if event.name == "forbidden"}
+    assert refused == set(ended)
 
 
 async def test_a_stream_that_names_no_topic_is_a_bad_request(node: Node) -> None:

@@ -60,8 +60,9 @@ async def test_streams_over_plain_asgi_end_when_clients_leave_and_when_the_node_
 
 
 async def test_a_test_client_can_read_a_stream_that_ends() -> None:
+    views = MemoryViews(TOPICS)
     gateway = Gateway(
-        MemoryViews(TOPICS), Guests(), node="node-a", lag_ms=lambda: 0, behind_seconds=0.05
+        views, Guests(), node="node-a", lag_ms=lambda: 0, head=views.head, behind_seconds=0.05
     )
     transport = httpx.ASGITransport(app=gateway)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -1,7 +1,7 @@
 """An open stream is checked again at every heartbeat."""
 
-from tests.gateway.memory_views import put
-from tests.gateway.node import running
+from tests.gateway.memory_views import MemoryViews, put
+from tests.gateway.node import TOPICS, running
 
 
 async def test_a_member_who_was_removed_gets_no_more_of_the_organization() -> None:
@@ -19,6 +19,31 @@ async def test_a_member_who_was_removed_gets_no_more_of_the_organization() -> No
 
     assert {event.data["topic"] for event in refused} == {"workspace/org_1", "task/task_1"}
     assert change.data["topic"] == "app"
+
+
+async def test_who_was_removed_while_a_large_view_was_being_sent_is_not_sent_the_next() -> None:
+    large = MemoryViews({**TOPICS, "task/task_1": {"id": "task_1", "text": "x" * 7_000_000}})
+    async with (
+        running(large, heartbeat_seconds=0.2) as node,
+        node.stream("task/task_1", "workspace/org_1", receive_buffer=4096) as slow,
+        node.stream("workspace/org_1") as quick,
+    ):
+        await slow.until("hello")
+        await quick.until("ready")
+
+        del node.guests.roles["usr_ann", "org_1"]
+        await quick.until("gone")
+        # By the second of these every stream was asked about.
+        await quick.until("heartbeat")
+        await quick.until("heartbeat")
+        node.views.commit("workspace/org_1", put("task", "task_secret"))
+        await slow.until("ready", within=60)
+
+    refused = {event.data["topic"] for event in slow.seen if event.name == "forbidden"}
+    assert refused == {"task/task_1", "workspace/org_1"}
+    assert "workspace/org_1" not in {
+        event.data["topic"] for event in slow.seen if event.name == "snapshot"
+    }
 
 
 async def test_a_revoked_token_ends_the_stream_for_good() -> None:
