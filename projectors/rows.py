@@ -134,8 +134,8 @@ class Rows:
         self._tell(topic).touched[topic, entity, id] = None
 
     def ids(self, topic: str, entity: str) -> list[str]:
-        """The ids of an entity's rows, in no particular order."""
-        return [id for _, _, id in self._keys(topic, entity)]
+        """The ids of an entity's rows, sorted: what is made of them is told alike by every node."""
+        return sorted(id for _, _, id in self._keys(topic, entity))
 
     def end(self, topic: str) -> None:
         """The topic is over: every row goes, shown or hidden, and nobody finds it any more."""
