@@ -5,8 +5,8 @@ and leave them; tasks are made, run and are killed. Every ten seconds it is note
 the end a straight line is put through each: memory that grows by more than a tenth of itself an hour, or tasks,
 threads, sockets and files that grow by more than a handful, are a finding. Runs of less than ten minutes only show it.
 
-The largest cache, that of states, would fill for hours at this pace. So before a run that is judged it is filled by
-organizations that nobody looks at again.
+The largest caches, those of states and of rows, would fill for hours at this pace. So before a run that is judged
+they are filled, by orders for organizations and by tasks that nobody looks at again.
 """
 
 import argparse
@@ -46,6 +46,12 @@ JUDGED = 10.0
 FILLING = 1000
 """Orders for each of the organizations that fill the cache."""
 
+FILLING_TASKS = 1200
+"""A task, its two jobs and its transcript are four states of the 4,000 that are kept."""
+
+TASKS_AT_ONCE = 40
+LOOK_SECONDS = 0.5
+
 
 class Soak:
     def __init__(self, server: Running, client: httpx.AsyncClient, houses: list[str]) -> None:
@@ -82,9 +88,21 @@ class Soak:
     async def tasks(self, repository_id: str) -> None:
         """One after the other, each killed when it had its time."""
         while True:
-            made = await self.order("task.create", repository_id=repository_id, prompt="seq 200")
+            made = await self.task(repository_id)
             await asyncio.sleep(TASK_SECONDS)
             await self.order("task.kill", task_id=made["task_id"])
+
+    async def task(self, repository_id: str) -> dict[str, str]:
+        return await self.order("task.create", repository_id=repository_id, prompt="seq 200")
+
+    async def until(self, organization_id: str, tasks: list[str], status: str) -> None:
+        """Wait until all of these tasks are so."""
+        wanted = set(tasks)
+        while True:
+            view = (await self._client.get(f"/v1/views/workspace/{organization_id}")).json()
+            if wanted <= {one["id"] for one in view["data"]["tasks"] if one["status"] == status}:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def comings_and_goings(self) -> None:
         """Streams that are left without a word, and others that come back."""
@@ -139,11 +157,13 @@ async def soak(minutes: float, streams: int) -> int:
 async def _worked(server: Running, folder: Path, minutes: float, streams: int) -> int:
     headers = {"Authorization": f"Bearer {server.token}"}
     async with httpx.AsyncClient(base_url=server.address, headers=headers, timeout=60) as client:
-        if minutes >= JUDGED:
-            await _fill(server)
+        others = await organizations(server, 1)
         houses = await organizations(server, ORGANIZATIONS)
         one = Soak(server, client, houses)
         remote = str(git_repository(folder / "project", files=5))
+        if minutes >= JUDGED:
+            await _fill(server)
+            await _fill_with_tasks(one, others[0], remote)
         added = await one.order("repository.add", organization_id=houses[0], remote_url=remote)
         return await _lived(one, added["repository_id"], minutes, streams)
 
@@ -164,6 +184,19 @@ async def _fill(server: Running) -> None:
         ],
     )
     print(f"{KEYS_CAPACITY:,} orders before that, in {time.monotonic() - began:.0f} s", flush=True)
+
+
+async def _fill_with_tasks(one: Soak, organization_id: str, remote: str) -> None:
+    """Tasks that did their work and were killed, until the caches have as much of such as they take."""
+    began = time.monotonic()
+    added = await one.order("repository.add", organization_id=organization_id, remote_url=remote)
+    for _ in range(FILLING_TASKS // TASKS_AT_ONCE):
+        made = [(await one.task(added["repository_id"]))["task_id"] for _ in range(TASKS_AT_ONCE)]
+        await one.until(organization_id, made, "idle")
+        for task_id in made:
+            await one.order("task.kill", task_id=task_id)
+        await one.until(organization_id, made, "killed")
+    print(f"{FILLING_TASKS:,} tasks, in {time.monotonic() - began:.0f} s", flush=True)
 
 
 async def _lived(one: Soak, repository_id: str, minutes: float, streams: int) -> int:
