@@ -63,7 +63,8 @@ class OrganizationDesk:
                 if not is_id(organization_id, "org"):
                     raise no_such(noun)
         chosen = order.repository_id if isinstance(order, AddRepository) else None
-        base = replace(base, chosen_id=chosen or "")
+        if chosen is not None:
+            base = replace(base, chosen_id=chosen)
 
         async def prepare(state: OrganizationState) -> Context:
             if isinstance(order, CreateOrganization):
@@ -142,7 +143,8 @@ class OrganizationDesk:
     async def _create_task(self, request: Request, order: CreateTask, base: Context) -> Answer:
         name = order.repository_id
         task_id = chosen_id(order.task_id, base.id("task"), prefix="task")
-        base = replace(base, chosen_id=order.task_id or "")
+        if order.task_id is not None:
+            base = replace(base, chosen_id=order.task_id)
 
         async def prepare(state: TaskState) -> Context:
             located = await self._places.located(name, "repo", "repository")

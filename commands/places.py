@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from weakref import WeakValueDictionary
 
 from commands.aggregates import Aggregates
@@ -36,17 +36,19 @@ class Places:
             raise no_such(noun)
         return located
 
-    @asynccontextmanager
-    async def untaken(
+    def untaken(
         self, thing_id: str | None, prefix: str, noun: str, owner_id: str
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Where an id the caller chose is given away, one at a time: no owner's history knows the others' ids.
 
         Raises `Conflict` when something of another owner has it.
         """
         if thing_id is None or not is_id(thing_id, prefix):
-            yield
-            return
+            return nullcontext()
+        return self._given_away(thing_id, noun, owner_id)
+
+    @asynccontextmanager
+    async def _given_away(self, thing_id: str, noun: str, owner_id: str) -> AsyncIterator[None]:
         async with self._chosen.setdefault(thing_id, asyncio.Lock()):
             located = await self._directory.locate(thing_id)
             if located is not None and located.aggregate_id != owner_id:
