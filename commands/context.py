@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from events.ids import Position, TaskId, Timestamp, UserId, derive_id
+from events.ids import JobId, Position, TaskId, Timestamp, UserId, derive_id
 
 if TYPE_CHECKING:
     from commands.job_state import Job
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Context(Struct, frozen=True, kw_only=True):
     """`organization`, `task`, `user`, `job` are read, not decided about; None where the order needs none.
 
-    `user` is the person an order is about, `job` the open job its target has already, and `busy_tasks`
+    `user` is the person an order is about, `job` the open job its target has already, `newer_job` one that was begun after the one the order is about and
+    does the same, and `busy_tasks`
     are the tasks of a repository in which something still goes on. `stuck_at` is the commit at which a
     history cannot be read further. `chosen_id` is the id the caller chose for what is to be made: two nodes
     may accept one command id for two things at once, whose parts must not share their ids too.
@@ -40,6 +41,7 @@ class Context(Struct, frozen=True, kw_only=True):
     task: Task | None = None
     user: User | None = None
     job: Job | None = None
+    newer_job: JobId | None = None
     busy_tasks: tuple[TaskId, ...] = ()
     stuck_at: Position | None = None
     known_agents: frozenset[str] = frozenset()

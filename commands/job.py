@@ -39,10 +39,15 @@ def _cancel(job: Job) -> list[Event]:
     return [JobCancelRequested(**job_owners(job))]
 
 
-def _retry(job: Job) -> list[Event]:
+def _retry(job: Job, context: Context) -> list[Event]:
     match job.status:
         case "queued" | "running" | "retrying":
             return []
+        case "failed" | "cancelled" if context.newer_job is not None:
+            raise Rejected(
+                f"The job {context.newer_job} was begun after this one to do the same; look there.",
+                code="job_superseded",
+            )
         case "failed" | "cancelled":
             return [JobRetryRequested(**job_owners(job))]
         case "succeeded":
@@ -64,7 +69,7 @@ def decide(state: JobState, order: JobCommand, context: Context) -> list[Event]:
         case CancelJob():
             return _cancel(state)
         case RetryJob():
-            return _retry(state)
+            return _retry(state, context)
         case _:
             assert_never(order)
 

@@ -9,8 +9,8 @@ from commands.answers import Answer
 from commands.authorization import check_member, check_order
 from commands.context import Context
 from commands.deciding import Deciding
-from commands.job import JOB, JobCommand
-from commands.job_state import JobState
+from commands.job import JOB, JobCommand, RetryJob
+from commands.job_state import Job, JobState
 from commands.order import ForProcess
 from commands.organization import ORGANIZATION
 from commands.organization_orders import (
@@ -161,6 +161,8 @@ class OrganizationDesk:
 
         async def prepare(state: JobState) -> Context:
             await self._places.organization(located.organization_id, request.user_id, noun="job")
+            if isinstance(order, RetryJob) and isinstance(state, Job):
+                return replace(base, newer_job=await self._places.newer_job(state))
             return base
 
         await prepare(JOB.initial)

@@ -13,7 +13,10 @@ from commands.job_state import Job
 from commands.organization import ORGANIZATION
 from commands.organization_state import Organization
 from commands.refusals import no_such, taken
+from commands.repository import REPOSITORY, newest_job
+from commands.stack import deed
 from commands.task import TASK
+from commands.task_evolve import REVERT_FILE
 from commands.task_state import Task
 from commands.user import USER
 from commands.user_state import User
@@ -108,6 +111,27 @@ class Places:
             return None
         job = (await self._aggregates.confirmed(JOB, job_id)).state
         return job if isinstance(job, Job) else None
+
+    async def newer_job(self, job: Job) -> JobId | None:
+        """The job that was announced later for the same target and does the same."""
+        newest = await self._newest_like(job)
+        return newest if newest != job.job_id else None
+
+    async def _newest_like(self, job: Job) -> JobId | None:
+        organization = (await self._aggregates.confirmed(ORGANIZATION, job.organization_id)).state
+        if job.task_id is not None:
+            task = (await self._aggregates.confirmed(TASK, job.task_id)).state
+            # Several files may be reverted at once.
+            return (
+                task.jobs.get(job.kind)
+                if isinstance(task, Task) and job.kind != REVERT_FILE
+                else None
+            )
+        if job.repository_id is None or not isinstance(organization, Organization):
+            return None
+        repository = (await self._aggregates.confirmed(REPOSITORY, job.repository_id)).state
+        doing = deed(job.kind, job.input.get("branch"), job.input.get("parent"))
+        return newest_job(repository, organization, job.repository_id, doing)
 
     async def busy_tasks(self, repository_id: str) -> tuple[TaskId, ...]:
         """The tasks of a repository in which something goes on."""

@@ -73,16 +73,18 @@ def _reported(
 # --- Rules ---
 
 
-def standing_sync(
-    repository: Repository, organization: Organization, repository_id: RepositoryId
+def newest_job(
+    repository: Repository, organization: Organization, repository_id: RepositoryId, doing: str
 ) -> JobId | None:
-    """The sync that was announced and whose result is not here yet: the own one, else the first of all.
+    """The newest job that was announced for a `deed`; the first sync of all the organization announced.
 
-    Whether it still runs only its own history tells: it may have been cancelled.
+    Whether it still runs only its own history tells: it may have been cancelled, or taken up again.
     """
-    announced = repository.jobs.get(REPOSITORY_SYNC)
-    if announced is not None or repository.reported is not None:
+    announced = repository.jobs.get(doing)
+    if announced is not None or doing != REPOSITORY_SYNC:
         return announced
+    if repository.reported is not None:
+        return repository.reported[0]
     listed = organization.repositories.get(repository_id)
     return listed.first_job_id if listed else None
 
@@ -90,13 +92,11 @@ def standing_sync(
 def standing_act(
     repository: Repository, organization: Organization, order: RepositoryCommand
 ) -> JobId | None:
-    """The job that was announced for the same order and whose result is not here yet."""
-    match order:
-        case RefreshRepository() | ActOnRepository(action="sync_repo"):
-            return standing_sync(repository, organization, RepositoryId(order.repository_id))
-        case ActOnRepository():
-            kind = KINDS.get(order.action, "")
-            return repository.jobs.get(deed(kind, order.branch, order.parent))
+    """The newest job that was announced for the same order."""
+    doing = REPOSITORY_SYNC
+    if isinstance(order, ActOnRepository) and order.action in KINDS:
+        doing = deed(KINDS[order.action], order.branch, order.parent)
+    return newest_job(repository, organization, RepositoryId(order.repository_id), doing)
 
 
 def _act(repository: Repository, order: RepositoryCommand, context: Context) -> list[Event]:
@@ -111,8 +111,7 @@ def _act(repository: Repository, order: RepositoryCommand, context: Context) -> 
         given = {"branch": order.branch, "parent": order.parent}
         details = {name: value for name, value in given.items() if value is not None}
     standing = standing_act(repository, organization, order)
-    # A job whose own history is still empty was announced a moment ago.
-    if standing is not None and (context.job is None or context.job.open):
+    if standing is not None and _is_open(repository, standing, context):
         return []
     return [
         JobAnnounced(
@@ -123,6 +122,13 @@ def _act(repository: Repository, order: RepositoryCommand, context: Context) -> 
             input={"remote_url": organization.repositories[repository_id].remote_url, **details},
         )
     ]
+
+
+def _is_open(repository: Repository, standing: JobId, context: Context) -> bool:
+    if context.job is not None:
+        return context.job.open
+    # A job whose own history is still empty was announced a moment ago.
+    return repository.reported is None or repository.reported[0] != standing
 
 
 # --- Reports ---

@@ -18,10 +18,10 @@ from commands.job_reports import (
 )
 from commands.job_state import Job, JobState
 from events.commit import Event
-from events.ids import Timestamp
+from events.ids import JobId, Timestamp
 from runtime.errors import Rejected
 from tests import facts
-from tests.decisions.given import Spec, folded
+from tests.decisions.given import Spec, context_of, folded
 
 job = Spec(JOB)
 
@@ -52,6 +52,13 @@ def test_a_job_that_has_ended_cannot_be_cancelled() -> None:
 
 def test_a_failed_job_can_be_taken_up_again() -> None:
     job(given=FAILED, when=RetryJob(job_id="job_1"), then=[facts.job_retry_requested()])
+
+
+def test_a_job_that_another_one_has_followed_is_not_taken_up_again() -> None:
+    newer = context_of(newer_job=JobId("job_2"))
+
+    job(given=FAILED, when=RetryJob(job_id="job_1"), refused="job_superseded", context=newer)
+    job(given=RUNNING, when=RetryJob(job_id="job_1"), then=[], context=newer)
 
 
 def test_a_job_that_still_runs_needs_no_retry() -> None:

@@ -51,6 +51,37 @@ async def test_a_second_refresh_is_the_one_that_runs(house: House, tmp_path: Pat
     assert two.events == []
 
 
+async def test_of_the_looks_at_one_remote_only_the_newest_is_taken_up_again(
+    house: House, tmp_path: Path
+) -> None:
+    added = await house.owner.command(
+        "repository.add",
+        organization_id=house.organization_id,
+        remote_url=str(tmp_path / "nothing"),
+    )
+    its = {"repository_id": added.ids["repository_id"]}
+    first = added.ids["job_id"]
+    await _cancelled(house, first)
+    second = (await house.owner.command("repository.refresh", **its)).ids["job_id"]
+    assert second != first
+
+    refused = await house.owner.refused("job.retry", job_id=first)
+    await _cancelled(house, second)
+    await house.owner.command("job.retry", job_id=second)
+    again = await house.owner.command("repository.refresh", **its)
+
+    assert (refused["status"], refused["code"]) == (422, "job_superseded")
+    assert second in refused["detail"]
+    assert (again.events, again.ids["job_id"]) == ([], second)
+
+
+async def _cancelled(house: House, job_id: str) -> None:
+    await house.owner.command("job.cancel", job_id=job_id)
+    topic = f"job/{job_id}"
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(topic, lambda job: job["status"] == "cancelled")
+
+
 async def test_a_repository_without_tasks_is_removed(house: House) -> None:
     async with house.owner.stream(house.workspace) as stream:
         await stream.until_ready()
