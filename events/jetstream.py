@@ -18,6 +18,9 @@ from runtime.connection import Connection
 BUCKET = "BLOBS"
 DUPLICATE_WINDOW = 120.0
 ATTEMPT_SECONDS = 2.0
+DOUBT_SECONDS = 20.0
+"""So long at most a leader that was cut off from its peers takes itself for the leader (nats-server looks every 10 s)."""
+
 PATIENCE_SECONDS = 10.0
 """Longer than a cluster takes to elect a new leader when one dies."""
 
@@ -26,10 +29,17 @@ class JetStreamStore:
     """Keeps the promises of `events.store.EventStore`. Made by `open_store`."""
 
     def __init__(
-        self, connection: Connection, *, replicas: int, attempt: float, patience: float
+        self,
+        connection: Connection,
+        *,
+        replicas: int,
+        attempt: float,
+        patience: float,
+        doubt: float,
     ) -> None:
         self.replicas = replicas
         """On how many servers a commit is stored before it is acknowledged."""
+        self.doubt_seconds = doubt if replicas > 1 else 0.0
         self._api = JetStreamApi(connection, STREAM, attempt=attempt, patience=patience)
         self._messages = Messages(self._api, replicated=replicas > 1)
         self._appender = Appender(connection, self._messages, attempt=attempt, patience=patience)
@@ -59,9 +69,7 @@ class JetStreamStore:
         return Position((await stream_info(self._api)).state.last_seq)
 
     def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
-        return Reader(
-            self._api, self._messages, after=after, replicated=self.replicas > 1
-        ).batches()
+        return Reader(self._api, self._messages, after=after, doubt=self.doubt_seconds).batches()
 
     def hints(self) -> AsyncGenerator[Sequence[Recorded], None]:
         """New commits, each told to one of all the processes that read here, at least once."""
@@ -85,11 +93,13 @@ async def open_store(
     duplicate_window: float = DUPLICATE_WINDOW,
     attempt: float = ATTEMPT_SECONDS,
     patience: float = PATIENCE_SECONDS,
+    doubt: float = DOUBT_SECONDS,
 ) -> JetStreamStore:
     """The store on this connection; its stream is made if there is none. Times in seconds.
 
     `replicas` None takes what an existing stream has, else 1. `attempt` is how long one answer is
-    waited for, `patience` how long it is tried again before `Unavailable`. Raises
+    waited for, `patience` how long it is tried again before `Unavailable`, `doubt` how long servers of
+    a cluster may seem to have lost the end of the log before that is believed. Raises
     `events.jetstream_stream.UnfitStream` for a server or stream the log cannot live in.
     """
     if connection.max_payload < MAX_COMMIT_BYTES + ENVELOPE_BYTES:
@@ -100,5 +110,9 @@ async def open_store(
     api = JetStreamApi(connection, STREAM, attempt=attempt, patience=max(patience, 30.0))
     info = await ensure_stream(api, replicas=replicas, duplicate_window=duplicate_window)
     return JetStreamStore(
-        connection, replicas=info.config.num_replicas, attempt=attempt, patience=patience
+        connection,
+        replicas=info.config.num_replicas,
+        attempt=attempt,
+        patience=patience,
+        doubt=doubt,
     )

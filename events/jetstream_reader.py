@@ -18,22 +18,20 @@ log = logging.getLogger(__name__)
 BATCH = 64
 """So few that what was decoded is still in the processor's cache when it is folded."""
 PAUSE_SECONDS = 0.5
-CUT_CHECKS = 5
-"""A new leader of a replicated stream may need a moment to have applied all it has."""
 
 
 class Reader:
     """One reading of the log. Consumers come and go beneath it; its position only grows."""
 
     def __init__(
-        self, api: JetStreamApi, messages: Messages, *, after: Position, replicated: bool
+        self, api: JetStreamApi, messages: Messages, *, after: Position, doubt: float
     ) -> None:
         self._api = api
         self._messages = messages
         self._position = after
         self._last: Recorded | None = None
         self._created: str | None = None
-        self._checks = CUT_CHECKS if replicated else 1
+        self._doubt_seconds = doubt
 
     async def batches(self) -> AsyncGenerator[Sequence[Recorded], None]:
         """What is there, at most `BATCH` at a time. Raises `LogCut`; every other trouble is waited out."""
@@ -86,15 +84,15 @@ class Reader:
         return None
 
     async def _check_log_is_whole(self) -> None:
-        for check in range(1, self._checks + 1):
+        doubtful_until = asyncio.get_running_loop().time() + self._doubt_seconds
+        while True:
             try:
-                await self._compare()
+                return await self._compare()
             except LogCut:
-                if check == self._checks:
+                # A leader that was cut off, or a new one that has not applied all it has?
+                if asyncio.get_running_loop().time() >= doubtful_until:
                     raise
-                await asyncio.sleep(PAUSE_SECONDS)
-            else:
-                return
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _compare(self) -> None:
         info = await stream_info(self._api)

@@ -20,6 +20,10 @@ class MemoryStore:
         self._blobs: dict[str, bytes] = {}
         self._grown = asyncio.Condition()
 
+    @property
+    def doubt_seconds(self) -> float:
+        return 0.0
+
     async def append(
         self, subject: str, commit: Commit, *, expected: Position, message_id: str
     ) -> Position:

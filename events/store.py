@@ -44,6 +44,10 @@ class LogCut(Exception):
 
 
 class EventStore(Protocol):
+    @property
+    def doubt_seconds(self) -> float:
+        """For how long a server may go on answering what was, when it does not hear that others know better."""
+
     async def append(
         self, subject: str, commit: Commit, *, expected: Position, message_id: str
     ) -> Position:

@@ -4,6 +4,7 @@ The commit at the reader's position is compared with the one that stands there n
 have deleted that very message, so the ones before it are remembered too.
 """
 
+import asyncio
 import logging
 import secrets
 import string
@@ -22,6 +23,7 @@ from events.store import EventStore, StalePosition, subject_of
 log = logging.getLogger(__name__)
 
 REMEMBERED = 3
+DOUBT_PAUSE = 0.5
 NODE = "node"
 """The actor of what nodes themselves note in the log."""
 
@@ -81,7 +83,20 @@ def marks_in(recorded: Recorded) -> tuple[str, ...]:
 
 
 async def is_prefix_of(store: EventStore, memory: Memory) -> bool:
-    """Whether what was read up to a memory's position is still the beginning of the log."""
+    """Whether what was read up to a memory's position is still the beginning of the log.
+
+    That it is not is believed only when no server can be behind any more: taking a log for cut that is not
+    makes everybody fold and load everything anew.
+    """
+    doubtful_until = asyncio.get_running_loop().time() + store.doubt_seconds
+    while not await _begins_with(store, memory):
+        if asyncio.get_running_loop().time() >= doubtful_until:
+            return False
+        await asyncio.sleep(DOUBT_PAUSE)
+    return True
+
+
+async def _begins_with(store: EventStore, memory: Memory) -> bool:
     if not memory.landmarks:
         return True
     if await store.head() < memory.position:

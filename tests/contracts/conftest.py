@@ -23,5 +23,5 @@ async def cluster_store(cluster: NatsCluster) -> AsyncIterator[JetStreamStore]:
         store = await open_store(connection, replicas=3)
         for stream in STREAMS:
             await connection.request(f"$JS.API.STREAM.DELETE.{stream}", b"", within=5)
-        store = await open_store(connection, replicas=3)
+        store = await open_store(connection, replicas=3, doubt=2.0)
         yield store

@@ -2,6 +2,7 @@
 
 import pytest
 
+from events import trail as trail_module
 from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from events.memory import MemoryStore
@@ -11,10 +12,10 @@ from tests import facts
 SUBJECT = "evt.task.task_1"
 
 
-async def store_of(*titles: str) -> MemoryStore:
-    store = MemoryStore()
-    for title in titles:
-        head = await store.head()
+async def store_of(*titles: str, into: MemoryStore | None = None) -> MemoryStore:
+    store = into or MemoryStore()
+    for head in map(Position, range(len(titles))):
+        title = titles[head]
         commit = facts.commit(facts.task_renamed(title=title))
         await store.append(SUBJECT, commit, expected=head, message_id=f"m{head}")
     return store
@@ -50,6 +51,41 @@ async def test_a_log_that_is_shorter_or_says_something_else_is_another() -> None
     assert not await is_prefix_of(await store_of("a", "other"), trail.memory)
     # Under the same message ids: what was said counts, too.
     assert not await is_prefix_of(await store_of("a", "other", "c", "d"), trail.memory)
+
+
+class Doubtful(MemoryStore):
+    """A cluster: for so many questions whoever answers is behind by two commits."""
+
+    doubt_seconds = 5.0
+
+    def __init__(self, behind_for: int) -> None:
+        super().__init__()
+        self.behind_for = behind_for
+
+    async def head(self) -> Position:
+        head = await super().head()
+        self.behind_for -= 1
+        return Position(head - 2) if self.behind_for >= 0 else head
+
+
+async def test_a_server_that_is_behind_for_a_while_has_lost_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trail_module, "DOUBT_PAUSE", 0.001)
+    trail = await trail_of(await store_of("a", "b", "c"))
+
+    for questions in (1, 20):
+        assert await is_prefix_of(
+            await store_of("a", "b", "c", into=Doubtful(questions)), trail.memory
+        )
+
+
+async def test_what_no_server_has_any_more_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trail_module, "DOUBT_PAUSE", 0.001)
+    monkeypatch.setattr(Doubtful, "doubt_seconds", 0.05)
+    trail = await trail_of(await store_of("a", "b", "c"))
+
+    assert not await is_prefix_of(await store_of("a", into=Doubtful(0)), trail.memory)
 
 
 @pytest.mark.parametrize("deleted", [[4], [3, 4], [2, 3, 4]])
