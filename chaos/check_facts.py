@@ -44,6 +44,7 @@ def check_facts(messages: Sequence[Message], deeds: Path, findings: Findings) ->
     for fact, times in counted.items():
         if times > 1:
             findings.add("doubled", f"{' '.join(fact)} is in the log {times} times")
+    _check_cuts(messages, findings)
     _check_transcripts(messages, findings)
     _check_message_ids(messages, findings)
     _check_deeds(messages, deeds, findings)
@@ -54,6 +55,16 @@ def events_of(messages: Sequence[Message]) -> Iterator[tuple[Message, Any]]:
     for message in messages:
         for event in message.commit["events"]:
             yield message, event
+
+
+def _check_cuts(messages: Sequence[Message], findings: Findings) -> None:
+    """Nobody takes the log for cut that still has what they remember of it."""
+    for message, event in events_of(messages):
+        if event["type"] == "log_cut" and message.position > event["folded"]:
+            findings.add(
+                "wrong",
+                f"at {message.position} it was noted that the log had lost {event['folded']}, which it had not",
+            )
 
 
 def _check_transcripts(messages: Sequence[Message], findings: Findings) -> None:

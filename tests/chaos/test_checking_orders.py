@@ -11,6 +11,8 @@ from chaos.check_orders import check_orders
 from chaos.findings import Findings
 from chaos.raw_log import Message
 from chaos.records import Attempt, Ordered
+from events.ids import Position
+from events.log import LogCut
 from tests.chaos.honest import accepted, commits, messages, orders
 from tests.facts import OF_TASK, STAGES, commit, entries_appended, entry, stage_succeeded
 
@@ -40,6 +42,19 @@ def test_honest_records_have_no_findings(tmp_path: Path) -> None:
 
     assert found(orders(log), log) == {}
     assert found_in_facts(log, tmp_path / "deeds") == {}
+
+
+@pytest.mark.parametrize(("ahead", "wrong"), [(-1, {"wrong": 1}), (0, {}), (5, {})])
+def test_a_cut_that_was_noted_of_a_log_that_is_whole_is_wrong(
+    tmp_path: Path, ahead: int, wrong: dict[str, int]
+) -> None:
+    (tmp_path / "deeds").touch()
+    whole = commits()
+    noted = len(whole) + 1
+    cut = LogCut(mark="abcdef", folded=Position(noted + ahead))
+    log = messages([*whole, commit(cut)])
+
+    assert found_in_facts(log, tmp_path / "deeds") == wrong
 
 
 def test_an_answered_command_that_is_not_in_the_log_is_lost() -> None:
