@@ -1,5 +1,7 @@
 """Processes as Linux tells of them."""
 
+import asyncio
+import time
 from pathlib import Path
 
 
@@ -9,6 +11,16 @@ def runs(pid: int) -> bool:
         return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+async def gone(pid: int, within: float = 10.0) -> bool:
+    """Whether a process ends soon: one that was killed may take a moment on a busy machine."""
+    deadline = time.monotonic() + within
+    while runs(pid):
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.01)
+    return True
 
 
 def children(pid: int) -> list[int]:

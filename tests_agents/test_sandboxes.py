@@ -7,7 +7,7 @@ import pytest
 
 from events.ids import TaskId
 from runtime.errors import Rejected
-from tests.process_tree import runs
+from tests.process_tree import gone
 from tests.system.git_repository import GitRepository
 from tests.workflows.remote import REPOSITORY
 from tests_agents.sandbox_agent_server import SandboxAgentServer
@@ -134,7 +134,7 @@ async def test_what_a_process_started_ends_with_it(
             if ending != "exit 0":
                 await process.stop()
             await process.wait()
-        assert not runs(left)
+        assert await gone(left)
 
 
 async def test_sandboxes_nobody_knows_are_found_and_a_half_removed_one_goes(

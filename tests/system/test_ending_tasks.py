@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.process_tree import runs
+from tests.process_tree import gone, runs
 from tests.system.client import Accepted
 from tests.system.people import PROVISIONED_WITHIN, House
 
@@ -35,7 +35,7 @@ async def test_the_working_tree_and_all_processes_go(
         )
     assert "job_id" in ended.ids
     assert not Path(sandbox["path"]).exists()
-    assert [runs(pid) for pid in pids] == [False, False]
+    assert [await gone(pid) for pid in pids] == [True, True]
     assert [one["status"] for one in task["sandboxes"]] != ["ready"]
     again = await house.owner.refused(
         "agent_session.send",

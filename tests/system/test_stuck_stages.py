@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.process_tree import runs
+from tests.process_tree import gone
 from tests.system.client import Client
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
@@ -58,7 +58,7 @@ async def test_a_stage_that_is_cut_in_the_middle_goes_on(
     client = await enter(node.address, node.token)
     await until(client, created.ids["task_id"], lambda task: task["status"] == "idle")
     assert time.monotonic() - ready < GOES_ON_WITHIN
-    assert not runs(pid)
+    assert await gone(pid)
 
 
 async def test_a_stage_that_ends_its_worker_every_time_becomes_an_issue_that_a_retry_settles(
@@ -101,7 +101,7 @@ async def test_cancelling_reaches_the_running_stage_and_its_processes(
 
     assert task["status"] == "error"
     assert [issue["code"] for issue in task["issues"]] == ["job_cancelled"]
-    assert not runs(pid)
+    assert await gone(pid)
     await house.owner.command("job.retry", job_id=created.ids["job_id"])
     task = await until(house.owner, created.ids["task_id"], lambda task: task["status"] == "idle")
     assert task["issues"][0]["resolved_at"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process_tree import runs
+from tests.process_tree import gone
 from tests.workflows.remote import PATH, Remote
 from workflows.git import Git, GitFailed, first_complaint
 
@@ -65,7 +65,7 @@ async def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path)
     with pytest.raises(GitFailed, match=r"git status did not end within 0\.3 seconds"):
         await git.run("status", folder=tmp_path, deadline=0.3)
 
-    assert not runs(int(pids.read_text()))
+    assert await gone(int(pids.read_text()))
 
 
 async def test_a_cancelled_command_is_ended(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ async def test_a_cancelled_command_is_ended(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
 
-    assert not runs(pid)
+    assert await gone(pid)
 
 
 async def test_output_without_end_is_not_kept(tmp_path: Path) -> None:

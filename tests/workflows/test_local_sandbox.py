@@ -8,7 +8,7 @@ import pytest
 from events.ids import RepositoryId, TaskId
 from events.repository import Branch
 from runtime.errors import Invalid, Rejected
-from tests.process_tree import runs
+from tests.process_tree import gone
 from tests.workflows.remote import REPOSITORY, Remote
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
@@ -267,7 +267,7 @@ async def test_releasing_ends_what_runs_and_keeps_the_branch(
     await sandboxes.release(ONE, branch="keep")
     await sandboxes.release(ONE, branch="keep")
 
-    assert not runs(pid)
+    assert await gone(pid)
     assert not Path(sandbox.path).exists()
     assert await sandboxes.orphans([]) == []
     again, _ = await prepare(sandboxes, remote, ExistingBranch("one"), TWO)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from events.ids import SandboxId
-from tests.process_tree import runs
+from tests.process_tree import gone, runs
 from tests.workflows.remote import PATH, SANDBOX, said
 from workflows.output_tail import OutputTail
 from workflows.piped_process import NICE
@@ -80,7 +80,7 @@ async def test_stopping_ends_what_a_command_started_and_hid(
 
     await child.stop()
 
-    assert not runs(hidden)
+    assert await gone(hidden)
 
 
 async def test_what_a_command_leaves_behind_ends_with_it(
@@ -90,7 +90,7 @@ async def test_what_a_command_leaves_behind_ends_with_it(
 
     _, pid = await said(child)
 
-    assert not runs(int(pid))
+    assert await gone(int(pid))
 
 
 async def test_a_command_that_does_not_obey_is_ended_by_force(
@@ -168,7 +168,7 @@ async def test_leftovers_whose_supervisor_was_killed_are_found_by_their_mark(
 
     assert runs(leftover)
     assert await Processes(owner=str(tmp_path), environ={}).end_leftovers() >= 1
-    assert not runs(leftover)
+    assert await gone(leftover)
     assert stranger.returncode is None
 
     stranger.kill()

@@ -11,7 +11,7 @@ from events.commit import Event
 from events.memory import MemoryStore
 from events.store import subject_of
 from tests import facts
-from tests.process_tree import runs
+from tests.process_tree import gone
 from tests.workflows.remote import SANDBOX
 from workflows.processes import Processes
 from workflows.running_process import INPUT_BYTES, TAIL_BYTES, TELL_SECONDS, RunningProcess
@@ -128,7 +128,7 @@ async def test_a_process_that_ignores_signals_is_killed_with_all_it_started(desk
     await desk.order(facts.process_stop_requested(signal="SIGKILL"))
 
     assert (await desk.end())[0] == -signal.SIGKILL
-    assert not runs(pid)
+    assert await gone(pid)
 
 
 async def test_of_endless_output_the_newest_end_is_told_and_not_too_often(desk: Desk) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from events.transcript import Entry
-from tests.process_tree import runs
+from tests.process_tree import gone
 from tests.workflows.conversation import Notes, talking
 from workflows.acp_agent import AgentFailed
 from workflows.agents import known_agents
@@ -140,7 +140,7 @@ async def test_something_left_in_the_background_does_not_hold_the_turn_and_ends_
     ended = notes.entries[-1].payload
     assert ended is not None
     assert ended["rawOutput"] == {"exit_code": 0}
-    assert not runs(int((tmp_path / "pid").read_text()))
+    assert await gone(int((tmp_path / "pid").read_text()))
 
 
 @pytest.mark.parametrize("stubborn", ["", "trap '' TERM INT; "])
@@ -162,7 +162,7 @@ async def test_a_cancelled_script_ends_with_all_it_started(
         await agent.cancel()
 
         assert await running == "cancelled"
-        assert not runs(int((tmp_path / "pid").read_text()))
+        assert await gone(int((tmp_path / "pid").read_text()))
         assert await agent.prompt("true", on_entry=take, ask=notes.ask) == "end_turn"
 
 
