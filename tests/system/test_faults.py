@@ -46,9 +46,8 @@ async def test_a_log_that_could_not_be_written_is_written_again_when_there_is_ro
     limit = _size_of_log(node.data)
     resource.prlimit(_nats_server_of(node.pid), resource.RLIMIT_FSIZE, (limit, limit))
 
-    await _create_at_last(client, "After")
+    after = await _create_at_last(client, "After")
 
-    after = await client.position()
     names = [one["name"] for one in (await client.data("app", at_least=after))["organizations"]]
     assert "starting it anew" in node.log.read_text()
     assert sorted(names) == ["After", "Before"]
