@@ -96,6 +96,10 @@ class Client:
     async def data(self, topic: str, **query: Any) -> Any:
         return (await self.view(topic, **query))["data"]
 
+    async def position(self) -> int:
+        """How far this node has read the log."""
+        return int((await self.http.get("/healthz")).json()["position"])
+
     async def agrees_with(self, stream: Stream) -> None:
         """What was folded from a stream is what the views show; reads on where they are ahead."""
         async with asyncio.timeout(WITHIN):
