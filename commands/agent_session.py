@@ -2,9 +2,9 @@
 
 from typing import assert_never
 
+from commands.agents import check_agent, default_agent, default_model
 from commands.context import Context
 from commands.fields import attachments_of
-from commands.organization import check_agent, default_agent, default_model
 from commands.owners import task_owners
 from commands.refusals import chosen_id, no_such, taken, wrong
 from commands.task_orders import (

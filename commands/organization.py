@@ -4,6 +4,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from commands.agents import check_agent
 from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider, Origin
 from commands.organization_orders import (
@@ -32,9 +33,6 @@ from events.organization import (
     RepositoryRemoved,
 )
 from runtime.errors import Conflict, Rejected
-
-SHELL = "shell"
-"""The agent that is built in."""
 
 REPOSITORY_SYNC = "repository_sync"
 
@@ -250,27 +248,6 @@ def _remove_repository(
     return [
         RepositoryRemoved(organization_id=organization.organization_id, repository_id=repository_id)
     ]
-
-
-def check_agent(agent: str | None, context: Context) -> None:
-    """Raises `Rejected` (`unknown_agent`) for an agent that was not declared to this installation."""
-    if agent is not None and agent not in context.known_agents:
-        raise Rejected(
-            f"There is no agent {agent!r} here; there are: {', '.join(sorted(context.known_agents))}.",
-            code="unknown_agent",
-        )
-
-
-def default_agent(organization: Organization | None) -> str:
-    """Who works where nobody was named."""
-    return organization.default_agent or SHELL if organization is not None else SHELL
-
-
-def default_model(organization: Organization | None, agent: str) -> str | None:
-    # A model belongs to the agent it was chosen with.
-    if organization is None or agent != default_agent(organization):
-        return None
-    return organization.default_model
 
 
 # --- Decider ---

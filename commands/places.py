@@ -118,7 +118,6 @@ class Places:
         return newest if newest != job.job_id else None
 
     async def _newest_like(self, job: Job) -> JobId | None:
-        organization = (await self._aggregates.confirmed(ORGANIZATION, job.organization_id)).state
         if job.task_id is not None:
             task = (await self._aggregates.confirmed(TASK, job.task_id)).state
             # Several files may be reverted at once.
@@ -127,6 +126,7 @@ class Places:
                 if isinstance(task, Task) and job.kind != REVERT_FILE
                 else None
             )
+        organization = (await self._aggregates.confirmed(ORGANIZATION, job.organization_id)).state
         if job.repository_id is None or not isinstance(organization, Organization):
             return None
         repository = (await self._aggregates.confirmed(REPOSITORY, job.repository_id)).state

@@ -3,9 +3,9 @@
 from typing import assert_never
 
 from commands.agent_session import decide_session
+from commands.agents import check_agent, default_agent, default_model
 from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider
-from commands.organization import check_agent, default_agent, default_model
 from commands.owners import TaskOwners, task_owners
 from commands.process import decide_process
 from commands.refusals import check_branch, chosen_id, no_such, taken, wrong

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.system.client import Accepted
 from tests.system.git_repository import GitRepository
 from tests.system.people import PROVISIONED_WITHIN, House
 
@@ -37,11 +38,7 @@ async def test_a_refresh_sees_what_was_pushed(house: House, git_repository: GitR
 
 
 async def test_a_second_refresh_is_the_one_that_runs(house: House, tmp_path: Path) -> None:
-    added = await house.owner.command(
-        "repository.add",
-        organization_id=house.organization_id,
-        remote_url=str(tmp_path / "nothing"),
-    )
+    added = await _added_in_vain(house, tmp_path)
     repository_id = added.ids["repository_id"]
 
     one = await house.owner.command("repository.refresh", repository_id=repository_id)
@@ -54,11 +51,7 @@ async def test_a_second_refresh_is_the_one_that_runs(house: House, tmp_path: Pat
 async def test_of_the_looks_at_one_remote_only_the_newest_is_taken_up_again(
     house: House, tmp_path: Path
 ) -> None:
-    added = await house.owner.command(
-        "repository.add",
-        organization_id=house.organization_id,
-        remote_url=str(tmp_path / "nothing"),
-    )
+    added = await _added_in_vain(house, tmp_path)
     its = {"repository_id": added.ids["repository_id"]}
     first = added.ids["job_id"]
     await _cancelled(house, first)
@@ -73,6 +66,15 @@ async def test_of_the_looks_at_one_remote_only_the_newest_is_taken_up_again(
     assert (refused["status"], refused["code"]) == (422, "job_superseded")
     assert second in refused["detail"]
     assert (again.events, again.ids["job_id"]) == ([], second)
+
+
+async def _added_in_vain(house: House, folder: Path) -> Accepted:
+    """A repository whose remote is not there."""
+    return await house.owner.command(
+        "repository.add",
+        organization_id=house.organization_id,
+        remote_url=str(folder / "nothing"),
+    )
 
 
 async def _cancelled(house: House, job_id: str) -> None:

@@ -1,0 +1,29 @@
+"""Which agent works where nobody was named, and which ones there are."""
+
+from commands.context import Context
+from commands.organization_state import Organization
+from runtime.errors import Rejected
+
+SHELL = "shell"
+"""The agent that is built in."""
+
+
+def check_agent(agent: str | None, context: Context) -> None:
+    """Raises `Rejected` (`unknown_agent`) for an agent that was not declared to this installation."""
+    if agent is not None and agent not in context.known_agents:
+        raise Rejected(
+            f"There is no agent {agent!r} here; there are: {', '.join(sorted(context.known_agents))}.",
+            code="unknown_agent",
+        )
+
+
+def default_agent(organization: Organization | None) -> str:
+    """Who works where nobody was named."""
+    return organization.default_agent or SHELL if organization is not None else SHELL
+
+
+def default_model(organization: Organization | None, agent: str) -> str | None:
+    # A model belongs to the agent it was chosen with.
+    if organization is None or agent != default_agent(organization):
+        return None
+    return organization.default_model
