@@ -6,11 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-UNSETTLED_BYTES = 16 * 1024 * 1024
-"""So much may stand in the log before it is moved."""
+UNSETTLED_BYTES = 2 * 1024 * 1024
+"""So much may stand in the log before it is moved. A move flushes it in one go, and commits of the event log wait behind that."""
 
-MOST = 4
-"""Whoever wrote so many times as much while a move was under way waits for its end."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Whoever wrote more than that while a move was under way waits for its end."""
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +18,12 @@ log = logging.getLogger(__name__)
 class WriteAheadLog:
     """Of one file with one writer, which says how much it wrote."""
 
-    def __init__(self, path: Path | str, *, unsettled: int = UNSETTLED_BYTES) -> None:
+    def __init__(
+        self, path: Path | str, *, unsettled: int = UNSETTLED_BYTES, most: int = MOST_BYTES
+    ) -> None:
         self._path = path
         self._unsettled = unsettled
+        self._most = most
         self._bytes = 0
         self._moving: asyncio.Task[None] | None = None
 
@@ -39,7 +42,7 @@ class WriteAheadLog:
                 self._bytes = 0
                 move = asyncio.to_thread(_move, self._path)
                 self._moving = asyncio.create_task(move, name=f"settling {self._path}")
-        elif self._moving.done() or self._bytes > MOST * self._unsettled:
+        elif self._moving.done() or self._bytes > self._most:
             await asyncio.wait([self._moving])
             self._moving = None
             await asyncio.to_thread(_move, self._path)

@@ -17,11 +17,12 @@ from workflows.steady_reports import SteadyReports
 
 FLUSH_SECONDS = 0.05
 COMMIT_BYTES = 192 * 1024
-COMMIT_ENTRIES = 250
+COMMIT_ENTRIES = 64
 """Whoever folds a commit does so in one go: it must not take long."""
 
+REST = 3
 LONGEST_REST = 0.1
-"""Between full commits the writer rests as long as the last one took: the other half of the time is everybody else's."""
+"""Between full commits the writer rests three times as long as the last one took: most of the time is everybody else's."""
 
 INLINE_BYTES = 128 * 1024
 PENDING_BYTES = 1024 * 1024
@@ -36,7 +37,7 @@ _encoder = msgspec.json.Encoder()
 class TranscriptWriter:
     """The one writer of a session's transcript while a turn runs.
 
-    `add` only notes an entry down; `run` appends what has gathered, at most every 50 ms, 192 KB or 250 entries.
+    `add` only notes an entry down; `run` appends what has gathered, at most every 50 ms, 192 KB or 64 entries.
     `has_room` is what the reader of the agent waits for, so that what waits here stays below 1 MB.
     """
 
@@ -98,7 +99,7 @@ class TranscriptWriter:
                 self.position = await self._append(*self._batch)
                 self._batch = None
                 if self._pending:
-                    await asyncio.sleep(min(LONGEST_REST, _clock() - began))
+                    await asyncio.sleep(min(LONGEST_REST, REST * (_clock() - began)))
             self._wake.clear()
             return self.position
 

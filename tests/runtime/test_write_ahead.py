@@ -39,7 +39,7 @@ async def write(db: sqlite3.Connection, ahead: WriteAheadLog, rows: int) -> None
 async def test_the_log_stays_small_however_much_is_written(
     path: Path, writer: sqlite3.Connection
 ) -> None:
-    ahead = WriteAheadLog(path, unsettled=UNSETTLED)
+    ahead = WriteAheadLog(path, unsettled=UNSETTLED, most=4 * UNSETTLED)
 
     await write(writer, ahead, 3000)
 
