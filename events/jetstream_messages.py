@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +11,7 @@ from events.commit import Recorded
 from events.ids import Position
 from events.jetstream_api import PREFIX, ApiError, ErrorBody, JetStreamApi
 from runtime.inbox import Answer, NoAnswer, status_of
-from runtime.nats_headers import field, number_in, value_in
+from runtime.nats_headers import field, number_in, status_in, value_in
 
 MESSAGE_ID = "Nats-Msg-Id"
 MESSAGE_ID_FIELD = field(MESSAGE_ID)
@@ -175,17 +174,17 @@ class _Page:
 
     def take(self, answer: Answer) -> bool:
         """Every message names the one before it, and the end names the last: so a loss shows."""
-        if status_of(answer) is not None:
+        header = answer.header
+        if status_in(header) is not None:
             self._end = answer
             return True
         one = _content(self._subject, answer)
-        if number_in(answer.header, LAST_SEQUENCE) != self._last or one.position <= self._last:
+        if number_in(header, LAST_SEQUENCE) != self._last or one.position <= self._last:
             self._lost = True
         self._last = one.position
         self._found.append(one)
-        # Whoever looks at one that cannot be read is told then.
-        with suppress(codec.Undecodable):
-            _ = one.commit
+        # Decodes it; whoever looks at one that cannot be read is told then.
+        codec.is_readable(one)
         return False
 
     def complete(self) -> tuple[list[Recorded], bool]:

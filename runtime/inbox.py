@@ -37,6 +37,7 @@ class Inbox:
     def __init__(self, client: NatsClient) -> None:
         self._client = client
         self._prefix = client.new_inbox()
+        self._before_token = len(self._prefix) + 1
         self._numbers = count(1)
         self._exchanges: dict[bytes, _Exchange] = {}
 
@@ -81,7 +82,7 @@ class Inbox:
                 exchange.complete.set_exception(NoAnswer("the connection broke"))
 
     def _take(self, subject: bytes, reply: bytes, header: bytes, data: bytes) -> None:
-        exchange = self._exchanges.get(subject.rpartition(b".")[2])
+        exchange = self._exchanges.get(subject[self._before_token :])
         if exchange is not None:
             exchange.add(Answer(header, data))
 
