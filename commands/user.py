@@ -223,10 +223,11 @@ def _set_unread(
     ]
 
 
-def _update_draft(
-    user: User, order: UpdateDraft, task: Task, organization: Organization
-) -> list[Event]:
+def _update_draft(user: User, order: UpdateDraft, context: Context) -> list[Event]:
+    task, organization = _task(context), _organization(context)
     session = _session(task, order.session_id)
+    if context.superseded:
+        return []
     attachments = attachments_of(order.attachments)
     draft = user.drafts.get(session.id)
     # Sending clears the draft, and so does leaving: an older one is not there any more.
@@ -278,7 +279,7 @@ def decide(state: UserState, order: UserCommand, context: Context) -> list[Event
         case SetUnread():
             return _set_unread(state, order, _task(context), _organization(context))
         case UpdateDraft():
-            return _update_draft(state, order, _task(context), _organization(context))
+            return _update_draft(state, order, context)
         case _:
             assert_never(order)
 
