@@ -98,12 +98,10 @@ def _evolve_user(user: User, event: Event, origin: Origin) -> User:
             tokens = {**user.tokens, event.token_id: revoked}
             return replace(user, tokens=tokens, app_sessions=left)
         case AppSessionStarted():
-            # Expired ones are forgotten here, so that years of signing in stay small.
-            kept = {one: held for one, held in user.app_sessions.items() if held.holds(origin.at)}
-            kept[event.app_session_id] = Credential(
+            cookie = Credential(
                 hash=event.hash, expires_at=event.expires_at, token_id=event.token_id
             )
-            return replace(user, app_sessions=kept)
+            return user.signed_in(event.app_session_id, cookie, origin.at)
         case AppSessionEnded():
             left = {k: v for k, v in user.app_sessions.items() if k != event.app_session_id}
             return replace(user, app_sessions=left)
