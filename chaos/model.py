@@ -8,6 +8,7 @@ from chaos.check_facts import events_of
 from chaos.raw_log import Message
 
 WINDOW = 200
+EXITED_SHOWN = 100
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Task:
     repository_id: str
     sessions: dict[str, Session] = field(default_factory=dict)
     processes: set[str] = field(default_factory=set)
+    exited: list[str] = field(default_factory=list)
     over: str | None = None
 
 
@@ -122,6 +124,12 @@ def _process_requested(model: Model, event: Any, _: Any) -> None:
     model.tasks[event["task_id"]].processes.add(event["process_id"])
 
 
+def _process_exited(model: Model, event: Any, _: Any) -> None:
+    task = model.tasks[event["task_id"]]
+    task.exited.append(event["process_id"])
+    task.processes.difference_update(task.exited[:-EXITED_SHOWN])
+
+
 def _appended(model: Model, event: Any, _: Any) -> None:
     model.session(event).said += event["entries"]
 
@@ -143,6 +151,7 @@ _STEPS: dict[str, Callable[[Model, Any, Any], None]] = {
     "message_cancelled": _not_waiting,
     "draft_updated": _draft_updated,
     "process_requested": _process_requested,
+    "process_exited": _process_exited,
     "entries_appended": _appended,
 }
 

@@ -18,7 +18,7 @@ from commands.task_orders import (
     SessionCommand,
     StopSession,
 )
-from commands.task_state import Session, Task
+from commands.task_state import Session, Task, message_size
 from events.agent_session import (
     AgentSessionClosed,
     AgentSessionCreated,
@@ -35,6 +35,9 @@ from runtime.errors import Rejected
 
 MAX_WAITING = 100
 """Messages that may wait in one session: they stand in the task's state."""
+
+MAX_WAITING_BYTES = 1024 * 1024
+"""What these may weigh together: all of them are told anew when one comes or goes."""
 
 # --- Rules ---
 
@@ -72,13 +75,21 @@ def _send(task: Task, session: Session, order: SendMessage, context: Context) ->
             f"{MAX_WAITING} messages wait in this session already; let it work or cancel some.",
             code="queue_full",
         )
+    attachments = attachments_of(order.attachments)
+    waiting = sum(one.size for one in session.queue)
+    if waiting + message_size(order.text, attachments) > MAX_WAITING_BYTES:
+        raise Rejected(
+            f"{waiting // 1024} KB wait in this session already, and {MAX_WAITING_BYTES // 2**20} MB may; "
+            "let it work, cancel some, or send a shorter message that names a file of the repository.",
+            code="queue_full",
+        )
     return [
         MessageQueued(
             **task_owners(task),
             session_id=session.id,
             message_id=message_id,
             text=order.text,
-            attachments=attachments_of(order.attachments),
+            attachments=attachments,
         )
     ]
 

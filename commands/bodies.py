@@ -11,13 +11,16 @@ from msgspec import Raw, Struct
 from commands.catalog import CATALOG, AnyCommand
 from commands.fields import TEXT_BYTES
 from runtime.errors import FieldError, Invalid, NotFound
-from runtime.problems import invalid_body
+from runtime.problems import TooLarge, invalid_body
 
 BODY_LIMIT = 512 * 1024
 BATCH_LIMIT = 8 * 1024 * 1024
+BATCH_LINES = 10_000
+"""Orders in one batch: each is answered with more bytes than the shortest of them have."""
 
 _T = TypeVar("_T")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FILLED = re.compile(rb"\S")
 _FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
 
 
@@ -52,6 +55,27 @@ def _check_texts(order: AnyCommand) -> None:
                 f"{detail}. Send less of it, or put the rest into a file of the repository.",
                 errors=[FieldError(pointer=f"/{field}", detail=detail)],
             )
+
+
+def batch_lines(body: bytes) -> list[tuple[int, slice]]:
+    """Where the lines of a batch stand that have something in them, each with its number from 1 on.
+
+    Millions of blank lines cost next to nothing. Raises `TooLarge` for more than `BATCH_LINES`.
+    """
+    lines: list[tuple[int, slice]] = []
+    number, begin = 1, 0
+    while filled := _FILLED.search(body, begin):
+        number += body.count(b"\n", begin, filled.start())
+        begin = max(begin, body.rfind(b"\n", begin, filled.start()) + 1)
+        end = body.find(b"\n", filled.start())
+        end = len(body) if end < 0 else end
+        if len(lines) == BATCH_LINES:
+            raise TooLarge(
+                f"A batch may have {BATCH_LINES} orders; send the rest in another batch, with a key of its own."
+            )
+        lines.append((number, slice(begin, end)))
+        begin = end
+    return lines
 
 
 def batch_line_of(body: bytes) -> BatchLine:

@@ -180,10 +180,11 @@ class Directory:
         return [convert(dict(zip(names, row, strict=True)), OpenJob, strict=False) for row in rows]
 
     async def tasks_of(self, repository_id: str) -> list[TaskId]:
-        """All tasks a repository ever had, also those put away."""
+        """All tasks a repository ever had, also archived ones, but for those that were killed: nothing follows that."""
         await self.caught_up()
         rows = self._db.execute(
-            "SELECT id FROM tasks WHERE repository_id = ? ORDER BY id", (repository_id,)
+            "SELECT id FROM tasks WHERE repository_id = ? AND killed = 0 ORDER BY id",
+            (repository_id,),
         )
         return [TaskId(task_id) for (task_id,) in rows]
 

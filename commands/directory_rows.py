@@ -19,7 +19,7 @@ from events.job import (
 from events.organization import MemberAdded, MemberRemoved, OrganizationCreated, RepositoryAdded
 from events.process import ProcessRequested
 from events.store import id_of, kind_of
-from events.task import SandboxAllocated, SandboxReleased, TaskCreated
+from events.task import SandboxAllocated, SandboxReleased, TaskCreated, TaskKilled
 from events.user import TokenCreated, UserCreated
 
 Value: TypeAlias = str | int | None
@@ -29,6 +29,7 @@ _THING = "INSERT OR IGNORE INTO things VALUES (?, ?, ?, ?, ?)"
 _KEY = "INSERT OR IGNORE INTO command_keys VALUES (?, ?)"
 _TASK = "INSERT OR IGNORE INTO tasks (id, repository_id) VALUES (?, ?)"
 _TASK_HOST = "UPDATE tasks SET host = ? WHERE id = ?"
+_TASK_KILLED = "UPDATE tasks SET killed = 1 WHERE id = ?"
 _MEMBER = "INSERT OR IGNORE INTO members VALUES (?, ?)"
 _NO_MEMBER = "DELETE FROM members WHERE user_id = ? AND organization_id = ?"
 _JOB = """
@@ -83,6 +84,8 @@ def _rows(event: Event, commit: Commit, subject: str, position: Position) -> Ite
             yield _TASK_HOST, (event.host, event.task_id)
         case SandboxReleased():
             yield _TASK_HOST, (None, event.task_id)
+        case TaskKilled():
+            yield _TASK_KILLED, (event.task_id,)
         case JobAnnounced():
             yield thing(event.job_id, "job")
             yield (

@@ -37,9 +37,11 @@ CREATE INDEX open_jobs ON jobs (announced_at) WHERE ended = 0;
 CREATE TABLE tasks (
     id TEXT PRIMARY KEY,
     repository_id TEXT NOT NULL,
-    host TEXT
+    host TEXT,
+    -- For good: what was killed never works again.
+    killed INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX tasks_of_repository ON tasks (repository_id);
+CREATE INDEX tasks_of_repository ON tasks (repository_id) WHERE killed = 0;
 CREATE INDEX tasks_on_host ON tasks (host) WHERE host IS NOT NULL;
 
 CREATE TABLE members (

@@ -66,7 +66,7 @@ class Commands:
         self._drafts = DraftPace(now)
         self._keys = KeysInHand()
         places = Places(aggregates, directory)
-        self._people = UserDesk(store, aggregates, places, self._deciding, self._drafts)
+        self._people = UserDesk(store, places, self._deciding, self._drafts)
         self._log = LogDesk(store, self._deciding)
         self._work = OrganizationDesk(aggregates, places, self._deciding, read_remote)
 

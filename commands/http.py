@@ -1,7 +1,8 @@
 """The routes of the write side: one order, a batch of lines, signing in and out."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -16,6 +17,7 @@ from commands.bodies import (
     BATCH_LIMIT,
     BODY_LIMIT,
     batch_line_of,
+    batch_lines,
     command_id_of,
     decoded,
     line_command_id,
@@ -117,24 +119,33 @@ class _ManyCommands:
                     )
                 key = command_id_of(Head(scope).joined(b"idempotency-key")) or str(uuid.uuid4())
                 body = await read_body(request.receive, BATCH_LIMIT)
+                lines = batch_lines(body)
             with self._shares.of(caller.user_id):
-                lines = _answers(self._commands, self._gate, caller, key, body, request.url.path)
-                await StreamingResponse(lines, media_type=LINES[0])(scope, receive, send)
+                answers = _answers(
+                    self._commands, self._gate, caller, key, body, lines, request.url.path
+                )
+                await StreamingResponse(answers, media_type=LINES[0])(scope, receive, send)
 
 
 async def _answers(
-    commands: Commands, gate: Gate, caller: Caller, key: str, body: bytes, path: str
+    commands: Commands,
+    gate: Gate,
+    caller: Caller,
+    key: str,
+    body: bytes,
+    lines: Sequence[tuple[int, slice]],
+    path: str,
 ) -> AsyncIterator[bytes]:
     """One line each, in order, as soon as it is known: a later command may need an earlier one."""
-    for number, line in enumerate(body.split(b"\n"), start=1):
-        if not line.strip():
-            continue
+    for number, place in lines:
+        # A line that is refused at once waits for nothing, nor does sending its answer.
+        await asyncio.sleep(0)
         answer: dict[str, object]
         try:
             async with gate.request("command", counted=False):
                 answer = {
                     "status": 202,
-                    **msgspec.to_builtins(await _line(commands, caller, key, number, line)),
+                    **msgspec.to_builtins(await _line(commands, caller, key, number, body[place])),
                 }
         except FoundryError as error:
             answer = problem_document(error, instance=path)

@@ -11,7 +11,7 @@ S = TypeVar("S")
 
 
 class Loaded(Struct, Generic[S], frozen=True):
-    """`command_position` is that of the last commit which a command made; `keys` leads from what `keys.key_of` says of a commit to its position."""
+    """`command_position` is that of the last commit with which a command changed something; `keys` leads from what `keys.key_of` says of a commit to its position."""
 
     state: S
     position: Position = BEGINNING

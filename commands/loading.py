@@ -9,9 +9,10 @@ from commands.loaded import Loaded
 from commands.log import Log
 from commands.state_file import LONG, SHARE, StateFile
 from events.codec import Undecodable, is_readable
-from events.commit import Recorded
+from events.commit import Commit, Recorded
 from events.ids import Position
 from events.log import LOG_KIND
+from events.process import ProcessInput
 from events.store import EventStore, kind_of
 from runtime.errors import Unavailable
 
@@ -99,8 +100,15 @@ def advanced(kind: Kind[S], loaded: Loaded[S], recorded: Recorded) -> Loaded[S]:
     return Loaded(
         state=state,
         position=recorded.position,
-        command_position=recorded.position if commit.command else loaded.command_position,
+        command_position=recorded.position if _is_change(commit) else loaded.command_position,
         keys=_with_key(loaded.keys if kind.whole else {}, recorded),
+    )
+
+
+def _is_change(commit: Commit) -> bool:
+    """Whether a command changed the aggregate. What is written to a process only passes through its task: no view tells of it."""
+    return commit.command is not None and any(
+        not isinstance(event, ProcessInput) for event in commit.events
     )
 
 

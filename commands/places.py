@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from itertools import compress
 from weakref import WeakValueDictionary
 
 from commands.aggregates import Aggregates
@@ -22,6 +23,9 @@ from commands.user import USER
 from commands.user_state import User
 from events.ids import JobId, TaskId, UserId, is_id
 from runtime.errors import Unavailable
+
+LOOKS_AT_ONCE = 16
+"""So many tasks of a repository are asked together what they do."""
 
 
 class Places:
@@ -134,13 +138,24 @@ class Places:
         return newest_job(repository, organization, job.repository_id, doing)
 
     async def busy_tasks(self, repository_id: str) -> tuple[TaskId, ...]:
-        """The tasks of a repository in which something goes on."""
-        busy = []
-        for task_id in await self._directory.tasks_of(repository_id):
-            task = (await self._aggregates.confirmed(TASK, task_id)).state
-            if isinstance(task, Task) and task.busy:
-                busy.append(task_id)
-        return tuple(busy)
+        """Some of the tasks of a repository in which something goes on, none only if there are none."""
+        tasks = await self._directory.tasks_of(repository_id)
+        for first in range(0, len(tasks), LOOKS_AT_ONCE):
+            some = tasks[first : first + LOOKS_AT_ONCE]
+            looks = await asyncio.gather(*map(self._busy, some))
+            if any(looks):
+                return tuple(compress(some, looks))
+        return ()
+
+    async def _busy(self, task_id: TaskId) -> bool:
+        task = (await self._aggregates.confirmed(TASK, task_id)).state
+        if not isinstance(task, Task):
+            return False
+        if task.status == "failed":
+            # It is provisioned once more if its job is retried, and only that job's history tells.
+            job = await self.job(task.provision_job_id)
+            return job is not None and job.open
+        return task.busy
 
     async def administers_one(self, user_id: UserId) -> bool:
         """Whether somebody is owner or admin of some organization."""

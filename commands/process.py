@@ -4,7 +4,7 @@ from typing import assert_never
 
 from commands.context import Context
 from commands.owners import task_owners
-from commands.refusals import chosen_id, no_such, taken
+from commands.refusals import chosen_id, no_such, taken, wrong
 from commands.task_orders import ProcessCommand, StartProcess, StopProcess, WriteProcess
 from commands.task_state import Process, Task
 from commands.task_work import check_workable
@@ -15,6 +15,9 @@ from runtime.errors import Rejected
 
 MAX_RUNNING = 16
 """So many of one task may run at once."""
+
+MAX_ARGUMENT_BYTES = 128 * 1024
+"""Of a command and its arguments, each with the NUL behind it: Linux takes no longer single one."""
 
 
 def decide_process(task: Task, order: ProcessCommand, context: Context) -> list[Event]:
@@ -31,11 +34,11 @@ def decide_process(task: Task, order: ProcessCommand, context: Context) -> list[
 
 def _start(task: Task, order: StartProcess, context: Context) -> list[Event]:
     process_id = ProcessId(chosen_id(order.process_id, context.id("proc"), prefix="proc"))
-    if process_id in task.processes:
+    _check_arguments(order)
+    if process_id in task.processes or process_id in task.exited:
         raise taken("process", process_id)
     check_workable(task)
-    running = [one for one in task.processes.values() if one.status != "exited"]
-    if len(running) >= MAX_RUNNING:
+    if len(task.processes) >= MAX_RUNNING:
         raise Rejected(
             f"{MAX_RUNNING} processes of this task run already; stop one of them first.",
             code="too_many_processes",
@@ -47,10 +50,21 @@ def _start(task: Task, order: StartProcess, context: Context) -> list[Event]:
     ]
 
 
+def _check_arguments(order: StartProcess) -> None:
+    size = sum(len(one.encode()) + 1 for one in (order.command, *(order.args or ())))
+    if size > MAX_ARGUMENT_BYTES:
+        raise wrong(
+            "/args",
+            f"A command and its arguments may have {MAX_ARGUMENT_BYTES // 1024} KB together in UTF-8; "
+            "hand over more on its standard input or in a file.",
+        )
+
+
 def _write(task: Task, order: WriteProcess) -> list[Event]:
     process_id = ProcessId(order.process_id)
-    if _process(task, process_id).status == "exited":
+    if process_id in task.exited:
         raise Rejected("The process has ended and reads nothing any more.", code="process_over")
+    _process(task, process_id)
     if not order.text:
         return []
     return [ProcessInput(**task_owners(task), process_id=process_id, text=order.text)]
@@ -58,10 +72,11 @@ def _write(task: Task, order: WriteProcess) -> list[Event]:
 
 def _stop(task: Task, order: StopProcess) -> list[Event]:
     process_id = ProcessId(order.process_id)
-    process = _process(task, process_id)
+    if process_id in task.exited:
+        return []
     signal = order.signal or "SIGTERM"
     # What is to end already is not asked again, except at once instead of in order.
-    if process.status == "exited" or process.stop in (signal, "SIGKILL"):
+    if _process(task, process_id).stop in (signal, "SIGKILL"):
         return []
     return [ProcessStopRequested(**task_owners(task), process_id=process_id, signal=signal)]
 

@@ -18,22 +18,20 @@ from events.process import (
 def evolve_processes(task: Task, event: Event) -> Task:
     """The task after a fact about one of its processes; the same task after any other fact."""
     match event:
-        case ProcessRequested() if event.process_id not in task.processes:
+        case ProcessRequested(process_id=id) if id not in task.processes and id not in task.exited:
             requested = Process(command=event.command, args=event.args)
-            return replace(task, processes={**task.processes, event.process_id: requested})
-        case ProcessStarted() | ProcessStopRequested() | ProcessExited():
-            process = task.processes.get(event.process_id)
-            if process is None or process.status == "exited":
-                return task
-            changed = _after(process, event)
+            return replace(task, processes={**task.processes, id: requested})
+        case ProcessStarted() | ProcessStopRequested() if event.process_id in task.processes:
+            changed = _after(task.processes[event.process_id], event)
             return replace(task, processes={**task.processes, event.process_id: changed})
+        case ProcessExited() if event.process_id in task.processes:
+            left = {id: one for id, one in task.processes.items() if id != event.process_id}
+            return replace(task, processes=left, exited=task.exited | {event.process_id})
         case _:
             return task
 
 
-def _after(
-    process: Process, event: ProcessStarted | ProcessStopRequested | ProcessExited
-) -> Process:
+def _after(process: Process, event: ProcessStarted | ProcessStopRequested) -> Process:
     match event:
         case ProcessStarted():
             # A stop that came before the start is still wanted afterwards.
@@ -43,7 +41,5 @@ def _after(
         case ProcessStopRequested(signal=signal):
             status = process.status if process.status == "queued" else "stopping"
             return replace(process, status=status, stop=signal)
-        case ProcessExited():
-            return replace(process, status="exited")
         case _:
             assert_never(event)

@@ -26,7 +26,7 @@ TaskStatus = Literal[
 ]
 SessionStatus = Literal["pending", "ready", "running", "error", "closed"]
 MessageFate = Literal["waiting", "delivered", "cancelled"]
-ProcessStatus = Literal["queued", "running", "stopping", "exited"]
+ProcessStatus = Literal["queued", "running", "stopping"]
 FilesStatus = Literal["none", "fresh", "queued", "running", "stale"]
 
 
@@ -39,6 +39,17 @@ class Waiting(Struct, frozen=True, kw_only=True):
     command_id: str | None
     actor: str
     at: Timestamp
+
+    @property
+    def size(self) -> int:
+        """Bytes in UTF-8."""
+        return message_size(self.text, self.attachments)
+
+
+def message_size(text: str, attachments: tuple[Attachment, ...]) -> int:
+    """What a message weighs, in bytes of UTF-8."""
+    parts = (part for one in attachments for part in (one.id, one.path, one.text or ""))
+    return sum(len(part.encode()) for part in (text, *parts))
 
 
 class PermissionRequest(Struct, frozen=True, kw_only=True):
@@ -87,7 +98,7 @@ class Issue(Struct, frozen=True, kw_only=True):
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """What runs, or ran, in the sandbox at somebody's request. `stop` is the signal that is to end it."""
+    """What runs, or is to run, in the sandbox at somebody's request. `stop` is the signal that is to end it."""
 
     command: str
     args: tuple[str, ...]
@@ -98,7 +109,8 @@ class Process(Struct, frozen=True, kw_only=True):
 class Task(Struct, frozen=True, kw_only=True):
     """`branch` is set once provisioning settled it; `jobs` are the newest announced by kind.
 
-    `next_branch` is the name the newest job to rename the branch was given.
+    `next_branch` is the name the newest job to rename the branch was given. Of processes that have
+    `exited` nothing matters any more but that there were these.
     """
 
     task_id: TaskId
@@ -121,6 +133,7 @@ class Task(Struct, frozen=True, kw_only=True):
     jobs: dict[str, JobId] = {}
     next_branch: str | None = None
     processes: dict[ProcessId, Process] = {}
+    exited: frozenset[ProcessId] = frozenset()
     issues: dict[IssueId, Issue] = {}
     base: str | None = None
     tree_id: str | None = None

@@ -98,12 +98,10 @@ def _evolve_user(user: User, event: Event, origin: Origin) -> User:
             tokens = {**user.tokens, event.token_id: revoked}
             return replace(user, tokens=tokens, app_sessions=left)
         case AppSessionStarted():
-            # Expired ones are forgotten here, so that years of signing in stay small.
-            kept = {one: held for one, held in user.app_sessions.items() if held.holds(origin.at)}
-            kept[event.app_session_id] = Credential(
+            cookie = Credential(
                 hash=event.hash, expires_at=event.expires_at, token_id=event.token_id
             )
-            return replace(user, app_sessions=kept)
+            return user.signed_in(event.app_session_id, cookie, origin.at)
         case AppSessionEnded():
             left = {k: v for k, v in user.app_sessions.items() if k != event.app_session_id}
             return replace(user, app_sessions=left)
@@ -223,10 +221,11 @@ def _set_unread(
     ]
 
 
-def _update_draft(
-    user: User, order: UpdateDraft, task: Task, organization: Organization
-) -> list[Event]:
+def _update_draft(user: User, order: UpdateDraft, context: Context) -> list[Event]:
+    task, organization = _task(context), _organization(context)
     session = _session(task, order.session_id)
+    if context.superseded:
+        return []
     attachments = attachments_of(order.attachments)
     draft = user.drafts.get(session.id)
     # Sending clears the draft, and so does leaving: an older one is not there any more.
@@ -278,7 +277,7 @@ def decide(state: UserState, order: UserCommand, context: Context) -> list[Event
         case SetUnread():
             return _set_unread(state, order, _task(context), _organization(context))
         case UpdateDraft():
-            return _update_draft(state, order, _task(context), _organization(context))
+            return _update_draft(state, order, context)
         case _:
             assert_never(order)
 

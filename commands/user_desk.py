@@ -4,8 +4,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from commands.aggregates import Aggregates
-from commands.answers import Answer, named_ids
+from commands.answers import Answer
 from commands.context import Context
 from commands.credentials import OWNER, new_token, secret_hash
 from commands.deciding import Deciding
@@ -38,13 +37,11 @@ class UserDesk:
     def __init__(
         self,
         store: EventStore,
-        aggregates: Aggregates,
         places: Places,
         deciding: Deciding,
         drafts: DraftPace,
     ) -> None:
         self._store = store
-        self._aggregates = aggregates
         self._places = places
         self._deciding = deciding
         self._drafts = drafts
@@ -71,20 +68,9 @@ class UserDesk:
                 user_id = caller
             case _:
                 assert_never(order)
-        if isinstance(order, UpdateDraft) and not await self._drafts.newest(
-            caller, order.session_id
-        ):
-            loaded = await self._aggregates.confirmed(USER, caller)
-            # The same draft sent to another node at the same moment may be the one that was stored.
-            repeated = await self._deciding.repeated(loaded.keys.get(request.key), request)
-            if repeated is not None:
-                return repeated
-            return Answer(
-                command_id=request.command_id,
-                position=loaded.position,
-                events=[],
-                ids=named_ids(order),
-            )
+        if isinstance(order, UpdateDraft):
+            newest = await self._drafts.newest(caller, order.session_id)
+            base = replace(base, superseded=not newest)
 
         async def prepare(state: UserState) -> Context:
             match order:

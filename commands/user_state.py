@@ -1,11 +1,15 @@
 """What decisions about a person need: their credentials, and what they have open."""
 
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from commands.decider import Absent
 from events.ids import OrganizationId, Position, SessionId, Timestamp, TokenId, UserId
+
+MAX_APP_SESSIONS = 1000
+"""Of one person. Each is compared with every cookie that comes; who signs in more often is signed out elsewhere."""
 
 
 class Credential(Struct, frozen=True, kw_only=True):
@@ -53,6 +57,19 @@ class User(Struct, frozen=True, kw_only=True):
     def credential(self, credential_id: str) -> Credential | None:
         """The token or app session of this id."""
         return self.tokens.get(TokenId(credential_id)) or self.app_sessions.get(credential_id)
+
+    def signed_in(self, app_session_id: str, cookie: Credential, at: Timestamp) -> Self:
+        """With one more app session. The oldest are forgotten, those that expired and those that are too many.
+
+        Only the oldest are looked at, as all live equally long but those of tokens that end sooner.
+        """
+        kept = {**self.app_sessions, app_session_id: cookie}
+        while kept:
+            oldest = next(iter(kept))
+            if len(kept) <= MAX_APP_SESSIONS and kept[oldest].holds(at):
+                break
+            del kept[oldest]
+        return replace(self, app_sessions=kept)
 
 
 UserState: TypeAlias = Absent | User

@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 
 from events.commit import FORMAT, Commit, Recorded
+from events.long_prompt import with_prompt_once, with_prompt_twice
+from events.store import MAX_COMMIT_BYTES
 from events.upcasters import upcast
 
 _encoder = msgspec.json.Encoder()
@@ -19,16 +21,20 @@ class Undecodable(Exception):
 
 def encode(commit: Commit) -> bytes:
     """One line of JSON."""
-    return _encoder.encode(commit)
+    body = _encoder.encode(commit)
+    return body if len(body) <= MAX_COMMIT_BYTES else _encoder.encode(with_prompt_once(commit))
 
 
 def decode(body: bytes) -> Commit:
     """The commit in today's shape, whatever format it was written in. Raises `Undecodable`."""
     try:
         commit = _decoder.decode(body)
+        if commit.format != FORMAT:
+            commit = _decode_older(body, None)
     except _UNREADABLE as error:
-        return _decode_older(body, error)
-    return commit if commit.format == FORMAT else _decode_older(body, None)
+        commit = _decode_older(body, error)
+    # No shorter one had to leave anything out.
+    return commit if len(body) <= MAX_COMMIT_BYTES // 2 else with_prompt_twice(commit)
 
 
 def is_readable(recorded: Recorded) -> bool:

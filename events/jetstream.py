@@ -12,7 +12,7 @@ from events.jetstream_hints import Hints
 from events.jetstream_messages import Messages
 from events.jetstream_reader import Reader
 from events.jetstream_stream import ENVELOPE_BYTES, UnfitStream, ensure_stream, stream_info
-from events.store import MAX_COMMIT_BYTES, STREAM
+from events.store import ALL, MAX_COMMIT_BYTES, STREAM, Limit
 from runtime.connection import Connection
 
 BUCKET = "BLOBS"
@@ -56,8 +56,10 @@ class JetStreamStore:
             subject, commit, expected=expected, message_id=message_id
         )
 
-    async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
-        return await self._messages.history(subject, after=after)
+    async def load(
+        self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
+        return await self._messages.history(subject, after=after, limit=limit)
 
     async def last(self, subject: str) -> Recorded | None:
         return await self._messages.last(subject)

@@ -10,6 +10,7 @@ from events import codec
 from events.commit import Recorded
 from events.ids import Position
 from events.jetstream_api import PREFIX, ApiError, ErrorBody, JetStreamApi
+from events.store import ALL, Limit
 from runtime.inbox import Answer, NoAnswer, status_of
 from runtime.nats_headers import field, number_in, status_in, value_in
 
@@ -76,28 +77,33 @@ class Messages:
         """The first message after a position, as the leader knows it."""
         return await self._from_leader({"seq": after + 1, "next_by_subj": subject})
 
-    async def history(self, subject: str, *, after: Position) -> Sequence[Recorded]:
+    async def history(
+        self, subject: str, *, after: Position, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
         found: list[Recorded] = []
         more = True
-        while more:
-            page, more = await self._page(subject, after)
-            found += page
+        while more and not limit.reached:
+            page, more = await self._page(subject, after, limit.commits)
+            wanted = limit.of(page)
+            limit = limit.after(wanted)
+            found += wanted
             after = found[-1].position if found else after
         if self._replicated:
-            while (newer := await self.next(after, subject)) is not None:
+            while not limit.reached and (newer := await self.next(after, subject)) is not None:
+                limit = limit.after([newer])
                 found.append(newer)
                 after = newer.position
         return found
 
-    async def _page(self, subject: str, after: Position) -> tuple[list[Recorded], bool]:
-        """Some messages of a subject in one round trip, and whether there are more."""
+    async def _page(self, subject: str, after: Position, most: int) -> tuple[list[Recorded], bool]:
+        """Some messages of a subject in one round trip, `most` at most, and whether there are more."""
 
         async def once(within: float) -> tuple[list[Recorded], bool]:
             asked = self._page_messages
             body = {
                 "seq": after + 1,
                 "next_by_subj": subject,
-                "batch": asked,
+                "batch": min(asked, most),
                 "max_bytes": PAGE_BYTES,
             }
             # Over a slow way a whole page may take longer than is waited for, however often it is

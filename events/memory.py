@@ -8,7 +8,7 @@ from events import codec
 from events.commit import Commit, Recorded
 from events.fact import Blob
 from events.ids import BEGINNING, Position
-from events.store import MAX_COMMIT_BYTES, LogCut, StalePosition
+from events.store import ALL, MAX_COMMIT_BYTES, Limit, LogCut, StalePosition
 
 BATCH = 1000
 
@@ -50,8 +50,10 @@ class MemoryStore:
             self._grown.notify_all()
         return position
 
-    async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
-        return [one for one in self._subjects.get(subject, ()) if one.position > after]
+    async def load(
+        self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
+        return limit.of(one for one in self._subjects.get(subject, ()) if one.position > after)
 
     async def last(self, subject: str) -> Recorded | None:
         history = self._subjects.get(subject)

@@ -1,7 +1,12 @@
 """The event store as everybody else sees it. `events/memory.py` and `events/jetstream.py` keep the same promises."""
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+import sys
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from itertools import islice
+from typing import Protocol, Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from events.commit import Commit, Recorded
 from events.fact import Blob
@@ -35,6 +40,37 @@ def is_history(subject: str) -> bool:
     return subject.count(".") >= 2
 
 
+class Limit(Struct, frozen=True):
+    """How much of a history is wanted: so many commits at most, and none after the one that makes them exceed `bytes`."""
+
+    commits: int = sys.maxsize
+    bytes: int = sys.maxsize
+
+    @property
+    def reached(self) -> bool:
+        """Whether nothing more is wanted."""
+        return self.commits <= 0 or self.bytes < 0
+
+    def of(self, history: Iterable[Recorded]) -> list[Recorded]:
+        """The beginning of a history, as far as it is wanted."""
+        wanted: list[Recorded] = []
+        size = 0
+        for recorded in islice(history, self.commits):
+            wanted.append(recorded)
+            size += len(recorded.body)
+            if size > self.bytes:
+                break
+        return wanted
+
+    def after(self, found: Iterable[Recorded]) -> Self:
+        """What is still wanted after these."""
+        sizes = [len(recorded.body) for recorded in found]
+        return replace(self, commits=self.commits - len(sizes), bytes=self.bytes - sum(sizes))
+
+
+ALL = Limit()
+
+
 class StalePosition(Conflict):
     """The aggregate is no longer at the position the writer expected: reload and decide again."""
 
@@ -61,8 +97,13 @@ class EventStore(Protocol):
         the same `message_id`.
         """
 
-    async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
-        """The commits of one subject after a position, oldest first; empty for a subject that never was."""
+    async def load(
+        self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
+        """The commits of one subject after a position, oldest first; empty for a subject that never was.
+
+        With a `limit` no more than that is read and kept, however long the history is.
+        """
 
     async def last(self, subject: str) -> Recorded | None:
         """The newest commit of one subject, from the store itself and never from a cache."""

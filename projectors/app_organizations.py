@@ -29,7 +29,7 @@ from events.organization import (
     RepositoryRemoved,
     Role,
 )
-from events.user import TaskSelected
+from events.user import OrganizationSelected, TaskSelected
 from projectors.rows import Row, Rows
 
 SyncStatus = Literal["pending", "queued", "syncing", "synced", "error"]
@@ -145,6 +145,15 @@ def count_unread(rows: Rows, user: UserId, id: OrganizationId, by: int) -> None:
     if row is not None:
         row = replace(row, unread_count=row.unread_count + by)
         rows.put(f"app/{user}", "organization", id, row)
+
+
+def select_organization(rows: Rows, event: OrganizationSelected) -> None:
+    """Show what somebody selected, unless they had left it by then: that may be decided at the same moment."""
+    topic = f"app/{event.user_id}"
+    app = rows.get(topic, "self", event.user_id, App)
+    row = rows.get(topic, "organization", event.organization_id, Organization)
+    if app is not None and row is not None:
+        rows.put(topic, "self", event.user_id, replace(app, active_organization_id=row.id))
 
 
 def select_task(rows: Rows, event: TaskSelected) -> None:

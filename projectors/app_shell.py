@@ -2,8 +2,6 @@
 
 from typing import assert_never
 
-from msgspec.structs import replace
-
 from events.commit import Commit, Event
 from events.fact import TaskFact
 from events.ids import UserId
@@ -26,6 +24,7 @@ from projectors.app_organizations import (
     Person,
     project_organization,
     project_sync,
+    select_organization,
     select_task,
 )
 from projectors.app_sessions import leave, project_task, set_draft, set_unread
@@ -54,11 +53,8 @@ def _project_user(rows: Rows, event: UserEvent, commit: Commit) -> None:
     match event:
         case UserCreated(user_id=id, name=name):
             rows.put(topic, "self", id, App(user=Person(id=id, name=name)))
-        case OrganizationSelected(user_id=id, organization_id=organization_id):
-            app = rows.get(topic, "self", id, App)
-            if app is not None:
-                app = replace(app, active_organization_id=organization_id)
-                rows.put(topic, "self", id, app)
+        case OrganizationSelected():
+            select_organization(rows, event)
         case TaskSelected():
             select_task(rows, event)
         case SessionUnreadSet():

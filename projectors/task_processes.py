@@ -16,6 +16,9 @@ from events.process import (
 from events.task import TaskCreated, TaskEvent
 from projectors.rows import Row, Rows
 
+SHOWN = 100
+"""Of the processes that have exited the view keeps the newest so many; what runs is always there."""
+
 
 class ProcessesSelf(Row, frozen=True):
     """The view has no scalars of its own."""
@@ -32,6 +35,12 @@ class Process(Row, frozen=True, kw_only=True):
     started_at: Timestamp | None = None
     exited_at: Timestamp | None = None
     tail: str = ""
+
+
+class ExitedProcesses(Row, frozen=True):
+    """Hidden: which of those shown have exited, in the order in which they did."""
+
+    ids: tuple[ProcessId, ...] = ()
 
 
 def project_processes(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
@@ -60,4 +69,13 @@ def project_processes(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
             known = replace(known, status="stopping")
         case ProcessExited(exit_code=exit_code):
             known = replace(known, status="exited", exit_code=exit_code, exited_at=at)
+            _let_oldest_go(rows, topic, known.id)
     rows.put(topic, "process", known.id, known)
+
+
+def _let_oldest_go(rows: Rows, topic: str, exited: ProcessId) -> None:
+    before = rows.get(topic, "_exited", topic, ExitedProcesses) or ExitedProcesses()
+    ids = (*before.ids, exited)
+    for gone in ids[:-SHOWN]:
+        rows.remove(topic, "process", gone)
+    rows.put(topic, "_exited", topic, ExitedProcesses(ids[-SHOWN:]))

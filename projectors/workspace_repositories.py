@@ -123,7 +123,10 @@ def project_repository_job(
         _set_freshness(rows, event.organization_id, repository_id, freshness, None)
     if _itself(rows, event.organization_id, repository_id) is not None:
         topic = f"repository/{repository_id}"
-        list_job(rows, topic, job_after(rows.get(topic, "job", event.job_id, Job), event, at))
+        # Hidden, and longer than it is listed: it may be retried when it is not any more.
+        job = job_after(rows.get(topic, "_job", event.job_id, Job), event, at)
+        rows.put(topic, "_job", job.id, job)
+        list_job(rows, topic, job)
 
 
 def count_task(rows: Rows, event: TaskFact, by: int) -> None:

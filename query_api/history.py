@@ -10,7 +10,7 @@ from starlette.responses import Response
 from events.codec import Undecodable
 from events.commit import Event, Recorded, tag_of
 from events.ids import BEGINNING, Position, Timestamp, is_id
-from events.store import EventStore, subject_of
+from events.store import EventStore, Limit, subject_of
 from query_api.conditional import KEPT
 from query_api.parameters import page_size, position
 from query_api.visibility import Visibility, unseen
@@ -73,7 +73,9 @@ class HistoryAnswers:
         limit = page_size(query, default=PAGE, largest=LARGEST_PAGE)
         aggregate_id = request.path_params["id"]
         subject = await self._subject(caller, aggregate_id)
-        commits = await self._store.load(subject, after=after)
+        # One more tells whether there is a next page.
+        enough = Limit(commits=limit + 1, bytes=PAGE_BYTES)
+        commits = await self._store.load(subject, after=after, limit=enough)
         page = one_page(commits, limit)
         with_facts = query.get("facts") == "true"
         return JsonResponse(

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from events.codec import is_readable
 from events.commit import Recorded
 from events.ids import JobId, Position, TaskId
 from events.job import JobAnnounced
-from events.store import EventStore, subject_of
+from events.store import EventStore, Limit, subject_of
 from events.trail import LOG_SUBJECT
 from projectors.views import Snapshot, Views
 from query_api.task_fold import TaskFold
@@ -19,6 +21,9 @@ T = TypeVar("T")
 
 LONGEST = 5_000
 """Commits that are folded for one answer; about half a second of work."""
+
+HEAVIEST = 16 * 1024 * 1024
+"""Bytes of these commits: decoded they take several times as much memory."""
 
 FOLDS_AT_ONCE = 2
 FOLD_SECONDS = 10.0
@@ -36,41 +41,70 @@ class TaskPasts:
         Raises `NotFound` when there was no such task yet, and `Rejected` (`too_old`) when too much
         would have to be folded.
         """
-        commits = await self.commits(task_id, up_to=position)
 
-        def fold() -> Snapshot | None:
+        def fold(commits: Sequence[Recorded]) -> Snapshot | None:
             past = TaskFold(task_id)
             for commit in commits:
                 for _ in past.steps(commit):
                     pass
             return past.snapshot(self._views.epoch("task_detail"))
 
-        snapshot = await self.computed(fold)
+        snapshot = await self.computed(task_id, fold, up_to=position)
         if snapshot is None:
             raise unseen()
         return snapshot
 
     async def commits(self, task_id: TaskId, *, up_to: Position | None = None) -> list[Recorded]:
-        """The commits of a task and of the jobs it announced, in the order of the log."""
-        own = _until(await self._store.load(subject_of("task", task_id)), up_to)
-        commits = list(own)
+        """The commits of a task and of the jobs it announced, in the order of the log.
+
+        Raises `Rejected` (`too_old`) before it has read much more than is folded.
+        """
+        room = Limit(commits=LONGEST, bytes=HEAVIEST)
+        own = await self._until(subject_of("task", task_id), up_to, room)
+        commits, room = list(own), room.after(own)
         for job_id in announced_jobs(own):
-            _bound(commits)
-            commits += _until(await self._store.load(subject_of("job", job_id)), up_to)
-        _bound(commits)
+            of_job = await self._until(subject_of("job", job_id), up_to, room)
+            commits += of_job
+            room = room.after(of_job)
         # What was decided about commits that cannot be read: a handful in the life of an installation.
-        commits += _until(await self._store.load(LOG_SUBJECT), up_to)
+        commits += await self._until(LOG_SUBJECT, up_to, room)
         return sorted(commits, key=lambda commit: commit.position)
 
-    async def computed(self, fold: Callable[[], T]) -> T:
-        """Run a long fold beside the event loop; only a few at once, so that everybody else stays fast."""
+    async def computed(
+        self,
+        task_id: TaskId,
+        fold: Callable[[Sequence[Recorded]], T],
+        *,
+        up_to: Position | None = None,
+    ) -> T:
+        """Run a long fold beside the event loop; only a few at once, so that everybody else stays fast.
+
+        What is folded is read in the same place: so its memory is bounded too.
+        """
         try:
             async with asyncio.timeout(FOLD_SECONDS), self._places:
-                return await asyncio.to_thread(fold)
+                commits = await self.commits(task_id, up_to=up_to)
+                return await asyncio.to_thread(fold, commits)
         except TimeoutError:
             raise Unavailable(
                 "Too many histories are being gone through just now; try again."
             ) from None
+
+    async def _until(
+        self, subject: str, position: Position | None, room: Limit
+    ) -> Sequence[Recorded]:
+        """The commits of one history up to a position, if there is room for them."""
+        # One more tells that there is no room.
+        found = await self._store.load(subject, limit=replace(room, commits=room.commits + 1))
+        kept = [one for one in found if position is None or one.position <= position]
+        left = room.after(kept)
+        if left.commits < 0 or left.bytes < 0:
+            raise Rejected(
+                f"This would go through more than {LONGEST} commits or {HEAVIEST // 2**20} MB of them. "
+                "Name an earlier position, or read /v1/history of the task page by page.",
+                code="too_old",
+            )
+        return kept
 
 
 def announced_jobs(commits: Sequence[Recorded]) -> list[JobId]:
@@ -83,18 +117,3 @@ def announced_jobs(commits: Sequence[Recorded]) -> list[JobId]:
         if isinstance(event, JobAnnounced)
     }
     return list(announced)
-
-
-def _until(commits: Sequence[Recorded], position: Position | None) -> Sequence[Recorded]:
-    kept = [one for one in commits if position is None or one.position <= position]
-    _bound(kept)
-    return kept
-
-
-def _bound(commits: Sequence[Recorded]) -> None:
-    if len(commits) > LONGEST:
-        raise Rejected(
-            f"This would go through more than {LONGEST} commits. "
-            "Name an earlier position, or read /v1/history of the task page by page.",
-            code="too_old",
-        )

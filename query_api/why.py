@@ -46,8 +46,9 @@ class WhyAnswers:
         path = parse(field)
         task_id = TaskId(request.path_params["task_id"])
         await self._visibility.topic(caller, f"task/{task_id}")
-        commits = await self._pasts.commits(task_id)
-        why = await self._pasts.computed(lambda: last_change(task_id, commits, field, path))
+        why = await self._pasts.computed(
+            task_id, lambda commits: last_change(task_id, commits, field, path)
+        )
         if why is None:
             raise NotFound(
                 f"The task has no field {field} now. Elements of lists are named by their id."

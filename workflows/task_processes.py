@@ -76,10 +76,9 @@ class TaskProcesses:
     async def end_task(self, task_id: TaskId) -> None:
         """End the processes of a task, because its sandbox goes away."""
         task = await self._woken.task(task_id)
-        for process_id, process in task.processes.items() if task else ():
+        for process_id in task.processes if task else ():
             await self._end(process_id)
-            if process.status != "exited":
-                await self._exited(task_id, process_id, None, None)
+            await self._exited(task_id, process_id, None, None)
 
     async def close(self, deadline: float) -> None:
         """End all processes and tell how, until `deadline` (event loop time); the gate lets no new ones start."""

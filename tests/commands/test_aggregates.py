@@ -13,6 +13,7 @@ from commands.transcript import TRANSCRIPT, Transcript
 from events.commit import Commit, Event, Recorded
 from events.ids import BEGINNING, Position
 from events.memory import MemoryStore
+from events.store import ALL, Limit
 from runtime.errors import Unavailable
 from tests import facts
 
@@ -29,9 +30,11 @@ class CountingStore(MemoryStore):
         self.go_on = asyncio.Event()
         self.go_on.set()
 
-    async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
+    async def load(
+        self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
         self.loads += 1
-        history = await super().load(subject, after=after)
+        history = await super().load(subject, after=after, limit=limit)
         await self.go_on.wait()
         return history
 

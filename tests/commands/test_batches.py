@@ -1,9 +1,14 @@
 """Many commands in one request."""
 
+import asyncio
+import tracemalloc
+
 import httpx
 import msgspec
+import pytest
 
-from commands.bodies import BATCH_LIMIT, BODY_LIMIT
+from commands.bodies import BATCH_LIMIT, BATCH_LINES, BODY_LIMIT, batch_lines
+from runtime.problems import TooLarge
 from tests.commands.edge import check_problem
 from tests.commands.node import Node, key
 
@@ -83,6 +88,65 @@ async def test_a_batch_over_the_limit_is_too_large(client: httpx.AsyncClient) ->
     )
 
     check_problem(response, 413, "too_large")
+
+
+async def test_a_batch_of_too_many_orders_is_refused_as_a_whole(
+    client: httpx.AsyncClient, node: Node
+) -> None:
+    head = await node.store.head()
+
+    response = await client.post(
+        "/v1/commands",
+        content=b"xx\n" * (BATCH_LIMIT // 3),
+        headers={"content-type": "application/x-ndjson"},
+    )
+
+    problem = check_problem(response, 413, "too_large")
+    assert "another batch" in str(problem["detail"])
+    assert await node.store.head() == head
+
+
+def test_lines_are_found_between_blank_ones() -> None:
+    body = b'\n \r\n {"a": 1} \n\n\t\n\xa0\n{"b": 2}\r\n{"c": 3}'
+
+    found = [(number, body[place]) for number, place in batch_lines(body)]
+
+    assert found == [
+        (number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()
+    ]
+    assert batch_lines(b"") == batch_lines(b"\n\n") == []
+
+
+def test_many_lines_weigh_little_and_blank_ones_nothing() -> None:
+    lines = [(number + 1, slice(3 * number, 3 * number + 2)) for number in range(BATCH_LINES)]
+    assert batch_lines(b"xx\n" * BATCH_LINES + b"\n" * BATCH_LIMIT) == lines
+
+    tracemalloc.start()
+    with pytest.raises(TooLarge):
+        batch_lines(b"xx\n" * (BATCH_LIMIT // 3))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < BATCH_LIMIT + 4_000_000
+
+
+async def test_others_have_their_turn_between_the_lines_of_a_batch(
+    client: httpx.AsyncClient,
+) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(other())
+    answers = await batch(client, *[b"xx"] * 500)
+    waiting.cancel()
+
+    assert {answer["status"] for answer in answers} == {400}
+    assert turns >= 500
 
 
 async def test_a_batch_is_not_json(client: httpx.AsyncClient) -> None:

@@ -5,6 +5,8 @@ import asyncio
 from commands.drafts import DraftPace
 from events.ids import Timestamp
 from events.memory import MemoryStore
+from runtime.errors import FoundryError
+from runtime.identity import Caller
 from tests.commands.node import Node, acme, key, node_on, task_of
 
 
@@ -29,6 +31,30 @@ async def test_later_drafts_within_the_second_are_held_and_only_the_newest_is_ke
     assert (superseded.events, superseded.position) == ([], first.position)
     assert sent.events == ["message_queued"]
     assert cleared.events == []
+
+
+async def test_a_draft_that_is_overtaken_is_refused_as_it_would_be_else(node: Node) -> None:
+    place = await acme(node)
+    made = await task_of(node, place)
+    other = await acme(node, await node.person(place.owner, "Bert"))
+    session = {name: made.ids[name] for name in ("task_id", "session_id")}
+    never = {**session, "session_id": "ses_never"}
+    await node.order(place.owner, "organization.select", organization_id=place.organization_id)
+
+    async def quickly(caller: Caller, **fields: object) -> list[str]:
+        answers = await asyncio.gather(
+            *(
+                node.order(caller, "agent_session.update_draft", text=text, **fields)
+                for text in ("a", "ab", "abc")
+            ),
+            return_exceptions=True,
+        )
+        return [one.code if isinstance(one, FoundryError) else "accepted" for one in answers]
+
+    assert await quickly(place.owner, **never) == ["not_found"] * 3
+    assert await quickly(other.owner, **session) == ["not_found"] * 3
+    assert await quickly(place.owner, **session, expected_version=0) == ["version_mismatch"] * 3
+    assert await quickly(place.owner, **session, if_match='"0"') == ["version_mismatch"] * 3
 
 
 async def test_a_held_draft_that_another_node_stored_is_answered_as_stored(

@@ -6,6 +6,8 @@ import pytest
 
 from commands.bodies import BODY_LIMIT
 from commands.catalog import CATALOG
+from commands.task import TASK
+from commands.task_state import Task
 from tests.commands.edge import CREATE, JSON, NAME, Edge, check_problem
 from tests.commands.node import Acme, Node, key, task_of
 
@@ -214,6 +216,23 @@ async def test_a_large_prompt_passes_and_is_the_sessions_first_message(
     response = await client.post("/v1/commands/task.create", json=body)
 
     assert response.status_code == 202
+
+
+async def test_a_prompt_within_all_limits_is_no_commit_that_is_too_large(
+    client: httpx.AsyncClient, node: Node, place: Acme
+) -> None:
+    prompt = '"' * 140_000 + "x" * 122_144
+    body = {"repository_id": place.repository_id, "prompt": prompt}
+
+    response = await client.post("/v1/commands/task.create", json=body)
+
+    assert response.status_code == 202, response.text
+    task = (await node.aggregates.load(TASK, response.json()["ids"]["task_id"])).state
+    assert isinstance(task, Task)
+    node.aggregates.forget_all()
+    assert (await node.aggregates.load(TASK, task.task_id)).state == task
+    (session,) = task.sessions.values()
+    assert [waiting.text for waiting in session.queue] == [prompt]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from commands.user import USER
 from events.commit import Commit, Event, Recorded
 from events.ids import BEGINNING, Position
 from events.memory import MemoryStore
+from events.store import ALL, Limit
 from tests import facts
 from tests.events.event_shapes import EVENT_TYPES, full_example
 
@@ -37,9 +38,11 @@ class AskedStore(MemoryStore):
         super().__init__()
         self.asked: list[Position] = []
 
-    async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
+    async def load(
+        self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
         self.asked.append(after)
-        return await super().load(subject, after=after)
+        return await super().load(subject, after=after, limit=limit)
 
     def lose_the_last(self, many: int) -> None:
         """As a server does that was restored from an older copy."""

@@ -2,12 +2,16 @@
 
 import pytest
 
+from commands.aggregates import Aggregates
 from commands.session_reports import session_ready
 from commands.task import TASK
 from events.ids import Position, SessionId
+from events.memory import MemoryStore
 from events.trail import Landmark, Memory, note_cut
 from runtime.problems import VersionMismatch
+from tests import facts
 from tests.commands.node import Node, acme, task_of
+from tests.commands.test_aggregates import put
 
 
 async def test_a_version_older_than_the_last_command_does_not_match(node: Node) -> None:
@@ -42,6 +46,22 @@ async def test_a_version_at_the_last_command_matches_however_it_is_spelt(
     )
 
     assert answer.events == ["task_renamed"]
+
+
+async def test_what_is_written_to_a_process_does_not_count_as_a_change(
+    memory_store: MemoryStore,
+) -> None:
+    begun = facts.commit(facts.task_created(), facts.process_requested(), command_id="c1")
+    await put(memory_store, begun)
+    written = await put(memory_store, facts.commit(facts.process_input(), command_id="c2"))
+
+    task = await Aggregates(memory_store).load(TASK, facts.TASK)
+    stopped = facts.commit(facts.process_stop_requested(), command_id="c3")
+    stop = await put(memory_store, stopped)
+    later = await Aggregates(memory_store).load(TASK, facts.TASK)
+
+    assert (task.position, task.command_position) == (written.position, 1)
+    assert later.command_position == stop.position
 
 
 async def test_what_workers_report_does_not_count_as_a_change(node: Node) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from events.ids import BEGINNING, Position
-from events.store import MAX_COMMIT_BYTES, EventStore, LogCut, StalePosition, subject_of
+from events.store import MAX_COMMIT_BYTES, EventStore, Limit, LogCut, StalePosition, subject_of
 from tests.contracts.sample_commits import ANNA, BERT, commit, fill, take
 
 
@@ -106,6 +106,24 @@ async def test_a_long_history_loads_whole(store: EventStore) -> None:
     positions = await fill(store, 1203)
 
     assert [one.position for one in await store.load(ANNA)] == positions
+
+
+async def test_no_more_of_a_history_is_loaded_than_is_wanted(store: EventStore) -> None:
+    positions = await fill(store, 1203)
+    size = len((await store.load(ANNA, limit=Limit(commits=1)))[0].body)
+
+    for limit, many in (
+        (Limit(commits=1), 1),
+        (Limit(commits=1001), 1001),
+        (Limit(commits=2000), 1203),
+        (Limit(bytes=2 * size), 3),
+        (Limit(bytes=0), 1),
+        (Limit(commits=2, bytes=size), 2),
+    ):
+        found = await store.load(ANNA, limit=limit)
+        assert [one.position for one in found] == positions[:many]
+    found = await store.load(ANNA, after=positions[1199], limit=Limit(commits=2))
+    assert [one.position for one in found] == positions[1200:1202]
 
 
 async def test_a_subject_that_never_was_is_empty(store: EventStore) -> None:

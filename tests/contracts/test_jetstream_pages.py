@@ -9,6 +9,7 @@ from events import codec
 from events.ids import BEGINNING, Position
 from events.jetstream_api import JetStreamApi
 from events.jetstream_messages import Messages
+from events.store import Limit
 from runtime.connection import Connection
 from runtime.errors import Unavailable
 from tests.contracts.sample_commits import ANNA, commit
@@ -68,6 +69,14 @@ async def test_what_was_lost_on_the_way_is_asked_for_again(
     assert [one.position for one in found] == [Position(number) for number in HISTORY]
     assert [one.message_id for one in found] == [f"m{number}" for number in HISTORY]
     assert [one.commit for one in found] == [commit(str(number)) for number in HISTORY]
+
+
+async def test_no_page_is_asked_for_that_nobody_wants(nats_connection: Connection) -> None:
+    losing = await messages(nats_connection, lambda asked: set() if asked == 0 else {0}, patience=1)
+
+    found = await losing.history(ANNA, after=BEGINNING, limit=Limit(commits=2))
+
+    assert [one.position for one in found] == [1, 2]
 
 
 async def test_a_history_of_which_a_part_never_comes_is_no_history(

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 import pytest
 
-from commands.agent_session import MAX_WAITING
+from commands.agent_session import MAX_WAITING, MAX_WAITING_BYTES
 from commands.fields import AttachmentField
 from commands.task import TASK
 from commands.task_orders import (
@@ -111,6 +111,25 @@ def test_only_so_many_messages_may_wait() -> None:
     ]
 
     session(given=[*READY, *waiting], when=SEND, refused="queue_full")
+
+
+def test_messages_that_wait_weigh_only_so_much_together() -> None:
+    part = "é" * (MAX_WAITING_BYTES // 8)
+    waiting: list[Event] = [
+        facts.message_queued(message=MessageId(f"msg_{number}"), text=part) for number in range(4)
+    ]
+    fitting = SendMessage(**OF_ONE, text=part)
+    attached = SendMessage(
+        **OF_ONE, text="", attachments=(AttachmentField(id="a", path="b", text=part),)
+    )
+
+    accepted = [facts.message_queued(message=MADE_MESSAGE, text=part)]
+
+    session(given=[*READY, *waiting[:3]], when=fitting, then=accepted)
+    session(given=[*READY, *waiting], when=SEND, refused="queue_full")
+    session(given=[*READY, *waiting[:3]], when=attached, refused="queue_full")
+    after_one = facts.message_cancelled(message=MessageId("msg_0"))
+    session(given=[*READY, *waiting, after_one], when=fitting, then=accepted)
 
 
 def test_a_waiting_message_can_be_cancelled() -> None:

@@ -1,11 +1,13 @@
 """What may be ordered of the processes in a sandbox, and what workers report about them."""
 
 import pytest
+from msgspec.structs import replace
 
-from commands.process import MAX_RUNNING
+from commands.process import MAX_ARGUMENT_BYTES, MAX_RUNNING
 from commands.process_reports import process_exited, process_output, process_started
 from commands.task import TASK
 from commands.task_orders import StartProcess, StopProcess, WriteProcess
+from commands.task_state import Task
 from events.commit import Event
 from events.ids import ProcessId
 from tests import facts
@@ -58,6 +60,29 @@ def test_so_many_processes_and_no_more_run_at_once() -> None:
         then=[facts.process_requested()],
         again="already_exists",
     )
+
+
+def test_what_is_started_fits_into_what_the_system_takes() -> None:
+    def start(command: str, *args: str) -> StartProcess:
+        return StartProcess(task_id="task_1", command=command, args=args, process_id="proc_1")
+
+    whole = MAX_ARGUMENT_BYTES // 2
+    fits = facts.process_requested()
+    fits = replace(fits, command="make", args=("é" * (whole // 2 - 3), "x" * (whole - 1)))
+
+    task(given=READY, when=start("make", *fits.args), then=[fits], again="already_exists")
+    for args in (("é" * (whole // 2 - 2), "x" * (whole - 1)), ("\U0001f600" * 32_768,)):
+        task(given=READY, when=start("make", *args), refused="malformed")
+
+
+def test_a_process_that_exited_is_known_and_weighs_nothing() -> None:
+    state = folded(TASK, EXITED)
+
+    assert isinstance(state, Task)
+    assert not state.processes
+    assert state.exited == {facts.PROCESS}
+    assert folded(TASK, [*EXITED, facts.process_requested(), facts.process_started()]) == state
+    task(given=EXITED, when=START, refused="already_exists")
 
 
 def test_input_is_passed_on_each_time_while_the_process_lives() -> None:

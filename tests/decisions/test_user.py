@@ -1,6 +1,9 @@
 """What may be ordered of a person, and what each person keeps for themselves."""
 
+import time
+
 import pytest
+from msgspec.structs import replace
 
 from commands.context import Context
 from commands.fields import AttachmentField
@@ -17,7 +20,7 @@ from commands.user import (
     UpdateDraft,
     UserCommand,
 )
-from commands.user_state import User
+from commands.user_state import MAX_APP_SESSIONS, User
 from events.commit import Event
 from events.fact import Attachment
 from events.ids import Timestamp, TokenId
@@ -203,3 +206,24 @@ def test_expired_app_sessions_are_forgotten_when_somebody_signs_in() -> None:
 
     assert isinstance(state, User)
     assert list(state.app_sessions) == ["a1"]
+    assert isinstance(expired_at_once := folded(USER, [*ANNA, old, old]), User)
+    assert not expired_at_once.app_sessions
+
+
+def test_of_app_sessions_the_newest_are_kept_and_signing_in_is_not_slower_for_it() -> None:
+    def signing_in(times: int) -> tuple[list[str], float]:
+        started = [
+            replace(facts.app_session_started(), app_session_id=f"a{number}")
+            for number in range(times)
+        ]
+        before = time.process_time()
+        state = folded(USER, [*ANNA, *started])
+        assert isinstance(state, User)
+        return list(state.app_sessions), time.process_time() - before
+
+    few, _ = signing_in(MAX_APP_SESSIONS)
+    many, seconds = signing_in(20 * MAX_APP_SESSIONS)
+
+    assert few == [f"a{number}" for number in range(MAX_APP_SESSIONS)]
+    assert many == [f"a{number}" for number in range(19 * MAX_APP_SESSIONS, 20 * MAX_APP_SESSIONS)]
+    assert seconds < 10

@@ -9,11 +9,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.codec import Undecodable, decode, encode
 from events.commit import FORMAT, CommandRef, Commit, Event
+from events.fact import Attachment
 from events.ids import OrganizationId, Timestamp
+from events.store import MAX_COMMIT_BYTES
 from events.upcasters import upcast
+from tests import facts
 from tests.events.event_shapes import EVENT_TYPES, events_of, tag_of_type
 
 
@@ -50,6 +54,29 @@ def test_what_stands_around_the_events_comes_back_too(
     )
 
     assert decode(encode(commit)) == commit
+
+
+@pytest.mark.parametrize("size", [1, 100_000, 400_000])
+def test_a_long_prompt_stands_in_its_commit_once(size: int) -> None:
+    prompt = '"' * size
+    message = facts.message_queued(text=prompt)
+    pointing = replace(message, text="", attachments=(Attachment(id="a", path="b"),))
+    commit = commit_of(facts.task_created(prompt=prompt), message, pointing)
+
+    stored = encode(commit)
+
+    assert decode(stored) == commit
+    assert (len(stored) < 3 * size) == (size == 400_000)
+    assert len(stored) < 2 * size + 2_000 or len(stored) <= MAX_COMMIT_BYTES
+
+
+def test_what_is_long_and_no_prompt_is_stored_as_it_is() -> None:
+    message = facts.message_queued(text="x" * MAX_COMMIT_BYTES)
+    of_another = facts.message_queued(text="y" * MAX_COMMIT_BYTES)
+
+    for commit in (commit_of(message), commit_of(facts.task_created(prompt="x"), of_another)):
+        assert len(encode(commit)) > MAX_COMMIT_BYTES
+        assert decode(encode(commit)) == commit
 
 
 def test_no_two_events_share_a_tag() -> None:

@@ -122,6 +122,16 @@ async def test_a_removed_member_loses_the_organization_and_its_sessions(world: W
     }
 
 
+async def test_what_somebody_selects_who_has_just_left_is_not_shown(world: World) -> None:
+    await begin(world)
+
+    await world.happen(
+        commit(facts.member_removed()), commit(facts.organization_selected(BERT), actor=BERT)
+    )
+
+    assert (await world.view(BERTS_APP))["active_organization_id"] is None
+
+
 async def test_archived_tasks_count_no_more_and_take_their_sessions_along(world: World) -> None:
     await begin(world)
     await world.happen(commit(facts.session_unread_set()))

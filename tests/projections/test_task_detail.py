@@ -8,6 +8,7 @@ from events.ids import BEGINNING, JobId, MessageId, ProcessId, TaskId
 from events.job import JobEvent
 from events.task_files import ChangedFile
 from projectors.jobs import SHOWN
+from projectors.task_processes import SHOWN as EXITED_SHOWN
 from tests import facts
 from tests.facts import TASK, commit
 from tests.projections.world import World, element
@@ -381,6 +382,28 @@ async def test_a_process_is_stopping_only_after_a_signal_that_ends_it(world: Wor
     killed = element(await world.view("processes/task_1"), "processes", "proc_1")["status"]
 
     assert (survived, killed) == ("running", "stopping")
+
+
+async def test_of_processes_that_exited_the_newest_are_shown_and_running_ones_always(
+    world: World,
+) -> None:
+    await begin(world)
+    old = [ProcessId(f"proc_{name}") for name in ("runs", "first", "second")]
+    await world.happen(commit(*(facts.process_requested(process=id) for id in old)))
+    for number in range(EXITED_SHOWN - 1):
+        id = ProcessId(f"proc_x{number}")
+        await world.happen(commit(facts.process_requested(process=id)))
+        await world.happen(commit(facts.process_exited(process=id)))
+        if number == 0:
+            await world.happen(*(commit(facts.process_exited(process=id)) for id in old[2:0:-1]))
+
+    late = commit(facts.process_output(process=ProcessId("proc_x0")))
+    await world.happen(late)
+
+    shown = [one["id"] for one in (await world.view("processes/task_1"))["processes"]]
+    assert len(shown) == EXITED_SHOWN + 1
+    assert "proc_x0" not in shown
+    assert set(old) <= set(shown)
 
 
 async def test_a_process_runs_prints_and_ends(world: World) -> None:

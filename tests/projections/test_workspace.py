@@ -5,6 +5,7 @@ import pytest
 
 from events.ids import IssueId, JobId, MessageId, OrganizationId, TaskId
 from events.task import TaskEvent
+from projectors.jobs import SHOWN
 from tests import facts
 from tests.facts import commit
 from tests.projections.world import World, element
@@ -326,6 +327,31 @@ async def test_branches_are_as_fresh_as_the_last_sync(world: World) -> None:
         ("fresh", 7000, "main"),
         ("error", 7000, "main"),
     ]
+
+
+async def test_a_job_that_was_not_listed_any_more_comes_back_whole_when_it_is_retried(
+    world: World,
+) -> None:
+    await begin(world)
+    sync = facts.OfRepository()
+    await world.happen(
+        commit(facts.job_opened(sync), facts.job_started(sync), facts.stage_started(sync)),
+        commit(facts.job_failed(sync)),
+    )
+    for number in range(SHOWN):
+        later = facts.OfRepository(JobId(f"job_x{number}"))
+        await world.happen(commit(facts.job_announced(later)))
+    without = (await world.view(REPOSITORY))["jobs"]
+
+    await world.happen(commit(facts.job_retry_requested(sync)))
+
+    jobs = (await world.view(REPOSITORY))["jobs"]
+    assert sync.job_id not in [job["id"] for job in without]
+    assert len(without) == len(jobs) == SHOWN
+    (back,) = [job for job in jobs if job["id"] == sync.job_id]
+    assert [stage["id"] for stage in back["stages"]] == list(facts.STAGES)
+    assert back["stages"][0]["attempt"] == 1
+    assert back["status"] == "queued"
 
 
 async def test_a_repository_shows_its_branches_with_their_tasks_and_its_jobs(world: World) -> None:

@@ -1,11 +1,13 @@
 """`?as_of=` and `/v1/why`: a task as it was, and what made it so."""
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import pytest
 
-from events.commit import Commit
-from events.ids import TaskId
+from events.commit import Commit, Recorded
+from events.ids import BEGINNING, Position, TaskId
+from events.store import ALL, Limit
 from query_api.task_past import TaskPasts
 from tests import facts
 from tests.query_api.conftest import CREATED
@@ -85,6 +87,44 @@ async def test_a_history_that_is_too_long_is_refused_with_a_way_out(
 
     assert "/v1/history" in problem(late, 422, "too_old")["detail"]
     assert early.status_code == 200
+
+
+async def test_a_history_that_is_too_heavy_is_refused_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = facts.commit(facts.task_renamed(title="x" * 200))
+    await house.happen(*COURSE, *[long] * 3)
+    monkeypatch.setattr("query_api.task_past.HEAVIEST", 3_000)
+
+    late = await house.get("/v1/why/task/task_1?field=/title")
+    early = await house.get(f"/v1/views/task/task_1?as_of={CREATED}")
+
+    problem(late, 422, "too_old")
+    assert early.status_code == 200
+
+
+async def test_no_more_is_read_than_is_folded(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("query_api.task_past.LONGEST", 6)
+    renamed = facts.commit(facts.task_renamed())
+    await house.happen(*COURSE, *[renamed] * 20)
+    read: list[int] = []
+    load = house.store.load
+
+    async def counted(
+        subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
+        found = await load(subject, after=after, limit=limit)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(house.store, "load", counted)
+
+    problem(await house.get("/v1/why/task/task_1?field=/title"), 422, "too_old")
+    (await house.get("/v1/history/task_1?limit=1")).raise_for_status()
+
+    assert read == [7, 2]
 
 
 @pytest.mark.parametrize(

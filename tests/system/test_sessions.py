@@ -22,6 +22,16 @@ async def test_errors_and_the_exit_code_are_seen_in_the_transcript(house: House)
     assert task["status"] == "idle"
 
 
+async def test_the_longest_prompt_there_is_reaches_the_agent_whole(house: House) -> None:
+    prompt = "wc -c <<'end'\n" + '"' * 140_000 + "x" * 122_000 + "\nend"
+
+    created = await house.finished_task(prompt)
+
+    entries = (await house.owner.data(f"transcript/{created.ids['session_id']}"))["entries"]
+    assert [one["text"].strip() for one in entries if one["sender"] == "agent"] == ["262001"]
+    assert (await house.owner.data(f"task/{created.ids['task_id']}"))["prompt"] == prompt
+
+
 async def test_a_second_session_works_in_the_same_sandbox(house: House) -> None:
     created = await house.finished_task("echo from the first > shared.txt")
     task_id = created.ids["task_id"]
