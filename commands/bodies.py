@@ -15,7 +15,7 @@ from runtime.problems import TooLarge, invalid_body
 
 BODY_LIMIT = 512 * 1024
 BATCH_LIMIT = 8 * 1024 * 1024
-BATCH_LINES = 10_000
+BATCH_LINES = 100_000
 """Orders in one batch: each is answered with more bytes than the shortest of them have."""
 
 _T = TypeVar("_T")

@@ -76,7 +76,7 @@ class Loader:
                 continue
             state = kind.fold(commit.events, origin_of(recorded), state)
             keys = _with_key(keys if kind.whole else {}, recorded)
-            if commit.command:
+            if _is_change(commit):
                 of_command = position
         return Loaded(state=state, position=position, command_position=of_command, keys=keys)
 
