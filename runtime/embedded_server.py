@@ -190,7 +190,11 @@ class _Run:
                 log.warning("embedded nats-server did not stop in time, killing it")
                 process.kill()
                 await process.wait()
-        self._files.remember(self._state)
+        try:
+            self._files.remember(self._state)
+        except OSError as error:
+            # Whoever reads it sees that the process it names has ended.
+            log.warning("the end of the nats-server is not noted", extra={"reason": str(error)})
 
     async def _launch(self) -> None:
         name = f"foundry-{secrets.token_hex(8)}"

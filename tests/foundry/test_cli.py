@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from events.store import LogCut
-from foundry import cli, identity
+from foundry import cli, demo, identity
 from foundry.running import client_of
 from runtime.errors import Unavailable
 from runtime.settings import Settings, load
@@ -69,6 +69,12 @@ async def test_a_server_that_ends_under_a_command_is_named() -> None:
                 async with client_of(settings) as client:
                     await asks(client)
             assert f"127.0.0.1:{port} stopped answering" in str(cli._sentence(failed.value))
+
+
+async def test_what_the_demo_waits_for_too_long_is_named() -> None:
+    with pytest.raises(Unavailable, match=r"The task was not done within 0 s; `foundry doctor`"):
+        async with demo._within(0, "The task was not done"):
+            await asyncio.Event().wait()
 
 
 async def alone(client: httpx.AsyncClient) -> None:

@@ -172,6 +172,21 @@ async def test_a_disk_that_is_full_at_the_restart_is_outlived(
         assert found.pid == server.pid
 
 
+async def test_a_disk_that_is_full_at_the_end_keeps_nobody_from_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with embedded_server(tmp_path):
+        monkeypatch.setattr(EmbeddedFiles, "remember", full)
+    monkeypatch.undo()
+
+    assert running_server(tmp_path) is None
+    async with embedded_server(tmp_path) as server:
+        assert await reachable(server)
+
+
 async def test_that_nobody_watches_it_any_more_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
