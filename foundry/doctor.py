@@ -141,7 +141,9 @@ def _projection(path: Path) -> Finding:
 async def _server(settings: Settings) -> AsyncIterator[Finding]:
     address = running.address_of(settings)
     if not await running.answers(settings):
-        yield Finding("server", True, f"none runs at {address}")
+        yield Finding(
+            "server", True, f"none works on this data folder; it would listen at {address}"
+        )
         return
     try:
         async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=5) as client:

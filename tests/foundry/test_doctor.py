@@ -37,7 +37,7 @@ def test_a_projection_that_cannot_be_read_is_a_finding(
     assert "BAD  projection workspace-1: " in done.out
     assert "cannot be read" in done.out
     # Others are looked at all the same.
-    assert "server: none runs" in done.out
+    assert "server: none works on this data folder" in done.out
     assert "Traceback" not in done.err
 
 
