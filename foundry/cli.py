@@ -8,6 +8,7 @@ from importlib import import_module
 
 import uvloop
 
+from events.store import LogCut
 from foundry import __version__
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
 from runtime.errors import FoundryError
@@ -26,16 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = load()
         command: Command = getattr(import_module(options.module), options.function)
         status = uvloop.run(_run(command, settings, options))
-    except (BadSetting, DataFolderInUse, DataFolderUnusable) as error:
-        status = _complain(str(error))
-    except FoundryError as error:
-        status = _complain(error.detail)
     except (KeyboardInterrupt, asyncio.CancelledError):
         status = 130
     except BrokenPipeError:
         # The reader (`head`, `less`) has seen enough.
         status = 0
         sys.stderr.close()
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        print(f"foundry: {sentence}", file=sys.stderr)
+        status = 1
     sys.exit(status)
 
 
@@ -43,9 +46,19 @@ async def _run(command: Command, settings: Settings, options: argparse.Namespace
     return await command(settings, options)
 
 
-def _complain(sentence: str) -> int:
-    print(f"foundry: {sentence}", file=sys.stderr)
-    return 1
+def _sentence(error: Exception) -> str | None:
+    """What went wrong, for a person; None for what nobody expected."""
+    match error:
+        case BadSetting() | DataFolderInUse() | DataFolderUnusable():
+            return str(error)
+        case FoundryError():
+            return error.detail
+        case LogCut():
+            return "The log was cut meanwhile, and what was read last is not in it any more; begin again."
+        case ExceptionGroup():
+            sentences = [_sentence(one) for one in error.exceptions]
+            return None if None in sentences else sentences[0]
+    return None
 
 
 def _position(text: str) -> int:
@@ -60,17 +73,29 @@ def _role(text: str) -> str:
     return text
 
 
+def _speaks_json(parser: argparse.ArgumentParser) -> None:
+    # No default: that of a subcommand would take back what was said before its name.
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print JSON lines for machines",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="foundry", description="The backend of a workbench for coding agents."
     )
     parser.add_argument("--version", action="version", version=f"foundry {__version__}")
+    parser.set_defaults(json=False)
+    _speaks_json(parser)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name: str, module: str, function: str, sentence: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=sentence, description=sentence)
         command.set_defaults(module=module, function=function)
-        command.add_argument("--json", action="store_true", help="print JSON lines for machines")
+        _speaks_json(command)
         return command
 
     serve = add("serve", "foundry.serve", "serve", "Run everything, or the roles that are named.")
@@ -85,12 +110,13 @@ def _parser() -> argparse.ArgumentParser:
 
     add("token", "foundry.identity", "token", "Print the owner's token.")
     user = commands.add_parser("user", help="Look after users.")
+    _speaks_json(user)
     user_add = user.add_subparsers(required=True, metavar="action").add_parser(
         "add", help="Add a user and print their token."
     )
     user_add.set_defaults(module="foundry.identity", function="add_user")
     user_add.add_argument("name")
-    user_add.add_argument("--json", action="store_true", help="print JSON lines for machines")
+    _speaks_json(user_add)
 
     rebuild = add("rebuild", "foundry.rebuild", "rebuild", "Build a projection anew from the log.")
     rebuild.add_argument("projection", choices=PROJECTIONS)
@@ -113,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--after", type=_position, default=0, metavar="POSITION")
     poison = commands.add_parser("poison", help="Decide about commits that cannot be read.")
+    _speaks_json(poison)
     decisions = poison.add_subparsers(required=True, metavar="action")
     for action, sentence in (
         ("retry", "Have what waits of an aggregate folded once more."),
@@ -121,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         decision = decisions.add_parser(action, help=sentence, description=sentence)
         decision.set_defaults(module="foundry.poison", function=action)
         decision.add_argument("aggregate_id", metavar="ID", help="as `foundry doctor` names it")
-        decision.add_argument("--json", action="store_true", help="print JSON lines for machines")
+        _speaks_json(decision)
         if action == "skip":
             decision.add_argument(
                 "--position", type=_position, help="default: the first that cannot be decoded"

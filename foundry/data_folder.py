@@ -3,9 +3,11 @@
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 class DataFolderInUse(Exception):
@@ -16,23 +18,36 @@ class DataFolderUnusable(Exception):
     """It cannot be made, or nothing can be written into it."""
 
 
+LOOKED_AT_SECONDS = 0.2
+"""For so long somebody may be in the way who only looks whether the folder is locked."""
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for this process. Raises `DataFolderInUse`, naming the process that has it."""
     check_usable(folder)
     with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.readline().strip() or "another process"
-            raise DataFolderInUse(
-                f"{folder} is in use by {holder}. Stop that one, or set FOUNDRY_DATA to another folder."
-            ) from None
+        deadline = time.monotonic() + LOOKED_AT_SECONDS
+        while not _taken(lock):
+            if time.monotonic() > deadline:
+                lock.seek(0)
+                holder = lock.readline().strip() or "another process"
+                raise DataFolderInUse(
+                    f"{folder} is in use by {holder}. Stop that one, or set FOUNDRY_DATA to another folder."
+                )
+            time.sleep(0.01)
         lock.truncate(0)
         lock.write(f"`foundry serve` with process id {os.getpid()}")
         lock.flush()
         yield
+
+
+def _taken(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def check_usable(folder: Path) -> None:
@@ -76,10 +91,7 @@ def is_locked(folder: Path) -> bool:
 
 def read_token(folder: Path) -> str | None:
     """The owner's token kept here, None before the first start."""
-    try:
-        return (folder / "token").read_text().strip() or None
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    return _read(folder / "token")
 
 
 def write_token(folder: Path, token: str) -> None:
@@ -87,14 +99,27 @@ def write_token(folder: Path, token: str) -> None:
     _write_private(folder / "token", token + "\n")
 
 
+def read_host(folder: Path) -> str | None:
+    """The name this host has by this folder, which is that of the folder's node too; None before the first start."""
+    return _read(folder / "host")
+
+
 def host_name(folder: Path, wanted: str | None) -> str:
     """The name by which this host's sandboxes are found again: given, else made once and kept."""
     if wanted:
         return wanted
-    path = folder / "host"
-    if not path.exists():
-        _write_private(path, f"host-{secrets.token_hex(4)}\n")
-    return path.read_text().strip()
+    kept = read_host(folder)
+    if kept is None:
+        kept = f"host-{secrets.token_hex(4)}"
+        _write_private(folder / "host", kept + "\n")
+    return kept
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text().strip() or None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ import httpx
 
 from foundry.demo_screen import Screen
 from foundry.follow import Topics, frames
-from foundry.running import address_of, answers, order, token_of
+from foundry.running import answers, client_of, order
 from runtime.child_process import tied_to_us
 from runtime.errors import Rejected, Unavailable
 from runtime.settings import Settings, environment
@@ -35,7 +35,7 @@ async def demo(settings: Settings, options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="foundry-demo-") as scratch:
         repository = options.repository or await _clone_of_this_project(Path(scratch) / "foundry")
         async with _server(settings, quiet=options.json) as client:
-            async with asyncio.timeout(PATIENCE):
+            async with _within(PATIENCE, "The task was not done"):
                 task = await _create_task(client, screen, str(Path(repository).absolute()))
                 view = await _watch(client, screen, task)
                 await _show_result(client, screen, task, view)
@@ -159,7 +159,7 @@ async def _server(settings: Settings, *, quiet: bool) -> AsyncIterator[httpx.Asy
     When `quiet` what that one prints is not among the lines of the demo.
     """
     if await answers(settings):
-        async with _client(settings) as client:
+        async with client_of(settings) as client:
             yield client
         return
     server = await asyncio.create_subprocess_exec(
@@ -170,12 +170,12 @@ async def _server(settings: Settings, *, quiet: bool) -> AsyncIterator[httpx.Asy
         env={**environment(), "FOUNDRY_LOG_LEVEL": "warning"},
     )
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with _within(START_SECONDS, "The server did not answer"):
             while not await answers(settings):
                 if server.returncode is not None:
                     raise Unavailable("The server did not start; its message stands above.")
                 await asyncio.sleep(0.1)
-        async with _client(settings) as client:
+        async with client_of(settings) as client:
             yield client
         if sys.stdin.isatty() and not quiet:
             print("\nThe server is still running; Ctrl-C ends it.")
@@ -186,10 +186,12 @@ async def _server(settings: Settings, *, quiet: bool) -> AsyncIterator[httpx.Asy
             await server.wait()
 
 
-def _client(settings: Settings) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=address_of(settings),
-        headers={"Authorization": f"Bearer {token_of(settings)}"},
-        trust_env=False,
-        timeout=30,
-    )
+@asynccontextmanager
+async def _within(seconds: float, otherwise: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise Unavailable(
+            f"{otherwise} within {seconds:.0f} s; `foundry doctor` says what is wrong."
+        ) from None

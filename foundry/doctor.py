@@ -4,10 +4,11 @@ import argparse
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
-from msgspec import Struct, json
+from msgspec import DecodeError, Struct, json
 
 from events.store import id_of
 from foundry import running
@@ -60,8 +61,8 @@ def _program(name: str, advice: str) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    folder = settings.data_folder
-    free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+    folder = settings.data_folder.absolute()
+    free = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists())).free
     return Finding(
         "disk",
         free > ENOUGH_DISK,
@@ -106,40 +107,52 @@ async def _log(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _parked(folder: Path) -> list[Finding]:
-    findings = []
-    for path in sorted(folder.glob("*.sqlite3")):
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+    return [_projection(path) for path in sorted(folder.glob("*.sqlite3"))]
+
+
+def _projection(path: Path) -> Finding:
+    what = f"projection {path.stem}"
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
             rows = db.execute(
                 "SELECT value FROM rows WHERE topic = ? AND entity = ?", (PARKED, AGGREGATE)
             ).fetchall()
-        db.close()
         parked = [json.decode(value, type=Parked) for (value,) in rows]
-        detail = "; ".join(
-            f"{id_of(one.subject)} at position {one.position} {one.reason}" for one in parked
+    except (sqlite3.Error, DecodeError) as error:
+        return Finding(
+            what,
+            False,
+            f"{path} cannot be read ({error})",
+            "Stop the server, remove this file and those beside it whose names begin with its name;"
+            " the next start builds it anew from the log.",
         )
-        findings.append(
-            Finding(
-                f"projection {path.stem}",
-                not parked,
-                detail or "nothing parked",
-                "These stand still at a commit that cannot be read or folded; the others go on. Run code"
-                " that can read it, or send poison.retry, or poison.skip to leave the commit out.",
-            )
-        )
-    return findings
+    detail = "; ".join(
+        f"{id_of(one.subject)} at position {one.position} {one.reason}" for one in parked
+    )
+    return Finding(
+        what,
+        not parked,
+        detail or "nothing parked",
+        "These stand still at a commit that cannot be read or folded; the others go on. Run code"
+        " that can read it, or send poison.retry, or poison.skip to leave the commit out.",
+    )
 
 
 async def _server(settings: Settings) -> AsyncIterator[Finding]:
     address = running.address_of(settings)
     if not await running.answers(settings):
-        yield Finding("server", True, f"none runs at {address}")
+        yield Finding(
+            "server", True, f"none works on this data folder; it would listen at {address}"
+        )
         return
-    async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=5) as client:
-        ready = await client.get("/readyz")
-    reasons = ready.json().get("reasons", [])
+    try:
+        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=5) as client:
+            reasons = (await client.get("/readyz")).json()["reasons"]
+    except (httpx.HTTPError, ValueError, LookupError) as error:
+        reasons = [f"not answering as it should ({error!r})"]
     yield Finding(
         "server",
-        ready.status_code == 200,
-        f"{address} is {'ready' if not reasons else '; '.join(reasons)}",
+        not reasons,
+        f"{address} is {'; '.join(reasons) or 'ready'}",
         "Wait for a catch-up to end; for anything else the server's log says more.",
     )

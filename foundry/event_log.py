@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from events.jetstream import JetStreamStore, open_store
@@ -27,13 +27,14 @@ from runtime.settings import Settings, readable_file
 class EventLog:
     """`durability` is `fsync`, `os`, `replicated(n)` or `unknown`: what an acknowledged commit survives.
 
-    `address` is how a process of its own opens the same store.
+    `address` is how a process of its own opens the same store; `server` is the embedded one, if it is that.
     """
 
     store: JetStreamStore
     connection: Connection
     durability: str
     address: StoreAddress
+    server: EmbeddedServer | None = None
 
 
 @asynccontextmanager
@@ -93,7 +94,8 @@ async def _embedded(settings: Settings, server: EmbeddedServer) -> AsyncIterator
         "password": server.password,
     }
     async with connect(server.url, user=server.user, password=server.password) as connection:
-        yield await _opened(settings, connection, settings.durability, where)
+        log = await _opened(settings, connection, settings.durability, where)
+        yield replace(log, server=server)
 
 
 @asynccontextmanager

@@ -52,6 +52,8 @@ class Node:
             parts.create_task(self._follow(), name="follow the log")
             parts.create_task(self.liveness.watch(), name="liveness")
             parts.create_task(self.log.connection.until_lost(), name="nats")
+            if self.log.server is not None:
+                parts.create_task(self.log.server.until_unwatched(), name="embedded nats-server")
             if self.gateway is not None:
                 parts.create_task(self.gateway.run(), name="gateway")
             if self.worker is not None:

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import msgspec
+from msgspec import Struct
 
-from foundry.data_folder import is_locked, locked, read_address, read_token
+from foundry.data_folder import is_locked, locked, read_address, read_host, read_token
 from foundry.event_log import own_log
 from foundry.node import Node, node
 from foundry.web_server import url_of
@@ -17,6 +19,10 @@ from runtime.settings import Settings
 
 LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 600.0
+
+
+class _Health(Struct):
+    node: str
 
 
 def address_of(settings: Settings) -> str:
@@ -37,13 +43,14 @@ def token_of(settings: Settings) -> str:
 
 
 async def answers(settings: Settings) -> bool:
-    """Whether a server listens there."""
+    """Whether the server of this data folder listens there, and not another folder's."""
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
             response = await client.get(f"{address_of(settings)}/healthz")
-            return response.status_code == 200 and "durability" in response.json()
-    except (httpx.HTTPError, ValueError):
+            node = msgspec.json.decode(response.content, type=_Health).node
+    except (httpx.HTTPError, msgspec.DecodeError):
         return False
+    return response.status_code == 200 and node == read_host(settings.data_folder)
 
 
 @asynccontextmanager
@@ -57,13 +64,27 @@ async def server(settings: Settings) -> AsyncIterator[httpx.AsyncClient | None]:
             )
         yield None
         return
+    async with client_of(settings) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_of(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The owner's client of the server that runs. Raises `Unavailable` when that stops answering meanwhile."""
+    address = address_of(settings)
     async with httpx.AsyncClient(
-        base_url=address_of(settings),
+        base_url=address,
         headers={"Authorization": f"Bearer {token_of(settings)}"},
         trust_env=False,
         timeout=httpx.Timeout(30, read=PATIENCE_SECONDS),
     ) as client:
-        yield client
+        try:
+            yield client
+        except* httpx.HTTPError as errors:
+            raise Unavailable(
+                f"The server at {address} stopped answering ({errors.exceptions[0]!r}); what was"
+                " ordered may have happened. Look, and try again."
+            ) from None
 
 
 @asynccontextmanager

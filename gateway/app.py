@@ -33,7 +33,7 @@ from runtime.http import Authenticator, JsonResponse
 from runtime.identity import Access, Caller
 from runtime.lifecycle import Gate
 from runtime.metrics import STREAMS, STREAMS_ENDED, STREAMS_OPENED
-from runtime.problems import HANDLERS
+from runtime.problems import HANDLERS, TooManyRequests
 from runtime.shares import Shares
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,10 @@ TURNED_AWAY_MS = (1000, 5000)
 
 _PATH = re.compile(r"/v1/stream(?:/(?P<sid>[^/]+)/interest)?/?")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+
+
+class _Full(Unavailable):
+    """As many streams as a node carries."""
 
 
 class Gateway:
@@ -192,7 +196,7 @@ class Gateway:
     async def _stream(self, caller: Caller, opening: Opening, wire: Wire) -> None:
         async with self._gate.work("stream"):
             if len(self._streams) >= self._max_streams:
-                raise Unavailable("This node carries as many streams as it can; try again.")
+                raise _Full("This node carries as many streams as it can; try again.")
             connection = Connection(
                 f"{self._instance}.{secrets.token_hex(10)}", caller, wire, self._source
             )
@@ -238,7 +242,9 @@ class Gateway:
 
     async def _turn_away(self, wire: Wire, refusal: Unavailable) -> None:
         """A native EventSource comes back after a 200 that ends, and never after a 503."""
-        code: EndCode = "draining" if refusal.code == "draining" else "capacity"
+        code: EndCode = "draining" if refusal.code == "draining" else "unavailable"
+        if isinstance(refusal, TooManyRequests | _Full):
+            code = "capacity"
         await wire.start(HEAD, None)
         wire.write(frames.retry_line(random.randint(*TURNED_AWAY_MS)))
         wire.send((frames.bye(code=code, detail=refusal.detail, retry=True),), b"")

@@ -19,11 +19,15 @@ from projectors.views import Change
 from runtime.errors import Rejected
 from runtime.identity import Caller
 from runtime.metrics import FRAMES
+from runtime.problems import TooManyRequests
 
 PIECE = 32 * 1024
 """An event larger than this is written piece by piece, as the reader takes it."""
 
 MAX_TOPICS = 1000
+
+MOST_CONTROL = 16 * 1024
+"""Bytes of events about the whole stream that may wait for its reader when it asks for what brings more of them."""
 
 
 class Connection:
@@ -65,9 +69,14 @@ class Connection:
     def interest(
         self, revision: int, add: Mapping[str, Holding | None], remove: Sequence[str]
     ) -> int:
-        """Carry other topics from now on; an older revision changes nothing. Returns the revision in force."""
+        """Carry other topics from now on; an older revision changes nothing. Returns the revision in force.
+
+        Raises `TooManyRequests` while the reader has not taken what earlier ones had it told.
+        """
         if revision <= self._revision:
             return self._revision
+        if sum(frame.size for frame in self._control) > MOST_CONTROL:
+            raise TooManyRequests("Read what your stream says, then send this again.")
         if len({*self.carried.names} - {*remove} | add.keys()) > MAX_TOPICS:
             raise Rejected(
                 f"A stream carries {MAX_TOPICS} topics at most; remove some.",
@@ -163,10 +172,10 @@ class Connection:
         try:
             while True:
                 self._check_ending()
-                if self._control:
-                    self._send((self._control.pop(0),), None)
-                elif self.wire.paused:
+                if self.wire.paused:
                     await self._wake.wait()
+                elif self._control:
+                    self._send((self._control.pop(0),), None)
                 elif self.carried.owes:
                     await self._bring_up(self.carried.next_owed())
                 elif self._ready_owed:

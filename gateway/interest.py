@@ -12,6 +12,7 @@ from gateway.relay import Relay
 from gateway.requests import InterestRequest
 from runtime.errors import FoundryError, NotFound, Rejected
 from runtime.identity import Caller
+from runtime.problems import TooManyRequests
 
 
 class _Relayed(Struct, frozen=True):
@@ -39,7 +40,10 @@ class InterestDesk:
         self._relay = relay
 
     async def interest(self, sid: str, caller: Caller, request: InterestRequest) -> int:
-        """The revision now in force. Raises `NotFound` for a stream that is not the caller's, or gone."""
+        """The revision now in force. Raises `NotFound` for a stream that is not the caller's, or gone.
+
+        Raises `Rejected` for too many topics, and `TooManyRequests` for a reader that does not keep up.
+        """
         node, _, secret = sid.rpartition(".")
         if node == self._node or self._relay is None or not _is_node(node) or not secret:
             return self._here(sid, caller.user_id, request)
@@ -50,6 +54,8 @@ class InterestDesk:
             return answer.revision
         if answer.code == "not_found":
             raise _no_stream()
+        if answer.code == TooManyRequests.default_code:
+            raise TooManyRequests(answer.detail)
         raise Rejected(answer.detail, code=answer.code)
 
     @asynccontextmanager

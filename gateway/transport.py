@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.bell import Bell
 from gateway.flag import Flag
@@ -75,11 +76,12 @@ class StreamingProtocol(HttpToolsProtocol):
     """Tells the stream that writes to its transport when to pause, when to go on, and when nobody is there."""
 
     # More than 30 attributes in its dictionary would cost each connection a kilobyte.
-    __slots__ = ("stream",)
+    __slots__ = ("answering", "stream")
 
     def __init__(self, *arguments: Any, **further: Any) -> None:
         super().__init__(*arguments, **further)
         self.pipeline = _Pipeline()  # type: ignore[assignment]
+        self.answering: RequestResponseCycle | None = None
         self.stream: TransportWire | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -92,8 +94,14 @@ class StreamingProtocol(HttpToolsProtocol):
         self.cycle.message_event = Flag()  # type: ignore[assignment]
         self.cycle.transport = _InOnePiece(self.transport)  # type: ignore[assignment]
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # `cycle` is the request that was read last: the next ones may be here before this one is answered.
+        self.answering = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
-        answer = self.cycle.transport
+        assert self.answering is not None
+        answer = self.answering.transport
         if isinstance(answer, _InOnePiece):
             # The answer to a HEAD has nothing behind its head.
             answer.flush()
@@ -114,6 +122,9 @@ class StreamingProtocol(HttpToolsProtocol):
             self.stream.on_resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.answering is not None and not self.answering.response_complete:
+            self.answering.disconnected = True
+            self.answering.message_event.set()
         super().connection_lost(exc)
         if self.stream is not None:
             self.stream.on_lost()
@@ -123,9 +134,11 @@ class TransportWire:
     """A `Wire` over the transport itself, `paused` as soon as anything waits. `send_buffer` bounds what the kernel hides."""
 
     def __init__(self, protocol: StreamingProtocol, send: Send, *, send_buffer: int) -> None:
+        assert protocol.answering is not None
         self._protocol = protocol
+        self._cycle = protocol.answering
         self._transport: asyncio.Transport = protocol.transport
-        self._chunked = protocol.scope["http_version"] != "1.0"
+        self._chunked = self._cycle.scope["http_version"] != "1.0"
         self._send = send
         self._send_buffer = send_buffer
         self._written = 0
@@ -151,24 +164,27 @@ class TransportWire:
 
     async def start(self, headers: Headers, listener: Listener | None) -> None:
         self._listener = listener
-        self._protocol.stream = self
         # What comes behind the head of a stream does not go through uvicorn.
-        self._protocol.cycle.transport = self._transport
-        if self._transport.is_closing():
-            self.lost = True
-            if self._protocol.cycle.disconnected:
-                self._gone = True
-            return
+        self._cycle.transport = self._transport
+        if not self._transport.is_closing():
+            await self._send_head(headers)
+        self._protocol.stream = self
+        self.paused = self._protocol.flow.write_paused
+        self.lost = self._transport.is_closing()
+        self._gone = self._cycle.disconnected
+
+    async def _send_head(self, headers: Headers) -> None:
         self._limit(0)
         if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
             # Unset, the kernel takes 4 MB for a reader that stands still.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
-        if self._chunked:
-            await self._send(
-                {"type": "http.response.start", "status": 200, "headers": list(headers)}
-            )
-        else:
-            self._start_without_chunks(headers)
+        if not self._chunked:
+            # uvicorn would send chunks to HTTP/1.0 too; here the end of the connection ends the body.
+            self._cycle.chunked_encoding = False
+            self._cycle.keep_alive = False
+        # Waits until the answer before this one was taken, and nothing may be written before the head.
+        self.paused = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})
 
     def send(self, frames: Sequence[Frame], identity: bytes) -> None:
         if self.lost:
@@ -253,15 +269,6 @@ class TransportWire:
         except OSError:
             return 0
         return int(struct.unpack("i", answer)[0])
-
-    def _start_without_chunks(self, headers: Headers) -> None:
-        # uvicorn would send chunks to HTTP/1.0 too; here the end of the connection ends the body.
-        cycle = self._protocol.cycle
-        cycle.response_started = True
-        cycle.chunked_encoding = False
-        cycle.keep_alive = False
-        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        self._transport.write(b"HTTP/1.1 200 OK\r\n" + lines + b"connection: close\r\n\r\n")
 
 
 def wire_of(scope: Scope, receive: Receive, send: Send, *, most_bytes: int) -> Wire:

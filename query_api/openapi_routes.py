@@ -218,6 +218,7 @@ ELSEWHERE = (
             "not_found",
             "too_large",
             "unsupported_media_type",
+            "too_many_requests",
             "too_many_topics",
         ),
     ),

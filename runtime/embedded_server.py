@@ -1,7 +1,6 @@
 """The nats-server that a single node brings along: started, watched, restarted and stopped with us."""
 
 import asyncio
-import json
 import logging
 import secrets
 import socket
@@ -12,6 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from time import monotonic
 from typing import Literal
+
+import msgspec
+from msgspec import Struct
 
 from runtime.child_process import end, identity_of, is_running, tied_to_us
 from runtime.embedded_files import EmbeddedFiles, Remembered, configuration
@@ -34,6 +36,10 @@ class ServerInUse(Exception):
     """Another living process of ours runs the server of this folder; the text names it."""
 
 
+class _Greeting(Struct):
+    server_name: str = ""
+
+
 class EmbeddedServer:
     """What a client needs to know, and how often the server had to be started again."""
 
@@ -44,6 +50,7 @@ class EmbeddedServer:
         self.pid = 0
         self.restarts = 0
         self._process: Process | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     def start_anew(self) -> None:
         """End the server that runs; whoever watches it starts the next one at once."""
@@ -53,6 +60,14 @@ class EmbeddedServer:
     def runs_as(self, process: Process) -> None:
         self.pid = process.pid
         self._process = process
+
+    def watched_by(self, watch: asyncio.Task[None]) -> None:
+        self._watch = watch
+
+    async def until_unwatched(self) -> None:
+        """Wait beside all other work; raises what ended the watch, for nobody would start the server again then."""
+        assert self._watch is not None
+        await asyncio.shield(self._watch)
 
 
 def server_program() -> Path:
@@ -94,6 +109,7 @@ async def embedded_server(
     run = _Run(files, durability=durability, port=port, start_within=start_within)
     await run.start()
     watcher = asyncio.create_task(run.restart_when_it_dies(), name="embedded nats-server")
+    run.server.watched_by(watcher)
     try:
         yield run.server
     finally:
@@ -156,7 +172,8 @@ class _Run:
             self.server.restarts += 1
             try:
                 await self._launch()
-            except ServerDidNotStart as error:
+            except (ServerDidNotStart, OSError) as error:
+                # A full disk, no more open files or processes: all of them may end.
                 log.error("embedded nats-server does not start", extra={"reason": str(error)})
 
     async def stop(self) -> None:
@@ -173,7 +190,11 @@ class _Run:
                 log.warning("embedded nats-server did not stop in time, killing it")
                 process.kill()
                 await process.wait()
-        self._files.remember(self._state)
+        try:
+            self._files.remember(self._state)
+        except OSError as error:
+            # Whoever reads it sees that the process it names has ended.
+            log.warning("the end of the nats-server is not noted", extra={"reason": str(error)})
 
     async def _launch(self) -> None:
         name = f"foundry-{secrets.token_hex(8)}"
@@ -188,9 +209,9 @@ class _Run:
                 stderr=crash_log,
                 start_new_session=True,
             )
-        self.server.runs_as(self._process)
-        self._files.remember(self._state.run_by_us(server=identity_of(self._process.pid)))
         try:
+            self.server.runs_as(self._process)
+            self._files.remember(self._state.run_by_us(server=identity_of(self._process.pid)))
             await self._wait_until_it_answers(self._process, name)
         except BaseException:
             await self.stop()
@@ -219,13 +240,10 @@ async def _name_of_server_at(port: int) -> str | None:
                 greeting = await reader.readline()
             finally:
                 writer.close()
-    except (OSError, TimeoutError, ValueError):
+        word, _, info = greeting.partition(b" ")
+        return msgspec.json.decode(info, type=_Greeting).server_name if word == b"INFO" else None
+    except (OSError, TimeoutError, ValueError, msgspec.DecodeError):
         return None
-    word, _, info = greeting.partition(b" ")
-    if word != b"INFO":
-        return None
-    name = json.loads(info).get("server_name")
-    return name if isinstance(name, str) else None
 
 
 async def _end_leftover(files: EmbeddedFiles) -> None:

@@ -73,7 +73,8 @@ class Gate:
             for task in left:
                 self._cut.add(task)
                 task.cancel()
-            await asyncio.wait(left, timeout=1)
+            if left:
+                await asyncio.wait(left, timeout=1)
         seconds = time.monotonic() - started
         DRAIN_SECONDS.labels(self.component).observe(seconds)
         log.info(

@@ -18,7 +18,7 @@ export function placesOf(hash) {
   const places = {};
   for (const part of hash.replace(/^#\/?/, "").split("/")) {
     const kind = KINDS[part.split("_")[0] ?? ""];
-    if (kind && /^[a-z]+_[a-z0-9_]{1,58}$/.test(part)) places[kind] = part;
+    if (kind && /^[a-z]+_[a-z0-9_]{1,59}$/.test(part)) places[kind] = part;
     else if (PANES.includes(part)) places.pane = part;
   }
   return places;

@@ -1,14 +1,15 @@
 // What was typed and not sent. Kept in this browser with every key, on the server at most once a second while it
-// answers, so that a draft outlives the tab, the network and the machine.
+// answers, so that a draft outlives the tab, the network and the machine. A browser may be several people's: each has
+// drafts of their own, and what is typed while nobody knows by whom is not kept in it.
 
 const SAVE_MS = 1000;
-const PREFIX = "foundry.draft.";
 
 /** @typedef {{task: string, text: string}} Draft */
 
 export class Drafts {
   #orders;
   #online;
+  #prefix;
   #store;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #timers = new Map();
@@ -17,11 +18,12 @@ export class Drafts {
   /** @type {Map<string, Promise<void>>} */
   #saving = new Map();
 
-  /** @param {{orders: (name: string, data: object) => Promise<unknown>, online: () => boolean, store?: Storage}} options */
-  constructor({ orders, online, store = localStorage }) {
+  /** @param {{person: string | null, orders: (name: string, data: object) => Promise<unknown>, online: () => boolean}} options */
+  constructor({ person, orders, online }) {
     this.#orders = orders;
     this.#online = online;
-    this.#store = store;
+    this.#prefix = `foundry.draft.${person}.`;
+    this.#store = person === null ? null : localStorage;
   }
 
   /**
@@ -67,11 +69,9 @@ export class Drafts {
 
   /** The server answers again: what could not be saved meanwhile is saved now. */
   flush() {
-    for (const key of Object.keys(this.#store)) {
-      if (!key.startsWith(PREFIX)) continue;
-      const session = key.slice(PREFIX.length);
-      if (!this.#timers.has(session)) void this.#save(session);
-    }
+    const stored = Object.keys(this.#store ?? {}).filter((key) => key.startsWith(this.#prefix));
+    const sessions = new Set([...this.#typed.keys(), ...stored.map((key) => key.slice(this.#prefix.length))]);
+    for (const session of sessions) if (!this.#timers.has(session)) void this.#save(session);
   }
 
   /** @param {string} session */
@@ -99,7 +99,7 @@ export class Drafts {
   #keep(session, draft) {
     this.#typed.set(session, draft);
     try {
-      this.#store.setItem(PREFIX + session, JSON.stringify(draft));
+      this.#store?.setItem(this.#prefix + session, JSON.stringify(draft));
     } catch {
       // The browser's store is full or shut: memory and the server's copy must do.
     }
@@ -108,7 +108,7 @@ export class Drafts {
   /** @param {string} session */
   #forget(session) {
     this.#typed.delete(session);
-    this.#store.removeItem(PREFIX + session);
+    this.#store?.removeItem(this.#prefix + session);
   }
 
   /**
@@ -116,7 +116,7 @@ export class Drafts {
    * @returns {Draft | null}
    */
   #local(session) {
-    const stored = this.#store.getItem(PREFIX + session);
-    return this.#typed.get(session) ?? (stored === null ? null : JSON.parse(stored));
+    const stored = this.#store?.getItem(this.#prefix + session);
+    return this.#typed.get(session) ?? (stored ? JSON.parse(stored) : null);
   }
 }

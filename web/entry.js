@@ -1,4 +1,5 @@
-// One block of a transcript. Everything an agent or a tool says becomes text nodes.
+// One block of a transcript. Everything an agent or a tool says becomes text nodes; what is not of the shape that its
+// protocol wants is shown as the text it came as.
 
 /**
  * @import {Child} from "./dom.js"
@@ -20,9 +21,24 @@ export function Entry({ block, mono }) {
   return h(
     "article",
     { class: classes.filter(Boolean).join(" "), "data-block": block.key, "aria-label": LABELS[block.kind] ?? block.sender },
-    (SHOWN[block.kind] ?? other)(block, mono),
+    shown(block, mono),
     block.blob && h("a", { class: "blob", href: `/v1/blobs/${block.blob.id}`, target: "_blank", rel: "noopener" }, `Open the whole text (${size(block.blob.size)})`),
   );
+}
+
+/**
+ * One that cannot be shown leaves the others on the screen.
+ *
+ * @param {Block} block
+ * @param {boolean} mono
+ */
+function shown(block, mono) {
+  try {
+    return (SHOWN[block.kind] ?? other)(block, mono);
+  } catch (error) {
+    console.error(error);
+    return h("p", { class: "note" }, icon("info"), h("span", null, text(`This cannot be shown: ${block.word}`)));
+  }
 }
 
 /** @type {Record<string, string>} */
@@ -45,23 +61,22 @@ const SHOWN = {
       "ol",
       { class: "plan" },
       list(block.payload.entries).map((one) =>
-        h("li", { class: `plan-${one.status}` }, h("span", { class: "mark", "aria-label": String(one.status) }), h("span", null, text(String(one.content ?? "")))),
+        h("li", { class: `plan-${asText(one?.status)}` }, h("span", { class: "mark", "aria-label": asText(one?.status) }), h("span", null, text(asText(one?.content ?? one)))),
       ),
     ),
 };
 
-/** @type {Record<string, string>} */
-const WORK = { in_progress: "running", pending: "queued", completed: "succeeded", failed: "failed" };
+const WORK = new Map([["in_progress", "running"], ["pending", "queued"], ["completed", "succeeded"], ["failed", "failed"]]);
 
 /** @param {Block} block */
 function tool(block) {
   const call = block.payload;
-  const status = WORK[call.status] ?? "queued";
+  const status = WORK.get(call.status) ?? "queued";
   const took = block.until > block.at ? lasting(block.until - block.at) : "";
   const details = detailsOf(call);
   const head = [
     h("span", { class: `mark mark-${status}`, role: "img", "aria-label": status }),
-    h("span", { class: "tool-title" }, text(String(call.title ?? call.toolCallId ?? "Tool"))),
+    h("span", { class: "tool-title" }, text(asText(call.title ?? call.toolCallId ?? "Tool"))),
     exitCode(call) !== null && h("span", { class: "tool-exit" }, `exit ${exitCode(call)}`),
     h("span", { class: "tool-took" }, status === "running" ? "" : took),
   ];
@@ -83,14 +98,14 @@ const LONGEST = 20_000;
 /** @param {any} call */
 function detailsOf(call) {
   const parts = [];
-  if (call.rawInput !== undefined && call.rawInput !== null) parts.push(json(call.rawInput));
+  if (call.rawInput !== undefined && call.rawInput !== null) parts.push(asText(call.rawInput));
   for (const one of list(call.content)) {
-    if (one?.type === "diff") parts.push(`${one.path}\n${one.newText ?? ""}`);
+    if (one?.type === "diff") parts.push(`${asText(one.path)}\n${asText(one.newText)}`);
     else if (typeof one?.content?.text === "string") parts.push(one.content.text);
-    else parts.push(json(one));
+    else parts.push(asText(one));
   }
   if (call.rawOutput !== undefined && call.rawOutput !== null && exitCode(call) === null && Object.keys(Object(call.rawOutput)).some((key) => key !== "exit_code")) {
-    parts.push(json(call.rawOutput));
+    parts.push(asText(call.rawOutput));
   }
   const whole = parts.join("\n\n");
   return whole.length > LONGEST ? `${whole.slice(0, LONGEST)}\n… ${size(whole.length - LONGEST)} more` : whole;
@@ -98,14 +113,14 @@ function detailsOf(call) {
 
 /** @param {Block} block */
 function other(block) {
-  const shown = block.text || (block.payload ? json(block.payload) : "");
+  const shown = block.text || asText(block.payload);
   return h("details", { class: "tool" }, h("summary", null, h("span", { class: "tool-title" }, block.word)), h("pre", { class: "tool-details" }, text(shown.slice(0, LONGEST))));
 }
 
 /** @param {Block} block */
 function systemWords(block) {
-  if (block.word === "permission_request") return `The agent asked: ${block.payload?.title ?? ""}`;
-  return block.payload ? json(block.payload) : block.word;
+  if (block.word === "permission_request") return `The agent asked: ${asText(block.payload?.title)}`;
+  return asText(block.payload) || block.word;
 }
 
 /**
@@ -131,8 +146,13 @@ export function text(whole) {
   return pieces(whole).map(({ text: piece, style }) => (style ? h("span", { class: style }, piece) : piece));
 }
 
-/** @param {unknown} value */
-function json(value) {
+/**
+ * What came where a text should be.
+ *
+ * @param {unknown} value
+ */
+function asText(value) {
+  if (value === null || value === undefined) return "";
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
 }
 

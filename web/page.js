@@ -2,16 +2,26 @@
 
 import { Foundry } from "/client/foundry.js";
 import { listen } from "./keys.js";
+import { listenToOtherTabs, whoIsThere } from "./person.js";
 import { signIn, takeCode } from "./sign_in.js";
 import { liveOf } from "./views.js";
 import { Workbench } from "./workbench.js";
 
+/** @type {Workbench | null} */
+let bench = null;
+// From the beginning: the cookie may become another person's while it is asked whose it is.
+listenToOtherTabs((other) => (bench ? bench.signedIn(other) : location.reload()));
+
+/** @type {string | null} */
+let refused = null;
 const code = takeCode();
-const refused = code ? await signIn({ code }).then(() => null, (/** @type {Error} */ error) => error.message) : null;
+const invited = code && (await signIn({ code }).catch((/** @type {Error} */ error) => void (refused = error.message)));
+const person = invited || (await whoIsThere());
 
 const live = liveOf(location.search);
-const client = new Foundry({ url: location.origin, live, share: "foundry" });
-const bench = new Workbench({ client, host: /** @type {HTMLElement} */ (document.getElementById("page")), live });
+// Tabs of one person share a stream; whoever is not known has one of their own.
+const client = new Foundry({ url: location.origin, live, ...(person && { share: person }) });
+bench = new Workbench({ client, person, host: /** @type {HTMLElement} */ (document.getElementById("page")), live });
 bench.signIn.error = refused;
 bench.start();
 listen(bench);

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { sentenceOf } from "./orders.js";
+import { tellOtherTabs } from "./person.js";
 
 /** The code of the start-up link, taken out of the address: it works once, and people copy addresses. */
 export function takeCode() {
@@ -11,13 +12,18 @@ export function takeCode() {
 }
 
 /**
- * Sign in with `{code}` or `{token}`. Throws an Error with the server's own sentence.
+ * Sign in with `{code}` or `{token}`, in all tabs. Resolves to the person's id; throws an Error with the server's own
+ * sentence.
  *
  * @param {{code: string} | {token: string}} credential
  */
 export async function signIn(credential) {
   const answer = await fetch("/v1/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(credential) });
-  if (!answer.ok) throw new Error((await answer.json()).detail);
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.detail);
+  const person = /** @type {string} */ (said.user.id);
+  tellOtherTabs(person);
+  return person;
 }
 
 export class SignIn {
@@ -28,7 +34,7 @@ export class SignIn {
   /** @type {string | null} */
   error = null;
 
-  /** @param {{invalidate: () => void, done: () => void}} options */
+  /** @param {{invalidate: () => void, done: (person: string) => void}} options */
   constructor({ invalidate, done }) {
     this.#invalidate = invalidate;
     this.#done = done;
@@ -65,9 +71,9 @@ export class SignIn {
     this.error = null;
     this.#invalidate();
     try {
-      await signIn({ token: this.#token.trim() });
+      const person = await signIn({ token: this.#token.trim() });
       this.#token = "";
-      this.#done();
+      this.#done(person);
     } catch (error) {
       this.error = sentenceOf(error);
     }

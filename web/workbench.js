@@ -15,6 +15,7 @@ import { help } from "./keys.js";
 import { ledgerPanel } from "./ledger_panel.js";
 import { Menu } from "./menu.js";
 import { Orders } from "./orders.js";
+import { tellOtherTabs } from "./person.js";
 import { Presence } from "./presence.js";
 import { repositoryPane } from "./repository_pane.js";
 import { Sidebar } from "./sidebar.js";
@@ -26,7 +27,6 @@ import { topicsOf, Views } from "./views.js";
 import { count } from "./words.js";
 
 const READ_MS = 20_000;
-const SIGNED_IN = "foundry.signed_in_at";
 /** Measuring what was painted may ask for another look; this many within one frame. */
 const LOOKS = 4;
 
@@ -37,27 +37,28 @@ export class Workbench {
   #narrow = matchMedia("(max-width: 1099px)");
 
   /**
-   * `live` is what the address asked of the client (views.js).
+   * `person` is whose page it is, null when that is not known; `live` is what the address asked of the client (views.js).
    *
-   * @param {{client: Foundry, host: HTMLElement, live: import("/client/types.js").LiveOption}} options
+   * @param {{client: Foundry, person: string | null, host: HTMLElement, live: import("/client/types.js").LiveOption}} options
    */
-  constructor({ client, host, live }) {
+  constructor({ client, person, host, live }) {
     this.#host = host;
     this.client = client;
+    this.person = person;
     this.plain = live !== "on";
     this.frame = new Frame(() => this.#paint());
     this.invalidate = this.frame.invalidate;
     this.toasts = new Toasts(this.invalidate);
     this.views = new Views(client, this.invalidate);
     this.orders = new Orders(client, { invalidate: this.invalidate, tell: (text) => this.toasts.tell(text) });
-    this.drafts = new Drafts({ orders: (name, data) => client.command(name, data), online: () => client.state === "live" });
+    this.drafts = new Drafts({ person, orders: (name, data) => client.command(name, data), online: () => client.state === "live" });
     this.menu = new Menu(this.frame);
     this.dialogs = new Dialogs(this);
     this.sidebar = new Sidebar(this);
     this.task = new TaskPane(this);
     this.presence = new Presence(this);
     this.notice = new ConnectionNotice(this);
-    this.signIn = new SignIn({ invalidate: this.invalidate, done: () => this.#signedIn() });
+    this.signIn = new SignIn({ invalidate: this.invalidate, done: (one) => this.signedIn(one) });
     this.places = placesOf(location.hash);
   }
 
@@ -68,8 +69,6 @@ export class Workbench {
     // What waits for a frame does not wait until the tab is seen again.
     document.addEventListener("visibilitychange", () => this.frame.now());
     addEventListener("focus", this.invalidate);
-    // Told by the browser in every other tab: whoever signs in there is signed in here too.
-    addEventListener("storage", ({ key }) => key === SIGNED_IN && this.client.signedIn());
     this.client.on("state", () => {
       if (this.client.state === "live") this.drafts.flush();
       this.invalidate();
@@ -121,8 +120,20 @@ export class Workbench {
     this.toasts.tell("Copied.", "note");
   }
 
+  /**
+   * Somebody signed in, here or in another tab; null: signed out. All that is known here is one person's, so that
+   * another one begins with an empty page.
+   *
+   * @param {string | null} person
+   */
+  signedIn(person) {
+    if (person !== null && person === this.person) this.client.signedIn();
+    else location.reload();
+  }
+
   async signOut() {
     await fetch("/v1/logout", { method: "POST" });
+    tellOtherTabs(null);
     location.replace("/");
   }
 
@@ -186,11 +197,6 @@ export class Workbench {
     if (open.length === 0) return;
     const at = open.findIndex((one) => one.id === this.places.session);
     this.goTo({ ...this.places, session: open[(at + step + open.length) % open.length].id });
-  }
-
-  #signedIn() {
-    localStorage.setItem(SIGNED_IN, String(Date.now()));
-    this.client.signedIn();
   }
 
   get #taskView() {

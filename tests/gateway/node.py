@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import Gateway
@@ -83,15 +84,21 @@ async def running(
     guests: Guests | None = None,
     read_side: Views | None = None,
     protocol: type[HttpToolsProtocol] = StreamingProtocol,
+    beside: Mapping[str, ASGIApp] | None = None,
     **options: Any,
 ) -> AsyncIterator[Node]:
+    """`beside` are applications for other paths."""
     views = views or MemoryViews(TOPICS)
     guests = guests or Guests()
     settings = {"node": "node-a", "lag_ms": lambda: 0, "head": views.head, **options}
     gateway = Gateway(read_side or views, guests, **settings)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await (beside or {}).get(scope["path"], gateway)(scope, receive, send)
+
     server = _Server(
         uvicorn.Config(
-            gateway,
+            application,
             http=protocol,
             ws="none",
             lifespan="off",

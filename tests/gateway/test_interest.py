@@ -131,6 +131,31 @@ async def test_too_many_topics_are_refused_and_the_stream_goes_on(node: Node) ->
     assert (status, answer["code"]) == (422, "too_many_topics")
 
 
+async def test_who_does_not_read_the_answers_cannot_ask_for_ever_more(node: Node) -> None:
+    async with node.post_stream({"app": None}, receive_buffer=4096) as reader:
+        sid = await sid_of(reader)
+        (connection,) = node.gateway.streams
+        statuses, revision = [202], 0
+        while statuses[-1] == 202:
+            assert revision < 30
+            revision += 1
+            junk = {f"{revision}-{number}-".ljust(500, "x"): None for number in range(900)}
+            statuses.append((await node.interest(sid, {"revision": revision, "add": junk}))[0])
+            assert connection.wire.pending < 256 * 1024
+
+        ready = {"revision": 0}
+        while ready["revision"] < revision - 1:
+            ready = (await reader.until("ready")).data
+        told = {event.data["topic"] for event in reader.seen if event.name == "forbidden"}
+        again = await node.interest(sid, {"revision": revision, "add": {"task/task_1": None}})
+        await reader.until("ready")
+
+    assert statuses[-1] == 429
+    assert len(told) == 900 * (revision - 1)
+    assert again[0] == 202
+    assert "task/task_1" in reader.held
+
+
 @asynccontextmanager
 async def relay(server: NatsServer, **options: float) -> AsyncIterator[NatsRelay]:
     async with connect(server.url, user=server.user, password=server.password) as connection:
@@ -143,7 +168,7 @@ async def test_interest_reaches_the_stream_through_another_node(nats_server: Nat
         relay(nats_server) as relay_b,
         running(relay=relay_a) as node,
         running(node.views, node.guests, relay=relay_b) as other,
-        node.post_stream({"task/task_1": None}) as reader,
+        node.post_stream({"task/task_1": None}, receive_buffer=4096) as reader,
     ):
         sid = await sid_of(reader)
 
@@ -151,7 +176,12 @@ async def test_interest_reaches_the_stream_through_another_node(nats_server: Nat
         ready = await reader.until("ready")
         foreign = await other.interest(sid, {"revision": 2}, token="bob")
         nowhere = await other.interest("node-c.abc", {"revision": 1})
+        junk = {f"{number}-".ljust(500, "x"): None for number in range(900)}
+        much, too_much = [
+            await other.interest(sid, {"revision": revision, "add": junk}) for revision in (3, 4)
+        ]
 
+    assert (much[0], too_much[0], too_much[1]["code"]) == (202, 429, "too_many_requests")
     assert taken == (202, {"revision": 1})
     assert ready.data["topics"].keys() == {"task/task_1", "task/task_2"}
     assert (foreign[0], nowhere[0]) == (404, 404)

@@ -3,6 +3,9 @@
 import asyncio
 
 from events.ids import Position
+from runtime.errors import Unavailable
+from runtime.identity import Caller
+from tests.gateway.guests import Guests
 from tests.gateway.memory_views import put
 from tests.gateway.node import TOPICS, Node, running
 from tests.gateway.reader import asking
@@ -177,6 +180,18 @@ async def test_one_person_has_a_share_of_the_streams_and_leaves_the_rest_to_othe
                 await asyncio.sleep(0)
 
 
+async def test_a_get_is_told_when_nobody_can_say_who_asks() -> None:
+    class Away(Guests):
+        async def identify(self, secret: str) -> Caller | None:
+            raise Unavailable("There is no connection to NATS.")
+
+    async with running(guests=Away()) as node, node.stream("app") as get:
+        (bye,) = await get.rest()
+
+    assert get.status == 200
+    assert (bye.name, bye.data["code"], bye.data["retry"]) == ("bye", "unavailable", True)
+
+
 async def test_an_http_1_0_client_gets_a_plain_body(node: Node) -> None:
     async with node.stream("app", version="1.0") as reader:
         await reader.until("ready")
@@ -194,8 +209,11 @@ async def test_pages_of_allowed_sites_may_read_streams_and_no_others() -> None:
         for origin, allowed in (("https://good.example", True), ("https://bad.example", False)):
             headers = {"Origin": origin, "Authorization": "Bearer ann"}
             path = "/v1/stream?topic=app"
-            async with asking(node.port, "GET", path, token=None, headers=headers) as reader:
-                assert ("access-control-allow-origin" in reader.headers) is allowed
+            for version in ("1.0", "1.1"):
+                async with asking(
+                    node.port, "GET", path, token=None, headers=headers, version=version
+                ) as reader:
+                    assert ("access-control-allow-origin" in reader.headers) is allowed
             async with asking(node.port, "OPTIONS", path, headers=headers) as preflight:
                 assert preflight.status == 204
                 assert ("access-control-allow-methods" in preflight.headers) is allowed

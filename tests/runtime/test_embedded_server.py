@@ -1,6 +1,7 @@
 """The embedded nats-server: private, remembered, restarted, and never left behind."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -144,6 +145,74 @@ async def test_a_killed_server_comes_back_with_everything_acknowledged(tmp_path:
             await back.wait()
         assert [one.position for one in await store.load(ANNA)] == [position]
         assert server.restarts == 1
+
+
+async def test_a_disk_that_is_full_at_the_restart_is_outlived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = ["write_configuration", "remember"]
+
+    def full(*_: object) -> None:
+        fail_next()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fail_next() -> None:
+        monkeypatch.undo()
+        if steps:
+            monkeypatch.setattr(EmbeddedFiles, steps.pop(0), full)
+
+    async with embedded_server(tmp_path) as server:
+        fail_next()
+        os.kill(server.pid, signal.SIGKILL)
+
+        assert await reachable(server)
+        assert server.restarts == 3
+        found = running_server(tmp_path)
+        assert found is not None
+        assert found.pid == server.pid
+
+
+async def test_a_disk_that_is_full_at_the_end_keeps_nobody_from_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with embedded_server(tmp_path):
+        monkeypatch.setattr(EmbeddedFiles, "remember", full)
+    monkeypatch.undo()
+
+    assert running_server(tmp_path) is None
+    async with embedded_server(tmp_path) as server:
+        assert await reachable(server)
+
+
+async def test_that_nobody_watches_it_any_more_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with embedded_server(tmp_path) as server:
+        monkeypatch.setattr(EmbeddedFiles, "write_configuration", broken)
+        os.kill(server.pid, signal.SIGKILL)
+
+        with pytest.raises(ZeroDivisionError):
+            await server.until_unwatched()
+
+
+@pytest.mark.parametrize("greeting", [b"INFO {", b"INFO []", b"INFO \xff\n", b"+OK\r\n"])
+async def test_another_program_at_its_port_is_not_taken_for_it(
+    tmp_path: Path, greeting: bytes
+) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting + b"\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as other:
+        with pytest.raises(ServerDidNotStart, match="address already in use"):
+            async with embedded_server(tmp_path, port=other.sockets[0].getsockname()[1]):
+                pass
 
 
 async def test_it_ends_with_the_context(tmp_path: Path) -> None:

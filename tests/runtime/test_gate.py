@@ -94,3 +94,15 @@ async def test_a_request_that_somebody_else_cancels_is_cancelled() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+async def test_work_that_ends_in_the_moment_of_the_deadline_leaves_nothing_to_cut() -> None:
+    gate, inside, leave = Gate("test"), asyncio.Event(), asyncio.Event()
+    holding = asyncio.create_task(hold(gate, inside, leave))
+    await inside.wait()
+
+    leave.set()
+    await gate.drain(asyncio.get_running_loop().time())
+
+    await holding
+    assert gate.active == 0

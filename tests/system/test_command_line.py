@@ -25,6 +25,23 @@ async def test_a_user_is_added_and_can_come_in(system: NodeProcess, enter: Enter
     assert (await client.data("app"))["user"]["name"] == "Ann"
 
 
+async def test_a_server_of_another_folder_is_left_alone(
+    system: NodeProcess, tmp_path: Path
+) -> None:
+    nobody_serves = NodeProcess(
+        tmp_path / "data", FOUNDRY_LISTEN=system.address.removeprefix("http://")
+    )
+    await _run(nobody_serves, "token")
+
+    added = await _run(nobody_serves, "user", "add", "Bea", "--json")
+
+    assert added.status == 0, added.err
+    user_id = json.loads(added.out)["user_id"]
+    assert (await _run(nobody_serves, "history", user_id)).status == 0
+    assert (await _run(system, "history", user_id)).status == 1
+    assert (await _run(nobody_serves, "verify", "workspace", "--json")).status == 0
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 201])
 async def test_a_user_needs_a_name_with_and_without_a_server(
     system: NodeProcess, tmp_path: Path, name: str

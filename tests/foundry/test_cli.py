@@ -1,0 +1,104 @@
+"""The command line: what goes wrong is a sentence, and `--json` may stand anywhere."""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+import httpx
+import pytest
+
+from events.store import LogCut
+from foundry import cli, demo, identity
+from foundry.running import client_of
+from runtime.errors import Unavailable
+from runtime.settings import Settings, load
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """What `foundry token` fails with in this test, once something is put in."""
+    errors: list[Exception] = []
+
+    async def token(settings: Settings, options: argparse.Namespace) -> int:
+        raise errors[0]
+
+    monkeypatch.setattr(identity, "token", token)
+    return errors
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unavailable("There is nobody."),
+        ExceptionGroup("", [Unavailable("There is nobody.")]),
+        LogCut("it is gone"),
+    ],
+)
+def test_what_can_go_wrong_is_a_sentence(
+    failing: list[Exception], error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing.append(error)
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["token"])
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith(("foundry: There is nobody.", "foundry: The log"))
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("a"), ExceptionGroup("", [Unavailable("so"), KeyError("a")])]
+)
+def test_what_nobody_expected_keeps_its_trace(failing: list[Exception], error: Exception) -> None:
+    failing.append(error)
+
+    with pytest.raises(type(error)):
+        cli.main(["token"])
+
+
+async def test_a_server_that_ends_under_a_command_is_named() -> None:
+    async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(end, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = load({"FOUNDRY_LISTEN": f"127.0.0.1:{port}", "FOUNDRY_TOKEN": "t" * 20})
+
+        for asks in (alone, beside_others):
+            with pytest.raises((Unavailable, ExceptionGroup)) as failed:
+                async with client_of(settings) as client:
+                    await asks(client)
+            assert f"127.0.0.1:{port} stopped answering" in str(cli._sentence(failed.value))
+
+
+async def test_what_the_demo_waits_for_too_long_is_named() -> None:
+    with pytest.raises(Unavailable, match=r"The task was not done within 0 s; `foundry doctor`"):
+        async with demo._within(0, "The task was not done"):
+            await asyncio.Event().wait()
+
+
+async def alone(client: httpx.AsyncClient) -> None:
+    await client.get("/")
+
+
+async def beside_others(client: httpx.AsyncClient) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(client.get("/"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--json", "user", "add", "Ann"],
+        ["user", "--json", "add", "Ann"],
+        ["user", "add", "Ann", "--json"],
+        ["--json", "doctor"],
+        ["doctor", "--json"],
+        ["--json", "poison", "skip", "task_1"],
+    ],
+)
+def test_json_may_be_asked_for_anywhere(words: Sequence[str]) -> None:
+    options = cli._parser().parse_args(words)
+    assert options.json
+
+    assert not cli._parser().parse_args([word for word in words if word != "--json"]).json

@@ -1,0 +1,37 @@
+"""The data folder: one server works in it, and whoever only looks is in nobody's way."""
+
+import fcntl
+import time
+from pathlib import Path
+
+import pytest
+
+from foundry.data_folder import DataFolderInUse, host_name, is_locked, locked, read_host
+
+
+def test_whoever_only_looks_keeps_no_server_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "lock").open("a+") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
+
+        with locked(tmp_path):
+            assert is_locked(tmp_path)
+
+
+def test_whoever_works_in_it_is_named(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path),
+        pytest.raises(DataFolderInUse, match="`foundry serve` with process id"),
+        locked(tmp_path),
+    ):
+        pass
+
+
+def test_the_name_of_a_host_is_made_once(tmp_path: Path) -> None:
+    assert read_host(tmp_path) is None
+
+    name = host_name(tmp_path, wanted=None)
+
+    assert host_name(tmp_path, wanted=None) == read_host(tmp_path) == name

@@ -1,0 +1,48 @@
+"""The doctor says what is wrong, and goes on looking."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.system.node_process import NodeProcess
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(b"no database" * 1000)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def hold_no_rows_of_ours(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE other (id)")
+    db.close()
+
+
+@pytest.mark.parametrize("harm", [damage, empty, hold_no_rows_of_ours])
+def test_a_projection_that_cannot_be_read_is_a_finding(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    node = NodeProcess(tmp_path / "data")
+    (node.data / "projections").mkdir(parents=True)
+    harm(node.data / "projections" / "workspace-1.sqlite3")
+
+    done = node.run("doctor")
+
+    assert done.status == 1
+    assert "BAD  projection workspace-1: " in done.out
+    assert "cannot be read" in done.out
+    # Others are looked at all the same.
+    assert "server: none works on this data folder" in done.out
+    assert "Traceback" not in done.err
+
+
+def test_a_folder_that_is_still_to_be_made_has_a_disk_already(tmp_path: Path) -> None:
+    done = NodeProcess(tmp_path / "data").run("doctor", FOUNDRY_DATA=str(tmp_path / "a/b/c"))
+
+    assert done.status == 0, done.out + done.err
+    assert f"MiB free at {tmp_path}/a/b/c" in done.out

@@ -1,0 +1,34 @@
+// What an agent sends is not always of the shape its protocol wants: the page shows it as text, and goes on.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { addressOf, placesOf } from "../../web/address.js";
+import { Entry } from "../../web/entry.js";
+
+const draw = (kind, payload) => JSON.stringify(Entry({ block: { key: "1", kind, continued: false, at: 1, until: 1, sender: "agent", word: kind, text: "", payload }, mono: false }));
+
+for (const [kind, payload, seen] of [
+  ["plan", { entries: [null] }, "plan"],
+  ["plan", { entries: ["only a text", { content: { odd: "content" }, status: {} }] }, "only a text"],
+  ["plan", { entries: "none" }, "plan"],
+  ["tool", { title: { toString: 1 } }, "toString"],
+  ["tool", { title: "Read", status: "constructor" }, "queued"],
+  ["tool", { title: 7, content: [null, { type: "diff", path: { toString: 1 }, newText: [] }] }, "toString"],
+  ["system", { title: { valueOf: 1 } }, "valueOf"],
+]) {
+  test(`${kind} ${JSON.stringify(payload)}`, () => assert.ok(draw(kind, payload).includes(seen)));
+}
+
+test("what cannot be shown at all says so", (t) => {
+  t.mock.method(console, "error", () => undefined);
+  let deep = [];
+  for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
+  assert.ok(draw("tool", { title: "Deep", rawInput: deep }).includes("This cannot be shown"));
+});
+
+test("ids of any length that there is are places", () => {
+  const places = { organization: `org_${"a".repeat(59)}`, repository: undefined, task: `task_${"b".repeat(58)}`, session: `ses_${"c".repeat(59)}` };
+  const { organization, task, session } = places;
+  assert.deepEqual(placesOf(addressOf(places)), { organization, task, session });
+});
