@@ -106,10 +106,10 @@ def advanced(kind: Kind[S], loaded: Loaded[S], recorded: Recorded) -> Loaded[S]:
 
 
 def _is_change(commit: Commit) -> bool:
-    """Whether a command changed the aggregate. What is written to a process only passes through its task: no view tells of it."""
-    return commit.command is not None and any(
-        not isinstance(event, ProcessInput) for event in commit.events
-    )
+    """Whether a command changed the aggregate. What is written to a process, always alone, only passes through its task."""
+    if commit.command is None or not commit.events:
+        return False
+    return not isinstance(commit.events[0], ProcessInput)
 
 
 def _with_key(keys: Mapping[str, Position], recorded: Recorded) -> Mapping[str, Position]:
