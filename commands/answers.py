@@ -8,8 +8,6 @@ from commands.order import Order
 from commands.organization_state import Organization
 from commands.repository import RefreshRepository, Repository, standing_act
 from commands.stack import ActOnRepository
-from commands.task_evolve import ARCHIVE, KILL
-from commands.task_orders import ArchiveTask, KillTask
 from commands.task_state import Task
 from commands.task_work import standing_job
 from events.agent_session import AgentSessionCreated, MessageQueued
@@ -82,10 +80,6 @@ def standing_ids(state: object, order: Order, context: Context) -> dict[str, str
     """The job that does already what was ordered, for the answer "nothing to change"."""
     job_id: JobId | None = None
     match state, order:
-        case Task(), ArchiveTask():
-            job_id = state.jobs.get(ARCHIVE)
-        case Task(), KillTask():
-            job_id = state.jobs.get(KILL)
         case Task(), _:
             job_id = standing_job(state, order)
         case Repository(), RefreshRepository() | ActOnRepository():

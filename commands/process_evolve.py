@@ -4,6 +4,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from commands.decider import Origin
 from commands.task_state import Process, Task
 from events.commit import Event
 from events.process import (
@@ -15,11 +16,11 @@ from events.process import (
 )
 
 
-def evolve_processes(task: Task, event: Event) -> Task:
+def evolve_processes(task: Task, event: Event, origin: Origin) -> Task:
     """The task after a fact about one of its processes; the same task after any other fact."""
     match event:
         case ProcessRequested(process_id=id) if id not in task.processes and id not in task.exited:
-            requested = Process(command=event.command, args=event.args)
+            requested = Process(command=event.command, args=event.args, position=origin.position)
             return replace(task, processes={**task.processes, id: requested})
         case ProcessStarted() | ProcessStopRequested() if event.process_id in task.processes:
             changed = _after(task.processes[event.process_id], event)

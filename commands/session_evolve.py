@@ -72,12 +72,15 @@ def _evolve_session(session: Session, event: Event, origin: Origin) -> Session:
                 command_id=origin.command_id,
                 actor=origin.actor,
                 at=origin.at,
+                position=origin.position,
             )
             return replace(
                 session,
                 queue=(*session.queue, waiting),
                 messages={**session.messages, event.message_id: "waiting"},
                 sent={**session.sent, origin.actor: origin.position},
+                # Its agent could not be had: whoever writes again asks for another attempt.
+                status="pending" if session.status == "error" else session.status,
             )
         case MessageCancelled():
             return replace(
@@ -86,11 +89,13 @@ def _evolve_session(session: Session, event: Event, origin: Origin) -> Session:
                 messages={**session.messages, event.message_id: "cancelled"},
             )
         case MessageDelivered():
+            queued = (one.position for one in session.queue if one.id == event.message_id)
             return replace(
                 session,
                 queue=tuple(one for one in session.queue if one.id != event.message_id),
                 messages={**session.messages, event.message_id: "delivered"},
                 running=event.message_id,
+                queued_at=next(queued, session.queued_at),
                 stop_requested=False,
                 status="running" if session.status == "ready" else session.status,
             )

@@ -36,7 +36,7 @@ from commands.task_orders import (
     WriteProcess,
 )
 from commands.task_state import Task, TaskState
-from commands.task_work import decide_work
+from commands.task_work import decide_work, still_open
 from events.agent_session import AgentSessionCreated, MessageQueued
 from events.commit import Event
 from events.ids import IssueId, JobId, MessageId, RepositoryId, SessionId, TaskId
@@ -140,8 +140,10 @@ def _rename(task: Task, order: RenameTask) -> list[Event]:
 
 def _archive(task: Task, context: Context) -> list[Event]:
     match task.status:
-        case "archiving" | "archived":
+        case "archived":
             return []
+        case "archiving":
+            return _once_more(task, ARCHIVE, context)
         case "killing" | "killed":
             raise Rejected("A killed task cannot be archived; it is gone.", code="task_over")
         case "provisioning" | "ready" | "failed":
@@ -152,12 +154,19 @@ def _archive(task: Task, context: Context) -> list[Event]:
 
 def _kill(task: Task, context: Context) -> list[Event]:
     match task.status:
-        case "killing" | "killed":
+        case "killed":
             return []
+        case "killing":
+            return _once_more(task, KILL, context)
         case "provisioning" | "ready" | "failed" | "archiving" | "archived":
             return [TaskKillRequested(**task_owners(task)), _announced(task, KILL, context)]
         case _:
             assert_never(task.status)
+
+
+def _once_more(task: Task, kind: str, context: Context) -> list[Event]:
+    """Its job may have failed or been cancelled, and who orders it again wants it to be done."""
+    return [] if still_open(task, kind, context) else [_announced(task, kind, context)]
 
 
 def _announced(task: Task, kind: str, context: Context) -> JobAnnounced:

@@ -55,7 +55,7 @@ def evolve(state: TaskState, event: Event, origin: Origin) -> TaskState:
             )
         case Task(), _:
             return evolve_processes(
-                evolve_sessions(_evolve_task(state, event), event, origin), event
+                evolve_sessions(_evolve_task(state, event), event, origin), event, origin
             )
         case _:
             return state

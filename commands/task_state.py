@@ -31,7 +31,7 @@ FilesStatus = Literal["none", "fresh", "queued", "running", "stale"]
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """A message that was not handed to the agent yet, and who sent it."""
+    """A message that was not handed to the agent yet, who sent it, and the position of the commit that queued it."""
 
     id: MessageId
     text: str
@@ -39,6 +39,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     command_id: str | None
     actor: str
     at: Timestamp
+    position: Position
 
     @property
     def size(self) -> int:
@@ -60,7 +61,10 @@ class PermissionRequest(Struct, frozen=True, kw_only=True):
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """`running` is the message whose turn runs; `sent` the last position at which each person sent one."""
+    """`running` is the message whose turn runs, `queued_at` the position of the commit that queued it.
+
+    `sent` is the last position at which each person sent one.
+    """
 
     id: SessionId
     name: str
@@ -69,6 +73,7 @@ class Session(Struct, frozen=True, kw_only=True):
     status: SessionStatus = "pending"
     queue: tuple[Waiting, ...] = ()
     running: MessageId | None = None
+    queued_at: Position = Position(0)
     stop_requested: bool = False
     messages: dict[MessageId, MessageFate] = {}
     requests: dict[str, PermissionRequest] = {}
@@ -98,10 +103,14 @@ class Issue(Struct, frozen=True, kw_only=True):
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """What runs, or is to run, in the sandbox at somebody's request. `stop` is the signal that is to end it."""
+    """What runs, or is to run, in the sandbox at somebody's request, which was committed at `position`.
+
+    `stop` is the signal that is to end it.
+    """
 
     command: str
     args: tuple[str, ...]
+    position: Position
     status: ProcessStatus = "queued"
     stop: str | None = None
 

@@ -5,8 +5,16 @@ from typing import assert_never
 from commands.context import Context
 from commands.owners import task_owners
 from commands.refusals import check_branch, wrong
-from commands.task_evolve import MERGE, PUSH, RENAME_BRANCH, REVERT_FILE
-from commands.task_orders import BranchCommand, MergeTask, PushTask, RenameBranch, RevertFile
+from commands.task_evolve import ARCHIVE, KILL, MERGE, PUSH, RENAME_BRANCH, REVERT_FILE
+from commands.task_orders import (
+    ArchiveTask,
+    BranchCommand,
+    KillTask,
+    MergeTask,
+    PushTask,
+    RenameBranch,
+    RevertFile,
+)
 from commands.task_state import Task
 from events.commit import Event
 from events.ids import JobId
@@ -34,6 +42,10 @@ def standing_job(task: Task, order: object) -> JobId | None:
     Whether it still runs only its own history tells: it may have ended or been cancelled.
     """
     match order:
+        case ArchiveTask():
+            return task.jobs.get(ARCHIVE)
+        case KillTask():
+            return task.jobs.get(KILL)
         case PushTask():
             return task.jobs.get(PUSH)
         case MergeTask():
@@ -42,6 +54,12 @@ def standing_job(task: Task, order: object) -> JobId | None:
             return task.jobs.get(RENAME_BRANCH)
         case _:
             return None
+
+
+def still_open(task: Task, kind: str, context: Context) -> bool:
+    """Whether the standing job of a kind has not ended. Its own history is the `job` of the context."""
+    # A job whose own history is still empty was announced a moment ago.
+    return kind in task.jobs and (context.job is None or context.job.open)
 
 
 def check_workable(task: Task) -> None:
@@ -56,7 +74,7 @@ def check_workable(task: Task) -> None:
 
 
 def _once(task: Task, kind: str, context: Context) -> list[Event]:
-    if _still_open(task, kind, context):
+    if still_open(task, kind, context):
         return []
     _check_still(task)
     return [_announced(task, kind, context)]
@@ -64,7 +82,7 @@ def _once(task: Task, kind: str, context: Context) -> list[Event]:
 
 def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
     check_branch("/branch", order.branch)
-    if _still_open(task, RENAME_BRANCH, context):
+    if still_open(task, RENAME_BRANCH, context):
         if task.next_branch == order.branch:
             return []
         raise Rejected(
@@ -85,11 +103,6 @@ def _revert(task: Task, order: RevertFile, context: Context) -> list[Event]:
         return []
     check_workable(task)
     return [announced]
-
-
-def _still_open(task: Task, kind: str, context: Context) -> bool:
-    # A job whose own history is still empty was announced a moment ago.
-    return kind in task.jobs and (context.job is None or context.job.open)
 
 
 def _check_still(task: Task) -> None:

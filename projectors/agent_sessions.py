@@ -62,6 +62,13 @@ def provisioned(session: Session) -> Session:
     return replace(session, status="pending_session_create")
 
 
+def opened_again(session: Session) -> Session:
+    """A session whose agent could not be had, once a message asks for another attempt."""
+    if session.status != "error":
+        return session
+    return replace(session, status="pending_session_create", error=None)
+
+
 def closed(session: Session) -> Session:
     return replace(session, status="closed", thinking_since_at=None)
 

@@ -55,7 +55,14 @@ from events.task import (
     TaskRenamed,
 )
 from events.task_files import FilesCaptured, FilesOutdated, TreeChanged
-from projectors.agent_sessions import Session, begun_session, closed, provisioned, session_after
+from projectors.agent_sessions import (
+    Session,
+    begun_session,
+    closed,
+    opened_again,
+    provisioned,
+    session_after,
+)
 from projectors.rows import Row
 
 Phase = Literal["queued", "provisioning", "open", "archiving", "archived", "killing", "killed"]
@@ -95,7 +102,10 @@ class Failure(Row, frozen=True, kw_only=True):
 
 
 class Course(Row, frozen=True, kw_only=True):
-    """What was told of a task so far. `sessions` are ordered by id; `waiting` are messages no agent has yet."""
+    """What was told of a task so far. `sessions` are ordered by id; `waiting` are messages no agent has yet.
+
+    `agentless` are the sessions whose agent could not be had. One whose turn failed says `error` too, and has one.
+    """
 
     id: TaskId
     title: str
@@ -109,6 +119,7 @@ class Course(Row, frozen=True, kw_only=True):
     sandbox_ready: bool = False
     sessions: tuple[Session, ...] = ()
     waiting: tuple[tuple[SessionId, MessageId], ...] = ()
+    agentless: tuple[SessionId, ...] = ()
 
     @property
     def over(self) -> bool:
@@ -185,6 +196,10 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
         ):
             if isinstance(event, MessageDelivered):
                 course = _without(course, event.message_id)
+            elif isinstance(event, AgentSessionFailed):
+                course = replace(course, agentless=(*course.agentless, event.session_id))
+            elif isinstance(event, AgentSessionReady):
+                course = _with_agent(course, event.session_id)
             sessions = tuple(
                 session_after(session, event, at) if session.id == event.session_id else session
                 for session in course.sessions
@@ -197,7 +212,8 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
         case AgentSessionStopRequested():
             return course
         case MessageQueued(session_id=session_id, message_id=message_id):
-            return replace(course, waiting=(*course.waiting, (session_id, message_id)))
+            course = replace(course, waiting=(*course.waiting, (session_id, message_id)))
+            return _opened_again(course, session_id) if session_id in course.agentless else course
         case MessageCancelled(message_id=message_id):
             return _without(course, message_id)
         case TaskNamed(branch=branch):
@@ -258,6 +274,20 @@ def _with_session(course: Course, event: AgentSessionCreated) -> Course:
     session = begun_session(event, sandbox_ready=course.sandbox_ready)
     sessions = sorted((*course.sessions, session), key=lambda one: one.id)
     return replace(course, sessions=tuple(sessions))
+
+
+def _opened_again(course: Course, session_id: SessionId) -> Course:
+    sessions = tuple(
+        opened_again(session) if session.id == session_id else session
+        for session in course.sessions
+    )
+    return _with_agent(replace(course, sessions=sessions), session_id)
+
+
+def _with_agent(course: Course, session_id: SessionId) -> Course:
+    if session_id not in course.agentless:
+        return course
+    return replace(course, agentless=tuple(one for one in course.agentless if one != session_id))
 
 
 def _over(course: Course, phase: Literal["archived", "killed"]) -> Course:

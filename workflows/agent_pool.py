@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,18 +57,30 @@ class AgentPool:
     def has(self, session_id: SessionId) -> bool:
         return session_id in self._live
 
-    async def get(self, task: Task, session: Session) -> AgentProcess:
-        """The session's agent, started if need be. Raises `AgentDied` or `AgentFailed`."""
+    async def get(
+        self,
+        task: Task,
+        session: Session,
+        *,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> AgentProcess:
+        """The session's agent, started if need be. Raises `AgentDied` or `AgentFailed`.
+
+        It is `waiting` while all places are taken by agents at work, which may be for long.
+        """
         async with self._locks.setdefault(session.id, asyncio.Lock()):
             live = self._live.get(session.id)
             if live is not None and not live.agent.alive:
                 await self._end(session.id)
                 live = None
             if live is None:
-                await self._make_room()
+                with waiting():
+                    await self._make_room()
                 live = await self._start(task, session)
             if session.model and session.model != live.model:
-                await live.agent.choose_model(session.model)
+                # Somebody who looks for a place would take it for idle.
+                with self.in_use(session.id):
+                    await live.agent.choose_model(session.model)
                 live.model = session.model
             live.used_at = asyncio.get_running_loop().time()
             return live.agent
@@ -124,6 +136,7 @@ class AgentPool:
             if idle := self._idle():
                 await self._end(idle[0])
             else:
+                log.info("agent waits for a place")
                 self._changed.clear()
                 await self._changed.wait()
         self._places -= 1

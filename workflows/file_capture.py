@@ -21,7 +21,7 @@ from events.ids import TaskId
 from events.store import EventStore, subject_of
 from events.task import TaskEvent
 from events.task_files import ChangedFile, TreeChanged, TreeFile
-from runtime.errors import FoundryError
+from runtime.errors import FoundryError, Unavailable
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
 from workflows.git import GitFailed
@@ -149,7 +149,10 @@ class FileCapture:
 
     async def _tell(self, task_id: TaskId, decide: Callable[[TaskState], list[TaskEvent]]) -> None:
         report_id = f"{task_id}/freshness/{secrets.token_hex(6)}"
-        await self._reports.report(TASK, task_id, decide, report_id=report_id)
+        try:
+            await self._reports.report(TASK, task_id, decide, report_id=report_id)
+        except Unavailable as error:
+            log.error("freshness cannot be told", extra={"reason": error.detail})
 
     async def _capture(self, task: Task, base: str) -> None:
         assert task.sandbox is not None

@@ -5,6 +5,9 @@ from typing import Any
 from events.ids import Timestamp
 from events.transcript import Entry, Sender
 
+KIND_LENGTH = 100
+"""No word of the protocol is longer; of one that is so much is kept, because a kind always stands in the log."""
+
 _BY_TOOLS = frozenset({"tool_call", "tool_call_update"})
 
 
@@ -19,7 +22,7 @@ def entry_of(message: dict[str, Any], at: Timestamp) -> Entry | None:
     if method == "session/request_permission":
         return Entry(sender="agent", kind="request_permission", at=at, payload=_rest(params))
     if method != "session/update":
-        return Entry(sender="system", kind=method, at=at, payload=_rest(params))
+        return Entry(sender="system", kind=method[:KIND_LENGTH], at=at, payload=_rest(params))
     update = params.get("update")
     if not isinstance(update, dict):
         return None
@@ -45,6 +48,7 @@ def _update(update: dict[str, Any], at: Timestamp) -> Entry | None:
     # What the person said stands in the transcript already.
     if not isinstance(kind, str) or kind == "user_message_chunk":
         return None
+    kind = kind[:KIND_LENGTH]
     text = _text(update.get("content")) if kind.endswith("_chunk") else None
     meta = update.get("_meta")
     if text is not None and isinstance(meta, dict) and meta.get("stream") == "stderr":

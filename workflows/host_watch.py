@@ -9,6 +9,7 @@ from commands.task import TASK
 from commands.task_reports import issue_raised, issue_resolved
 from commands.task_state import Task
 from events.ids import IssueId, TaskId, derive_id
+from runtime.errors import Unavailable
 from workflows.presence import Presence
 from workflows.steady_reports import SteadyReports
 
@@ -65,7 +66,15 @@ class HostWatch:
         self._away = away
         touched, self._touched = self._touched, {}
         for task_id in touched:
-            await self._look_at(task_id)
+            try:
+                await self._look_at(task_id)
+            except Unavailable as error:
+                if error.code != "unreadable":
+                    raise
+                # A history that cannot be read keeps nobody else's host unwatched.
+                log.warning(
+                    "task is left as it is", extra={"task_id": task_id, "reason": error.detail}
+                )
 
     async def is_back(self, task_id: TaskId) -> None:
         """This host works for the task again, or still: the issue about it is settled."""

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from events.ids import JobId, OrganizationId, RepositoryId, TaskId
@@ -29,7 +30,10 @@ class NotOurs(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class JobContext:
-    """What a stage knows: whom the job is for, and what the stages before it found out."""
+    """What a stage knows: whom the job is for, and what the stages before it found out.
+
+    Its deadline stands still while it is `waiting`: for others to end, which is no failure of its own.
+    """
 
     job_id: JobId
     organization_id: OrganizationId
@@ -38,6 +42,7 @@ class JobContext:
     input: Mapping[str, str]
     results: Mapping[str, Mapping[str, str]]
     correlation_id: str
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def task(self) -> TaskId:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from events.ids import JobId, Timestamp
 from runtime.errors import FoundryError
@@ -90,6 +91,15 @@ class JobLanes:
                     continue
                 work = group.create_task(self._work(announcement), name=f"job {job_id}")
                 self._working[job_id] = work
+                work.add_done_callback(partial(self._left, job_id))
+
+    def _left(self, job_id: JobId, _: object) -> None:
+        """Also of work that was cancelled before it began: that is ended like a job nobody was working on."""
+        del self._working[job_id]
+        self._queue.done(job_id)
+        if job_id in self._cancelled:
+            self._cancelled.discard(job_id)
+            self._to_cancel.put_nowait(job_id)
 
     async def _end_cancelled(self) -> None:
         while True:
@@ -120,10 +130,6 @@ class JobLanes:
             except Exception:
                 log.exception("job failed in the worker itself")
                 again_in = DEFECT_SECONDS
-            finally:
-                self._working.pop(job_id, None)
-                self._cancelled.discard(job_id)
-                self._queue.done(job_id)
         if again_in is not None:
             loop = asyncio.get_running_loop()
             self._later[job_id] = loop.call_later(again_in, self.want, announcement)
@@ -141,6 +147,7 @@ class JobLanes:
         except asyncio.CancelledError:
             if announcement.event.job_id not in self._cancelled:
                 raise
+            self._cancelled.discard(announcement.event.job_id)
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from events.codec import is_readable
-from events.ids import BEGINNING, Position, ProcessId, TaskId
+from events.ids import Position, ProcessId, TaskId
 from events.process import ProcessInput, ProcessStopRequested
 from events.store import EventStore, subject_of
 from workflows.output_tail import OutputTail, pump
@@ -24,7 +24,10 @@ LAST_WORDS_SECONDS = 2.0
 
 
 class RunningProcess:
-    """`run` does it all; `look` says that somebody may have ordered something of it."""
+    """`run` does it all; `look` says that somebody may have ordered something of it.
+
+    `requested_at` is the position of the commit that asked for it: what is ordered of it stands after that.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class RunningProcess:
         *,
         task_id: TaskId,
         process_id: ProcessId,
+        requested_at: Position,
         store: EventStore,
         tell: Callable[[str], Awaitable[object]],
     ) -> None:
@@ -44,7 +48,7 @@ class RunningProcess:
         self._printed = asyncio.Event()
         self._orders = asyncio.Event()
         self._orders.set()
-        self._read_to: Position = BEGINNING
+        self._read_to = requested_at
         self._told = 0
         self._unsent = bytearray()
         self._has_input = asyncio.Event()

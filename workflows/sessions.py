@@ -2,34 +2,37 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+import secrets
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 
 from commands.aggregates import Aggregates
-from commands.session_reports import session_failed, session_ready, turn_ended
+from commands.session_reports import session_failed, session_ready
 from commands.task import TASK
 from commands.task_state import Session, Task
-from events.agent_session import MessageQueued
-from events.codec import is_readable
-from events.ids import MessageId, SessionId, TaskId, Timestamp
-from events.store import EventStore, subject_of
-from events.transcript import EntriesAppended, Entry
+from events.ids import SessionId, TaskId, Timestamp
+from events.store import EventStore
 from runtime.errors import Unavailable
 from runtime.lifecycle import Gate
 from runtime.logs import log_fields
 from runtime.pulse import Pulse
-from workflows.acp_agent import AgentDied, AgentFailed
+from workflows.acp_agent import AgentDied, AgentFailed, AgentProcess
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
+from workflows.interrupted_turns import InterruptedTurns
+from workflows.job_kind import Retry
 from workflows.session_step import CancelTurn, Deliver, EndAgent, OpenSession, next_step
 from workflows.steady_reports import SteadyReports
-from workflows.transcript_writer import TranscriptWriter
 from workflows.turn import Turn
 from workflows.woken_tasks import WokenTasks
 
 log = logging.getLogger(__name__)
 
 END_SECONDS = 15.0
+
+START = Retry()
+"""An agent that cannot be had now may be there in a moment: it is tried as often as a stage of a job is."""
 
 
 class Sessions:
@@ -51,12 +54,14 @@ class Sessions:
         self._gate = gate
         self._reports = reports
         self._store = store
+        self._interrupted = InterruptedTurns(reports=reports, store=store, now=now)
         self._agents = agents
         self._files = files
         self._worker = worker
         self._now = now
         self._woken = WokenTasks("sessions", aggregates, host=host, gate=gate)
         self._busy: dict[SessionId, asyncio.Task[None]] = {}
+        self._starting: set[SessionId] = set()
         self._turns: dict[SessionId, Turn] = {}
 
     def wake(self, task_id: TaskId) -> None:
@@ -83,7 +88,7 @@ class Sessions:
         task = await self._woken.task(task_id)
         for session in task.sessions.values() if task else ():
             if task is not None and session.running is not None and session.id not in self._turns:
-                await self._interrupted(task, session, session.running)
+                await self._interrupted.end(task, session, session.running)
 
     async def end_task(self, task_id: TaskId) -> None:
         """Stop the turns of a task and end its agents, because its sandbox goes away."""
@@ -94,6 +99,9 @@ class Sessions:
             turn, working = self._turns.get(session_id), self._busy.get(session_id)
             stopping = asyncio.create_task(turn.cancel()) if turn else None
             if working is not None:
+                if session_id in self._starting:
+                    # It may wait for a place until others end their turns, and nobody needs its agent now.
+                    working.cancel()
                 await asyncio.wait([working], timeout=END_SECONDS)
             if stopping is not None:
                 stopping.cancel()
@@ -120,9 +128,11 @@ class Sessions:
             return
         if step is None or session.id in self._busy:
             return
+        work: Callable[[], Awaitable[None]]
         match step:
             case OpenSession():
-                work = self._open(task, session)
+                work = partial(self._open, task, session)
+                self._starting.add(session.id)
             case Deliver(message):
                 turn = Turn(
                     task,
@@ -133,33 +143,36 @@ class Sessions:
                     now=self._now,
                     worker=self._worker,
                 )
-                work = self._run_turn(task, session, turn)
+                work = partial(self._run_turn, task, session, turn)
+                self._starting.add(session.id)
             case EndAgent():
                 if not self._agents.has(session.id):
                     return
-                work = self._agents.end(session.id)
-        self._busy[session.id] = group.create_task(
+                work = partial(self._agents.end, session.id)
+        working = self._busy[session.id] = group.create_task(
             self._guarded(task.task_id, session.id, work), name=f"session {session.id}"
         )
+        working.add_done_callback(partial(self._left, task.task_id, session.id))
+
+    def _left(self, task_id: TaskId, session_id: SessionId, _: object) -> None:
+        """Also of work that was cancelled before it began."""
+        del self._busy[session_id]
+        self._starting.discard(session_id)
+        self.wake(task_id)
 
     async def _guarded(
-        self, task_id: TaskId, session_id: SessionId, work: Coroutine[object, object, None]
+        self, task_id: TaskId, session_id: SessionId, work: Callable[[], Awaitable[None]]
     ) -> None:
         """One session's failure is its own: it ends in a state that says so, and the others go on."""
         with log_fields(task_id=task_id, session_id=session_id):
             try:
                 async with self._gate.work("session"):
-                    await work
+                    await work()
             except Exception as error:
-                if self._gate.draining and isinstance(error, Unavailable):
-                    # The next start finds what is left to do.
-                    work.close()
-                else:
+                # While the gate drains the next start finds what is left to do.
+                if not (self._gate.draining and isinstance(error, Unavailable)):
                     log.exception("session work failed")
                     await self._fail(task_id, session_id, f"The worker failed: {error}")
-            finally:
-                del self._busy[session_id]
-        self.wake(task_id)
 
     async def _cancel(self, session_id: SessionId, turn: Turn) -> None:
         with log_fields(session_id=session_id):
@@ -169,24 +182,39 @@ class Sessions:
                 # The turn goes on or has ended; whoever asked may ask again.
                 log.exception("turn could not be cancelled")
 
+    async def _agent(self, task: Task, session: Session) -> AgentProcess | None:
+        """The session's agent; None when it cannot be had, which the session says until somebody writes to it again."""
+        failures = 0
+        while True:
+            try:
+                agent = await self._agents.get(task, session)
+            except (AgentDied, AgentFailed) as error:
+                failures += 1
+                log.warning(
+                    "agent could not be had", extra={"attempt": failures, "reason": str(error)}
+                )
+                if failures == START.attempts:
+                    await self._fail(task.task_id, session.id, str(error))
+                    return None
+            else:
+                self._starting.discard(session.id)
+                return agent
+            await asyncio.sleep(START.delay(failures))
+
     async def _open(self, task: Task, session: Session) -> None:
-        try:
-            await self._agents.get(task, session)
-        except (AgentDied, AgentFailed) as error:
-            await self._fail(task.task_id, session.id, str(error))
+        if await self._agent(task, session) is None:
             return
         await self._reports.report(
             TASK,
             task.task_id,
             lambda now: session_ready(now, session_id=session.id),
-            report_id=f"{self._worker}/{session.id}/ready",
+            # Fresh each time: a session that failed is opened anew.
+            report_id=f"{self._worker}/{session.id}/ready/{secrets.token_hex(6)}",
         )
 
     async def _run_turn(self, task: Task, session: Session, turn: Turn) -> None:
-        try:
-            agent = await self._agents.get(task, session)
-        except (AgentDied, AgentFailed) as error:
-            await self._fail(task.task_id, session.id, str(error))
+        agent = await self._agent(task, session)
+        if agent is None:
             return
         self._turns[session.id] = turn
         try:
@@ -197,72 +225,12 @@ class Sessions:
         self._files.request(task.task_id)
 
     async def _fail(self, task_id: TaskId, session_id: SessionId, message: str) -> None:
-        await self._reports.report(
-            TASK,
-            task_id,
-            lambda task: session_failed(task, session_id=session_id, message=message),
-            report_id=f"{self._worker}/{session_id}/failed/{self._now()}",
-        )
-
-    async def _interrupted(self, task: Task, session: Session, message_id: MessageId) -> None:
-        writer = TranscriptWriter(
-            self._reports,
-            self._store,
-            organization_id=task.organization_id,
-            task_id=task.task_id,
-            session_id=session.id,
-        )
-        if not await self._was_said(session, message_id):
-            # The crash came between the delivery and the first transcript commit of the turn.
-            writer.add(
-                Entry(
-                    sender="user",
-                    kind="message",
-                    at=self._now(),
-                    message_id=message_id,
-                    text=await self._text_of(task.task_id, message_id),
-                )
+        try:
+            await self._reports.report(
+                TASK,
+                task_id,
+                lambda task: session_failed(task, session_id=session_id, message=message),
+                report_id=f"{self._worker}/{session_id}/failed/{secrets.token_hex(6)}",
             )
-        writer.add(
-            Entry(
-                sender="system",
-                kind="interrupted",
-                at=self._now(),
-                message_id=message_id,
-                text="The worker ended while this turn was running. The message was not handed over again; send it anew to repeat it.",
-            )
-        )
-        position = await writer.flush()
-        await self._reports.report(
-            TASK,
-            task.task_id,
-            lambda now: turn_ended(
-                now,
-                session_id=session.id,
-                message_id=message_id,
-                stop_reason="interrupted",
-                transcript_version=position,
-            ),
-            report_id=f"{message_id}/interrupted",
-        )
-        log.info("turn interrupted", extra={"session_id": session.id, "message_id": message_id})
-
-    async def _was_said(self, session: Session, message_id: MessageId) -> bool:
-        history = await self._store.load(
-            subject_of("transcript", session.id), after=session.turn_position
-        )
-        return any(
-            entry.message_id == message_id and entry.sender == "user"
-            for recorded in history
-            if is_readable(recorded)
-            for event in recorded.commit.events
-            if isinstance(event, EntriesAppended)
-            for entry in event.entries
-        )
-
-    async def _text_of(self, task_id: TaskId, message_id: MessageId) -> str:
-        for recorded in filter(is_readable, await self._store.load(subject_of("task", task_id))):
-            for event in recorded.commit.events:
-                if isinstance(event, MessageQueued) and event.message_id == message_id:
-                    return event.text
-        return ""
+        except Unavailable as error:
+            log.error("session's failure cannot be told", extra={"reason": error.detail})

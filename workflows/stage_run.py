@@ -3,6 +3,10 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 from runtime.errors import FoundryError, Invalid, NotFound, Rejected
 from runtime.metrics import STAGE_SECONDS
@@ -16,8 +20,8 @@ async def run_stage(kind: str, stage: Stage, context: JobContext, attempt: int) 
     started = time.perf_counter()
     outcome = "failed"
     try:
-        async with asyncio.timeout(stage.deadline):
-            result = await stage.run(context)
+        async with asyncio.timeout(stage.deadline) as limit:
+            result = await stage.run(replace(context, waiting=partial(_standing_still, limit)))
         outcome = "succeeded"
     except TimeoutError:
         raise StageFailure(
@@ -41,3 +45,17 @@ async def run_stage(kind: str, stage: Stage, context: JobContext, attempt: int) 
             },
         )
     return result
+
+
+@contextmanager
+def _standing_still(limit: asyncio.Timeout) -> Iterator[None]:
+    """What is left of the time is left afterwards too."""
+    loop = asyncio.get_running_loop()
+    due = limit.when()
+    assert due is not None
+    left = due - loop.time()
+    limit.reschedule(None)
+    try:
+        yield
+    finally:
+        limit.reschedule(loop.time() + left)

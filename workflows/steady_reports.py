@@ -17,7 +17,7 @@ S = TypeVar("S")
 
 
 class SteadyReports:
-    """`Reports` that ends only by an answer of the store, a refusal, or cancellation."""
+    """`Reports` that ends only by an answer of the store, a refusal, a history that cannot be read, or cancellation."""
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
@@ -31,13 +31,19 @@ class SteadyReports:
         report_id: str,
         correlation_id: str = "",
     ) -> tuple[Position, Sequence[Event]]:
-        """The position reached and the events stored. Raises what `decide` raises."""
+        """The position reached and the events stored. Raises what `decide` raises.
+
+        `Unavailable` (`unreadable`) when the history holds something this version cannot read: that
+        ends with another version or with somebody's decision, and nobody else is to wait for it.
+        """
         while True:
             try:
                 return await self._reports.report(
                     kind, aggregate_id, decide, report_id=report_id, correlation_id=correlation_id
                 )
             except (Unavailable, Conflict) as error:
+                if error.code == "unreadable":
+                    raise
                 # The same report id is sent again, so a first try that did get through counts once.
                 log.warning(
                     "report waits for the event store",

@@ -1,7 +1,7 @@
 """`task_archive` and `task_kill`: stop what runs, release the sandbox, say so. Each stage may run again."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +36,8 @@ from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
 from workflows.task_processes import TaskProcesses
 
+Step = Callable[[JobContext], Awaitable[StageResult]]
+
 STOPPING_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 
@@ -57,12 +59,26 @@ def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: 
     async def failed(job: JobContext, stage: str, failure: StageFailure) -> None:
         await ending.failed(job, stage, failure, unless_killing=name != KILL)
 
+    def unless_killed(stage: Step) -> Step:
+        """An archive gives way to a kill, which waits for its end and then does all of it."""
+
+        async def run(job: JobContext) -> StageResult:
+            if await ending.killing(job):
+                raise JobNotWanted("the task is being killed")
+            return await stage(job)
+
+        return stage if name == KILL else run
+
     return JobKind(
         name=name,
         stages=(
-            Stage(name="work_stopped", run=ending.stop_work, deadline=2 * STOPPING_SECONDS),
-            Stage(name="sandbox_released", run=release, deadline=300),
-            Stage(name=last, run=ending.finish, deadline=30),
+            Stage(
+                name="work_stopped",
+                run=unless_killed(ending.stop_work),
+                deadline=2 * STOPPING_SECONDS,
+            ),
+            Stage(name="sandbox_released", run=unless_killed(release), deadline=300),
+            Stage(name=last, run=unless_killed(ending.finish), deadline=30),
         ),
         failed=failed,
     )
@@ -81,7 +97,10 @@ class Ending:
     async def stop_work(self, job: JobContext) -> StageResult:
         """Cancel the task's other jobs and end its turns, agents and processes."""
         task = await self._task(job)
-        others = [job_id for job_id in task.jobs.values() if job_id != job.job_id]
+        # A kill is nobody's to cancel: it cancels the archive, which may have begun before it.
+        others = [
+            job_id for kind, job_id in task.jobs.items() if kind != KILL and job_id != job.job_id
+        ]
         for job_id in others:
             await self.reports.report(
                 JOB, job_id, _cancel_requested, report_id=f"{job.job_id}/cancels/{job_id}"
@@ -143,9 +162,13 @@ class Ending:
         self, job: JobContext, stage: str, failure: StageFailure, *, unless_killing: bool
     ) -> None:
         """The task stays half put away; the issue offers the retry."""
-        if unless_killing and (await self._task(job)).status in ("killing", "killed"):
+        if unless_killing and await self.killing(job):
             return
         await raise_issue(self.reports, job, stage, failure)
+
+    async def killing(self, job: JobContext) -> bool:
+        """Whether the task is being killed, or has been."""
+        return (await self._task(job)).status in ("killing", "killed")
 
     async def _task(self, job: JobContext) -> Task:
         state = (await self.aggregates.load(TASK, job.task)).state

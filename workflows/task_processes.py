@@ -13,7 +13,7 @@ from commands.task_state import Process, Task, TaskState
 from events.ids import ProcessId, TaskId
 from events.store import EventStore
 from events.task import TaskEvent
-from runtime.errors import FoundryError
+from runtime.errors import FoundryError, Unavailable
 from runtime.lifecycle import Gate
 from runtime.logs import log_fields
 from runtime.pulse import Pulse
@@ -140,6 +140,7 @@ class TaskProcesses:
             child,
             task_id=task.task_id,
             process_id=process_id,
+            requested_at=process.position,
             store=self._store,
             tell=lambda tail: self._report(
                 task.task_id, lambda now: process_output(now, process_id=process_id, tail=tail)
@@ -163,8 +164,12 @@ class TaskProcesses:
     async def _report(
         self, task_id: TaskId, decide: Callable[[TaskState], list[TaskEvent]]
     ) -> bool:
-        """Whether it changed anything."""
-        _, events = await self._reports.report(
-            TASK, task_id, decide, report_id=f"{task_id}/process/{secrets.token_hex(6)}"
-        )
+        """Whether it changed anything. What cannot be told now is told when the history can be read again."""
+        try:
+            _, events = await self._reports.report(
+                TASK, task_id, decide, report_id=f"{task_id}/process/{secrets.token_hex(6)}"
+            )
+        except Unavailable as error:
+            log.error("process cannot be told of", extra={"reason": error.detail})
+            return False
         return bool(events)

@@ -107,8 +107,7 @@ class Provisioning:
 
     async def start_agent(self, job: JobContext) -> StageResult:
         """Start the agent's process."""
-        task = await self._task(job)
-        await self._agent(task)
+        await self._agent(await self._task(job), job)
         return {}
 
     async def create_session(self, job: JobContext) -> StageResult:
@@ -117,7 +116,7 @@ class Provisioning:
         session = _first_session(task)
         if session.status != "closed":
             # After a crash between the two stages the process has to be started again.
-            await self._agent(task)
+            await self._agent(task, job)
 
         def ready(now: TaskState) -> list[TaskEvent]:
             return [
@@ -154,9 +153,9 @@ class Provisioning:
     def _provider(self, task: Task) -> SandboxProvider:
         return provider_named(task.provider, self.providers)
 
-    async def _agent(self, task: Task) -> None:
+    async def _agent(self, task: Task, job: JobContext) -> None:
         try:
-            await self.agents.get(task, _first_session(task))
+            await self.agents.get(task, _first_session(task), waiting=job.waiting)
         except (AgentDied, AgentFailed) as error:
             raise StageFailure(str(error), code="agent_failed") from error
 

@@ -103,6 +103,21 @@ class TranscriptWriter:
             self._wake.clear()
             return self.position
 
+    async def finish(self) -> Position:
+        """`flush` for the last time; nothing more is written to a transcript that cannot be read any more."""
+        try:
+            return await self.flush()
+        except Unavailable as error:
+            log.error("transcript stays as it is", extra={"reason": error.detail})
+            return self.position
+
+    def drop(self) -> None:
+        """Forget what was noted and is not stored."""
+        self._pending.clear()
+        self._pending_bytes = 0
+        self._batch = None
+        self._room.set()
+
     async def _next_batch(self) -> tuple[list[Entry], str]:
         taken, size = 0, 0
         for _, entry_size in self._pending:

@@ -21,6 +21,11 @@ log = logging.getLogger(__name__)
 
 CANCEL_GRACE_SECONDS = 10.0
 
+BROKEN = (
+    "What the agent said could not be stored, so its turn was ended and its process too. "
+    "What it did until then is in the files; send another message to go on. The worker's log has the reason."
+)
+
 
 class Turn:
     """The turn of one message. `run` does it all; `cancel` and `answer` reach into it from outside."""
@@ -73,11 +78,10 @@ class Turn:
             )
         )
         try:
-            # A writer that fails takes the turn with it: else the agent would wait for room for ever.
-            async with asyncio.TaskGroup() as parts:
-                writing = parts.create_task(self._writer.run(), name="transcript")
-                stop_reason, error = await self._prompt(agent)
-                writing.cancel()
+            stop_reason, error = await self._converse(agent)
+        except Exception:
+            log.exception("turn failed in the worker itself")
+            stop_reason, error = await self._break_off(agent)
         finally:
             self._over.set()
         await self._end(stop_reason, error)
@@ -93,9 +97,10 @@ class Turn:
         if self._agent is None:
             # Not handed over yet, and now it will not be.
             return
-        await self._agent.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(CANCEL_GRACE_SECONDS):
+                # One that does not read its input does not take this either.
+                await self._agent.cancel()
                 await self._over.wait()
                 return
         await self._agent.close()
@@ -119,6 +124,25 @@ class Turn:
             correlation_id=self._correlation_id,
         )
         return bool(events)
+
+    async def _converse(self, agent: AgentProcess) -> tuple[StopReason, str | None]:
+        """How it ended, once all that was said is stored."""
+        # A writer that fails takes the turn with it: else the agent would wait for room for ever.
+        async with asyncio.TaskGroup() as parts:
+            writing = parts.create_task(self._writer.run(), name="transcript")
+            stop_reason, error = await self._prompt(agent)
+            self._over.set()
+            writing.cancel()
+        await self._writer.flush()
+        return stop_reason, error
+
+    async def _break_off(self, agent: AgentProcess) -> tuple[StopReason, str | None]:
+        """End a turn that cannot be written down: nobody would see what the agent goes on doing."""
+        await agent.close()
+        self._writer.drop()
+        self._writer.add(Entry(sender="system", kind="error", at=self._now(), text=BROKEN))
+        await self._writer.finish()
+        return "error", BROKEN
 
     async def _prompt(self, agent: AgentProcess) -> tuple[StopReason, str | None]:
         if self._cancelling:
@@ -186,7 +210,6 @@ class Turn:
         return chosen
 
     async def _end(self, stop_reason: StopReason, error: str | None) -> None:
-        position = await self._writer.flush()
         await self._reports.report(
             TASK,
             self._task.task_id,
@@ -195,7 +218,7 @@ class Turn:
                 session_id=self._session.id,
                 message_id=self._message.id,
                 stop_reason=stop_reason,
-                transcript_version=position,
+                transcript_version=self._writer.position,
                 error=error,
             ),
             report_id=f"{self._message.id}/ended",

@@ -5,6 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from commands.context import Context
+from commands.job import JOB
 from commands.task import TASK, title_from
 from commands.task_orders import (
     ArchiveTask,
@@ -178,6 +179,32 @@ def test_a_task_can_be_killed_from_every_state(given: list[Event]) -> None:
         when=KillTask(task_id="task_1"),
         then=[facts.task_kill_requested(), announced("task_kill")],
     )
+
+
+@pytest.mark.parametrize(
+    ("order", "kind", "requested"),
+    [
+        (ArchiveTask(task_id="task_1"), "task_archive", facts.task_archive_requested()),
+        (KillTask(task_id="task_1"), "task_kill", facts.task_kill_requested()),
+    ],
+)
+def test_who_orders_again_what_came_to_nothing_gets_another_job(
+    order: ArchiveTask | KillTask, kind: str, requested: Event
+) -> None:
+    of = facts.OfTask(kind=kind)
+    ending = folded(TASK, [*READY, requested, facts.job_announced(of)])
+    opened: list[Event] = [facts.job_opened(of), facts.job_started(of)]
+
+    def again(*history: Event) -> list[Event]:
+        job = folded(JOB, history)
+        return TASK.decide(ending, order, context_of(job=job if history else None))
+
+    assert again() == []
+    assert again(*opened) == []
+    assert again(*opened, facts.job_failed(of)) == [announced(kind)]
+    assert again(*opened, facts.job_cancel_requested(of), facts.job_cancelled(of)) == [
+        announced(kind)
+    ]
 
 
 def test_a_killed_task_can_be_neither_archived_nor_renamed() -> None:

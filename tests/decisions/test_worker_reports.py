@@ -177,6 +177,18 @@ def test_a_session_that_failed_can_become_ready_again() -> None:
     assert session_ready(failed, session_id=facts.SESSION) == [facts.session_ready()]
 
 
+def test_a_message_to_a_session_that_failed_has_it_opened_again() -> None:
+    failed = after(*READY, facts.session_failed())
+    asked = after(*READY, facts.session_failed(), facts.message_queued(message=MessageId("msg_2")))
+
+    assert isinstance(failed, Task)
+    assert isinstance(asked, Task)
+    assert (failed.busy, asked.busy) == (False, True)
+    assert asked.sessions[facts.SESSION].status == "pending"
+    assert session_ready(asked, session_id=facts.SESSION) == [facts.session_ready()]
+    assert session_failed(asked, session_id=facts.SESSION, message="x")
+
+
 def test_only_the_first_waiting_message_is_delivered_and_only_one_at_a_time() -> None:
     second = MessageId("msg_2")
     one = {"session_id": facts.SESSION}

@@ -193,6 +193,38 @@ async def test_sessions_go_from_pending_to_thinking_and_back(world: World) -> No
     ]
 
 
+async def test_a_message_to_a_session_without_an_agent_shows_that_it_is_opened_again(
+    world: World,
+) -> None:
+    await provision(world)
+    seen = []
+    turns: tuple[TaskEvent, ...] = (
+        facts.session_failed(),
+        facts.session_renamed(),
+        facts.message_queued(message=MessageId("msg_2")),
+        facts.session_ready(),
+        facts.message_delivered(),
+        facts.turn_ended(stop_reason="error", error="It crashed."),
+        facts.message_queued(message=MessageId("msg_3")),
+    )
+    for event in turns:
+        await world.happen(commit(event))
+        task = element(await world.view(WORKSPACE), "tasks", "task_1")
+        [session] = task["sessions"]
+        seen.append((task["status"], session["status"], session["error"]))
+
+    assert seen == [
+        ("idle", "error", "no agent"),
+        ("idle", "error", "no agent"),
+        ("running", "pending_session_create", None),
+        ("running", "ready", None),
+        ("running", "running", None),
+        # The agent is there: what is queued next is handed over without further ado.
+        ("idle", "error", "It crashed."),
+        ("idle", "error", "It crashed."),
+    ]
+
+
 async def test_issues_and_the_diff_are_counted(world: World) -> None:
     await provision(world)
     files = (facts.changed_file("a", 3, 1), facts.changed_file("b", 4, 0))

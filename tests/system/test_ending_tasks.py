@@ -7,6 +7,8 @@ import pytest
 
 from tests.process_tree import gone, runs
 from tests.system.client import Accepted
+from tests.system.conftest import Enter, StartNode
+from tests.system.git_repository import GitRepository
 from tests.system.people import PROVISIONED_WITHIN, House
 
 # The background process writes its number down, so that the test can look for it.
@@ -57,6 +59,33 @@ async def test_a_task_is_killed_while_it_is_provisioned(house: House) -> None:
             topic, lambda task: task["status"] == "killed", PROVISIONED_WITHIN
         )
     assert all(not Path(one["path"]).exists() for one in task["sandboxes"])
+
+
+async def test_a_task_that_waits_for_the_agents_of_others_is_killed_at_once(
+    start_node: StartNode, enter: Enter, git_repository: GitRepository
+) -> None:
+    node = start_node(FOUNDRY_MAX_AGENTS="1", FOUNDRY_STAGE_SECONDS="10")
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    waiting = await house.finished_task("true")
+    at_work = await house.create_task("echo started; sleep 15; echo done")
+    await _started(house, at_work)
+    new = await house.create_task("true")
+    ids = {name: waiting.ids[name] for name in ("task_id", "session_id")}
+    await house.owner.command("agent_session.send", **ids, text="echo more")
+
+    await house.owner.command("task.kill", task_id=ids["task_id"])
+
+    topic = f"task/{ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(topic, lambda task: task["status"] == "killed", within=20)
+    # Longer than its stage may take it waits, and is none the worse for it.
+    topic = f"task/{new.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        task = await stream.until_data(
+            topic, lambda task: task["status"] in ("idle", "error"), PROVISIONED_WITHIN
+        )
+    stages = {one["id"]: one["attempt"] for one in task["jobs"][0]["stages"]}
+    assert (task["status"], stages["agent_started"]) == ("idle", 1)
 
 
 async def test_killing_twice_is_killing_once(house: House) -> None:

@@ -115,6 +115,46 @@ async def test_what_hangs_is_answered_for_at_once_ended_each_time_and_told_at_la
     assert mended["issues"][0]["resolved_at"]
 
 
+@pytest.mark.parametrize("times", [1, ATTEMPTS])
+async def test_an_agent_that_cannot_be_started_again_costs_no_message(
+    start_node: StartNode, stuck: Stuck, enter: Enter, git_repository: GitRepository, times: int
+) -> None:
+    node = start_node(**stuck.settings, FOUNDRY_MAX_AGENTS="1")
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    created = await house.finished_task("echo first", agent=stuck.agent)
+    ids = {name: created.ids[name] for name in ("task_id", "session_id")}
+    # Whose agent takes the only place, so that the next message has to start another.
+    await house.finished_task("true")
+    stuck.fail("agent", times)
+
+    await house.owner.command("agent_session.send", **ids, text="echo second")
+    if times == ATTEMPTS:
+        failed = await until(house, ids["task_id"], lambda task: session_of(task)["error"])
+        assert session_of(failed)["status"] == "error"
+        assert len(session_of(failed)["queue"]) == 1
+        assert "no licence" in session_of(failed)["error"]
+    sent = await house.owner.command("agent_session.send", **ids, text="echo third")
+    await house.owner.data(f"task/{ids['task_id']}", at_least=sent.position)
+    mended = await until(
+        house,
+        ids["task_id"],
+        lambda task: session_of(task)["status"] == "idle" and not session_of(task)["queue"],
+    )
+
+    said = (await house.owner.data(f"transcript/{ids['session_id']}"))["entries"]
+    assert [one["text"] for one in said if one["kind"] == "agent_message_chunk"] == [
+        "first",
+        "second",
+        "third",
+    ]
+    assert session_of(mended)["error"] is None
+
+
+def session_of(task: Any) -> Any:
+    (session,) = task["sessions"]
+    return session
+
+
 class Attempts:
     """The attempts of a stage, as they were seen one after the other."""
 

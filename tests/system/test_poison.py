@@ -1,13 +1,15 @@
 """Bytes in the log that nobody can read: one task stands still, says so, and goes on when the owner has decided."""
 
 import asyncio
+from typing import Any
 
 import nats as nats_client
 
 from tests.nats_process import NatsServer
 from tests.system.client import Client, problem
 from tests.system.conftest import OWNER_TOKEN, Enter, StartNode
-from tests.system.people import House, Person
+from tests.system.git_repository import GitRepository
+from tests.system.people import PROVISIONED_WITHIN, House, Person, turn_is_over
 
 UNREADABLE = b'{"at":7,"actor":"usr_x","events":[{"type":"from_the_future"}]}'
 
@@ -104,6 +106,39 @@ async def test_an_owner_who_cannot_be_read_is_mended_from_the_command_line(
     made = await owner.command("organization.create", name="Mended")
     assert made.position > bad
     assert (await owner.data("app", at_least=made.position))["organizations"][0]["name"] == "Mended"
+
+
+async def test_a_worker_starts_though_a_transcript_of_its_turns_cannot_be_read(
+    nats: NatsServer, start_node: StartNode, enter: Enter, git_repository: GitRepository
+) -> None:
+    settings = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
+    node = await asyncio.to_thread(start_node, "one", **settings)
+    house = await House.build(await enter(node.address, OWNER_TOKEN), git_repository.url)
+    other = await house.finished_task("echo one")
+    cut = await house.create_task("sleep 100")
+    topic = f"task/{cut.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(topic, at_work, PROVISIONED_WITHIN)
+
+    await asyncio.to_thread(node.kill)
+    await publish(nats, f"evt.transcript.{cut.ids['session_id']}", UNREADABLE)
+    await asyncio.to_thread(node.start)
+
+    owner = await enter(node.address, OWNER_TOKEN)
+    async with owner.stream(topic) as stream:
+        await stream.until_data(topic, turn_is_over, PROVISIONED_WITHIN)
+    ids = {name: other.ids[name] for name in ("task_id", "session_id")}
+    sent = await owner.command("agent_session.send", **ids, text="echo two")
+    topic = f"task/{ids['task_id']}"
+    await owner.data(topic, at_least=sent.position)
+    async with owner.stream(topic) as stream:
+        await stream.until_data(topic, turn_is_over, PROVISIONED_WITHIN)
+    said = (await owner.data(f"transcript/{ids['session_id']}"))["entries"]
+    assert [one["text"] for one in said if one["sender"] == "agent"] == ["one\n", "two\n"]
+
+
+def at_work(task: Any) -> bool:
+    return bool(task["sessions"][0]["status"] == "running")
 
 
 async def questions_say_what_is_wrong(client: Client, task_id: str, position: int) -> None:

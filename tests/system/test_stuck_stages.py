@@ -107,6 +107,53 @@ async def test_cancelling_reaches_the_running_stage_and_its_processes(
     assert task["issues"][0]["resolved_at"]
 
 
+async def test_an_archive_that_was_cancelled_is_begun_anew_by_the_same_command(
+    house: House, stuck: Stuck
+) -> None:
+    task_id = (await house.finished_task("true")).ids["task_id"]
+    stuck.stick("worktree")
+    first = await house.owner.command("task.archive", task_id=task_id)
+    await stuck.is_stuck()
+    standing = await house.owner.command("task.archive", task_id=task_id)
+    await house.owner.command("job.cancel", job_id=first.ids["job_id"])
+    await until(house.owner, task_id, lambda task: status(task, first.ids["job_id"]) == "cancelled")
+
+    again = await house.owner.command("task.archive", task_id=task_id)
+
+    await until(house.owner, task_id, lambda task: task["status"] == "archived")
+    assert (standing.events, standing.ids["job_id"]) == ([], first.ids["job_id"])
+    assert again.events == ["job_announced"]
+    assert again.ids["job_id"] != first.ids["job_id"]
+
+
+async def test_an_archive_that_is_taken_up_again_leaves_the_kill_alone(
+    house: House, node: NodeProcess, stuck: Stuck, enter: Enter
+) -> None:
+    task_id = (await house.finished_task("true")).ids["task_id"]
+    stuck.stick("worktree")
+    archive = (await house.owner.command("task.archive", task_id=task_id)).ids["job_id"]
+    await stuck.is_stuck()
+    await house.owner.command("job.cancel", job_id=archive)
+    await until(house.owner, task_id, lambda task: status(task, archive) == "cancelled")
+    stuck.stick("worktree")
+    kill = (await house.owner.command("task.kill", task_id=task_id)).ids["job_id"]
+    await stuck.is_stuck()
+
+    retried = await house.owner.command("job.retry", job_id=archive)
+    await house.owner.data(f"job/{archive}", at_least=retried.position)
+    left = await until(house.owner, task_id, lambda task: status(task, archive) == "cancelled")
+    node.kill()
+    node.start()
+
+    client = await enter(node.address, node.token)
+    killed = await until(client, task_id, lambda task: status(task, kill) == "succeeded")
+    assert (status(left, kill), killed["status"]) == ("running", "killed")
+
+
+def status(task: Any, job_id: str) -> str | None:
+    return next((job["status"] for job in task["jobs"] if job["id"] == job_id), None)
+
+
 async def until(client: Client, task_id: str, wanted: Callable[[Any], bool]) -> Any:
     topic = f"task/{task_id}"
     async with client.stream(topic) as stream:

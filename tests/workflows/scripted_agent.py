@@ -58,6 +58,10 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
                 chunk(f"{number} ")
         case "zeros":
             chunk("\0" * (128 << 10))
+        case "kind":
+            update("k" * int(rest), content={})
+        case "method":
+            send(method="m" * int(rest), params={})
         case "tool":
             update("tool_call", toolCallId="call_1", title="ls", kind="execute", status="pending")
             update("tool_call_update", toolCallId="call_1", status="completed", rawOutput={"n": 1})

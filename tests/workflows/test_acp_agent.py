@@ -134,6 +134,21 @@ async def test_a_flood_of_complaints_holds_nothing_up_and_fills_nothing(
     assert sum(file.stat().st_size for file in (tmp_path / "logs").iterdir()) < 4 << 20
 
 
+async def test_a_log_that_a_full_disk_does_not_take_holds_nothing_up(
+    processes: Processes, tmp_path: Path
+) -> None:
+    notes = Notes()
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "agent.log").symlink_to("/dev/full")
+
+    async with talking(processes, tmp_path, SCRIPTED) as agent:
+        assert await turn(agent, "flood 1024", notes) == "end_turn"
+        with pytest.raises(AgentDied, match="Boom: it broke"):
+            await turn(agent, "die 1", notes)
+
+    assert notes.text() == "drylast words"
+
+
 async def test_a_turn_without_end_can_be_cancelled(processes: Processes, tmp_path: Path) -> None:
     first_word = asyncio.Event()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -14,12 +15,23 @@ from tests import facts
 from tests.decisions.given import folded
 from tests.workflows.conversation import SCRIPTED
 from tests.workflows.remote import SANDBOX
-from workflows.acp_agent import AgentFailed
+from workflows.acp_agent import AgentFailed, AgentProcess
 from workflows.agent_pool import AgentPool
+from workflows.job_kind import JobContext, Stage, StageFailure, StageResult
 from workflows.processes import Child, Processes
 from workflows.sandbox import Sandbox
+from workflows.stage_run import run_stage
 
 OTHER = SessionId("ses_2")
+JOB = JobContext(
+    job_id=facts.JOB,
+    organization_id=facts.ORGANIZATION,
+    repository_id=facts.REPOSITORY,
+    task_id=facts.TASK,
+    input={},
+    results={},
+    correlation_id="",
+)
 
 
 class Launcher:
@@ -104,3 +116,64 @@ async def test_idle_agents_are_ended_and_those_in_use_are_not(
 
     sweeping.cancel()
     await asyncio.wait([sweeping])
+
+
+async def test_an_agent_whose_model_is_being_chosen_is_not_idle(
+    pool: AgentPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = asyncio.Event()
+
+    async def slow(*_: object) -> bool:
+        await chosen.wait()
+        return True
+
+    agent = await pool.get(task(), session())
+    monkeypatch.setattr(AgentProcess, "choose_model", slow)
+    choosing = asyncio.create_task(
+        pool.get(task(), msgspec.structs.replace(session(), model="fast"))
+    )
+    other = asyncio.create_task(pool.get(task(), session(OTHER)))
+    await asyncio.wait([choosing, other], timeout=0.05)
+    assert agent.alive
+
+    chosen.set()
+
+    async with asyncio.timeout(20):
+        assert await choosing is agent
+        assert (await other).alive
+
+
+async def test_waiting_for_a_place_is_no_part_of_the_time_a_stage_has(pool: AgentPool) -> None:
+    async def start(job: JobContext) -> StageResult:
+        await pool.get(task(), session(OTHER), waiting=job.waiting)
+        return {}
+
+    stage = Stage(name="agent_started", run=start, deadline=5)
+    await pool.get(task(), session())
+    with pool.in_use(facts.SESSION):
+        waiting = asyncio.create_task(
+            run_stage("task_provision", replace(stage, deadline=0.05), JOB, 1)
+        )
+        await asyncio.wait([waiting], timeout=0.2)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        waiting = asyncio.create_task(run_stage("task_provision", stage, JOB, 1))
+        await asyncio.sleep(0)
+
+    async with asyncio.timeout(20):
+        assert await waiting == {}
+
+
+async def test_after_the_waiting_a_stage_has_what_was_left_of_its_time() -> None:
+    async def run(job: JobContext) -> StageResult:
+        with job.waiting():
+            await asyncio.sleep(0.1)
+        await asyncio.Event().wait()
+        return {}
+
+    stage = Stage(name="agent_started", run=run, deadline=0.05)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(StageFailure, match=r"within 0\.05 seconds"):
+            await run_stage("task_provision", stage, JOB, 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from events.commit import Event
+from events.ids import BEGINNING, Position
 from events.memory import MemoryStore
 from events.store import subject_of
 from tests import facts
@@ -30,7 +31,7 @@ class Desk:
         self.running: RunningProcess | None = None
         self.ended: asyncio.Task[tuple[int | None, str | None]] | None = None
 
-    async def start(self, script: str) -> None:
+    async def start(self, script: str, requested_at: Position = BEGINNING) -> None:
         child = await self._processes.start(
             ["sh", "-c", script], sandbox_id=SANDBOX, cwd=self._folder, home=self._folder
         )
@@ -38,6 +39,7 @@ class Desk:
             child,
             task_id=facts.TASK,
             process_id=facts.PROCESS,
+            requested_at=requested_at,
             store=self._store,
             tell=self._tell,
         )
@@ -98,6 +100,15 @@ async def test_what_was_ordered_before_the_start_reaches_it_once_and_in_order(de
     await desk.order(facts.process_input(text="c\n"))
 
     assert await desk.end() in ((0, "ab\nc\n"), (0, None))
+
+
+async def test_only_what_stands_after_its_request_is_read(desk: Desk) -> None:
+    await desk.order(facts.process_input(text="of another life\n"))
+    await desk.order(facts.process_input(text="mine\n"))
+
+    await desk.start("read line; echo $line", requested_at=Position(1))
+
+    assert await desk.end() in ((0, "mine\n"), (0, None))
 
 
 @pytest.mark.parametrize(

@@ -14,18 +14,18 @@ from commands.task_state import Session, Task
 from events.agent_session import TurnEnded
 from events.commit import Event
 from events.fact import Blob
-from events.ids import Timestamp
+from events.ids import Position, Timestamp
 from events.memory import MemoryStore
 from events.store import subject_of
-from events.transcript import EntriesAppended
+from events.transcript import EntriesAppended, Entry
 from runtime.errors import Unavailable
 from tests import facts
 from tests.workflows.conversation import SCRIPTED, talking
 from workflows.acp_agent import AgentProcess
 from workflows.processes import Processes
 from workflows.steady_reports import SteadyReports
-from workflows.transcript_writer import INLINE_BYTES
-from workflows.turn import Turn
+from workflows.transcript_writer import INLINE_BYTES, TranscriptWriter
+from workflows.turn import BROKEN, Turn
 
 
 class LosesFirstBlob(MemoryStore):
@@ -179,15 +179,88 @@ async def test_what_the_log_writes_longer_than_it_is_does_not_break_the_turn(tab
     assert await table.said() == [("user", "zeros"), ("agent", None)]
 
 
-async def test_a_writer_that_fails_ends_the_turn(
+@pytest.mark.parametrize("word", ["kind", "method"])
+async def test_a_word_that_is_longer_than_any_of_the_protocol_is_cut(
+    table: Table, word: str
+) -> None:
+    turn = await table.turn(f"{word} 900000")
+
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["end_turn"]
+
+
+async def test_what_cannot_be_written_down_ends_the_turn_and_the_agent(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(*_: object) -> None:
-        raise ValueError("no")
+    def too_deep(writer: TranscriptWriter, entry: Entry) -> None:
+        if entry.sender == "agent":
+            raise RecursionError
+        add(writer, entry)
 
-    monkeypatch.setattr("workflows.transcript_writer.TranscriptWriter.flush", broken)
+    add = TranscriptWriter.add
+    monkeypatch.setattr(TranscriptWriter, "add", too_deep)
     turn = await table.turn("forever")
 
-    with pytest.raises(ExceptionGroup, match="unhandled errors"):
-        async with asyncio.timeout(20):
-            await turn.run(table.agent)
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["error"]
+    assert not table.agent.alive
+    assert (await table.said())[-1] == ("system", BROKEN)
+
+
+async def test_a_writer_that_fails_ends_the_turn_and_drops_what_it_could_not_write(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(writer: TranscriptWriter, entries: list[Entry], report_id: str) -> Position:
+        if any(entry.text == "thinking" for entry in entries):
+            raise ValueError("no")
+        return await append(writer, entries, report_id)
+
+    append = TranscriptWriter._append
+    monkeypatch.setattr(TranscriptWriter, "_append", broken)
+    turn = await table.turn("forever")
+
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["error"]
+    assert not table.agent.alive
+    assert (await table.said())[-1] == ("system", BROKEN)
+
+
+async def test_a_transcript_that_cannot_be_read_ends_the_turn_in_the_tasks_history(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(*_: object) -> Position:
+        raise Unavailable("From a newer version.", code="unreadable")
+
+    monkeypatch.setattr(TranscriptWriter, "_append", unreadable)
+    turn = await table.turn("forever")
+
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["error"]
+
+
+async def test_an_agent_that_does_not_read_is_stopped_as_soon_as_one_that_does_not_obey(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("workflows.turn.CANCEL_GRACE_SECONDS", 0.05)
+    turn = await table.turn("stubborn")
+    running = asyncio.create_task(turn.run(table.agent))
+    await table.until_said("thinking")
+    monkeypatch.setattr(AgentProcess, "cancel", never)
+
+    async with asyncio.timeout(10):
+        await turn.cancel()
+        await running
+
+    assert await table.ended() == ["cancelled"]
+    assert not table.agent.alive

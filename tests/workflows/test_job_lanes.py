@@ -1,0 +1,134 @@
+"""What becomes of a job that is cancelled, whatever its work has come to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from commands.aggregates import Aggregates
+from commands.job import JOB
+from commands.reports import Reports
+from events.commit import tag_of
+from events.ids import Timestamp
+from events.job import JobAnnounced, JobCancelRequested
+from events.memory import MemoryStore
+from events.store import subject_of
+from runtime.lifecycle import Gate
+from tests import facts
+from workflows.announcements import Announcement, Announcements
+from workflows.job_kind import JobContext, JobKind, Stage, StageFailure, StageResult
+from workflows.job_lanes import JobLanes
+from workflows.job_runner import JobRunner
+from workflows.placement import Place, Placement
+from workflows.steady_reports import SteadyReports
+
+KIND = "task_push"
+OWNERS = {
+    "job_id": facts.JOB,
+    "kind": KIND,
+    "organization_id": facts.ORGANIZATION,
+    "repository_id": facts.REPOSITORY,
+    "task_id": facts.TASK,
+}
+ANNOUNCEMENT = Announcement(
+    event=JobAnnounced(**OWNERS, input={}),  # type: ignore[arg-type]
+    at=Timestamp(1),
+    correlation_id="",
+)
+
+
+class Here(Placement):
+    def __init__(self) -> None:
+        pass
+
+    async def of(self, announced: JobAnnounced) -> Place:
+        return "here"
+
+
+class Bench:
+    """One kind of job whose one stage waits to be let go."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        aggregates = Aggregates(self.store)
+        self.reports = SteadyReports(Reports(self.store, aggregates, lambda: Timestamp(1)))
+        self.running = asyncio.Event()
+        kind = JobKind(
+            name=KIND, stages=(Stage(name="pushed", run=self._push),), failed=self._failed
+        )
+        self.lanes = JobLanes(
+            runner=JobRunner(
+                reports=self.reports,
+                aggregates=aggregates,
+                kinds={KIND: kind},
+                worker="w",
+                host="h",
+                gone=lambda host: False,
+                now=lambda: Timestamp(1),
+            ),
+            kinds={KIND: kind},
+            announcements=Announcements(self.store, aggregates),
+            placement=Here(),
+            now=lambda: Timestamp(1),
+            gate=Gate("worker"),
+        )
+
+    async def cancel(self) -> None:
+        requested = JobCancelRequested(**OWNERS)  # type: ignore[arg-type]
+        await self.reports.report(JOB, facts.JOB, lambda job: [requested], report_id="cancel")
+        self.lanes.cancel(facts.JOB)
+
+    async def over(self) -> list[str]:
+        """What its history tells once the worker has let go of it."""
+        async with asyncio.timeout(20):
+            while facts.JOB in self.lanes or "job_cancelled" not in await self._told():
+                await asyncio.sleep(0)
+        return await self._told()
+
+    async def _told(self) -> list[str]:
+        history = await self.store.load(subject_of(JOB.name, facts.JOB))
+        return [tag_of(event) for one in history for event in one.commit.events]
+
+    async def _push(self, job: JobContext) -> StageResult:
+        self.running.set()
+        await asyncio.Event().wait()
+        return {}
+
+    async def _failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
+        pass
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    running = asyncio.create_task(bench.lanes.run())
+    yield bench
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_a_job_is_cancelled_in_the_middle_of_its_stage(bench: Bench) -> None:
+    bench.lanes.want(ANNOUNCEMENT)
+    await bench.running.wait()
+
+    await bench.cancel()
+
+    assert (await bench.over())[-1] == "job_cancelled"
+
+
+async def test_a_job_is_cancelled_before_its_work_has_begun(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its history exists: it was begun once and is to be taken up again.
+    announced = facts.job_opened(facts.OfTask(kind=KIND))
+    await bench.reports.report(JOB, facts.JOB, lambda job: [announced], report_id="opened")
+    requested = JobCancelRequested(**OWNERS)  # type: ignore[arg-type]
+    await bench.reports.report(JOB, facts.JOB, lambda job: [requested], report_id="cancel")
+    bench.lanes.want(ANNOUNCEMENT)
+    while not bench.lanes._working:
+        await asyncio.sleep(0)
+        # The very moment between the making of its task and the first step of that.
+    bench.lanes.cancel(facts.JOB)
+
+    assert (await bench.over())[-1] == "job_cancelled"
+    assert not bench.running.is_set()

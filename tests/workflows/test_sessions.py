@@ -1,0 +1,238 @@
+"""The sessions of a task as a whole: agents that cannot be had for a while, and turns an earlier life left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from commands.aggregates import Aggregates
+from commands.reports import Reports
+from commands.task import TASK
+from commands.task_state import Session, Task
+from events import codec
+from events.agent_session import MessageDelivered, TurnEnded
+from events.commit import Event, Recorded
+from events.ids import BEGINNING, MessageId, Position, Timestamp
+from events.memory import MemoryStore
+from events.store import ALL, Limit, subject_of
+from events.transcript import EntriesAppended
+from runtime.lifecycle import Gate
+from tests import facts
+from tests.workflows.conversation import SCRIPTED
+from tests.workflows.remote import SANDBOX
+from workflows.agent_pool import AgentPool
+from workflows.file_capture import FileCapture
+from workflows.job_kind import Retry
+from workflows.processes import Child, Processes
+from workflows.sandbox import Sandbox
+from workflows.sessions import START, Sessions
+from workflows.steady_reports import SteadyReports
+
+TRANSCRIPT = subject_of("transcript", facts.SESSION)
+READY: list[Event] = [
+    facts.task_created(),
+    facts.session_created(),
+    facts.job_announced(),
+    facts.sandbox_allocated(),
+    facts.sandbox_ready(),
+    facts.session_ready(),
+    facts.task_provisioned(),
+]
+
+
+class Moody:
+    """Starts the scripted agent, unless it `fails` a few times more."""
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        self._processes = processes
+        self._folder = folder
+        self.fails = 0
+
+    async def find(self, agent: str) -> str:
+        return agent
+
+    async def start(self, sandbox: Sandbox, agent: str) -> Child:
+        if self.fails:
+            self.fails -= 1
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return await self._processes.start(
+            SCRIPTED, sandbox_id=SANDBOX, cwd=self._folder, home=self._folder
+        )
+
+
+class Newer(MemoryStore):
+    """Holds a transcript that another version has written to."""
+
+    foreign = Recorded(
+        position=Position(1),
+        subject=TRANSCRIPT,
+        message_id="m",
+        body=b'{"v":99',
+        decode=codec.decode,
+    )
+
+    async def last(self, subject: str) -> Recorded | None:
+        return self.foreign if subject == TRANSCRIPT else await super().last(subject)
+
+    async def load(
+        self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
+        if subject == TRANSCRIPT:
+            return [self.foreign]
+        return await super().load(subject, after=after, limit=limit)
+
+
+class Table:
+    def __init__(self, store: MemoryStore, processes: Processes, folder: Path) -> None:
+        self.store = store
+        self.aggregates = Aggregates(store)
+        self.reports = SteadyReports(Reports(store, self.aggregates, lambda: Timestamp(1)))
+        self.launcher = Moody(processes, folder)
+        self.agents = AgentPool(
+            launchers={"local": self.launcher},
+            log_folder=folder / "logs",
+            now=lambda: Timestamp(1),
+            limit=1,
+        )
+        self.files = FileCapture(
+            aggregates=self.aggregates, reports=self.reports, store=store, providers={}
+        )
+        self.sessions = Sessions(
+            aggregates=self.aggregates,
+            reports=self.reports,
+            store=store,
+            agents=self.agents,
+            files=self.files,
+            host=facts.sandbox_allocated().host,
+            worker="w",
+            now=lambda: Timestamp(1),
+            gate=Gate("worker"),
+        )
+
+    async def happen(self, *events: Event) -> None:
+        head = await self.store.head()
+        await self.reports.report(
+            TASK, facts.TASK, lambda now: list(events), report_id=f"given/{head}"
+        )
+        self.sessions.wake(facts.TASK)
+
+    async def message(self, message: str, text: str) -> None:
+        await self.happen(facts.message_queued(message=MessageId(message), text=text))
+
+    async def task(self) -> Task:
+        task = (await self.aggregates.load(TASK, facts.TASK)).state
+        assert isinstance(task, Task)
+        return task
+
+    async def session(self) -> Session:
+        return (await self.task()).sessions[facts.SESSION]
+
+    async def until(self, status: str, *, waiting: int = 0) -> None:
+        async with asyncio.timeout(20):
+            while (session := await self.session()).status != status or (
+                len(session.queue) != waiting
+            ):
+                await asyncio.sleep(0)
+
+    async def told(self, kind: type[Event]) -> list[Event]:
+        history = await self.store.load(subject_of("task", facts.TASK))
+        events = [event for one in history for event in one.commit.events]
+        return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.fixture
+async def table(
+    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Table]:
+    monkeypatch.setattr("workflows.sessions.START", Retry(first=0.001))
+    table = Table(MemoryStore(), processes, tmp_path)
+    running = asyncio.create_task(table.sessions.run())
+    yield table
+    running.cancel()
+    await asyncio.wait([running])
+    await table.agents.close()
+
+
+async def test_an_agent_that_cannot_be_had_at_once_is_tried_again(table: Table) -> None:
+    table.launcher.fails = START.attempts - 1
+    await table.happen(*READY)
+
+    await table.message("msg_1", "echo hello")
+
+    async with asyncio.timeout(20):
+        while not await table.told(TurnEnded):
+            await asyncio.sleep(0)
+    assert (await table.session()).status == "ready"
+
+
+async def test_the_next_message_opens_a_session_that_failed_and_all_that_waits_is_delivered(
+    table: Table,
+) -> None:
+    await table.happen(*READY)
+    for life in range(2):
+        table.launcher.fails = START.attempts
+        await table.message(f"msg_{life}_1", "echo one")
+        await table.until("error", waiting=1)
+
+        await table.message(f"msg_{life}_2", "echo two")
+
+        await table.until("ready")
+        # So that the session has to be opened a second time.
+        await table.agents.end(facts.SESSION)
+
+    delivered = await table.told(MessageDelivered)
+    assert [one.message_id for one in delivered if isinstance(one, MessageDelivered)] == [
+        f"msg_{life}_{number}" for life in range(2) for number in (1, 2)
+    ]
+
+
+async def test_who_waits_for_a_place_does_not_keep_a_task_from_ending(table: Table) -> None:
+    table.agents._places = 0
+    await table.happen(*READY)
+    await table.message("msg_1", "echo hello")
+    async with asyncio.timeout(20):
+        while not table.sessions._busy:
+            await asyncio.sleep(0)
+
+    await table.happen(facts.task_kill_requested())
+    async with asyncio.timeout(10):
+        await table.sessions.end_task(facts.TASK)
+
+    assert not await table.told(MessageDelivered)
+
+
+async def test_a_turn_whose_transcript_cannot_be_read_ends_as_interrupted(
+    processes: Processes, tmp_path: Path
+) -> None:
+    table = Table(Newer(), processes, tmp_path)
+    await table.happen(*READY, facts.message_queued(), facts.message_delivered())
+
+    async with asyncio.timeout(10):
+        await table.sessions.interrupt(facts.TASK)
+
+    [ended] = await table.told(TurnEnded)
+    assert isinstance(ended, TurnEnded)
+    assert ended.stop_reason == "interrupted"
+
+
+async def test_an_interrupted_turn_that_said_nothing_yet_gets_its_message_told(
+    processes: Processes, tmp_path: Path
+) -> None:
+    table = Table(MemoryStore(), processes, tmp_path)
+    await table.happen(*READY)
+    await table.message("msg_1", "one")
+    await table.message("msg_2", "two")
+    for number in (1, 2):
+        await table.happen(facts.message_delivered(message=MessageId(f"msg_{number}")))
+        await table.sessions.interrupt(facts.TASK)
+
+    said = [
+        entry.text
+        for one in await table.store.load(TRANSCRIPT)
+        for event in one.commit.events
+        if isinstance(event, EntriesAppended)
+        for entry in event.entries
+        if entry.sender == "user"
+    ]
+    assert said == ["one", "two"]
