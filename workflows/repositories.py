@@ -12,6 +12,7 @@ from events.repository import Branch
 from runtime.errors import Rejected
 from workflows.folder_lock import folder_lock
 from workflows.git import GitFailed, RunsGit
+from workflows.own_settings import OwnSettings
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import RemoteState
 from workflows.scratch import Scratch
@@ -54,6 +55,7 @@ class Repositories:
         known = self._known.setdefault(repository_id, Known())
         async with known.lock, folder_lock(self._folder / f"{repository_id}.lock") as lock:
             repository = Repository(self._git, self.path(repository_id), lock=lock)
+            await repository.begin()
             if first:
                 repository.remove_stale_locks()
             yield repository
@@ -105,6 +107,7 @@ class Repositories:
         counted = await self._git.run(
             *("rev-list", "--count", "--left-right", f"{one}...{other}"),
             folder=self.path(repository_id),
+            env=OwnSettings(self.path(repository_id)).here,
         )
         left, right = counted.output.split()
         return int(left), int(right)

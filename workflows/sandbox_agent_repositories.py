@@ -32,7 +32,9 @@ class SandboxAgentRepositories(Repositories):
         """The repository under its lock."""
         known = self._known.setdefault(repository_id, Known())
         async with known.lock:
-            yield _RemoteRepository(self._api, self._git, self.path(repository_id))
+            repository = _RemoteRepository(self._api, self._git, self.path(repository_id))
+            await repository.begin()
+            yield repository
 
     def _allow(self, remote_url: str) -> None:
         # A path means a place on that machine: only the words of it can be judged here.
@@ -52,11 +54,14 @@ class _RemoteRepository(Repository):
         super().__init__(git, path, lock=NO_LOCK)
         self._api = api
 
+    async def begin(self) -> None:
+        """Make what git works through here; the first thing done under the lock."""
+        await self._api.shell(*self._own.script)
+
     async def create(self, remote_url: str) -> None:
         """Make the repository; half a repository of an earlier attempt is completed."""
         path = str(self.path)
         if await self._api.shell('[ ! -e "$1/complete" ] || echo yes', path):
             return
-        await self._api.shell('mkdir -p "$1"', path)
         await self._initialize(remote_url)
         await self._api.shell('touch "$1/complete"', path)
