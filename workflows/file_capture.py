@@ -103,6 +103,15 @@ class FileCapture:
             if not isinstance(task, Task) or task.over:
                 self._locks.pop(task_id, None)
 
+    async def attempt(self, task_id: TaskId) -> None:
+        """Capture now; when that fails, the files stored are said to be stale."""
+        with log_fields(task_id=task_id):
+            try:
+                await self.capture(task_id)
+            except (FoundryError, GitFailed, OSError) as error:
+                log.warning("files could not be captured", extra={"reason": str(error)})
+                await self._tell(task_id, lambda task: files_outdated(task, status="stale"))
+
     async def _serve(self) -> None:
         while True:
             await self._wake.wait()
@@ -111,7 +120,7 @@ class FileCapture:
                 continue
             task_id = next(iter(self._wanted))
             del self._wanted[task_id]
-            await self._try(task_id)
+            await self.attempt(task_id)
 
     async def _watch(self) -> None:
         """Capture what running turns change, until cancelled."""
@@ -120,16 +129,8 @@ class FileCapture:
             await asyncio.sleep(rest)
             began = _clock()
             for task_id in list(self._watched):
-                await self._try(task_id)
+                await self.attempt(task_id)
             rest = max(WATCH_SECONDS, WATCH_REST * (_clock() - began))
-
-    async def _try(self, task_id: TaskId) -> None:
-        with log_fields(task_id=task_id):
-            try:
-                await self.capture(task_id)
-            except (FoundryError, GitFailed, OSError) as error:
-                log.warning("files could not be captured", extra={"reason": str(error)})
-                await self._tell(task_id, lambda task: files_outdated(task, status="stale"))
 
     async def _tell_what_takes_long(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """What is stored of a capture, and what becomes of one that cannot be made."""
 
 import asyncio
+from typing import cast
 
 import msgspec
 
@@ -13,10 +14,14 @@ from events.memory import MemoryStore
 from events.store import subject_of
 from events.task_files import FilesOutdated, TreeChanged, TreeFile
 from tests import facts
+from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
+from workflows.git import GitFailed
+from workflows.job_kind import JobContext
 from workflows.local_sandbox import LocalSandboxes
-from workflows.sandbox import Captured, Sandbox
+from workflows.sandbox import Captured, Checkout, ExistingBranch, NewBranch, Sandbox
 from workflows.steady_reports import SteadyReports
+from workflows.task_provision import Provisioning
 
 COMMIT_BYTES = 256 << 10
 
@@ -26,10 +31,10 @@ class Desk:
 
     def __init__(self, **providers: LocalSandboxes) -> None:
         self.store = MemoryStore()
-        aggregates = Aggregates(self.store)
-        self.reports = SteadyReports(Reports(self.store, aggregates, lambda: Timestamp(1)))
+        self.aggregates = Aggregates(self.store)
+        self.reports = SteadyReports(Reports(self.store, self.aggregates, lambda: Timestamp(1)))
         self.files = FileCapture(
-            aggregates=aggregates, reports=self.reports, store=self.store, providers=providers
+            aggregates=self.aggregates, reports=self.reports, store=self.store, providers=providers
         )
 
     async def begin(self) -> None:
@@ -46,6 +51,23 @@ class Desk:
 
     async def events(self) -> list[Event]:
         return [event for commit in await self.commits() for event in commit.events]
+
+
+class Broken(LocalSandboxes):
+    """Has a working tree, of which git cannot say anything."""
+
+    def __init__(self) -> None:
+        """It has no place on any disk."""
+
+    async def prepare(
+        self, sandbox: Sandbox, *, remote_url: str, branch: NewBranch | ExistingBranch
+    ) -> Checkout:
+        return Checkout(branch=branch.name, base="b" * 40)
+
+    async def capture(
+        self, sandbox: Sandbox, *, base: str, unless: str | None = None
+    ) -> Captured | None:
+        raise GitFailed("git add did not end within 120 seconds.", exit_code=None)
 
 
 class Fixed(LocalSandboxes):
@@ -88,6 +110,35 @@ async def test_a_large_tree_with_long_paths_fits_into_commits_and_none_of_it_is_
     assert [file for event in changes for file in event.put] == list(whole)
     assert [path for event in changes for path in event.removed] == [file.path for file in whole]
     assert max(len(msgspec.json.encode(one)) for one in await desk.commits()) < COMMIT_BYTES
+
+
+async def test_a_task_is_provisioned_though_its_files_cannot_be_captured() -> None:
+    providers = {"local": Broken()}
+    desk = Desk(**providers)
+    await desk.begin()
+    stages = Provisioning(
+        aggregates=desk.aggregates,
+        reports=desk.reports,
+        providers=providers,
+        agents=cast("AgentPool", None),
+        files=desk.files,
+        host="host_1",
+    )
+
+    result = await stages.prepare_repository(
+        JobContext(
+            job_id=facts.JOB,
+            organization_id=facts.ORGANIZATION,
+            repository_id=facts.REPOSITORY,
+            task_id=facts.TASK,
+            input={},
+            results={"name_ensured": {"branch": "fix-login"}},
+            correlation_id="c",
+        )
+    )
+
+    assert result == {"base": "b" * 40}
+    assert [event for event in await desk.events() if isinstance(event, FilesOutdated)]
 
 
 async def test_a_sandbox_whose_provider_is_not_known_here_any_more_does_not_end_the_captures() -> (
