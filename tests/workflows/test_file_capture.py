@@ -1,6 +1,7 @@
 """What is stored of a capture, and what becomes of one that cannot be made."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
@@ -8,8 +9,8 @@ import msgspec
 from commands.aggregates import Aggregates
 from commands.reports import Reports
 from commands.task import TASK
-from events.commit import Commit, Event
-from events.ids import Timestamp
+from events.commit import Commit, Event, Recorded
+from events.ids import BEGINNING, Position, TaskId, Timestamp
 from events.memory import MemoryStore
 from events.store import subject_of
 from events.task_files import FilesOutdated, TreeChanged, TreeFile
@@ -21,6 +22,7 @@ from workflows.job_kind import JobContext
 from workflows.local_sandbox import LocalSandboxes
 from workflows.sandbox import Captured, Checkout, ExistingBranch, NewBranch, Sandbox
 from workflows.steady_reports import SteadyReports
+from workflows.stored_trees import StoredTrees
 from workflows.task_provision import Provisioning
 
 COMMIT_BYTES = 256 << 10
@@ -29,8 +31,8 @@ COMMIT_BYTES = 256 << 10
 class Desk:
     """A task with a sandbox, and captures of it."""
 
-    def __init__(self, **providers: LocalSandboxes) -> None:
-        self.store = MemoryStore()
+    def __init__(self, store: MemoryStore | None = None, **providers: LocalSandboxes) -> None:
+        self.store = store or MemoryStore()
         self.aggregates = Aggregates(self.store)
         self.reports = SteadyReports(Reports(self.store, self.aggregates, lambda: Timestamp(1)))
         self.files = FileCapture(
@@ -51,6 +53,10 @@ class Desk:
 
     async def events(self) -> list[Event]:
         return [event for commit in await self.commits() for event in commit.events]
+
+
+def always(events: list[Event]) -> Callable[[object], list[Event]]:
+    return lambda now: events
 
 
 class Broken(LocalSandboxes):
@@ -112,14 +118,59 @@ async def test_a_large_tree_with_long_paths_fits_into_commits_and_none_of_it_is_
     assert max(len(msgspec.json.encode(one)) for one in await desk.commits()) < COMMIT_BYTES
 
 
+async def test_a_capture_reads_what_came_since_the_last_one_and_not_the_whole_history() -> None:
+    read: list[int] = []
+
+    class Counting(MemoryStore):
+        async def load(self, subject: str, *, after: Position = BEGINNING) -> Sequence[Recorded]:
+            found = await super().load(subject, after=after)
+            read.append(len(found))
+            return found
+
+    provider = Fixed()
+    desk = Desk(Counting(), local=provider)
+    await desk.begin()
+    for number in range(20):
+        provider.tree = tuple(TreeFile(path=f"{one}", size=1) for one in range(number))
+        read.clear()
+        await desk.files.capture(facts.TASK)
+        assert max(read) <= 4
+
+    changes = [event for event in await desk.events() if isinstance(event, TreeChanged)]
+    assert changes[-1].put == (TreeFile(path="18", size=1),)
+
+
+async def test_stored_trees_are_kept_in_bounds_and_forgotten_with_the_end_of_the_log() -> None:
+    store = MemoryStore()
+    trees = StoredTrees(store, paths=3)
+    desk = Desk(store)
+    for task in (facts.TASK, TaskId("task_2")):
+        change: list[Event] = [
+            TreeChanged(
+                task_id=task,
+                organization_id=facts.ORGANIZATION,
+                repository_id=facts.REPOSITORY,
+                put=tuple(TreeFile(path=name, size=1) for name in "ab"),
+            )
+        ]
+        await desk.reports.report(TASK, task, always(change), report_id=task)
+        assert await trees.of(task) == {"a": 1, "b": 1}
+    assert len(trees) == 1
+
+    trees.forget_all()
+
+    assert len(trees) == 0
+    assert await trees.of(facts.TASK) == {"a": 1, "b": 1}
+
+
 async def test_a_task_is_provisioned_though_its_files_cannot_be_captured() -> None:
-    providers = {"local": Broken()}
-    desk = Desk(**providers)
+    provider = Broken()
+    desk = Desk(local=provider)
     await desk.begin()
     stages = Provisioning(
         aggregates=desk.aggregates,
         reports=desk.reports,
-        providers=providers,
+        providers={"local": provider},
         agents=cast("AgentPool", None),
         files=desk.files,
         host="host_1",
