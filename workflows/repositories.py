@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from events.ids import RepositoryId
 from events.repository import Branch
@@ -22,6 +24,12 @@ CONFLICT_SECONDS = 10.0
 
 COMPARED_BRANCHES = 50
 """Counting what a branch is ahead and behind takes git 5 ms and more: done for so many, newest first."""
+
+BRANCHES_BYTES = 640 << 10
+"""All branches of a remote are one fact, and so long at most; each takes so many bytes besides its name (the few that
+are compared some more):"""
+
+BRANCH_BYTES = 64
 
 
 @dataclass
@@ -80,14 +88,20 @@ class Repositories:
             yield repository, known.heads
 
     async def sync(self, repository_id: RepositoryId, remote_url: str) -> RemoteState:
-        """The remote's branches, by name; those changed last are compared with the default branch."""
+        """The remote's branches, by name; those changed last are compared with the default branch.
+
+        Of very many some are left out, see `listed_branches`.
+        """
         async with self.fresh(repository_id, remote_url) as (repository, heads):
             newest = await repository.tips("refs/remotes/origin/")
+            here = await repository.tips("refs/heads/")
         default = heads.default_branch
+        listed = listed_branches(heads, here=here, newest=newest)
         compared = set(list(newest)[:COMPARED_BRANCHES]) if default is not None else set()
         branches: list[Branch] = []
         until = time.monotonic() + CONFLICT_SECONDS
-        for name, sha in sorted(heads.tips.items()):
+        for name in sorted(listed):
+            sha = heads.tips[name]
             ahead: int | None = None
             behind: int | None = None
             if default is not None and name in compared:
@@ -99,7 +113,11 @@ class Repositories:
             branches.append(
                 Branch(name=name, sha=sha, ahead=ahead, behind=behind, conflicts=conflicts)
             )
-        return RemoteState(default_branch=default, branches=tuple(branches))
+        return RemoteState(
+            default_branch=default,
+            branches=tuple(branches),
+            left_out=len(heads.tips) - len(branches),
+        )
 
     async def _compared(self, repository_id: RepositoryId, one: str, other: str) -> tuple[int, int]:
         if one == other:
@@ -131,3 +149,25 @@ class Repositories:
                 "This server takes no repository from that place on its own disk.",
                 code="remote_forbidden",
             )
+
+
+def listed_branches(
+    heads: RemoteHeads,
+    *,
+    here: Iterable[str],
+    newest: Iterable[str],
+    room: int = BRANCHES_BYTES,
+) -> list[str]:
+    """As many of the remote's branches as fit into `room` bytes of a commit.
+
+    First the default branch, then those that tasks have `here`, then the `newest`.
+    """
+    default = [heads.default_branch] if heads.default_branch is not None else []
+    listed: list[str] = []
+    for name in dict.fromkeys((*default, *here, *newest, *sorted(heads.tips))):
+        if name in heads.tips:
+            room -= len(msgspec.json.encode(name)) + BRANCH_BYTES
+            if room < 0:
+                break
+            listed.append(name)
+    return listed

@@ -20,7 +20,7 @@ _ORIGIN = "refs/remotes/origin/"
 
 @dataclass(frozen=True)
 class RemoteHeads:
-    """What a remote has: the tip of each branch, and the branch new work starts from."""
+    """What a remote has: the tip of each branch whose name is text, and the branch new work starts from."""
 
     tips: dict[str, str]
     default_branch: str | None
@@ -123,7 +123,7 @@ class Repository:
             word, _, value = line.partition(" ")
             if word == "worktree":
                 folder = Path(value)
-            elif word == "branch":
+            elif word == "branch" and _is_text(value):
                 branches[value.removeprefix("refs/heads/")] = folder
         return branches
 
@@ -196,7 +196,7 @@ class Repository:
             sha, pointed_at, name = [*line.split(" ", 2), "", ""][:3]
             if name and pointed_at:
                 pointers[name.removeprefix(prefix)] = pointed_at
-            elif name:
+            elif name and _is_text(name):
                 tips[name.removeprefix(prefix)] = sha
         return tips, pointers
 
@@ -219,7 +219,7 @@ class Repository:
                 pointed_at = value.removeprefix("ref: refs/heads/")
             elif name == "HEAD":
                 head = value
-            elif name.startswith("refs/heads/"):
+            elif name.startswith("refs/heads/") and _is_text(name):
                 tips[name.removeprefix("refs/heads/")] = value
         return RemoteHeads(tips, default_branch(tips, pointed_at=pointed_at, head=head))
 
@@ -244,3 +244,8 @@ def default_branch(tips: dict[str, str], *, pointed_at: str | None, head: str | 
 
 def _text(output: bytes) -> str:
     return output.decode("utf-8", "surrogateescape")
+
+
+def _is_text(name: str) -> bool:
+    """Git takes any bytes for the name of a branch. Some are no text, so nobody can order anything about it."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -1,12 +1,15 @@
 import asyncio
+import os
 import shutil
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from events.ids import RepositoryId, TaskId
 from events.repository import Branch
+from events.store import MAX_COMMIT_BYTES
 from runtime.errors import Invalid, Rejected
 from tests.process_tree import gone
 from tests.workflows.remote import REPOSITORY, Remote
@@ -389,6 +392,35 @@ async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
             Branch(name="main", sha=main, ahead=0, behind=0, conflicts=False),
         ),
     )
+
+
+async def test_a_branch_whose_name_is_no_text_is_none_for_anybody(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    main = remote.commit(a="1")
+    remote.git("update-ref", os.fsdecode(b"refs/heads/caf\xe9"), main)
+
+    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    again = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+    assert [branch.name for branch in state.branches] == ["main"]
+    assert msgspec.json.encode(again) == msgspec.json.encode(state)
+
+
+async def test_of_very_many_branches_so_many_are_told_as_one_fact_can_hold(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    main = remote.commit(a="1")
+    many = "".join(f"{main} refs/heads/{number:05}{'x' * 50}\n" for number in range(9_000))
+    (remote.path / ".git" / "packed-refs").write_text(many)
+    await prepare(sandboxes, remote, ExistingBranch(f"08888{'x' * 50}"))
+
+    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+    names = {branch.name for branch in state.branches}
+    assert {"main", f"08888{'x' * 50}"} < names
+    assert len(names) + state.left_out == 9_001
+    assert MAX_COMMIT_BYTES // 2 < len(msgspec.json.encode(state)) < MAX_COMMIT_BYTES
 
 
 async def test_a_sync_of_a_repository_without_a_commit_finds_nothing(
