@@ -37,6 +37,7 @@ class Known:
     """What this process knows of a repository."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    begun: bool = False
     heads: RemoteHeads | None = None
     looked_at: float = 0.0
 
@@ -59,14 +60,17 @@ class Repositories:
     @asynccontextmanager
     async def alone(self, repository_id: RepositoryId) -> AsyncIterator[Repository]:
         """The repository under its lock. Inside, nobody else adds, removes or fetches, in no process."""
-        first = repository_id not in self._known
         known = self._known.setdefault(repository_id, Known())
         async with known.lock, folder_lock(self._folder / f"{repository_id}.lock") as lock:
-            repository = Repository(self._git, self.path(repository_id), lock=lock)
-            await repository.begin()
-            if first:
-                repository.remove_stale_locks()
-            yield repository
+            yield await self._begun(
+                known, Repository(self._git, self.path(repository_id), lock=lock)
+            )
+
+    async def unlock(self, repository_id: RepositoryId) -> None:
+        """Have no lock of an earlier life in the way; called before anything runs in a working tree."""
+        if not self._known.setdefault(repository_id, Known()).begun:
+            async with self.alone(repository_id):
+                pass
 
     @asynccontextmanager
     async def fresh(
@@ -138,6 +142,13 @@ class Repositories:
         except GitFailed:
             # Branches without a commit in common cannot be merged at all.
             return None
+
+    async def _begun(self, known: Known, repository: Repository) -> Repository:
+        await repository.begin()
+        if not known.begun:
+            await repository.remove_left_locks()
+            known.begun = True
+        return repository
 
     def _allow(self, remote_url: str) -> None:
         if not remote_url.startswith("/"):

@@ -1,8 +1,6 @@
 """One bare copy of a remote on this host, as long as its lock is held: fetched, asked, changed."""
 
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +11,9 @@ from workflows.scratch import Move, Scratch
 
 FETCH_SECONDS = 240.0
 LOOK_SECONDS = 60.0
-STALE_LOCK_SECONDS = 30.0
 
 _ORIGIN = "refs/remotes/origin/"
+_LOCKS = ("*.lock", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
 
 @dataclass(frozen=True)
@@ -178,13 +176,14 @@ class Repository:
         for move in moves:
             await self.run("update-ref", f"refs/remotes/origin/{move.branch}", move.new)
 
-    def remove_stale_locks(self) -> None:
-        """Remove the lock files of git commands that were killed; nobody takes one for so long."""
-        names = [self.path / name for name in ("packed-refs.lock", "config.lock", "shallow.lock")]
-        for file in (*names, *(self.path / "refs").rglob("*.lock")):
-            with suppress(FileNotFoundError):
-                if time.time() - file.stat().st_mtime > STALE_LOCK_SECONDS:
-                    file.unlink()
+    async def remove_left_locks(self) -> None:
+        """Remove the lock files of killed git commands, also those in working trees.
+
+        Only before anything runs there in this life, and when what an earlier one left running has ended.
+        """
+        files = (file for pattern in _LOCKS for file in self.path.glob(pattern))
+        for file in (*files, *self._own.folder.glob("*.lock")):
+            file.unlink(missing_ok=True)
 
     async def _references(self, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
         """The commits of references, newest first, and where the symbolic ones among them point."""

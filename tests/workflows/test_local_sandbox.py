@@ -13,8 +13,10 @@ from events.store import MAX_COMMIT_BYTES
 from runtime.errors import Invalid, Rejected
 from tests.process_tree import gone
 from tests.workflows.remote import REPOSITORY, Remote
+from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
+from workflows.processes import Processes
 from workflows.repositories import Repositories
 from workflows.sandbox import (
     BranchExists,
@@ -27,6 +29,7 @@ from workflows.sandbox import (
     RemoteUnavailable,
     Sandbox,
 )
+from workflows.sandbox_git import SandboxGit
 from workflows.working_tree import EMPTY_TREE
 
 ONE = TaskId("task_1")
@@ -256,6 +259,38 @@ async def test_two_processes_on_one_data_folder_take_turns(
 
     async with asyncio.timeout(20):
         await waiting
+
+
+async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way(
+    sandboxes: LocalSandboxes,
+    git: Git,
+    processes: Processes,
+    remote: Remote,
+    tmp_path: Path,
+) -> None:
+    remote.commit(a="1")
+    sandbox, checkout = await prepare(sandboxes, remote, NewBranch("one"))
+    repository = tmp_path / "data" / "repositories" / REPOSITORY
+    for name in (
+        "worktrees/task_1/index",
+        "worktrees/task_1/HEAD",
+        "packed-refs",
+        "refs/heads/one",
+    ):
+        (repository / f"{name}.lock").touch()
+    repositories = Repositories(git, repository.parent, local_root=tmp_path)
+    born_again = LocalSandboxes(
+        data=tmp_path / "data", git=git, repositories=repositories, processes=processes
+    )
+    (Path(sandbox.path) / "b").write_text("1")
+
+    assert await SandboxGit(born_again, sandbox).commit_all(branch="one", message="work")
+    pushed = await Branches(repositories, born_again).push(
+        REPOSITORY, remote_url=remote.url, branch="one", base=checkout.base
+    )
+
+    assert remote.git("rev-parse", "one") == pushed
+    assert list(repository.rglob("*.lock")) == []
 
 
 async def test_releasing_ends_what_runs_and_keeps_the_branch(
