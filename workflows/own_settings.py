@@ -42,9 +42,13 @@ class OwnSettings:
         self.folder.mkdir(exist_ok=True)
         for name in _LINKS:
             if not (link := self.folder / name).is_symlink():
-                link.symlink_to(self._repository / name)
-        (self.folder / "config").write_text(_CONFIG)
-        (self.folder / "HEAD").write_text(_HEAD)
+                # Both may be moved together.
+                link.symlink_to(Path("..", self._repository.name, name))
+        for name, text in (("config", _CONFIG), ("HEAD", _HEAD)):
+            # A git that only looks does not hold the lock.
+            new = self.folder / f"{name}.new"
+            new.write_text(text)
+            new.replace(self.folder / name)
 
     @property
     def script(self) -> tuple[str, ...]:
@@ -55,6 +59,9 @@ class OwnSettings:
 _SCRIPT = f"""
 mkdir -p "$2" || exit 1
 for name in {" ".join(_FOLDERS)}; do mkdir -p "$1/$name" || exit 1; done
-for name in {" ".join(_LINKS)}; do [ -L "$2/$name" ] || ln -s "$1/$name" "$2/$name" || exit 1; done
-printf %s "$3" >"$2/config" && printf %s "$4" >"$2/HEAD"
+for name in {" ".join(_LINKS)}; do
+    [ -L "$2/$name" ] || ln -s "../${{1##*/}}/$name" "$2/$name" || exit 1
+done
+printf %s "$3" >"$2/config.new" && mv "$2/config.new" "$2/config" || exit 1
+printf %s "$4" >"$2/HEAD.new" && mv "$2/HEAD.new" "$2/HEAD"
 """

@@ -1,6 +1,7 @@
 """Whatever an agent writes into the repository it shares with the worker, git of the worker runs none of it."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from events.ids import TaskId
 from tests.workflows.remote import REPOSITORY, Remote, said
 from workflows.branches import Branches
+from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
 from workflows.repositories import Repositories
 from workflows.sandbox import NewBranch, Sandbox
@@ -132,6 +134,41 @@ async def test_what_is_tidied_up_through_the_own_settings_keeps_what_working_tre
         "git fsck --full --no-dangling 2>/dev/null; git show :s; git log -1 --format=%s",
     ]
     assert await said(await sandboxes.start(sandbox, kept)) == (0, "staged\napart\n")
+
+
+async def test_a_working_tree_made_before_there_were_own_settings_goes_along(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
+) -> None:
+    remote.commit(a="1\n")
+    sandbox = await prepared(sandboxes, remote, "one")
+    repository = repositories.path(REPOSITORY)
+    shutil.rmtree(repository.with_name(f"{repository.name}.own"))
+    leads_to = repository / "worktrees" / sandbox.task_id
+    Path(sandbox.path, ".git").write_text(f"gitdir: {leads_to}\n")
+    newest = remote.commit(b="1\n")
+
+    stacks = Stacks(repositories, nobody)
+    moved = await stacks.rebase(REPOSITORY, remote_url=remote.url, steps=one_onto_main)
+    await stacks.move(REPOSITORY, moved=moved)
+
+    assert Path(sandbox.path, "b").read_text() == "1\n"
+    child = await sandboxes.start(sandbox, ["sh", "-c", "git rev-parse HEAD; git status --short"])
+    assert await said(child) == (0, f"{newest}\n")
+
+
+async def test_a_repository_may_be_moved(
+    git: Git, repositories: Repositories, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1\n")
+    await repositories.sync(REPOSITORY, remote.url)
+    shutil.copytree(tmp_path / "data", tmp_path / "moved", symlinks=True)
+    shutil.rmtree(tmp_path / "data")
+    main = remote.commit(a="2\n")
+
+    moved = Repositories(git, tmp_path / "moved" / "repositories", local_root=tmp_path)
+
+    assert [branch.sha for branch in (await moved.sync(REPOSITORY, remote.url)).branches] == [main]
+    assert not (tmp_path / "data").exists()
 
 
 async def nobody(task_id: TaskId) -> bool:
