@@ -55,10 +55,10 @@ class Repository:
             keep_open=(self._lock,),
         )
 
-    async def run_in(self, tree: Path, *args: str) -> Finished:
+    async def run_in(self, tree: Path, *args: str, deadline: float = DEADLINE) -> Finished:
         """Run git in a working tree, under the same settings. Raises `GitFailed`."""
         return await self._git.run(
-            *args, folder=tree, env=self._own.in_tree, keep_open=(self._lock,)
+            *args, folder=tree, env=self._own.in_tree, deadline=deadline, keep_open=(self._lock,)
         )
 
     async def begin(self) -> None:

@@ -18,6 +18,8 @@ from workflows.sandbox import (
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """What git calls a tree without files: the base of work in a repository without a commit."""
 
+FILL_SECONDS = 240.0
+
 
 class FromCommit(Struct, frozen=True):
     """The branch is made at a commit."""
@@ -103,10 +105,10 @@ async def check_out(repository: Repository, start: Start, tree: Path) -> None:
         case FromCommit(name=name, commit=commit):
             # Not tracking: writing that down, git would clash with itself on the settings' lock.
             await _add(repository, "-b", name, "--no-track", "--", str(tree), commit)
-            await repository.run_in(tree, "reset", "--quiet", "--hard")
+            await _fill(repository, tree)
         case FromBranch(name=name):
             await _add(repository, "--", str(tree), name)
-            await repository.run_in(tree, "reset", "--quiet", "--hard")
+            await _fill(repository, tree)
         case FromNothing(name=name):
             await _begin(repository, name, tree)
         case _:
@@ -137,6 +139,10 @@ async def base_of(repository: Repository, start: Start, heads: RemoteHeads) -> s
 async def _add(repository: Repository, *args: str) -> None:
     # Git itself would fill the tree under the settings agents write.
     await repository.run("worktree", "add", "--quiet", "--no-checkout", *args)
+
+
+async def _fill(repository: Repository, tree: Path) -> None:
+    await repository.run_in(tree, "reset", "--quiet", "--hard", deadline=FILL_SECONDS)
 
 
 async def _begin(repository: Repository, name: str, tree: Path) -> None:
