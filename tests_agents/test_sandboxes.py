@@ -1,6 +1,8 @@
 import asyncio
+import os
 import signal
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.process_tree import gone
 from tests.system.git_repository import GitRepository
 from tests.workflows.remote import REPOSITORY
 from tests_agents.sandbox_agent_server import SandboxAgentServer
+from workflows import sandbox_agent_capture
 from workflows.sandbox import (
     BranchExists,
     BranchInUse,
@@ -23,6 +26,7 @@ from workflows.sandbox import (
 )
 from workflows.sandbox_agent import SandboxAgentSandboxes
 from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
+from workflows.sandbox_git import SandboxGit
 
 ONE, TWO = TaskId("task_1"), TaskId("task_2")
 
@@ -171,6 +175,59 @@ async def test_more_than_the_server_lets_a_command_print_is_captured(
     assert {file.path: file.content for file in captured.files} == {
         name: text.encode() for name, text in texts.items()
     }
+
+
+async def test_what_changes_all_the_time_does_not_fill_the_disk_there(
+    sandboxes: SandboxAgentSandboxes,
+    git_repository: GitRepository,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandbox_agent_capture, "OLD_BYTES", 4 << 20)
+    sandbox, checkout = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    objects = sandboxes.state_folder(ONE) / "capture" / "objects"
+    sizes: list[int] = []
+    for _ in range(16):
+        Path(sandbox.path, "checkpoint").write_bytes(os.urandom(1 << 20))
+        captured = await sandboxes.capture(sandbox, base=checkout.base)
+        assert captured is not None
+        assert [file.path for file in captured.files] == ["checkpoint"]
+        sizes.append(sum(file.stat().st_size for file in objects.rglob("*") if file.is_file()))
+
+    assert max(sizes) < 9 << 20
+    # Made anew now and then, not each time.
+    assert sum(after < before for before, after in pairwise(sizes)) in range(1, 5)
+
+
+async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way_there(
+    sandboxes: SandboxAgentSandboxes,
+    api: SandboxAgentApi,
+    git_repository: GitRepository,
+    far_folder: Path,
+    tmp_path: Path,
+) -> None:
+    sandbox, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    repository = far_folder / "repositories" / REPOSITORY
+    for name in ("worktrees/task_1/index", "worktrees/task_1/HEAD", "packed-refs"):
+        (repository / f"{name}.lock").touch()
+    born_again = SandboxAgentSandboxes(api, folder=far_folder, local_root=tmp_path)
+    Path(sandbox.path, "b").write_text("1")
+
+    assert await SandboxGit(born_again, sandbox).commit_all(branch="foundry/one", message="work")
+
+    assert list(repository.rglob("*.lock")) == []
+
+
+async def test_a_folder_made_read_only_all_through_is_thrown_away_there(
+    sandboxes: SandboxAgentSandboxes, git_repository: GitRepository
+) -> None:
+    sandbox, _ = await prepare(sandboxes, git_repository, NewBranch("foundry/one"))
+    await run(sandboxes, sandbox, "sh", "-c", "mkdir -p a/b && touch a/b/c && chmod -R a-w .")
+
+    await sandboxes.release(ONE, branch="keep")
+    await sandboxes.tidy()
+
+    assert not Path(sandbox.path).exists()
+    assert [file for file in sandboxes.scratch.parent.rglob("*") if not file.is_dir()] == []
 
 
 async def test_a_process_is_written_to_signalled_and_heard_to_its_end(

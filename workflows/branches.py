@@ -126,7 +126,7 @@ class Branches:
             await repository.run("branch", "-m", "--", old, new)
         else:
             # Without a commit yet the branch is only the name that the first one will get.
-            await repository.run("-C", sandbox.path, "symbolic-ref", "HEAD", f"refs/heads/{new}")
+            await repository.run_in(Path(sandbox.path), "symbolic-ref", "HEAD", f"refs/heads/{new}")
 
     async def _tip(
         self, repository: Repository, repository_id: RepositoryId, branch: str, base: str

@@ -5,12 +5,15 @@ the agent's index nor its settings, hooks and filters take part, and nothing it 
 """
 
 import asyncio
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from events.task_files import CONTENT_BYTES, PATCH_BYTES, TOTAL_BYTES, TreeFile
 from workflows.diff_output import ChangedEntry, PatchSplitter, changed_entries, shown_path
 from workflows.git import Finished, GitFailed, RunsGit
+from workflows.records import Records
 from workflows.sandbox import Captured, CapturedFile
 
 FILES = 3_000
@@ -27,7 +30,7 @@ class CaptureFolder(Protocol):
     def path(self) -> Path: ...
 
     async def prepare(self) -> None:
-        """Make it, if need be, and take over the agent's index, if that has changed."""
+        """Make it, or make it anew when it holds too much that is old; take over the agent's index, if that changed."""
 
     async def drop_index(self) -> None:
         """Begin without an index."""
@@ -50,8 +53,8 @@ class Capturer:
             if tree_id == unless:
                 return None
             entries = await self._differences(base, tree_id)
-            tree, sizes = await self._listing(tree_id)
             listed = entries[:FILES]
+            tree, sizes = await self._listing(tree_id, listed)
             patches = await self._patches(base, tree_id, entries)
             contents = await self._contents(listed, sizes)
         return Captured(
@@ -83,8 +86,24 @@ class Capturer:
         return (await self._run("write-tree")).output.decode().strip()
 
     async def _add_all(self) -> None:
+        # Adding what git knows for a repository has it look inside, under settings an agent wrote there.
+        inside = await self._repositories_inside()
+        apart = [f":(exclude,literal){path}" for path in inside]
         # 1: some file could not be read or is a repository without a commit; all others are in.
-        await self._run("add", "--all", "--ignore-errors", "--", ".", accept=(0, 1))
+        await self._run("add", "--all", "--ignore-errors", "--", ".", *apart, accept=(0, 1))
+        if inside:
+            await self._run("update-index", "--remove", "--", *inside)
+
+    async def _repositories_inside(self) -> list[str]:
+        inside: list[str] = []
+
+        def take(record: bytes) -> None:
+            about, _, path = record.partition(b"\t")
+            if about.startswith(_REPOSITORY):
+                inside.append(os.fsdecode(path))
+
+        await self._read("ls-files", "-z", "--stage", into=Records(take).feed)
+        return list(dict.fromkeys(inside))
 
     async def _differences(self, base: str, tree_id: str) -> list[ChangedEntry]:
         both = await self._run(*_DIFF, *("--raw", "--no-abbrev", "--numstat", "-z"), base, tree_id)
@@ -98,14 +117,8 @@ class Capturer:
             [entry.patches for entry in wanted], each=PATCH_BYTES, total=TOTAL_BYTES
         )
         if wanted:
-            await self._git.run(
-                *_DIFF,
-                *("--patch", "--full-index", base, tree_id),
-                folder=self._tree,
-                env=self._env,
-                config=_CONFIG,
-                deadline=CAPTURE_SECONDS,
-                into=splitter.feed,
+            await self._read(
+                *_DIFF, *("--patch", "--full-index", base, tree_id), into=splitter.feed
             )
         return splitter.finish()
 
@@ -133,17 +146,24 @@ class Capturer:
             at += size + 1
         return contents
 
-    async def _listing(self, tree_id: str) -> tuple[tuple[TreeFile, ...], dict[str, int]]:
-        """The files of a tree by path, and the sizes of all contents by their names."""
-        listed = await self._run("ls-tree", "-r", "-z", "--long", tree_id)
+    async def _listing(
+        self, tree_id: str, entries: Sequence[ChangedEntry]
+    ) -> tuple[tuple[TreeFile, ...], dict[str, int]]:
+        """The files of a tree by path, and the sizes of the contents of some entries by their names."""
+        blobs = {entry.blob for entry in entries}
         files: list[TreeFile] = []
         sizes: dict[str, int] = {}
-        for record in listed.output.split(b"\0"):
+
+        def take(record: bytes) -> None:
             about, _, path = record.partition(b"\t")
             if len(fields := about.split()) == 4 and fields[1] == b"blob":
-                sizes[fields[2].decode()] = size = int(fields[3])
+                blob, size = fields[2].decode(), int(fields[3])
+                if blob in blobs:
+                    sizes[blob] = size
                 if len(files) < TREE_FILES:
                     files.append(TreeFile(path=shown_path(path), size=size))
+
+        await self._read("ls-tree", "-r", "-z", "--long", tree_id, into=Records(take).feed)
         return tuple(files), sizes
 
     @property
@@ -163,7 +183,19 @@ class Capturer:
             deadline=CAPTURE_SECONDS,
         )
 
+    async def _read(self, *args: str, into: Callable[[bytes], None]) -> None:
+        """For output of any length."""
+        await self._git.run(
+            *args,
+            folder=self._tree,
+            env=self._env,
+            config=_CONFIG,
+            deadline=CAPTURE_SECONDS,
+            into=into,
+        )
 
+
+_REPOSITORY = b"160000 "
 _DIFF = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
 _CONFIG = (
     # Text so long is compared as if it were binary.

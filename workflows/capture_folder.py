@@ -1,9 +1,14 @@
 """The folder through which git looks at a working tree of this disk."""
 
 import asyncio
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+
+OLD_BYTES = 128 << 20
+"""A file that changes all the time leaves one behind with each capture: so many bytes of such are let lie, and twice
+what the files of a single capture take."""
 
 
 class LocalCaptureFolder:
@@ -14,15 +19,31 @@ class LocalCaptureFolder:
         self._tree = tree
         self._objects = objects
         self._source: tuple[int, int, int] | None = None
+        self._begun = False
+        self._needed = 0
 
     async def prepare(self) -> None:
-        """Make it, if need be, and take over the agent's index, if that has changed."""
+        """Make it, or make it anew when it holds too much that is old; take over the agent's index, if that changed."""
+        await asyncio.to_thread(self._forget_what_is_old)
         self._make()
         await asyncio.to_thread(self._take_index)
 
     async def drop_index(self) -> None:
         """Begin without an index."""
         (self.path / "index").unlink(missing_ok=True)
+
+    def _forget_what_is_old(self) -> None:
+        """Begin anew when it is worth it: all that is here can be made again from the working tree."""
+        size = _size(self.path / "objects")
+        if self._begun:
+            # One capture was made since: this is what it takes.
+            self._begun, self._needed = False, size
+        if size > OLD_BYTES + 2 * self._needed:
+            # First what says that it is whole.
+            (self.path / "HEAD").unlink(missing_ok=True)
+            shutil.rmtree(self.path)
+            self._source = None
+            self._begun = True
 
     def _make(self) -> None:
         info = self.path / "objects" / "info"
@@ -47,6 +68,16 @@ class LocalCaptureFolder:
             if source != self._source:
                 shutil.copyfile(index, self.path / "index")
                 self._source = source
+
+
+def _size(folder: Path) -> int:
+    """What the files below take on the disk, in bytes."""
+    total = 0
+    for below, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.lstat(os.path.join(below, name)).st_blocks * 512
+    return total
 
 
 def _git_folder(tree: Path) -> Path:

@@ -1,6 +1,7 @@
 """The few things that are done with files of a sandbox's machine, whichever one that is."""
 
 import asyncio
+import logging
 import os
 import shutil
 import stat
@@ -8,6 +9,8 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 
 class Disk(Protocol):
@@ -63,6 +66,9 @@ class LocalDisk:
     async def throw_away(self, path: Path) -> None:
         # Out of the way at once, so that a crash leaves either all of it or nothing at its place.
         gone = self._trash / uuid.uuid4().hex
+        if path.is_dir() and not path.is_symlink():
+            # What is above a folder is written down in it, so one that is read-only does not move.
+            _unlock(path)
         with suppress(FileNotFoundError):
             path.rename(gone)
             await asyncio.to_thread(_remove, gone)
@@ -73,10 +79,18 @@ class LocalDisk:
 
 
 def _remove(path: Path) -> None:
-    if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
+    """Remove all that can be. What another user made in there stays in the trash, for the operator."""
+    with suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
     # Some tools make their caches read-only; what is in such a folder cannot be removed.
     for folder, _, _ in os.walk(path):
-        os.chmod(folder, stat.S_IRWXU)
+        _unlock(Path(folder))
     shutil.rmtree(path, ignore_errors=True)
+    if os.path.lexists(path):
+        log.warning("trash cannot be removed", extra={"path": str(path)})
+
+
+def _unlock(folder: Path) -> None:
+    with suppress(OSError):
+        folder.chmod(stat.S_IRWXU)

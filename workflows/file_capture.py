@@ -15,18 +15,18 @@ from commands.aggregates import Aggregates
 from commands.task import TASK
 from commands.task_reports import files_captured, files_outdated, tree_changed
 from commands.task_state import Task, TaskState
-from events.codec import is_readable
 from events.fact import Blob
 from events.ids import TaskId
-from events.store import EventStore, subject_of
+from events.store import EventStore
 from events.task import TaskEvent
-from events.task_files import ChangedFile, TreeChanged, TreeFile
+from events.task_files import ChangedFile, TreeFile
 from runtime.errors import FoundryError, Unavailable
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
 from workflows.git import GitFailed
 from workflows.sandbox import Captured, CapturedFile, SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
+from workflows.stored_trees import StoredTrees
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class FileCapture:
         self._aggregates = aggregates
         self._reports = reports
         self._store = store
+        self._trees = StoredTrees(store)
         self._providers = providers
         self._wanted: dict[TaskId, float] = {}
         self._running: dict[TaskId, float] = {}
@@ -83,7 +84,8 @@ class FileCapture:
                 del self._watched[task_id]
 
     async def run(self) -> None:
-        """Serve requests until cancelled."""
+        """Serve requests until cancelled; begun again when the log lost its end."""
+        self._trees.forget_all()
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._serve(), name="file capture")
@@ -102,6 +104,16 @@ class FileCapture:
                     self._running.pop(task_id, None)
             if not isinstance(task, Task) or task.over:
                 self._locks.pop(task_id, None)
+                self._trees.forget(task_id)
+
+    async def attempt(self, task_id: TaskId) -> None:
+        """Capture now; when that fails, the files stored are said to be stale."""
+        with log_fields(task_id=task_id):
+            try:
+                await self.capture(task_id)
+            except (FoundryError, GitFailed, OSError) as error:
+                log.warning("files could not be captured", extra={"reason": str(error)})
+                await self._tell(task_id, lambda task: files_outdated(task, status="stale"))
 
     async def _serve(self) -> None:
         while True:
@@ -111,7 +123,7 @@ class FileCapture:
                 continue
             task_id = next(iter(self._wanted))
             del self._wanted[task_id]
-            await self._try(task_id)
+            await self.attempt(task_id)
 
     async def _watch(self) -> None:
         """Capture what running turns change, until cancelled."""
@@ -120,16 +132,8 @@ class FileCapture:
             await asyncio.sleep(rest)
             began = _clock()
             for task_id in list(self._watched):
-                await self._try(task_id)
+                await self.attempt(task_id)
             rest = max(WATCH_SECONDS, WATCH_REST * (_clock() - began))
-
-    async def _try(self, task_id: TaskId) -> None:
-        with log_fields(task_id=task_id):
-            try:
-                await self.capture(task_id)
-            except (FoundryError, GitFailed, OSError) as error:
-                log.warning("files could not be captured", extra={"reason": str(error)})
-                await self._tell(task_id, lambda task: files_outdated(task, status="stale"))
 
     async def _tell_what_takes_long(self) -> None:
         while True:
@@ -168,7 +172,7 @@ class FileCapture:
                 await self._capture(now, base)
             return
         files = await self._changed_files(captured.files)
-        put, removed = _difference(await self._stored_tree(task.task_id), captured)
+        put, removed = _difference(await self._trees.of(task.task_id), captured)
         *before, (put, removed) = _parts(put, removed)
         for part in before:
             await self._store_part(task, *part)
@@ -195,16 +199,6 @@ class FileCapture:
             lambda now: tree_changed(now, put=put, removed=removed),
             report_id=f"{task.task_id}/tree/{secrets.token_hex(6)}",
         )
-
-    async def _stored_tree(self, task_id: TaskId) -> dict[str, int]:
-        tree: dict[str, int] = {}
-        for recorded in filter(is_readable, await self._store.load(subject_of("task", task_id))):
-            for event in recorded.commit.events:
-                if isinstance(event, TreeChanged):
-                    tree.update((file.path, file.size) for file in event.put)
-                    for path in event.removed:
-                        tree.pop(path, None)
-        return tree
 
     async def _changed_files(self, files: Sequence[CapturedFile]) -> list[ChangedFile]:
         """What stands in the log: small patches and contents themselves, large ones as blobs."""

@@ -136,6 +136,8 @@ def environment_of_git(home: Path, ssh_key: Path | None = None) -> dict[str, str
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_ATTR_NOSYSTEM": "1",
+        # A setting could be overruled by one for the single protocol; this cannot.
+        "GIT_ALLOW_PROTOCOL": "https:ssh:file",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "",
         "SSH_ASKPASS": "",
@@ -168,11 +170,8 @@ _SAFE = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.attributesFile=/dev/null",
+    "core.alternateRefsCommand=true",
     "credential.helper=",
-    "protocol.allow=never",
-    "protocol.https.allow=always",
-    "protocol.ssh.allow=always",
-    "protocol.file.allow=always",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     # Nothing may go on in the background after the command that was waited for.

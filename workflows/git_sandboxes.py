@@ -158,6 +158,7 @@ class GitSandboxes(ABC):
         tree = Path(sandbox.path)
         if not await self._disk.exists(tree):
             raise Rejected("The sandbox is not there (any more).", code="sandbox_gone")
+        await self.repositories.unlock(sandbox.repository_id)
         return tree
 
     async def _check_out(

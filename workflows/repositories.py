@@ -2,16 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from events.ids import RepositoryId
 from events.repository import Branch
 from runtime.errors import Rejected
 from workflows.folder_lock import folder_lock
 from workflows.git import GitFailed, RunsGit
+from workflows.own_settings import OwnSettings
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import RemoteState
 from workflows.scratch import Scratch
@@ -22,12 +25,19 @@ CONFLICT_SECONDS = 10.0
 COMPARED_BRANCHES = 50
 """Counting what a branch is ahead and behind takes git 5 ms and more: done for so many, newest first."""
 
+BRANCHES_BYTES = 640 << 10
+"""All branches of a remote are one fact, and so long at most; each takes so many bytes besides its name (the few that
+are compared some more):"""
+
+BRANCH_BYTES = 64
+
 
 @dataclass
 class Known:
     """What this process knows of a repository."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    begun: bool = False
     heads: RemoteHeads | None = None
     looked_at: float = 0.0
 
@@ -50,13 +60,17 @@ class Repositories:
     @asynccontextmanager
     async def alone(self, repository_id: RepositoryId) -> AsyncIterator[Repository]:
         """The repository under its lock. Inside, nobody else adds, removes or fetches, in no process."""
-        first = repository_id not in self._known
         known = self._known.setdefault(repository_id, Known())
         async with known.lock, folder_lock(self._folder / f"{repository_id}.lock") as lock:
-            repository = Repository(self._git, self.path(repository_id), lock=lock)
-            if first:
-                repository.remove_stale_locks()
-            yield repository
+            yield await self._begun(
+                known, Repository(self._git, self.path(repository_id), lock=lock)
+            )
+
+    async def unlock(self, repository_id: RepositoryId) -> None:
+        """Have no lock of an earlier life in the way; called before anything runs in a working tree."""
+        if not self._known.setdefault(repository_id, Known()).begun:
+            async with self.alone(repository_id):
+                pass
 
     @asynccontextmanager
     async def fresh(
@@ -78,14 +92,20 @@ class Repositories:
             yield repository, known.heads
 
     async def sync(self, repository_id: RepositoryId, remote_url: str) -> RemoteState:
-        """The remote's branches, by name; those changed last are compared with the default branch."""
+        """The remote's branches, by name; those changed last are compared with the default branch.
+
+        Of very many some are left out, see `listed_branches`.
+        """
         async with self.fresh(repository_id, remote_url) as (repository, heads):
             newest = await repository.tips("refs/remotes/origin/")
+            here = await repository.tips("refs/heads/")
         default = heads.default_branch
+        listed = listed_branches(heads, here=here, newest=newest)
         compared = set(list(newest)[:COMPARED_BRANCHES]) if default is not None else set()
         branches: list[Branch] = []
         until = time.monotonic() + CONFLICT_SECONDS
-        for name, sha in sorted(heads.tips.items()):
+        for name in sorted(listed):
+            sha = heads.tips[name]
             ahead: int | None = None
             behind: int | None = None
             if default is not None and name in compared:
@@ -97,7 +117,11 @@ class Repositories:
             branches.append(
                 Branch(name=name, sha=sha, ahead=ahead, behind=behind, conflicts=conflicts)
             )
-        return RemoteState(default_branch=default, branches=tuple(branches))
+        return RemoteState(
+            default_branch=default,
+            branches=tuple(branches),
+            left_out=len(heads.tips) - len(branches),
+        )
 
     async def _compared(self, repository_id: RepositoryId, one: str, other: str) -> tuple[int, int]:
         if one == other:
@@ -105,6 +129,7 @@ class Repositories:
         counted = await self._git.run(
             *("rev-list", "--count", "--left-right", f"{one}...{other}"),
             folder=self.path(repository_id),
+            env=OwnSettings(self.path(repository_id)).here,
         )
         left, right = counted.output.split()
         return int(left), int(right)
@@ -118,6 +143,13 @@ class Repositories:
             # Branches without a commit in common cannot be merged at all.
             return None
 
+    async def _begun(self, known: Known, repository: Repository) -> Repository:
+        await repository.begin()
+        if not known.begun:
+            await repository.remove_left_locks()
+            known.begun = True
+        return repository
+
     def _allow(self, remote_url: str) -> None:
         if not remote_url.startswith("/"):
             return
@@ -128,3 +160,25 @@ class Repositories:
                 "This server takes no repository from that place on its own disk.",
                 code="remote_forbidden",
             )
+
+
+def listed_branches(
+    heads: RemoteHeads,
+    *,
+    here: Iterable[str],
+    newest: Iterable[str],
+    room: int = BRANCHES_BYTES,
+) -> list[str]:
+    """As many of the remote's branches as fit into `room` bytes of a commit.
+
+    First the default branch, then those that tasks have `here`, then the `newest`.
+    """
+    default = [heads.default_branch] if heads.default_branch is not None else []
+    listed: list[str] = []
+    for name in dict.fromkeys((*default, *here, *newest, *sorted(heads.tips))):
+        if name in heads.tips:
+            room -= len(msgspec.json.encode(name)) + BRANCH_BYTES
+            if room < 0:
+                break
+            listed.append(name)
+    return listed

@@ -1,25 +1,24 @@
 """One bare copy of a remote on this host, as long as its lock is held: fetched, asked, changed."""
 
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflows.git import Finished, GitFailed, RunsGit
+from workflows.git import DEADLINE, Finished, GitFailed, Lane, RunsGit
+from workflows.own_settings import OwnSettings
 from workflows.sandbox import RemoteUnavailable
 from workflows.scratch import Move, Scratch
 
 FETCH_SECONDS = 240.0
 LOOK_SECONDS = 60.0
-STALE_LOCK_SECONDS = 30.0
 
 _ORIGIN = "refs/remotes/origin/"
+_LOCKS = ("*.lock", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
 
 @dataclass(frozen=True)
 class RemoteHeads:
-    """What a remote has: the tip of each branch, and the branch new work starts from."""
+    """What a remote has: the tip of each branch whose name is text, and the branch new work starts from."""
 
     tips: dict[str, str]
     default_branch: str | None
@@ -32,6 +31,7 @@ class Repository:
         self.path = path
         self._git = git
         self._lock = lock
+        self._own = OwnSettings(path)
 
     async def run(
         self,
@@ -39,35 +39,53 @@ class Repository:
         config: Sequence[str] = (),
         accept: Sequence[int] = (0,),
         stdin: bytes = b"",
+        deadline: float = DEADLINE,
+        lane: Lane = "disk",
     ) -> Finished:
-        """Run git here. Raises `GitFailed`."""
+        """Run git here, under settings no agent wrote. Raises `GitFailed`."""
         return await self._git.run(
             *args,
             folder=self.path,
+            env=self._own.here,
             config=config,
             accept=accept,
             stdin=stdin,
+            deadline=deadline,
+            lane=lane,
             keep_open=(self._lock,),
         )
+
+    async def run_in(self, tree: Path, *args: str, deadline: float = DEADLINE) -> Finished:
+        """Run git in a working tree, under the same settings. Raises `GitFailed`."""
+        return await self._git.run(
+            *args, folder=tree, env=self._own.in_tree, deadline=deadline, keep_open=(self._lock,)
+        )
+
+    async def begin(self) -> None:
+        """Make what git works through here; the first thing done under the lock."""
+        self._own.make()
 
     async def create(self, remote_url: str) -> None:
         """Make the repository; half a repository of an earlier attempt is completed."""
         complete = self.path / "complete"
         if complete.exists():
             return
-        self.path.mkdir(parents=True, exist_ok=True)
         await self._initialize(remote_url)
         complete.touch()
 
     async def _initialize(self, remote_url: str) -> None:
+        # These settings are those of the agents; what is done from here has others.
+        await self._for_agents("init", "--quiet", "--bare", "--template=")
         # Not a mirror: pruning one deletes the branches of the tasks with everything not pushed.
-        await self.run("init", "--quiet", "--bare", "--template=")
         for name, value in (
             ("remote.origin.url", remote_url),
             ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
             ("core.logAllRefUpdates", "true"),
         ):
-            await self.run("config", "--replace-all", name, value)
+            await self._for_agents("config", "--replace-all", name, value)
+
+    async def _for_agents(self, *args: str) -> None:
+        await self._git.run(*args, folder=self.path, keep_open=(self._lock,))
 
     async def fetch(self, remote_url: str) -> RemoteHeads:
         """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`."""
@@ -103,7 +121,7 @@ class Repository:
             word, _, value = line.partition(" ")
             if word == "worktree":
                 folder = Path(value)
-            elif word == "branch":
+            elif word == "branch" and _is_text(value):
                 branches[value.removeprefix("refs/heads/")] = folder
         return branches
 
@@ -131,23 +149,19 @@ class Repository:
 
     async def bundle(self, branch: str, *, into: Path, without: Sequence[str]) -> None:
         """Write the commits of a branch to a file, without those that some others contain."""
-        await self._git.run(
+        await self.run(
             *("bundle", "create", "--quiet", str(into), f"refs/heads/{branch}"),
             *("--not", *without),
-            folder=self.path,
             deadline=FETCH_SECONDS,
-            keep_open=(self._lock,),
         )
 
     async def unbundle(self, branch: str, file: Path) -> str:
         """Take the commits of a branch from such a file; its tip. No branch here has them."""
         listed = await self.run("ls-remote", "--", str(file), f"refs/heads/{branch}")
-        await self._git.run(
+        await self.run(
             *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
             *("--", str(file), f"refs/heads/{branch}"),
-            folder=self.path,
             deadline=FETCH_SECONDS,
-            keep_open=(self._lock,),
         )
         return _text(listed.output).partition("\t")[0]
 
@@ -162,27 +176,14 @@ class Repository:
         for move in moves:
             await self.run("update-ref", f"refs/remotes/origin/{move.branch}", move.new)
 
-    async def without_filters(self) -> list[str]:
-        """Settings under which no filter runs, whatever an agent wrote into the repository's own settings."""
-        listed = await self.run(
-            "config", "--name-only", "-z", "--get-regexp", r"^filter\.", accept=(0, 1)
-        )
-        drivers = {
-            name.rpartition(".")[0] for name in _text(listed.output).split("\0") if name.strip()
-        }
-        return [
-            f"{driver}.{setting}"
-            for driver in sorted(drivers)
-            for setting in ("clean=", "smudge=", "process=", "required=false")
-        ]
+    async def remove_left_locks(self) -> None:
+        """Remove the lock files of killed git commands, also those in working trees.
 
-    def remove_stale_locks(self) -> None:
-        """Remove the lock files of git commands that were killed; nobody takes one for so long."""
-        names = [self.path / name for name in ("packed-refs.lock", "config.lock", "shallow.lock")]
-        for file in (*names, *(self.path / "refs").rglob("*.lock")):
-            with suppress(FileNotFoundError):
-                if time.time() - file.stat().st_mtime > STALE_LOCK_SECONDS:
-                    file.unlink()
+        Only before anything runs there in this life, and when what an earlier one left running has ended.
+        """
+        files = (file for pattern in _LOCKS for file in self.path.glob(pattern))
+        for file in (*files, *self._own.folder.glob("*.lock")):
+            file.unlink(missing_ok=True)
 
     async def _references(self, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
         """The commits of references, newest first, and where the symbolic ones among them point."""
@@ -194,7 +195,7 @@ class Repository:
             sha, pointed_at, name = [*line.split(" ", 2), "", ""][:3]
             if name and pointed_at:
                 pointers[name.removeprefix(prefix)] = pointed_at
-            elif name:
+            elif name and _is_text(name):
                 tips[name.removeprefix(prefix)] = sha
         return tips, pointers
 
@@ -203,9 +204,8 @@ class Repository:
         return _text(listed.output).split("\0")
 
     async def _look(self, remote_url: str) -> RemoteHeads:
-        listed = await self._git.run(
+        listed = await self.run(
             *("ls-remote", "--symref", "--", remote_url, "HEAD", "refs/heads/*"),
-            folder=self.path,
             deadline=LOOK_SECONDS,
             lane="network",
         )
@@ -218,19 +218,16 @@ class Repository:
                 pointed_at = value.removeprefix("ref: refs/heads/")
             elif name == "HEAD":
                 head = value
-            elif name.startswith("refs/heads/"):
+            elif name.startswith("refs/heads/") and _is_text(name):
                 tips[name.removeprefix("refs/heads/")] = value
         return RemoteHeads(tips, default_branch(tips, pointed_at=pointed_at, head=head))
 
     async def _fetch(self, remote_url: str) -> None:
-        # The address is given again, because an agent may have changed the one in the settings.
-        await self._git.run(
+        await self.run(
             *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
             *("--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
-            folder=self.path,
             deadline=FETCH_SECONDS,
             lane="network",
-            keep_open=(self._lock,),
         )
 
 
@@ -246,3 +243,8 @@ def default_branch(tips: dict[str, str], *, pointed_at: str | None, head: str | 
 
 def _text(output: bytes) -> str:
     return output.decode("utf-8", "surrogateescape")
+
+
+def _is_text(name: str) -> bool:
+    """Git takes any bytes for the name of a branch. Some are no text, so nobody can order anything about it."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -46,7 +46,9 @@ class RepositorySync:
             report_id=f"{job.job_id}/synced/{secrets.token_hex(6)}",
             correlation_id=job.correlation_id,
         )
-        return {"default_branch": state.default_branch or "", "branches": str(len(state.branches))}
+        left_out = {"left_out": str(state.left_out)} if state.left_out else {}
+        branches = str(len(state.branches))
+        return {"default_branch": state.default_branch or "", "branches": branches, **left_out}
 
     async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
         """The repository's own history says so too: its freshness is shown from there."""

@@ -43,10 +43,14 @@ class Checkout(Struct, frozen=True, kw_only=True):
 
 
 class RemoteState(Struct, frozen=True, kw_only=True):
-    """The branches of a remote; no default branch means that it has no commit yet."""
+    """The branches of a remote; no default branch means that it has no commit yet.
+
+    Of very many branches some are left out: `left_out` counts them.
+    """
 
     default_branch: str | None
     branches: tuple[Branch, ...]
+    left_out: int = 0
 
 
 class CapturedFile(Struct, frozen=True, kw_only=True):

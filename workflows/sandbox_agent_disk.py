@@ -1,20 +1,28 @@
 """The disk of a sandbox-agent server's machine, reached through its API."""
 
+import logging
 import uuid
 from pathlib import Path
 
 from workflows.sandbox_agent_api import SandboxAgentApi
 
+log = logging.getLogger(__name__)
+
 THROW_AWAY_SECONDS = 240.0
 
-# Some tools make their caches read-only; what is in such a folder cannot be removed.
-_THROW_AWAY = """
-if [ -e "$1" ] || [ -L "$1" ]; then
-    mkdir -p "$2" && mv "$1" "$2/$3" || exit 1
-fi
-[ -d "$2" ] || exit 0
-chmod -R u+rwX "$2"
-rm -rf "$2"
+# What is above a folder is written down in it, so one that is read-only does not move.
+_MOVE = """
+[ -e "$1" ] || [ -L "$1" ] || exit 0
+[ -L "$1" ] || chmod u+rwx "$1" 2>/dev/null
+mkdir -p "$2" && mv "$1" "$2/$3"
+"""
+
+# Some tools make their caches read-only; what is in such a folder cannot be removed. What another
+# user made in there stays in the trash, for the operator.
+_REMOVE = """
+[ -e "$1" ] || [ -L "$1" ] || exit 0
+chmod -R u+rwX "$1" 2>/dev/null
+rm -rf "$1" 2>/dev/null || echo left
 """
 
 
@@ -46,10 +54,13 @@ class SandboxAgentDisk:
     async def throw_away(self, path: Path) -> None:
         # A folder for each, so that what one removes is not under another's hands.
         trash = self.scratch / uuid.uuid4().hex
-        await self._api.shell(
-            _THROW_AWAY, str(path), str(trash), path.name, deadline=THROW_AWAY_SECONDS
-        )
+        await self._api.shell(_MOVE, str(path), str(trash), path.name)
+        await self._remove(trash)
 
     async def empty_trash(self) -> None:
         for name in await self.names(self._trash) - {self.scratch.name}:
-            await self.throw_away(self._trash / name)
+            await self._remove(self._trash / name)
+
+    async def _remove(self, trash: Path) -> None:
+        if await self._api.shell(_REMOVE, str(trash), deadline=THROW_AWAY_SECONDS):
+            log.warning("trash cannot be removed", extra={"path": str(trash)})

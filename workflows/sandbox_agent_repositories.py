@@ -11,6 +11,7 @@ from workflows.repositories import Known, Repositories
 from workflows.repository import Repository
 from workflows.sandbox_agent_api import SandboxAgentApi
 from workflows.sandbox_agent_git import SandboxAgentGit
+from workflows.sandbox_agent_processes import SandboxAgentProcesses
 
 NO_LOCK = -1
 """The folder over there is this worker's own, so a lock in its memory is enough."""
@@ -22,17 +23,26 @@ class SandboxAgentRepositories(Repositories):
     finds_conflicts = False
 
     def __init__(
-        self, api: SandboxAgentApi, git: SandboxAgentGit, folder: Path, *, local_root: Path | None
+        self,
+        api: SandboxAgentApi,
+        git: SandboxAgentGit,
+        processes: SandboxAgentProcesses,
+        folder: Path,
+        *,
+        local_root: Path | None,
     ) -> None:
         super().__init__(git, folder, local_root=local_root)
         self._api = api
+        self._processes = processes
 
     @asynccontextmanager
     async def alone(self, repository_id: RepositoryId) -> AsyncIterator[Repository]:
         """The repository under its lock."""
         known = self._known.setdefault(repository_id, Known())
         async with known.lock:
-            yield _RemoteRepository(self._api, self._git, self.path(repository_id))
+            await self._processes.end_leftovers()
+            repository = _RemoteRepository(self._api, self._git, self.path(repository_id))
+            yield await self._begun(known, repository)
 
     def _allow(self, remote_url: str) -> None:
         # A path means a place on that machine: only the words of it can be judged here.
@@ -47,16 +57,28 @@ class SandboxAgentRepositories(Repositories):
             )
 
 
+_REMOVE_LOCKS = """
+find "$1" "$2" -path '*/objects/??' -prune -o -name '*.lock' -type f -exec rm -f {} +
+"""
+
+
 class _RemoteRepository(Repository):
     def __init__(self, api: SandboxAgentApi, git: RunsGit, path: Path) -> None:
         super().__init__(git, path, lock=NO_LOCK)
         self._api = api
+
+    async def begin(self) -> None:
+        """Make what git works through here; the first thing done under the lock."""
+        await self._api.shell(*self._own.script)
+
+    async def remove_left_locks(self) -> None:
+        """Remove the lock files of killed git commands, also those in working trees."""
+        await self._api.shell(_REMOVE_LOCKS, str(self.path), str(self._own.folder))
 
     async def create(self, remote_url: str) -> None:
         """Make the repository; half a repository of an earlier attempt is completed."""
         path = str(self.path)
         if await self._api.shell('[ ! -e "$1/complete" ] || echo yes', path):
             return
-        await self._api.shell('mkdir -p "$1"', path)
         await self._initialize(remote_url)
         await self._api.shell('touch "$1/complete"', path)

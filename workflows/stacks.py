@@ -108,8 +108,8 @@ class Stacks:
                     )
                 if one.branch in trees:
                     await self._check_still(repository, one.branch, trees[one.branch])
-                    await self._in_tree(
-                        repository, trees[one.branch], "reset", "--quiet", "--keep", one.new
+                    await repository.run_in(
+                        trees[one.branch], "reset", "--quiet", "--keep", one.new
                     )
                 else:
                     await repository.run("update-ref", f"refs/heads/{one.branch}", one.new, tip)
@@ -158,15 +158,13 @@ class Stacks:
                 f"An agent is at work on {branch} ({tree.name}); wait for the end of its turn.",
                 code="turn_running",
             )
-        changed = await self._in_tree(
-            repository, tree, "status", "--porcelain", "-z", "--untracked-files=no"
+        # Looking into a repository inside would run what its settings name.
+        changed = await repository.run_in(
+            *(tree, "status", "--porcelain", "-z"),
+            *("--untracked-files=no", "--ignore-submodules=dirty"),
         )
-        if changed:
+        if changed.output:
             raise Rejected(
                 f"{tree.name} has changes on {branch} that are not committed; commit or revert them first.",
                 code="uncommitted_work",
             )
-
-    async def _in_tree(self, repository: Repository, tree: Path, *args: str) -> bytes:
-        config = await repository.without_filters()
-        return (await repository.run("-C", str(tree), *args, config=config)).output

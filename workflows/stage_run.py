@@ -10,7 +10,14 @@ from functools import partial
 
 from runtime.errors import FoundryError, Invalid, NotFound, Rejected
 from runtime.metrics import STAGE_SECONDS
-from workflows.job_kind import JobContext, Stage, StageFailure, StageResult
+from workflows.job_kind import (
+    JobContext,
+    JobNotWanted,
+    NotOurs,
+    Stage,
+    StageFailure,
+    StageResult,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +39,15 @@ async def run_stage(kind: str, stage: Stage, context: JobContext, attempt: int) 
         raise StageFailure(error.detail, code=error.code, permanent=True) from error
     except (FoundryError, OSError) as error:
         raise StageFailure(str(error), code=getattr(error, "code", "stage_failed")) from error
+    except (StageFailure, JobNotWanted, NotOurs):
+        raise
+    except Exception as error:
+        # A defect: tried again like anything else, and then told, so that nobody waits for ever.
+        log.exception("stage failed in the worker itself", extra={"stage": stage.name})
+        what = f"{type(error).__name__}: {error}"[:500]
+        raise StageFailure(
+            what.encode(errors="backslashreplace").decode(), code="stage_failed"
+        ) from error
     finally:
         seconds = time.perf_counter() - started
         STAGE_SECONDS.labels(kind, stage.name, outcome).observe(seconds)

@@ -97,7 +97,8 @@ class Provisioning:
             "prepared",
             lambda now: sandbox_ready(now, sandbox_id=sandbox_id, base=checkout.base),
         )
-        await self.files.capture(task.task_id)
+        # Work can begin, whatever the list of files does.
+        await self.files.attempt(task.task_id)
         return {"base": checkout.base}
 
     async def install_agent(self, job: JobContext) -> StageResult:

@@ -18,6 +18,8 @@ from workflows.sandbox import (
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """What git calls a tree without files: the base of work in a repository without a commit."""
 
+FILL_SECONDS = 240.0
+
 
 class FromCommit(Struct, frozen=True):
     """The branch is made at a commit."""
@@ -103,8 +105,10 @@ async def check_out(repository: Repository, start: Start, tree: Path) -> None:
         case FromCommit(name=name, commit=commit):
             # Not tracking: writing that down, git would clash with itself on the settings' lock.
             await _add(repository, "-b", name, "--no-track", "--", str(tree), commit)
+            await _fill(repository, tree)
         case FromBranch(name=name):
             await _add(repository, "--", str(tree), name)
+            await _fill(repository, tree)
         case FromNothing(name=name):
             await _begin(repository, name, tree)
         case _:
@@ -133,8 +137,12 @@ async def base_of(repository: Repository, start: Start, heads: RemoteHeads) -> s
 
 
 async def _add(repository: Repository, *args: str) -> None:
-    config = await repository.without_filters()
-    await repository.run("worktree", "add", "--quiet", *args, config=config)
+    # Git itself would fill the tree under the settings agents write.
+    await repository.run("worktree", "add", "--quiet", "--no-checkout", *args)
+
+
+async def _fill(repository: Repository, tree: Path) -> None:
+    await repository.run_in(tree, "reset", "--quiet", "--hard", deadline=FILL_SECONDS)
 
 
 async def _begin(repository: Repository, name: str, tree: Path) -> None:
@@ -145,6 +153,6 @@ async def _begin(repository: Repository, name: str, tree: Path) -> None:
         "commit-tree", "-m", "empty", empty.output.decode().strip(), config=who
     )
     first = commit.output.decode().strip()
-    await _add(repository, "--detach", "--no-checkout", "--", str(tree), first)
-    await repository.run("-C", str(tree), "symbolic-ref", "HEAD", f"refs/heads/{name}")
-    await repository.run("-C", str(tree), "read-tree", "--empty")
+    await _add(repository, "--detach", "--", str(tree), first)
+    await repository.run_in(tree, "symbolic-ref", "HEAD", f"refs/heads/{name}")
+    await repository.run_in(tree, "read-tree", "--empty")

@@ -68,6 +68,6 @@ class Crashing:
             # The bare repository lists itself.
             - 1
             for folder in repositories.iterdir()
-            if folder.is_dir()
+            if (folder / "complete").exists()
         ]
         return sum(listed)

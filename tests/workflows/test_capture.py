@@ -1,11 +1,15 @@
 import os
+import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+import workflows.git
 from events.ids import TaskId
 from events.task_files import CONTENT_BYTES, TreeFile
 from tests.workflows.remote import REPOSITORY, Remote
+from workflows import capture_folder
 from workflows.capture import FILES
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
@@ -163,6 +167,35 @@ async def test_programs_an_agent_set_up_for_git_do_not_run(work: Work, tmp_path:
     assert not ran.exists()
 
 
+async def test_nobody_looks_into_a_repository_inside_but_what_it_has_checked_out_is_told(
+    work: Work, git: Git, tmp_path: Path
+) -> None:
+    inside = work.tree / "inside"
+    inside.mkdir()
+
+    async def commit(text: str) -> None:
+        (inside / "file").write_text(text)
+        await git.run("add", "--all", folder=inside)
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+        await git.run(*who, "commit", "--quiet", "-m", "x", folder=inside)
+
+    await git.run("init", "--quiet", folder=inside)
+    (inside / ".gitattributes").write_text("* filter=x\n")
+    await commit("1\n")
+    first = await work.captured()
+    await git.run("config", "filter.x.clean", f"touch {tmp_path}/ran; cat", folder=inside)
+    (inside / "file").write_text("2\n")
+
+    assert await work.capture(unless=first.tree_id) is None
+    assert not (tmp_path / "ran").exists()
+
+    await git.run("config", "--unset", "filter.x.clean", folder=inside)
+    await commit("3\n")
+    assert (await work.captured()).tree_id != first.tree_id
+    shutil.rmtree(inside)
+    assert await work.files() == {}
+
+
 async def test_ignored_files_an_agent_tracks_are_followed(work: Work) -> None:
     await work.captured()
     (work.tree / "ignored").mkdir()
@@ -255,3 +288,35 @@ async def test_a_lock_of_a_killed_git_does_not_stop_the_next_capture(
     (work.tree / "new.txt").write_text("new")
 
     assert set(await work.files()) == {"new.txt"}
+
+
+async def test_what_changes_all_the_time_does_not_fill_the_disk(
+    work: Work, sandboxes: LocalSandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_folder, "OLD_BYTES", 4 << 20)
+    objects = sandboxes.state_folder(TaskId("task_1")) / "capture" / "objects"
+    sizes: list[int] = []
+    for _ in range(24):
+        (work.tree / "checkpoint").write_bytes(os.urandom(1 << 20))
+        assert set(await work.files()) == {"checkpoint"}
+        sizes.append(sum(file.stat().st_size for file in objects.rglob("*") if file.is_file()))
+
+    assert max(sizes) < 9 << 20
+    # Made anew now and then, not each time.
+    assert sum(after < before for before, after in pairwise(sizes)) in range(2, 6)
+
+
+async def test_a_list_of_files_may_be_longer_than_what_git_may_say_otherwise(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2_000):
+        (work.tree / f"{number:05}").touch()
+    await work.git("add", "--all")
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+    await work.git(*who, "commit", "--quiet", "-m", "many")
+    work.base = await work.git("rev-parse", "HEAD")
+    monkeypatch.setattr(workflows.git, "OUTPUT_BYTES", 64 << 10)
+
+    captured = await work.captured()
+
+    assert (len(captured.tree), captured.files) == (2_005, ())

@@ -1,22 +1,29 @@
 """What is stored of a capture, and what becomes of one that cannot be made."""
 
 import asyncio
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import msgspec
 
 from commands.aggregates import Aggregates
 from commands.reports import Reports
 from commands.task import TASK
-from events.commit import Commit, Event
-from events.ids import Timestamp
+from events.commit import Commit, Event, Recorded
+from events.ids import BEGINNING, Position, TaskId, Timestamp
 from events.memory import MemoryStore
-from events.store import subject_of
+from events.store import ALL, Limit, subject_of
 from events.task_files import FilesOutdated, TreeChanged, TreeFile
 from tests import facts
+from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
+from workflows.git import GitFailed
+from workflows.job_kind import JobContext
 from workflows.local_sandbox import LocalSandboxes
-from workflows.sandbox import Captured, Sandbox
+from workflows.sandbox import Captured, Checkout, ExistingBranch, NewBranch, Sandbox
 from workflows.steady_reports import SteadyReports
+from workflows.stored_trees import StoredTrees
+from workflows.task_provision import Provisioning
 
 COMMIT_BYTES = 256 << 10
 
@@ -24,12 +31,12 @@ COMMIT_BYTES = 256 << 10
 class Desk:
     """A task with a sandbox, and captures of it."""
 
-    def __init__(self, **providers: LocalSandboxes) -> None:
-        self.store = MemoryStore()
-        aggregates = Aggregates(self.store)
-        self.reports = SteadyReports(Reports(self.store, aggregates, lambda: Timestamp(1)))
+    def __init__(self, store: MemoryStore | None = None, **providers: LocalSandboxes) -> None:
+        self.store = store or MemoryStore()
+        self.aggregates = Aggregates(self.store)
+        self.reports = SteadyReports(Reports(self.store, self.aggregates, lambda: Timestamp(1)))
         self.files = FileCapture(
-            aggregates=aggregates, reports=self.reports, store=self.store, providers=providers
+            aggregates=self.aggregates, reports=self.reports, store=self.store, providers=providers
         )
 
     async def begin(self) -> None:
@@ -46,6 +53,27 @@ class Desk:
 
     async def events(self) -> list[Event]:
         return [event for commit in await self.commits() for event in commit.events]
+
+
+def always(events: list[Event]) -> Callable[[object], list[Event]]:
+    return lambda now: events
+
+
+class Broken(LocalSandboxes):
+    """Has a working tree, of which git cannot say anything."""
+
+    def __init__(self) -> None:
+        """It has no place on any disk."""
+
+    async def prepare(
+        self, sandbox: Sandbox, *, remote_url: str, branch: NewBranch | ExistingBranch
+    ) -> Checkout:
+        return Checkout(branch=branch.name, base="b" * 40)
+
+    async def capture(
+        self, sandbox: Sandbox, *, base: str, unless: str | None = None
+    ) -> Captured | None:
+        raise GitFailed("git add did not end within 120 seconds.", exit_code=None)
 
 
 class Fixed(LocalSandboxes):
@@ -88,6 +116,82 @@ async def test_a_large_tree_with_long_paths_fits_into_commits_and_none_of_it_is_
     assert [file for event in changes for file in event.put] == list(whole)
     assert [path for event in changes for path in event.removed] == [file.path for file in whole]
     assert max(len(msgspec.json.encode(one)) for one in await desk.commits()) < COMMIT_BYTES
+
+
+async def test_a_capture_reads_what_came_since_the_last_one_and_not_the_whole_history() -> None:
+    read: list[int] = []
+
+    class Counting(MemoryStore):
+        async def load(
+            self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+        ) -> Sequence[Recorded]:
+            found = await super().load(subject, after=after, limit=limit)
+            read.append(len(found))
+            return found
+
+    provider = Fixed()
+    desk = Desk(Counting(), local=provider)
+    await desk.begin()
+    for number in range(20):
+        provider.tree = tuple(TreeFile(path=f"{one}", size=1) for one in range(number))
+        read.clear()
+        await desk.files.capture(facts.TASK)
+        assert max(read) <= 4
+
+    changes = [event for event in await desk.events() if isinstance(event, TreeChanged)]
+    assert changes[-1].put == (TreeFile(path="18", size=1),)
+
+
+async def test_stored_trees_are_kept_in_bounds_and_forgotten_with_the_end_of_the_log() -> None:
+    store = MemoryStore()
+    trees = StoredTrees(store, paths=3)
+    desk = Desk(store)
+    for task in (facts.TASK, TaskId("task_2")):
+        change: list[Event] = [
+            TreeChanged(
+                task_id=task,
+                organization_id=facts.ORGANIZATION,
+                repository_id=facts.REPOSITORY,
+                put=tuple(TreeFile(path=name, size=1) for name in "ab"),
+            )
+        ]
+        await desk.reports.report(TASK, task, always(change), report_id=task)
+        assert await trees.of(task) == {"a": 1, "b": 1}
+    assert len(trees) == 1
+
+    trees.forget_all()
+
+    assert len(trees) == 0
+    assert await trees.of(facts.TASK) == {"a": 1, "b": 1}
+
+
+async def test_a_task_is_provisioned_though_its_files_cannot_be_captured() -> None:
+    provider = Broken()
+    desk = Desk(local=provider)
+    await desk.begin()
+    stages = Provisioning(
+        aggregates=desk.aggregates,
+        reports=desk.reports,
+        providers={"local": provider},
+        agents=cast("AgentPool", None),
+        files=desk.files,
+        host="host_1",
+    )
+
+    result = await stages.prepare_repository(
+        JobContext(
+            job_id=facts.JOB,
+            organization_id=facts.ORGANIZATION,
+            repository_id=facts.REPOSITORY,
+            task_id=facts.TASK,
+            input={},
+            results={"name_ensured": {"branch": "fix-login"}},
+            correlation_id="c",
+        )
+    )
+
+    assert result == {"base": "b" * 40}
+    assert [event for event in await desk.events() if isinstance(event, FilesOutdated)]
 
 
 async def test_a_sandbox_whose_provider_is_not_known_here_any_more_does_not_end_the_captures() -> (

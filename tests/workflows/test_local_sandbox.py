@@ -1,17 +1,22 @@
 import asyncio
+import os
 import shutil
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from events.ids import RepositoryId, TaskId
 from events.repository import Branch
+from events.store import MAX_COMMIT_BYTES
 from runtime.errors import Invalid, Rejected
 from tests.process_tree import gone
 from tests.workflows.remote import REPOSITORY, Remote
+from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
+from workflows.processes import Processes
 from workflows.repositories import Repositories
 from workflows.sandbox import (
     BranchExists,
@@ -24,6 +29,7 @@ from workflows.sandbox import (
     RemoteUnavailable,
     Sandbox,
 )
+from workflows.sandbox_git import SandboxGit
 from workflows.working_tree import EMPTY_TREE
 
 ONE = TaskId("task_1")
@@ -255,6 +261,38 @@ async def test_two_processes_on_one_data_folder_take_turns(
         await waiting
 
 
+async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way(
+    sandboxes: LocalSandboxes,
+    git: Git,
+    processes: Processes,
+    remote: Remote,
+    tmp_path: Path,
+) -> None:
+    remote.commit(a="1")
+    sandbox, checkout = await prepare(sandboxes, remote, NewBranch("one"))
+    repository = tmp_path / "data" / "repositories" / REPOSITORY
+    for name in (
+        "worktrees/task_1/index",
+        "worktrees/task_1/HEAD",
+        "packed-refs",
+        "refs/heads/one",
+    ):
+        (repository / f"{name}.lock").touch()
+    repositories = Repositories(git, repository.parent, local_root=tmp_path)
+    born_again = LocalSandboxes(
+        data=tmp_path / "data", git=git, repositories=repositories, processes=processes
+    )
+    (Path(sandbox.path) / "b").write_text("1")
+
+    assert await SandboxGit(born_again, sandbox).commit_all(branch="one", message="work")
+    pushed = await Branches(repositories, born_again).push(
+        REPOSITORY, remote_url=remote.url, branch="one", base=checkout.base
+    )
+
+    assert remote.git("rev-parse", "one") == pushed
+    assert list(repository.rglob("*.lock")) == []
+
+
 async def test_releasing_ends_what_runs_and_keeps_the_branch(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:
@@ -389,6 +427,35 @@ async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
             Branch(name="main", sha=main, ahead=0, behind=0, conflicts=False),
         ),
     )
+
+
+async def test_a_branch_whose_name_is_no_text_is_none_for_anybody(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    main = remote.commit(a="1")
+    remote.git("update-ref", os.fsdecode(b"refs/heads/caf\xe9"), main)
+
+    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    again = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+    assert [branch.name for branch in state.branches] == ["main"]
+    assert msgspec.json.encode(again) == msgspec.json.encode(state)
+
+
+async def test_of_very_many_branches_so_many_are_told_as_one_fact_can_hold(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    main = remote.commit(a="1")
+    many = "".join(f"{main} refs/heads/{number:05}{'x' * 50}\n" for number in range(9_000))
+    (remote.path / ".git" / "packed-refs").write_text(many)
+    await prepare(sandboxes, remote, ExistingBranch(f"08888{'x' * 50}"))
+
+    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+    names = {branch.name for branch in state.branches}
+    assert {"main", f"08888{'x' * 50}"} < names
+    assert len(names) + state.left_out == 9_001
+    assert MAX_COMMIT_BYTES // 2 < len(msgspec.json.encode(state)) < MAX_COMMIT_BYTES
 
 
 async def test_a_sync_of_a_repository_without_a_commit_finds_nothing(
