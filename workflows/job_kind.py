@@ -15,7 +15,8 @@ class StageFailure(Exception):
         self, message: str, *, code: str = "stage_failed", permanent: bool = False
     ) -> None:
         super().__init__(message)
-        self.message = message
+        # It is stored; a path or a program's words may have bytes that are no text.
+        self.message = message.encode(errors="backslashreplace").decode()
         self.code = code
         self.permanent = permanent
 

@@ -44,10 +44,7 @@ async def run_stage(kind: str, stage: Stage, context: JobContext, attempt: int) 
     except Exception as error:
         # A defect: tried again like anything else, and then told, so that nobody waits for ever.
         log.exception("stage failed in the worker itself", extra={"stage": stage.name})
-        what = f"{type(error).__name__}: {error}"[:500]
-        raise StageFailure(
-            what.encode(errors="backslashreplace").decode(), code="stage_failed"
-        ) from error
+        raise StageFailure(f"{type(error).__name__}: {error}"[:500]) from error
     finally:
         seconds = time.perf_counter() - started
         STAGE_SECONDS.labels(kind, stage.name, outcome).observe(seconds)
