@@ -231,7 +231,9 @@ async def test_a_defect_in_a_stage_is_tried_again_and_then_told(bench: Bench) ->
 
 
 async def test_a_failure_in_words_that_are_no_text_is_told(bench: Bench) -> None:
-    await bench.until_settled(bench.runner(failing(1, StageFailure("no caf\udce9", permanent=True))))
+    await bench.until_settled(
+        bench.runner(failing(1, StageFailure("no caf\udce9", permanent=True)))
+    )
 
     assert (await bench.job()).message == "no caf\\udce9"
 
