@@ -15,7 +15,14 @@ from commands.versions import check_version
 from events import codec
 from events.commit import Commit, Event, Recorded
 from events.ids import Position, Timestamp
-from events.store import MAX_COMMIT_BYTES, EventStore, StalePosition, id_of, subject_of
+from events.store import (
+    MAX_COMMIT_BYTES,
+    AlreadyStored,
+    EventStore,
+    StalePosition,
+    id_of,
+    subject_of,
+)
 from runtime.errors import Conflict, FoundryError, Unavailable
 from runtime.logs import current_field
 from runtime.metrics import APPEND_RETRIES
@@ -76,6 +83,11 @@ class Deciding:
                 if refusal is None and events:
                     try:
                         return await self._append(decider, loaded, aggregate_id, events, request)
+                    except AlreadyStored as stored:
+                        repeated = await self.repeated(stored.position, request)
+                        if repeated is not None:
+                            return repeated
+                        raise Unavailable("What became of this is unknown; try again.") from None
                     except StalePosition:
                         APPEND_RETRIES.labels("stale").inc()
                         loaded = await self._aggregates.load(decider, aggregate_id)

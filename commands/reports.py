@@ -11,7 +11,7 @@ from commands.owners import organization_of
 from events import codec
 from events.commit import Commit, Event, Recorded
 from events.ids import Position, Timestamp
-from events.store import EventStore, StalePosition, id_of, subject_of
+from events.store import AlreadyStored, EventStore, StalePosition, id_of, subject_of
 from runtime.errors import Conflict
 from runtime.logs import current_field
 from runtime.metrics import APPEND_RETRIES
@@ -69,6 +69,8 @@ class Reports:
                     return await self._append(
                         kind, loaded, subject, events, message_id, correlation_id, actor
                     )
+                except AlreadyStored as stored:
+                    return await self._stored(stored.position)
                 except StalePosition:
                     APPEND_RETRIES.labels("stale").inc()
                     if exclusive:

@@ -18,7 +18,7 @@ from events.jetstream_api import (
     ErrorBody,
 )
 from events.jetstream_messages import MESSAGE_ID, Messages, stored_id
-from events.store import MAX_COMMIT_BYTES, StalePosition
+from events.store import MAX_COMMIT_BYTES, AlreadyStored, Limit, StalePosition
 from runtime.connection import Connection
 from runtime.errors import Unavailable
 from runtime.inbox import NoAnswer, NotSent
@@ -70,7 +70,7 @@ class Appender:
                     return Position(ack.seq)
                 APPEND_RETRIES.labels("duplicate").inc()
                 if await self._is_ours(Position(ack.seq), subject, message_id):
-                    return Position(ack.seq)
+                    return await self._next(Position(ack.seq), subject, expected, body)
                 reason: Exception = NoAnswer(f"called a duplicate of {ack.seq}, which it is not")
             except NotSent as error:
                 reason = error
@@ -87,7 +87,7 @@ class Appender:
             # Neither a time-out nor a conflict nor "duplicate" tells whether our commit is stored:
             # the acknowledgement of an earlier try may have been lost. The stream itself tells.
             if (stored := await self._find(subject, expected, message_id)) is not None:
-                return stored
+                return await self._next(stored, subject, expected, body)
             if loop.time() + pause >= deadline:
                 if isinstance(reason, NoAnswer):
                     self.on_refusal()
@@ -114,6 +114,15 @@ class Appender:
     async def _is_ours(self, position: Position, subject: str, message_id: str) -> bool:
         stored = await self._messages.at(position)
         return stored is not None and (stored.subject, stored.message_id) == (subject, message_id)
+
+    async def _next(
+        self, position: Position, subject: str, expected: Position, body: bytes
+    ) -> Position:
+        """The position, if just this stands there and directly behind what was expected. Raises `AlreadyStored`."""
+        behind = await self._messages.history(subject, after=expected, limit=Limit(commits=1))
+        if [(one.position, one.body) for one in behind] != [(position, body)]:
+            raise AlreadyStored(position)
+        return position
 
     async def _find(self, subject: str, expected: Position, message_id: str) -> Position | None:
         """Where our commit is; None when it is not stored and may be tried again.

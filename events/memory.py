@@ -8,7 +8,7 @@ from events import codec
 from events.commit import Commit, Recorded
 from events.fact import Blob
 from events.ids import BEGINNING, Position
-from events.store import ALL, MAX_COMMIT_BYTES, Limit, LogCut, StalePosition
+from events.store import ALL, MAX_COMMIT_BYTES, AlreadyStored, Limit, LogCut, StalePosition
 
 BATCH = 1000
 
@@ -33,7 +33,10 @@ class MemoryStore:
             raise ValueError(f"A commit of {len(body)} bytes: put large content into a blob.")
         for one in reversed(history):
             if one.message_id == message_id:
-                return one.position
+                behind = next((other for other in history if other.position > expected), None)
+                if behind is one and one.body == body:
+                    return one.position
+                raise AlreadyStored(one.position)
         if (history[-1].position if history else BEGINNING) != expected:
             raise StalePosition(f"{subject} is no longer at {expected}.")
         position = Position(len(self._log) + 1)

@@ -75,6 +75,17 @@ class StalePosition(Conflict):
     """The aggregate is no longer at the position the writer expected: reload and decide again."""
 
 
+class AlreadyStored(Exception):
+    """A commit under this message id stands at `position` already, says something else or does not follow on what was expected.
+
+    So it is when two nodes get one order: the one that is stored counts, and a state that the other was decided from may lack what stands before it.
+    """
+
+    def __init__(self, position: Position) -> None:
+        super().__init__(f"stored already at {position}")
+        self.position = position
+
+
 class LogCut(Exception):
     """The log ends before a position that was read from it, or starts anew: it lost its tail."""
 
@@ -90,8 +101,9 @@ class EventStore(Protocol):
         """Store a commit as the next one of `subject`; the position is durable when this returns.
 
         `expected` is the position of the subject's last commit, 0 for none. A second append of the
-        same `message_id` to the same subject answers the position of the first: for ever when it
-        expects what the first expected, and for two minutes whatever it expects. Raises
+        same `message_id` to the same subject stores nothing: for ever when it expects what the first
+        expected, and for two minutes whatever it expects. It answers the position of the first if
+        that is this very commit and follows directly on `expected`, else it raises `AlreadyStored`. Raises
         `StalePosition` when somebody else was there first, and `Unavailable` when the store could
         not be reached and the commit is known not to be stored, or nobody can tell: try again with
         the same `message_id`.

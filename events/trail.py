@@ -18,7 +18,7 @@ from events.codec import Undecodable
 from events.commit import Commit, Recorded
 from events.ids import BEGINNING, Position, Timestamp
 from events.log import LOG_ID, LOG_KIND, LogCut
-from events.store import EventStore, StalePosition, subject_of
+from events.store import AlreadyStored, EventStore, StalePosition, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,8 @@ async def note_cut(store: EventStore, memory: Memory) -> None:
             )
         except StalePosition:
             continue
+        except AlreadyStored as stored:
+            position = stored.position
         log.error("the log lost its end", extra={"folded": memory.position, "noted_at": position})
         return
 

@@ -169,6 +169,26 @@ async def test_two_nodes_that_know_only_old_states_lose_no_command(
     assert len({answer.position for answer in answers}) == 20
 
 
+async def test_a_node_that_finds_its_order_stored_by_another_one_misses_nothing_before_it(
+    memory_store: MemoryStore,
+) -> None:
+    async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
+        place = await acme(first)
+        task = {"task_id": (await task_of(first, place)).ids["task_id"]}
+        await second.order(place.owner, "task.rename", key("before"), title="Before", **task)
+        created = await first.order(place.owner, "agent_session.create", key("create"), **task)
+        renamed = await first.order(
+            place.owner, "task.rename", key("rename"), title="After", **task
+        )
+
+        again = await second.order(place.owner, "task.rename", key("rename"), title="After", **task)
+        session = {**task, "session_id": created.ids["session_id"]}
+        sent = await second.order(place.owner, "agent_session.send", text="hello", **session)
+
+    assert again == renamed
+    assert sent.events == ["message_queued"]
+
+
 async def test_an_old_state_answers_neither_nothing_to_do_nor_a_refusal(
     memory_store: MemoryStore,
 ) -> None:

@@ -5,7 +5,15 @@ import asyncio
 import pytest
 
 from events.ids import BEGINNING, Position
-from events.store import MAX_COMMIT_BYTES, EventStore, Limit, LogCut, StalePosition, subject_of
+from events.store import (
+    MAX_COMMIT_BYTES,
+    AlreadyStored,
+    EventStore,
+    Limit,
+    LogCut,
+    StalePosition,
+    subject_of,
+)
 from tests.contracts.sample_commits import ANNA, BERT, commit, fill, take
 
 
@@ -78,10 +86,27 @@ async def test_the_same_commit_again_is_known_when_it_expects_the_newest_positio
 ) -> None:
     positions = await fill(store, 3)
 
-    again = await store.append(ANNA, commit("1"), expected=positions[-1], message_id="m1")
+    with pytest.raises(AlreadyStored) as stored:
+        await store.append(ANNA, commit("1"), expected=positions[-1], message_id="m1")
 
-    assert again == positions[0]
+    assert stored.value.position == positions[0]
     assert await store.head() == 3
+
+
+async def test_one_order_that_two_nodes_decided_is_what_the_first_of_them_stored(
+    store: EventStore,
+) -> None:
+    first = await store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
+    other = await store.append(ANNA, commit("2"), expected=first, message_id="m2")
+    theirs = await store.append(ANNA, commit("3"), expected=other, message_id="order")
+
+    with pytest.raises(AlreadyStored) as behind_another:
+        await store.append(ANNA, commit("3"), expected=first, message_id="order")
+    with pytest.raises(AlreadyStored) as other_words:
+        await store.append(ANNA, commit("4"), expected=other, message_id="order")
+
+    assert behind_another.value.position == other_words.value.position == theirs
+    assert await store.head() == theirs
 
 
 async def test_the_same_message_id_on_another_subject_is_another_commit(store: EventStore) -> None:
