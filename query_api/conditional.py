@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projectors.views import PROJECTION_OF, Views
+from projectors.catalog import PROJECTION_OF
+from projectors.views import Views
 from query_api.etag import etag, still_held
 
 KEPT = {

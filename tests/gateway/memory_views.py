@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from events.ids import Position
-from projectors.views import PROJECTION_OF, Change, Listener, Snapshot, snapshot_of
+from projectors.catalog import PROJECTION_OF
+from projectors.views import Change, Listener, Snapshot, snapshot_of
 from runtime.errors import Unavailable
 
 PLURAL = {
