@@ -126,12 +126,11 @@ class AgentProcess:
         attachments: Sequence[Attachment] = (),
         on_entry: OnEntry,
         ask: Ask,
-        deadline: float | None = None,
     ) -> StopReason:
-        """One turn, which may last as long as it likes unless it has a `deadline` in seconds.
+        """One turn, which may last as long as it likes.
 
         All the agent said before the end of the turn has been given to `on_entry` when this
-        returns. Raises `AgentDied`, and `AgentFailed` if the agent refuses or the deadline passes.
+        returns. Raises `AgentDied`, and `AgentFailed` if the agent refuses.
         """
         self._cancelling = False
         self._on_entry, self._ask = on_entry, ask
@@ -141,14 +140,11 @@ class AgentProcess:
             if self._cancelling:
                 return "cancelled"
             params = {"sessionId": self.session_id, "prompt": prompt_of(text, attachments)}
-            result = await self._request("session/prompt", params, deadline=deadline)
+            result = await self._request("session/prompt", params, deadline=None)
         except AgentFailed:
             if self._cancelling:
                 return "cancelled"
             raise
-        except TimeoutError:
-            await self.cancel()
-            raise AgentFailed(f"The turn did not end within {deadline:g} seconds.") from None
         finally:
             self._on_entry, self._ask = self._hold, None
             self._drop_questions()

@@ -13,6 +13,7 @@ from runtime.errors import Unavailable
 RUN_SECONDS = 300.0
 """The server lets no command run longer."""
 
+DOWNLOAD_SECONDS = 240.0
 OUTPUT_BYTES = 1 << 20
 """The server keeps no more of what a command prints."""
 
@@ -33,7 +34,6 @@ class Ran(Struct, frozen=True, rename="camel"):
     stdout: str
     stderr: str
     timed_out: bool
-    stdout_truncated: bool
     exit_code: int | None = None
 
 
@@ -93,14 +93,12 @@ class SandboxAgentApi:
         """A file, which is a small one."""
         return (await self.call("GET", "/v1/fs/file", params={"path": path})).content
 
-    async def download(
-        self, path: str, into: Callable[[bytes], object], *, at_most: int, deadline: float = 240.0
-    ) -> None:
+    async def download(self, path: str, into: Callable[[bytes], object], *, at_most: int) -> None:
         """A file piece by piece, of `at_most` so many bytes."""
         received = 0
         try:
             async with (
-                asyncio.timeout(deadline),
+                asyncio.timeout(DOWNLOAD_SECONDS),
                 self.http.stream("GET", "/v1/fs/file", params={"path": path}) as answer,
             ):
                 if not answer.is_success:
@@ -117,7 +115,7 @@ class SandboxAgentApi:
             raise unreachable(error) from None
         except TimeoutError:
             raise SandboxAgentUnavailable(
-                f"The sandbox-agent server did not send a file within {deadline:g} seconds."
+                f"The sandbox-agent server did not send a file within {DOWNLOAD_SECONDS:g} seconds."
             ) from None
 
     async def write(self, path: str, content: bytes) -> None:

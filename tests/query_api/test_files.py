@@ -1,6 +1,5 @@
 """Captured patches, contents and blobs."""
 
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,8 +12,6 @@ from tests.query_api.house import House, problem
 
 LARGE = b"x" * 300_000
 BYTES = b"\x89PNG\r\n\x1a\n\xff"
-
-Capture = Callable[[], Awaitable[dict[str, Blob]]]
 
 
 @pytest.fixture
