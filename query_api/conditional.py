@@ -1,6 +1,5 @@
 """Answers that a client may keep and ask about again: ETag, If-None-Match, 304."""
 
-
 from starlette.requests import Request
 from starlette.responses import Response
 

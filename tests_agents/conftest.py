@@ -39,9 +39,8 @@ def server(tmp_path: Path) -> Iterator[SandboxAgentServer]:
 
 @pytest.fixture
 async def api(server: SandboxAgentServer) -> AsyncIterator[SandboxAgentApi]:
-    api = SandboxAgentApi(server.url, server.token)
-    yield api
-    await api.close()
+    async with SandboxAgentApi(server.url, server.token) as api:
+        yield api
 
 
 @pytest.fixture

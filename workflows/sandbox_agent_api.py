@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -38,7 +38,7 @@ class Ran(Struct, frozen=True, rename="camel"):
 
 
 class SandboxAgentApi:
-    """Belongs to whoever made it, and is closed at last."""
+    """Open from its making on; `async with` closes it."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.http = httpx.AsyncClient(
@@ -50,7 +50,10 @@ class SandboxAgentApi:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=8),
         )
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         await self.http.aclose()
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:

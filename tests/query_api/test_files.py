@@ -1,6 +1,5 @@
 """Captured patches, contents and blobs."""
 
-
 import pytest
 
 from events.fact import Blob
