@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from commands.aggregates import Aggregates
+from foundry.crew import Crew
 from foundry.hosting import Hosting
 from workflows import repository_sync, stack_jobs, task_branch, task_provision
-from workflows.agent_pool import AgentPool
-from workflows.file_capture import FileCapture
 from workflows.job_kind import JobKind
+from workflows.presence import Presence
 from workflows.repository_sync import RepositorySync
 from workflows.stack_jobs import StackWork, in_turn
 from workflows.stacks import Stacks
@@ -19,12 +19,11 @@ from workflows.task_provision import Provisioning
 
 def job_kinds(
     hosting: Hosting,
+    crew: Crew,
     aggregates: Aggregates,
     reports: SteadyReports,
     *,
-    agents: AgentPool,
-    files: FileCapture,
-    ending: Ending,
+    presence: Presence,
     host: str,
     stage_seconds: float | None,
 ) -> Mapping[str, JobKind]:
@@ -34,16 +33,25 @@ def job_kinds(
         aggregates=aggregates,
         reports=reports,
         providers=hosting.providers,
-        agents=agents,
-        files=files,
+        agents=crew.agents,
+        files=crew.files,
         host=host,
+    )
+    ending = Ending(
+        aggregates=aggregates,
+        reports=reports,
+        providers=hosting.providers,
+        sessions=crew.sessions,
+        presence=presence,
+        host=host,
+        processes=crew.processes,
     )
     branch_work = BranchWork(
         aggregates=aggregates,
         reports=reports,
         providers=hosting.providers,
         branches=hosting.branches,
-        files=files,
+        files=crew.files,
         sync=sync,
     )
     stack_work = StackWork(

@@ -1,19 +1,18 @@
-"""The worker of this host put together: what does the work, the jobs it is done in, and what hears of it."""
+"""The worker of this host put together: where it works, who does it, in which jobs, and what hears of them."""
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
+from foundry.crew import Crew, crew
 from foundry.data_folder import host_name
 from foundry.event_log import EventLog
-from foundry.hosting import hosting
+from foundry.hosting import Hosting, hosting
 from foundry.job_kinds import job_kinds
 from foundry.write_side import WriteSide, now
 from runtime.lifecycle import Gate
 from runtime.settings import Settings
-from workflows.agent_pool import AgentPool
 from workflows.announcements import Announcements
-from workflows.file_capture import FileCapture
 from workflows.host_tasks import HostTasks
 from workflows.host_watch import HostWatch
 from workflows.job_hints import JobHints
@@ -25,10 +24,7 @@ from workflows.leftovers import Leftovers
 from workflows.log_tail import LogTail
 from workflows.placement import Placement
 from workflows.presence import Presence
-from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
-from workflows.task_ending import Ending
-from workflows.task_processes import TaskProcesses
 from workflows.worker import Worker
 
 
@@ -36,143 +32,129 @@ from workflows.worker import Worker
 async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> AsyncIterator[Worker]:
     """A worker that has ended what an earlier life of this data folder left running."""
     host = host_name(settings.data_folder, settings.host)
-    worker_name = f"{host}/{secrets.token_hex(4)}"
+    name = f"{host}/{secrets.token_hex(4)}"
     gate = Gate("worker")
     reports = SteadyReports(side.reports)
     presence = Presence(log.connection, host=host, away_seconds=settings.host_away_seconds)
-    async with AsyncExitStack() as parts:
-        places = await parts.enter_async_context(hosting(settings, host))
-
-        # --- What does the work ---
-        agents = AgentPool(
-            launchers=places.launchers,
-            log_folder=settings.data_folder / "agent_logs",
-            now=now,
-            limit=settings.max_agents,
-        )
-        parts.push_async_callback(agents.close)
-        files = FileCapture(
-            aggregates=side.aggregates,
-            reports=reports,
-            store=log.store,
-            providers=places.providers,
-        )
-        sessions = Sessions(
-            aggregates=side.aggregates,
-            reports=reports,
-            store=log.store,
-            agents=agents,
-            files=files,
-            host=host,
-            worker=worker_name,
-            now=now,
-            gate=gate,
-        )
-        processes = TaskProcesses(
-            aggregates=side.aggregates,
-            reports=reports,
-            store=log.store,
-            providers=places.providers,
-            files=files,
-            host=host,
-            gate=gate,
-        )
-
-        # --- The jobs it is done in ---
+    announcements = Announcements(log.store, side.aggregates)
+    placement = Placement(side.aggregates, presence, host=host)
+    async with (
+        hosting(settings, host) as places,
+        crew(settings, log, side, places, reports, host=host, worker=name, gate=gate) as hands,
+    ):
         kinds = job_kinds(
             places,
+            hands,
             side.aggregates,
             reports,
-            agents=agents,
-            files=files,
-            ending=Ending(
-                aggregates=side.aggregates,
-                reports=reports,
-                providers=places.providers,
-                sessions=sessions,
-                presence=presence,
-                host=host,
-                processes=processes,
-            ),
+            presence=presence,
             host=host,
             stage_seconds=settings.stage_seconds,
         )
-        announcements = Announcements(log.store, side.aggregates)
-        placement = Placement(side.aggregates, presence, host=host)
+        runner = JobRunner(
+            reports=reports,
+            aggregates=side.aggregates,
+            kinds=kinds,
+            worker=name,
+            host=host,
+            gone=presence.gone,
+            now=now,
+        )
         lanes = JobLanes(
-            runner=JobRunner(
-                reports=reports,
-                aggregates=side.aggregates,
-                kinds=kinds,
-                worker=worker_name,
-                host=host,
-                gone=presence.gone,
-                now=now,
-            ),
+            runner=runner,
             kinds=kinds,
             announcements=announcements,
             placement=placement,
             now=now,
             gate=gate,
         )
-
-        # --- What hears of it ---
-        hosts = HostWatch(
-            aggregates=side.aggregates,
-            directory=side.directory,
+        worker = _worker(
+            log,
+            side,
+            places,
+            hands,
             reports=reports,
-            presence=presence,
-            host=host,
-        )
-        tasks = HostTasks(
-            directory=side.directory,
-            sessions=sessions,
-            processes=processes,
-            files=files,
-            hosts=hosts,
-            host=host,
-        )
-        offers = JobOffers(announcements=announcements, placement=placement, lanes=lanes)
-        hints = JobHints(log.store.hints, log.store.renew_hints, offers=offers, lanes=lanes)
-        tail = LogTail(
-            store=log.store,
-            hints=hints,
-            offers=offers,
             lanes=lanes,
-            tasks=tasks,
-            hosts=hosts,
-            sessions=sessions,
-            processes=processes,
-        )
-        sweep = JobSweep(
-            directory=side.directory,
             announcements=announcements,
-            lanes=lanes,
+            placement=placement,
             presence=presence,
-            hosts=hosts,
-            host=host,
-        )
-        leftovers = Leftovers(
-            aggregates=side.aggregates,
-            directory=side.directory,
-            providers=places.providers,
-            host=host,
-        )
-        await tail.start()
-        yield Worker(
-            store=log.store,
-            directory=side.directory,
-            tail=tail,
-            hints=hints,
-            sweep=sweep,
-            lanes=lanes,
-            tasks=tasks,
-            sessions=sessions,
-            processes=processes,
-            files=files,
-            agents=agents,
-            presence=presence,
-            leftovers=leftovers,
             host=host,
             gate=gate,
         )
+        await worker.tail.start()
+        yield worker
+
+
+def _worker(
+    log: EventLog,
+    side: WriteSide,
+    places: Hosting,
+    hands: Crew,
+    *,
+    reports: SteadyReports,
+    lanes: JobLanes,
+    announcements: Announcements,
+    placement: Placement,
+    presence: Presence,
+    host: str,
+    gate: Gate,
+) -> Worker:
+    """All that hears of work and hands it on."""
+    hosts = HostWatch(
+        aggregates=side.aggregates,
+        directory=side.directory,
+        reports=reports,
+        presence=presence,
+        host=host,
+    )
+    tasks = HostTasks(
+        directory=side.directory,
+        sessions=hands.sessions,
+        processes=hands.processes,
+        files=hands.files,
+        hosts=hosts,
+        host=host,
+    )
+    offers = JobOffers(announcements=announcements, placement=placement, lanes=lanes)
+    hints = JobHints(log.store.hints, log.store.renew_hints, offers=offers, lanes=lanes)
+    tail = LogTail(
+        store=log.store,
+        hints=hints,
+        offers=offers,
+        lanes=lanes,
+        tasks=tasks,
+        hosts=hosts,
+        sessions=hands.sessions,
+        processes=hands.processes,
+    )
+    sweep = JobSweep(
+        directory=side.directory,
+        announcements=announcements,
+        lanes=lanes,
+        presence=presence,
+        hosts=hosts,
+        host=host,
+    )
+    leftovers = Leftovers(
+        aggregates=side.aggregates,
+        directory=side.directory,
+        providers=places.providers,
+        host=host,
+    )
+    return Worker(
+        store=log.store,
+        directory=side.directory,
+        tail=tail,
+        hints=hints,
+        sweep=sweep,
+        lanes=lanes,
+        tasks=tasks,
+        sessions=hands.sessions,
+        processes=hands.processes,
+        files=hands.files,
+        agents=hands.agents,
+        presence=presence,
+        leftovers=leftovers,
+        host=host,
+        gate=gate,
+    )
