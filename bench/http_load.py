@@ -110,9 +110,9 @@ async def closed_loop(
     return load
 
 
-def post(path: str, token: str, body: bytes, *, content_type: str = "application/json") -> bytes:
+def post(path: str, token: str, body: bytes) -> bytes:
     """A whole request as it goes over the wire."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body

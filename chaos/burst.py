@@ -4,15 +4,13 @@ import asyncio
 import json
 import time
 import uuid
-from random import Random
 
 import httpx
 
 from chaos.faults import ORDERS
 from chaos.orderer import is_answered, judged
-from chaos.records import Attempt, Book, Ordered
-from chaos.system import System
-from chaos.town import Person, Town
+from chaos.records import Attempt, Ordered
+from chaos.role import Role
 from chaos.wishes import mark
 
 LINES = 50
@@ -23,46 +21,42 @@ AGAIN_SECONDS = 0.5
 class Burst:
     """One person's way to send batches, one at a time."""
 
-    def __init__(self, system: System, town: Town, person: Person, book: Book, seed: str) -> None:
-        self._system = system
-        self._town = town
-        self._person = person
-        self._book = book
-        self._random = Random(seed)
+    def __init__(self, role: Role) -> None:
+        self._role = role
         self._turn = asyncio.Lock()
 
     async def send(self) -> None:
         """Rename the newest tasks `LINES` times, one after another; nothing while there are none, or while that is under way."""
-        if self._turn.locked() or not self._town.all_tasks:
+        if self._turn.locked() or not self._role.town.all_tasks:
             return
         async with self._turn:
             orders = [self._rename() for _ in range(LINES)]
             try:
-                headers = {"Authorization": f"Bearer {self._person.token}"}
+                headers = {"Authorization": f"Bearer {self._role.person.token}"}
                 async with httpx.AsyncClient(headers=headers, trust_env=False) as client:
                     while not all(is_answered(order.attempts) for order in orders):
                         await self._attempt(client, orders)
-                        await asyncio.sleep(self._random.uniform(0, AGAIN_SECONDS))
+                        await asyncio.sleep(self._role.random.uniform(0, AGAIN_SECONDS))
             finally:
                 for order in orders:
-                    self._book.write(order)
+                    self._role.book.write(order)
 
     def _rename(self) -> Ordered:
-        task = self._random.choice(self._town.all_tasks[-2:])
+        task = self._role.random.choice(self._role.town.all_tasks[-2:])
         # As long as a title may be.
-        title = f"Burst {mark(self._random)} ".ljust(199, ".") + "!"
+        title = f"Burst {mark(self._role.random)} ".ljust(199, ".") + "!"
         return Ordered(
-            key=str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
-            caller=self._person.user_id,
+            key=str(uuid.UUID(int=self._role.random.getrandbits(128), version=4)),
+            caller=self._role.person.user_id,
             name="task.rename",
             fields={"task_id": task.id, "title": title},
             attempts=[],
-            cycle=self._town.cycle,
+            cycle=self._role.town.cycle,
         )
 
     async def _attempt(self, client: httpx.AsyncClient, orders: list[Ordered]) -> None:
         """All lines, also those that were answered: their answers must stay what they were."""
-        node = self._random.choice(ORDERS)
+        node = self._role.random.choice(ORDERS)
         at = time.time()
         body = b"\n".join(
             json.dumps({"name": one.name, "command_id": one.key, "data": one.fields}).encode()
@@ -72,7 +66,7 @@ class Burst:
         try:
             async with client.stream(
                 "POST",
-                f"{self._system.url(node)}/v1/commands",
+                f"{self._role.system.url(node)}/v1/commands",
                 content=body,
                 headers={"Content-Type": "application/x-ndjson"},
                 timeout=WITHIN,

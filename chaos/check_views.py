@@ -11,9 +11,9 @@ from chaos.model import model_of, shown, summary
 from chaos.raw_log import Message
 from chaos.records import Looked
 from chaos.replay import At, Replay
-from chaos.schedule import PROJECTIONS
 from chaos.system import OWNER_TOKEN, System
 from chaos.town import Person
+from projectors.catalog import PROJECTIONS
 
 CAUGHT_UP_SECONDS = 60.0
 VERIFIED_SECONDS = 300.0
@@ -74,7 +74,7 @@ async def check_verify(system: System, findings: Findings) -> None:
             trust_env=False,
             timeout=VERIFIED_SECONDS,
         ) as client:
-            for projection in PROJECTIONS:
+            for projection in [one.name for one in PROJECTIONS]:
                 answer = await client.post(f"/v1/operator/verify/{projection}")
                 if '"differences":[]' not in answer.text.splitlines()[-1]:
                     findings.add(

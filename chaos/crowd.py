@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import httpx
 
@@ -13,6 +14,7 @@ from chaos.burst import Burst
 from chaos.looker import Looker
 from chaos.orderer import Orderer
 from chaos.records import Book
+from chaos.role import Role
 from chaos.schedule import WATCHERS
 from chaos.shipped_client import ShippedClient
 from chaos.system import OWNER_TOKEN, System
@@ -84,21 +86,21 @@ async def crowd_at_work(parts: System, town: Town, folder: Path, seed: int) -> A
     crowd = Crowd()
     with ExitStack() as books:
 
-        def book_of(name: str, number: int) -> tuple[Person, Book, str]:
+        def role_of(name: str, number: int) -> Role:
             person = crowd.people[name] = town.people[number % len(town.people)]
-            book = Book(folder / f"{name}.jsonl")
-            books.enter_context(closing(book))
-            return person, book, f"{seed}/{name}"
+            book = books.enter_context(closing(Book(folder / f"{name}.jsonl")))
+            chance = Random(f"{seed}/{name}")
+            return Role(system=parts, town=town, person=person, book=book, random=chance)
 
         for number in range(ORDERERS):
-            crowd.orderers.append(Orderer(parts, town, *book_of(f"orderer-{number}", number)))
-        crowd.bursts.append(Burst(parts, town, *book_of("orderer-burst", 0)))
-        crowd.clients.append(ShippedClient(parts, town, *book_of("looker-client", 0)))
+            crowd.orderers.append(Orderer(role_of(f"orderer-{number}", number)))
+        crowd.bursts.append(Burst(role_of("orderer-burst", 0)))
+        crowd.clients.append(ShippedClient(role_of("looker-client", 0)))
         for number in range(LOOKERS):
-            crowd.lookers.append(Looker(parts, town, *book_of(f"looker-{number}", number)))
+            crowd.lookers.append(Looker(role_of(f"looker-{number}", number)))
         for number in range(WATCHERS):
-            who = book_of(f"watcher-{number}", number)
-            crowd.watchers.append(Watcher(parts, town, *who, native=number % 2 == 0))
+            role = role_of(f"watcher-{number}", number)
+            crowd.watchers.append(Watcher(role, native=number % 2 == 0))
         crowd.ordering = [asyncio.create_task(one.run()) for one in crowd.orderers]
         crowd.others = [asyncio.create_task(one.run()) for one in crowd.lookers]
         crowd.others += [asyncio.create_task(one.run()) for one in crowd.watchers]

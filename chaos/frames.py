@@ -1,6 +1,7 @@
 """Event streams, strictly: what a line may be is written down once, and anything else is a finding."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 EVENTS = {
@@ -27,13 +28,28 @@ class Malformed(Exception):
 
 
 def parse(block: str) -> Event | None:
-    """The event of one block; None for a block that only says when to come back."""
+    """The event of one block; None for a block that only says when to come back. Raises `Malformed`."""
+    return event_of(fields_of(block))
+
+
+def fields_of(block: str) -> dict[str, str]:
+    """What the lines of a block say, each thing once. Raises `Malformed`."""
     fields: dict[str, str] = {}
     for line in block.split("\n"):
         name, colon, value = line.partition(": ")
-        if not colon or name not in ("event", "data", "id", "retry") or name in fields:
+        if (
+            not colon
+            or name not in ("event", "data", "id", "retry")
+            or name in fields
+            or "\r" in value
+        ):
             raise Malformed(f"a line {line[:200]!r}")
         fields[name] = value
+    return fields
+
+
+def event_of(fields: Mapping[str, str]) -> Event | None:
+    """The event that the lines of a block make. Raises `Malformed`."""
     if fields.keys() == {"retry"}:
         return None
     try:
@@ -41,5 +57,5 @@ def parse(block: str) -> Event | None:
         if event.data.keys() != EVENTS[event.name]:
             raise Malformed(f"{event.name} has {sorted(event.data)}")
     except (KeyError, ValueError) as error:
-        raise Malformed(f"{error!r} in {block[:200]!r}") from None
+        raise Malformed(f"{error!r} in {str(fields)[:200]}") from None
     return event

@@ -4,15 +4,13 @@ import asyncio
 import time
 import uuid
 from collections.abc import Sequence
-from random import Random
 from typing import Any
 
 import httpx
 
 from chaos.faults import ORDERS
-from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Book, Ordered
-from chaos.system import System
-from chaos.town import Person, Town
+from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Ordered
+from chaos.role import Role
 from chaos.wishes import Wish, wish
 
 PACE_SECONDS = 0.15
@@ -26,50 +24,46 @@ TRY_AGAIN = {429}
 class Orderer:
     """`outage` is the longest time an order took to be answered, and the cycle in which it was given."""
 
-    def __init__(self, system: System, town: Town, person: Person, book: Book, seed: str) -> None:
-        self._system = system
-        self._town = town
-        self._person = person
-        self._book = book
-        self._random = Random(seed)
+    def __init__(self, role: Role) -> None:
+        self._role = role
         self._done: list[tuple[str, Wish, Ordered]] = []
         self._resting = asyncio.Event()
         self.outage = (0.0, 0)
         self.answered = 0
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {person.token}"}, trust_env=False
+            headers={"Authorization": f"Bearer {role.person.token}"}, trust_env=False
         )
 
     async def run(self) -> None:
         """Order until told to rest; what was begun is brought to its end."""
         async with self._client:
             while not self._resting.is_set():
-                await asyncio.sleep(self._random.expovariate(1 / PACE_SECONDS))
-                if self._done and self._random.random() < 0.08:
+                await asyncio.sleep(self._role.random.expovariate(1 / PACE_SECONDS))
+                if self._done and self._role.random.random() < 0.08:
                     await self._late_double()
                 else:
-                    await self._order(wish(self._random, self._town))
+                    await self._order(wish(self._role.random, self._role.town))
 
     def rest(self) -> None:
         self._resting.set()
 
     async def _order(self, wanted: Wish) -> None:
-        key = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        key = str(uuid.UUID(int=self._role.random.getrandbits(128), version=4))
         record = Ordered(
             key=key,
-            caller=self._person.user_id,
+            caller=self._role.person.user_id,
             name=wanted.name,
             fields=wanted.fields,
             attempts=[],
-            cycle=self._town.cycle,
+            cycle=self._role.town.cycle,
         )
         began = time.monotonic()
         try:
-            if self._random.random() < 0.1:
+            if self._role.random.random() < 0.1:
                 await self._at_both(key, wanted, record)
             await self._until_answered(key, wanted, record)
         finally:
-            self._book.write(record)
+            self._role.book.write(record)
         self.outage = max(self.outage, (time.monotonic() - began, record.cycle))
         self.answered += 1
         self._done = [*self._done[-200:], (key, wanted, record)]
@@ -82,32 +76,32 @@ class Orderer:
 
     async def _until_answered(self, key: str, wanted: Wish, record: Ordered) -> None:
         while not is_answered(record.attempts):
-            await self._attempt(self._random.choice(ORDERS), key, wanted, record.attempts)
+            await self._attempt(self._role.random.choice(ORDERS), key, wanted, record.attempts)
             if not is_answered(record.attempts):
-                await asyncio.sleep(self._random.uniform(0, 2 * AGAIN_SECONDS))
+                await asyncio.sleep(self._role.random.uniform(0, 2 * AGAIN_SECONDS))
 
     async def _late_double(self) -> None:
         """An order that was answered long ago comes again, behind others that were given after it."""
-        key, wanted, record = self._random.choice(self._done)
+        key, wanted, record = self._role.random.choice(self._done)
         double = Ordered(
             key=key,
             caller=record.caller,
             name=record.name,
             fields=record.fields,
             attempts=[],
-            cycle=self._town.cycle,
+            cycle=self._role.town.cycle,
         )
         await self._until_answered(key, wanted, double)
-        self._book.write(double)
+        self._role.book.write(double)
 
     async def _attempt(self, node: str, key: str, wanted: Wish, attempts: list[Attempt]) -> None:
         at = time.time()
         try:
             answer = await self._client.post(
-                f"{self._system.url(node)}/v1/commands/{wanted.name}",
+                f"{self._role.system.url(node)}/v1/commands/{wanted.name}",
                 json=wanted.fields,
                 headers={"Idempotency-Key": key},
-                timeout=self._random.choice(PATIENCE),
+                timeout=self._role.random.choice(PATIENCE),
             )
         except (httpx.HTTPError, asyncio.CancelledError) as error:
             attempts.append(Attempt(at=at, node=node, outcome="unknown"))
@@ -117,7 +111,7 @@ class Orderer:
         given = answer.json() if "json" in answer.headers.get("content-type", "") else None
         attempts.append(judged(answer.status_code, given, at, node))
         if answer.status_code == 202 and given is not None:
-            self._town.know(wanted.name, wanted.fields, given["ids"], given["position"])
+            self._role.town.know(wanted.name, wanted.fields, given["ids"], given["position"])
 
 
 def judged(status: int, document: Any, at: float, node: str) -> Attempt:

@@ -13,14 +13,13 @@ from chaos.raw_log import Message
 from events import codec
 from events.commit import Recorded
 from events.ids import Position
-from projectors.catalog import PROJECTIONS
+from projectors.catalog import PROJECTION_OF, PROJECTIONS
 from projectors.epoch import epoch_of
 from projectors.file import SCHEMA, ProjectionFile
 from projectors.file_names import path_of
 from projectors.projection import Projection
 from projectors.projector import Projector
 from projectors.reader import Reader
-from projectors.views import PROJECTION_OF
 
 At = tuple[str, int]
 """A topic at a version."""

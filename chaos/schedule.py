@@ -29,13 +29,13 @@ from chaos.faults import (
     Suspended,
     Trouble,
 )
+from projectors.catalog import PROJECTIONS
 
 CYCLE_SECONDS = 4.0
 """Within this the faults begin; what they broke may take longer to mend."""
 
 AT_ONCE = 3
 WATCHERS = 5
-PROJECTIONS = ("app_shell", "workspace", "task_detail", "transcript")
 TROUBLES: tuple[Trouble, ...] = (
     "stall",
     "delay",
@@ -156,7 +156,9 @@ def _clock_jump(random: Random) -> AnyFault:
 
 
 def _rebuild(random: Random) -> AnyFault:
-    return Rebuild(at=_at(random), part=random.choice(READS), projection=random.choice(PROJECTIONS))
+    return Rebuild(
+        at=_at(random), part=random.choice(READS), projection=random.choice(PROJECTIONS).name
+    )
 
 
 def _leader_lost(random: Random) -> AnyFault:

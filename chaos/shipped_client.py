@@ -4,9 +4,8 @@ import asyncio
 from contextlib import suppress
 
 from chaos.faults import READS
-from chaos.records import Book, Looked
-from chaos.system import System
-from chaos.town import Person, Town
+from chaos.records import Looked
+from chaos.role import Role
 from foundry_client import Foundry, Problem
 from foundry_client.effects import Why
 from foundry_client.happenings import View
@@ -19,11 +18,9 @@ WRITTEN_EVERY = 8
 
 
 class ShippedClient:
-    def __init__(self, system: System, town: Town, person: Person, book: Book, _: str) -> None:
-        self._town = town
-        self._person = person
-        self._book = book
-        self._foundry = Foundry(system.url(READS[0]), token=person.token)
+    def __init__(self, role: Role) -> None:
+        self._role = role
+        self._foundry = Foundry(role.system.url(READS[0]), token=role.person.token)
         self._shown: dict[str, Subscription] = {}
         self._versions: dict[str, tuple[str, int]] = {}
         self._told = 0
@@ -33,9 +30,9 @@ class ShippedClient:
         """Show the newest tasks until cancelled. Those of long ago are let go: a stream carries 1,000 topics."""
         async with self._foundry:
             while True:
-                for topic in set(self._town.topics(2)) - self._shown.keys():
+                for topic in set(self._role.town.topics(2)) - self._shown.keys():
                     self._shown[topic] = self._foundry.subscribe(topic, self._tell)
-                for topic in self._shown.keys() - set(self._town.topics(KEPT_TASKS)):
+                for topic in self._shown.keys() - set(self._role.town.topics(KEPT_TASKS)):
                     self._shown.pop(topic).close()
                 await asyncio.sleep(NEW_TOPICS_SECONDS)
 
@@ -65,10 +62,10 @@ class ShippedClient:
             self._write(view, 0)
 
     def _write(self, view: View, at_least: int) -> None:
-        self._book.write(
+        self._role.book.write(
             Looked(
                 node="the client",
-                caller=self._person.user_id,
+                caller=self._role.person.user_id,
                 topic=view.topic,
                 at_least=at_least,
                 epoch=view.epoch,

@@ -4,15 +4,13 @@ import asyncio
 import socket
 import time
 from contextlib import AbstractAsyncContextManager
-from random import Random
 
 import httpx
 
 from chaos.faults import READS
 from chaos.frames import Event, Malformed, parse
-from chaos.records import Asked, Book, Closed, Level, Opened, Told
-from chaos.system import System
-from chaos.town import Person, Town
+from chaos.records import Asked, Closed, Level, Opened, Told
+from chaos.role import Role
 
 SILENCE_SECONDS = 4.0
 """Eight heartbeats: whoever is told nothing for so long comes back elsewhere."""
@@ -24,14 +22,8 @@ SMALL_BUFFER = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)]
 class Watcher:
     """`native` ones behave as an EventSource does, the others as a client that says what it holds."""
 
-    def __init__(
-        self, system: System, town: Town, person: Person, book: Book, seed: str, *, native: bool
-    ) -> None:
-        self._system = system
-        self._town = town
-        self._person = person
-        self._book = book
-        self._random = Random(seed)
+    def __init__(self, role: Role, *, native: bool) -> None:
+        self._role = role
         self._native = native
         self._topics: list[str] = []
         self._held: dict[str, tuple[str, int]] = {}
@@ -50,7 +42,7 @@ class Watcher:
     async def run(self) -> None:
         """Watch until cancelled, from one stream to the next."""
         async with httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {self._person.token}"},
+            headers={"Authorization": f"Bearer {self._role.person.token}"},
             # Else the kernel reads on for megabytes when we do not.
             transport=httpx.AsyncHTTPTransport(socket_options=SMALL_BUFFER),
             timeout=httpx.Timeout(5.0, read=SILENCE_SECONDS),
@@ -62,11 +54,11 @@ class Watcher:
                 except (httpx.HTTPError, Malformed) as error:
                     why = repr(error)
                 finally:
-                    self._book.write(Closed(at=time.time(), why=why))
+                    self._role.book.write(Closed(at=time.time(), why=why))
                     if self._ready_at is not None:
                         self._ready_at = None
-                        self._left_at = (time.monotonic(), self._town.cycle)
-                await asyncio.sleep(self._random.uniform(0, BACK_SECONDS))
+                        self._left_at = (time.monotonic(), self._role.town.cycle)
+                await asyncio.sleep(self._role.random.uniform(0, BACK_SECONDS))
 
     def stay(self) -> None:
         """Leave no stream any more before one has told everything, as somebody does who waits for the end."""
@@ -88,12 +80,12 @@ class Watcher:
     # --- One stream ---
 
     async def _watch(self, client: httpx.AsyncClient) -> str:
-        self._topics = self._town.topics(3)
+        self._topics = self._role.town.topics(3)
         self._sid, self._revision, self.position = "", 0, 0
-        node = self._random.choice(READS)
-        life = time.monotonic() + self._random.uniform(4, 25)
+        node = self._role.random.choice(READS)
+        life = time.monotonic() + self._role.random.uniform(4, 25)
         opened = self._opened(node)
-        self._book.write(opened)
+        self._role.book.write(opened)
         async with self._stream(client, node, opened) as response:
             if response.status_code != 200:
                 await response.aread()
@@ -124,7 +116,7 @@ class Watcher:
     def _stream(
         self, client: httpx.AsyncClient, node: str, opened: Opened
     ) -> AbstractAsyncContextManager[httpx.Response]:
-        url = f"{self._system.url(node)}/v1/stream"
+        url = f"{self._role.system.url(node)}/v1/stream"
         if self._native:
             headers = {"Last-Event-ID": opened.cursor} if opened.cursor else {}
             params = httpx.QueryParams([("topic", topic) for topic in opened.topics])
@@ -135,27 +127,29 @@ class Watcher:
     async def _show_more(self, client: httpx.AsyncClient) -> None:
         """What was made since the stream was opened is asked for on it, at whichever node."""
         more = {
-            topic: self._tag(topic) for topic in self._town.topics(1) if topic not in self._topics
+            topic: self._tag(topic)
+            for topic in self._role.town.topics(1)
+            if topic not in self._topics
         }
         if not more:
             return
         self._revision += 1
         self._topics += more
-        self._book.write(Asked(add=more))
-        url = f"{self._system.url(self._random.choice(READS))}/v1/stream/{self._sid}/interest"
+        self._role.book.write(Asked(add=more))
+        url = f"{self._role.system.url(self._role.random.choice(READS))}/v1/stream/{self._sid}/interest"
         answer = await client.post(url, json={"revision": self._revision, "add": more})
         if answer.status_code != 202:
             raise httpx.RequestError(f"interest: {answer.status_code}")
 
     async def _take(self, block: str) -> None:
-        self._book.write(Told(block=block))
+        self._role.book.write(Told(block=block))
         event = parse(block)
         if event is None:
             return
         self._remember(event)
         # An id says that nothing is owed: all that was up to this position has been told.
         if event.name == "heartbeat" and event.id is not None:
-            self._book.write(Level(position=event.data["position"]))
+            self._role.book.write(Level(position=event.data["position"]))
             async with self._heard:
                 self.position = event.data["position"]
                 self._heard.notify_all()

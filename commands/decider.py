@@ -39,7 +39,6 @@ class Kind(Generic[S]):
     """
 
     name: str
-    prefix: str
     initial: S
     shape: type[Struct]
     """Of a state of which there is something to know: `initial` may be `ABSENT`."""

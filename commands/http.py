@@ -28,7 +28,6 @@ from commands.handler import Commands
 from commands.order_route import Orders
 from commands.sign_in import LIFETIME_MS, SignIn
 from runtime.errors import FoundryError, Invalid
-from runtime.head import Head
 from runtime.http import Authenticator, JsonResponse, check_media_type, read_body
 from runtime.identity import COOKIE, Caller
 from runtime.lifecycle import Gate
@@ -37,6 +36,7 @@ from runtime.problems import (
     Unauthenticated,
     problem_document,
 )
+from runtime.request_head import Head
 from runtime.shares import Shares
 
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")

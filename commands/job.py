@@ -75,5 +75,5 @@ def decide(state: JobState, order: JobCommand, context: Context) -> list[Event]:
 
 
 JOB: Decider[JobState, JobCommand] = Decider(
-    name="job", prefix="job", initial=ABSENT, shape=Job, evolve=evolve, decide=decide
+    name="job", initial=ABSENT, shape=Job, evolve=evolve, decide=decide
 )

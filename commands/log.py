@@ -11,25 +11,16 @@ from commands.fields import Reference
 from commands.order import Order
 from commands.refusals import no_such
 from events.commit import Event
-from events.ids import Position, is_id
+from events.ids import Position
 from events.log import (
     LOG_KIND,
     AggregateKind,
     PoisonRetried,
     PoisonSkipped,
+    kind_of_id,
 )
 from events.store import subject_of
 from runtime.errors import Rejected
-
-KINDS: dict[str, AggregateKind] = {
-    "usr": "user",
-    "org": "organization",
-    "repo": "repository",
-    "task": "task",
-    "job": "job",
-    "ses": "transcript",
-}
-"""Prefix of an id -> the kind of aggregate whose history has that id in its subject."""
 
 # --- Commands ---
 
@@ -67,16 +58,16 @@ def evolve(state: Log, event: Event, origin: Origin) -> Log:
 # --- Rules ---
 
 
-def kind_of_id(aggregate_id: str) -> AggregateKind:
+def ruled_kind(aggregate_id: str) -> AggregateKind:
     """The kind of aggregate an id names. Raises `NotFound`."""
-    prefix = aggregate_id.partition("_")[0]
-    if prefix not in KINDS or not is_id(aggregate_id, prefix):
+    kind = kind_of_id(aggregate_id)
+    if kind is None:
         raise no_such("history")
-    return KINDS[prefix]
+    return kind
 
 
 def _skip(state: Log, order: SkipPoison, stuck_at: Position | None) -> list[Event]:
-    kind = kind_of_id(order.aggregate_id)
+    kind = ruled_kind(order.aggregate_id)
     if stuck_at is None:
         raise Rejected(
             f"Every commit of {order.aggregate_id} can be read. If a projection cannot fold one, name its"
@@ -94,7 +85,7 @@ def decide(state: Log, order: LogCommand, context: Context) -> list[Event]:
     match order:
         case RetryPoison(aggregate_id=id):
             # Whether anything waits is known to the read models alone: where nothing does, it does nothing.
-            return [PoisonRetried(kind=kind_of_id(id), aggregate_id=id)]
+            return [PoisonRetried(kind=ruled_kind(id), aggregate_id=id)]
         case SkipPoison():
             return _skip(state, order, context.stuck_at)
         case _:
@@ -102,5 +93,5 @@ def decide(state: Log, order: LogCommand, context: Context) -> list[Event]:
 
 
 LOG: Decider[Log, LogCommand] = Decider(
-    name=LOG_KIND, prefix=LOG_KIND, initial=Log(), shape=Log, evolve=evolve, decide=decide
+    name=LOG_KIND, initial=Log(), shape=Log, evolve=evolve, decide=decide
 )

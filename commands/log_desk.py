@@ -8,7 +8,7 @@ from commands.answers import Answer
 from commands.context import Context
 from commands.credentials import OWNER
 from commands.deciding import Deciding
-from commands.log import LOG, Log, LogCommand, RetryPoison, SkipPoison, kind_of_id
+from commands.log import LOG, Log, LogCommand, RetryPoison, SkipPoison, ruled_kind
 from commands.refusals import no_such
 from commands.request import Request
 from events.codec import is_readable
@@ -28,7 +28,7 @@ class LogDesk:
     async def answer(self, request: Request, order: LogCommand, base: Context) -> Answer:
         if request.user_id != OWNER:
             raise Forbidden("Only the owner of this installation may do that.")
-        subject = subject_of(kind_of_id(order.aggregate_id), order.aggregate_id)
+        subject = subject_of(ruled_kind(order.aggregate_id), order.aggregate_id)
 
         async def prepare(state: Log) -> Context:
             history = await self._store.load(subject)

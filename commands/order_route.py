@@ -8,10 +8,10 @@ from commands.answers import Answer
 from commands.bodies import BODY_LIMIT, command_id_of, new_command_id, order_of
 from commands.handler import Commands
 from runtime.errors import FoundryError
-from runtime.head import Head
 from runtime.http import Authenticator, check_media_type, read_body
 from runtime.lifecycle import Gate
 from runtime.problems import instance_of, internal_problem, problem_response
+from runtime.request_head import Head
 
 COMMANDS = "/v1/commands/"
 

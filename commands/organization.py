@@ -282,7 +282,6 @@ def decide(state: OrganizationState, order: OrganizationCommand, context: Contex
 
 ORGANIZATION: Decider[OrganizationState, OrganizationCommand] = Decider(
     name="organization",
-    prefix="org",
     initial=ABSENT,
     shape=Organization,
     evolve=evolve,

@@ -205,7 +205,6 @@ def parent_recorded(
 
 REPOSITORY: Decider[Repository, RepositoryCommand] = Decider(
     name="repository",
-    prefix="repo",
     initial=Repository(),
     shape=Repository,
     evolve=evolve,

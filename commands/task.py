@@ -221,5 +221,5 @@ def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event
 
 
 TASK: Decider[TaskState, TaskCommand] = Decider(
-    name="task", prefix="task", initial=ABSENT, shape=Task, evolve=evolve, decide=decide
+    name="task", initial=ABSENT, shape=Task, evolve=evolve, decide=decide
 )

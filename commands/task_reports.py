@@ -4,7 +4,7 @@ Each function answers the facts to append; `[]` means "already so, or no longer 
 means that the worker should stop what it does for this task.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from commands.owners import task_owners
@@ -145,6 +145,7 @@ def files_captured(
     base: str,
     tree_id: str,
     files: Sequence[ChangedFile],
+    omitted: int = 0,
     put: Sequence[TreeFile] = (),
     removed: Sequence[str] = (),
 ) -> list[TaskEvent]:
@@ -154,7 +155,11 @@ def files_captured(
             return []
         case Task():
             captured = FilesCaptured(
-                **task_owners(task), base=base, tree_id=tree_id, files=tuple(files)
+                **task_owners(task),
+                base=base,
+                tree_id=tree_id,
+                files=tuple(files),
+                omitted=omitted,
             )
             return [*tree_changed(task, put=put, removed=removed), captured]
         case _:
@@ -182,7 +187,6 @@ def issue_raised(
     message: str,
     stage: str | None = None,
     retry_job_id: JobId | None = None,
-    input: Mapping[str, str] | None = None,
 ) -> list[TaskEvent]:
     match task:
         case Task() if not _says(task.issues.get(issue_id), code):
@@ -194,7 +198,6 @@ def issue_raised(
                     message=message,
                     stage=stage,
                     retry_job_id=retry_job_id,
-                    input=dict(input or {}),
                 )
             ]
         case _:

@@ -46,7 +46,6 @@ def appended(
 
 TRANSCRIPT = Kind(
     name="transcript",
-    prefix="ses",
     initial=Transcript(),
     shape=Transcript,
     evolve=evolve,

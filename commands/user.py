@@ -293,5 +293,5 @@ def _task(context: Context) -> Task:
 
 
 USER: Decider[UserState, UserCommand] = Decider(
-    name="user", prefix="usr", initial=ABSENT, shape=User, evolve=evolve, decide=decide
+    name="user", initial=ABSENT, shape=User, evolve=evolve, decide=decide
 )

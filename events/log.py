@@ -4,15 +4,32 @@ There is one such history, on a subject of its own. Every reader of the log know
 it wants to see: so all of them change their mind at the same position.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from events.fact import Fact
-from events.ids import Position
+from events.ids import Position, is_id
 
 LOG_ID = "log_events"
 LOG_KIND = "log"
 
 AggregateKind = Literal["user", "organization", "repository", "task", "job", "transcript"]
+
+KIND_OF_PREFIX: Mapping[str, AggregateKind] = {
+    "usr": "user",
+    "org": "organization",
+    "repo": "repository",
+    "task": "task",
+    "job": "job",
+    "ses": "transcript",
+}
+"""Prefix of an id -> the kind of aggregate whose history has that id in its subject."""
+
+
+def kind_of_id(aggregate_id: str) -> AggregateKind | None:
+    """The kind of aggregate an id names; None when it names none."""
+    prefix = aggregate_id.partition("_")[0]
+    return KIND_OF_PREFIX.get(prefix) if is_id(aggregate_id, prefix) else None
 
 
 class LogCut(Fact, frozen=True, kw_only=True, tag="log_cut"):

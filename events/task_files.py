@@ -44,11 +44,15 @@ class TreeChanged(TaskFact, frozen=True, kw_only=True, tag="tree_changed"):
 
 
 class FilesCaptured(TaskFact, frozen=True, kw_only=True, tag="files_captured"):
-    """The git state after a turn or on request: every file that differs between `base` and the tree `tree_id`."""
+    """The git state after a turn or on request: every file that differs between `base` and the tree `tree_id`.
+
+    Of very many only the first are listed; `omitted` counts the others.
+    """
 
     base: str
     tree_id: str
     files: tuple[ChangedFile, ...]
+    omitted: int = 0
 
 
 class FilesOutdated(TaskFact, frozen=True, kw_only=True, tag="files_outdated"):

@@ -17,7 +17,7 @@ from runtime.settings import BadSetting, Settings, load
 Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
 
 ROLES = ("commands", "read", "workers")
-PROJECTIONS = ("app_shell", "workspace", "task_detail", "transcript")
+NAMED = "one of those that `foundry verify` lists"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,15 +119,17 @@ def _parser() -> argparse.ArgumentParser:
     _speaks_json(user_add)
 
     rebuild = add("rebuild", "foundry.rebuild", "rebuild", "Build a projection anew from the log.")
-    rebuild.add_argument("projection", choices=PROJECTIONS)
+    rebuild.add_argument("projection", help=NAMED)
     verify = add(
         "verify", "foundry.rebuild", "verify", "Compare projections with a fold of the log."
     )
-    verify.add_argument("projection", nargs="?", choices=PROJECTIONS)
+    verify.add_argument("projection", nargs="?", help=f"{NAMED}; default: all")
 
-    history = add("history", "foundry.log", "history", "Print the audit trail of one aggregate.")
+    history = add(
+        "history", "foundry.audit_trail", "history", "Print the audit trail of one aggregate."
+    )
     history.add_argument("id", help="task_…, org_…, repo_…, job_…, usr_… or ses_…")
-    tail = add("tail", "foundry.log", "tail", "Print commits as they come.")
+    tail = add("tail", "foundry.audit_trail", "tail", "Print commits as they come.")
     tail.add_argument(
         "--after",
         type=_position,
@@ -135,7 +137,10 @@ def _parser() -> argparse.ArgumentParser:
         help="start behind this position; default: now",
     )
     replay = add(
-        "replay", "foundry.log", "replay", "Read the whole log once and count what is in it."
+        "replay",
+        "foundry.audit_trail",
+        "replay",
+        "Read the whole log once and count what is in it.",
     )
     replay.add_argument("--after", type=_position, default=0, metavar="POSITION")
     poison = commands.add_parser("poison", help="Decide about commits that cannot be read.")

@@ -1,7 +1,8 @@
 """Follow topics of a running server: a Server-Sent Events reader and the fold of CONTRACT 5.1, for the demo."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,19 +60,28 @@ async def frames(client: httpx.AsyncClient, topics: Sequence[str]) -> AsyncItera
         "GET", "/v1/stream", params=[("topic", topic) for topic in topics], timeout=None
     ) as response:
         response.raise_for_status()
-        event, data, frame_id = "message", "", None
-        # aiter_lines would also cut at U+2028 inside the JSON; only \n ends our lines.
-        pending = ""
-        async for text in response.aiter_text():
-            *lines, pending = (pending + text).split("\n")
-            for line in lines:
-                name, _, value = line.partition(": ")
-                if name == "event":
-                    event = value
-                elif name == "data":
-                    data = value
-                elif name == "id":
-                    frame_id = value
-                elif not line and data:
-                    yield Frame(event, json.loads(data), frame_id)
-                    event, data, frame_id = "message", "", None
+        async with aclosing(_lines(response)) as lines, aclosing(_frames(lines)) as each:
+            async for frame in each:
+                yield frame
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[str, None]:
+    # aiter_lines would also cut at U+2028 inside the JSON; only \n ends our lines.
+    pending = ""
+    async for text in response.aiter_text():
+        *lines, pending = (pending + text).split("\n")
+        for line in lines:
+            yield line
+
+
+async def _frames(lines: AsyncIterator[str]) -> AsyncGenerator[Frame, None]:
+    fields: dict[str, str] = {}
+    async for line in lines:
+        name, _, value = line.partition(": ")
+        if line:
+            fields[name] = value
+            continue
+        if "data" in fields:
+            event, data = fields.get("event", "message"), json.loads(fields["data"])
+            yield Frame(event, data, fields.get("id"))
+        fields.clear()

@@ -163,7 +163,7 @@ async def node(
         worker = None
         if "workers" in roles:
             worker = await parts.enter_async_context(work_side(settings, event_log, write))
-            followers.append(worker)
+            followers.append(worker.tail)
         feed = Feed(event_log.store, followers)
         liveness = Liveness(event_log.store, feed)
         await liveness.start()

@@ -3,18 +3,18 @@
 import argparse
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
 import msgspec
 
 from foundry import running
-from foundry.cli import PROJECTIONS
 from foundry.node import Node
 from projectors import rebuild as rebuilding
 from projectors.build import build_in_child
-from runtime.errors import Unavailable
+from projectors.catalog import PROJECTIONS
+from runtime.errors import Invalid, Unavailable
 from runtime.settings import Settings
 
 BAR = 40
@@ -22,7 +22,8 @@ BAR = 40
 
 async def rebuild(settings: Settings, options: argparse.Namespace) -> int:
     """Blue/green: equal rows change nothing, other rows take the place of the wrong ones."""
-    result = await _run(settings, options, "rebuild", options.projection)
+    (projection,) = _named(options.projection)
+    result = await _run(settings, options, "rebuild", projection)
     if options.json:
         print(json.dumps(result))
     elif result["swapped"]:
@@ -37,7 +38,7 @@ async def rebuild(settings: Settings, options: argparse.Namespace) -> int:
 async def verify(settings: Settings, options: argparse.Namespace) -> int:
     """Compare without changing anything; status 1 when rows differ."""
     differing = 0
-    for projection in [options.projection] if options.projection else PROJECTIONS:
+    for projection in _named(options.projection):
         result = await _run(settings, options, "verify", projection)
         differing += len(result["differences"])
         if options.json:
@@ -50,6 +51,16 @@ async def verify(settings: Settings, options: argparse.Namespace) -> int:
         for difference in result["differences"]:
             print(f"  {difference}")
     return 1 if differing else 0
+
+
+def _named(projection: str | None) -> Sequence[str]:
+    """The projection of a name, all of them without one. Raises `Invalid`."""
+    names = [one.name for one in PROJECTIONS]
+    if projection is None:
+        return names
+    if projection not in names:
+        raise Invalid(f"There is no projection {projection}; there are {', '.join(names)}.")
+    return [projection]
 
 
 async def _run(

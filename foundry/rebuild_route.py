@@ -11,9 +11,9 @@ from starlette.routing import Route
 from commands.credentials import OWNER
 from foundry.event_log import EventLog
 from projectors.build import build_in_child
+from projectors.catalog import PROJECTIONS
 from projectors.read_models import ReadModels
 from projectors.rebuild import rebuild, verify
-from projectors.views import PROJECTION_OF
 from runtime.errors import FoundryError, NotFound
 from runtime.http import Authenticator
 from runtime.problems import Forbidden, problem_document
@@ -28,7 +28,7 @@ def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> l
             if caller.user_id != OWNER:
                 raise Forbidden("Only the owner of this installation may do that.")
             projection = request.path_params["projection"]
-            if projection not in PROJECTION_OF.values():
+            if projection not in [one.name for one in PROJECTIONS]:
                 raise NotFound(f"There is no projection {projection}.")
             steps = work(models, log.store, projection, build_in_child(log.address))
             return StreamingResponse(

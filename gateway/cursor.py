@@ -16,11 +16,15 @@ from msgspec import Struct
 from events.ids import Position
 from gateway.holding import Holding
 from gateway.topics import Topic
-from projectors.views import PROJECTION_OF, Views
+from projectors.catalog import PROJECTIONS
+from projectors.views import Views
 
-PROJECTIONS = tuple(sorted(set(PROJECTION_OF.values())))
+_NAMES = sorted(projection.name for projection in PROJECTIONS)
 _MARK = 4
-_TEXT = re.compile(r"([0-9]{1,18})\.([A-Za-z0-9_-]{16})\.((?:[A-Za-z0-9_-]{4})*)", re.ASCII)
+_TEXT = re.compile(
+    rf"([0-9]{{1,18}})\.([A-Za-z0-9_-]{{{_MARK * len(_NAMES)}}})\.((?:[A-Za-z0-9_-]{{{_MARK}}})*)",
+    re.ASCII,
+)
 
 
 class Cursor(Struct, frozen=True):
@@ -37,7 +41,7 @@ class Cursor(Struct, frozen=True):
 
     def is_of(self, projection: str, epoch: str) -> bool:
         """Whether the projection had this epoch when the cursor was made."""
-        place = PROJECTIONS.index(projection) * _MARK
+        place = _NAMES.index(projection) * _MARK
         return self.marks[place : place + _MARK] == mark(epoch)
 
 
@@ -67,7 +71,7 @@ def cover_of(topics: Iterable[Topic]) -> bytes:
 
 def epoch_marks(views: Views) -> bytes:
     """The part of the cursor that changes with the projections' code."""
-    return "".join(mark(views.epoch(projection)) for projection in PROJECTIONS).encode()
+    return "".join(mark(views.epoch(projection)) for projection in _NAMES).encode()
 
 
 class Stamp:

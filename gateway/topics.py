@@ -5,7 +5,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from events.topics import names_a_topic
-from projectors.views import PROJECTION_OF
+from projectors.catalog import PROJECTION_OF
 
 
 class Topic(Struct, frozen=True):

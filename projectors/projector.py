@@ -93,7 +93,7 @@ class Projector:
             return
         self._trail.pass_by(recorded)
         if recorded.kind in self._wanted:
-            self._fold(recorded, logging_changes)
+            self._fold(recorded, logging_changes=logging_changes)
         self.position = recorded.position
 
     def flush(self, *, forget_changes: bool = False) -> Sequence[Change]:
@@ -137,7 +137,7 @@ class Projector:
 
     # --- Inside ---
 
-    def _fold(self, recorded: Recorded, logging_changes: bool) -> None:
+    def _fold(self, recorded: Recorded, *, logging_changes: bool) -> None:
         try:
             folded = self._folding.fold(recorded)
         except BaseException:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from events.fact import Blob
 from events.ids import OrganizationId, TaskId
+from projectors.catalog import PROJECTION_OF
 from projectors.reader import Reader
-from projectors.views import PROJECTION_OF
 
 
 class Questions:

@@ -14,7 +14,7 @@ from events.ids import Position
 from events.store import EventStore
 from events.trail import is_prefix_of, note_cut
 from events.waiting import Waiting
-from projectors.catalog import PROJECTIONS
+from projectors.catalog import PROJECTION_OF, PROJECTIONS
 from projectors.epoch import epoch_of
 from projectors.file import SCHEMA
 from projectors.file_names import live_epoch
@@ -23,7 +23,7 @@ from projectors.projection import Projection
 from projectors.questions import Questions
 from projectors.serving import Progress, Serving, serve
 from projectors.snapshot_cache import SnapshotCache
-from projectors.views import PROJECTION_OF, Change, Listener, Snapshot
+from projectors.views import Change, Listener, Snapshot
 from runtime.metrics import EVENT_TO_DISPATCH_SECONDS
 
 log = logging.getLogger(__name__)

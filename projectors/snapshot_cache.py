@@ -10,8 +10,7 @@ CAPACITY = 64 * 1024 * 1024
 class SnapshotCache:
     """Least recently used out first. A read that began before its topic changed is not kept."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
+    def __init__(self) -> None:
         self._kept: dict[str, Snapshot] = {}
         self._bytes = 0
         self._reading: dict[str, object] = {}
@@ -30,11 +29,11 @@ class SnapshotCache:
         if self._reading.get(topic) is not ticket:
             return
         del self._reading[topic]
-        if snapshot is None or len(snapshot.data) > self._capacity // 4:
+        if snapshot is None or len(snapshot.data) > CAPACITY // 4:
             return
         self._kept[topic] = snapshot
         self._bytes += len(snapshot.data)
-        while self._bytes > self._capacity:
+        while self._bytes > CAPACITY:
             self._drop(next(iter(self._kept)))
 
     def outdate(self, topics: Iterable[str]) -> None:

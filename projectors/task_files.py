@@ -13,10 +13,13 @@ from projectors.rows import Row, Rows
 
 
 class FilesSelf(Row, frozen=True, kw_only=True):
+    """`omitted` counts the files that differ and are not listed: there are too many."""
+
     base: str | None = None
     tree_id: str | None = None
     captured_at: Timestamp | None = None
     status: Literal["queued", "running", "fresh", "stale"] = "stale"
+    omitted: int = 0
 
 
 class File(Row, frozen=True, kw_only=True):
@@ -61,9 +64,11 @@ def project_files(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
             rows.put(topic, "self", id, replace(itself, status=status))
         case TreeChanged(put=put, removed=removed):
             _change_tree(rows, topic, put, removed)
-        case FilesCaptured(base=base, tree_id=tree_id, files=files):
+        case FilesCaptured(base=base, tree_id=tree_id, files=files, omitted=omitted):
             _capture(rows, topic, files)
-            captured = FilesSelf(base=base, tree_id=tree_id, captured_at=at, status="fresh")
+            captured = FilesSelf(
+                base=base, tree_id=tree_id, captured_at=at, status="fresh", omitted=omitted
+            )
             rows.put(topic, "self", id, captured)
 
 

@@ -11,18 +11,6 @@ from msgspec import Struct
 
 from events.ids import Position
 
-PROJECTION_OF = {
-    "app": "app_shell",
-    "workspace": "workspace",
-    "repository": "workspace",
-    "task": "task_detail",
-    "files": "task_detail",
-    "processes": "task_detail",
-    "job": "task_detail",
-    "transcript": "transcript",
-}
-"""Which projection keeps the topics of a kind."""
-
 
 class Change(Struct, frozen=True, kw_only=True):
     """All that one commit changed in one topic. `changes` and `cause` are JSON, encoded once."""

@@ -1,11 +1,10 @@
 """Answers that a client may keep and ask about again: ETag, If-None-Match, 304."""
 
-from collections.abc import Mapping
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projectors.views import PROJECTION_OF, Views
+from projectors.catalog import PROJECTION_OF
+from projectors.views import Views
 from query_api.etag import etag, still_held
 
 KEPT = {
@@ -42,8 +41,6 @@ def unmodified(tag: str) -> Response:
     return Response(status_code=304, headers={"ETag": tag, **KEPT})
 
 
-def tagged(
-    tag: str, body: bytes, *, media_type: str, headers: Mapping[str, str] | None = None
-) -> Response:
+def tagged(tag: str, body: bytes, *, media_type: str) -> Response:
     """200 with the body and the tag to ask about it later."""
-    return Response(body, media_type=media_type, headers={"ETag": tag, **KEPT, **(headers or {})})
+    return Response(body, media_type=media_type, headers={"ETag": tag, **KEPT})

@@ -1,6 +1,6 @@
 """`GET /v1/history/{id}`: the audit trail of one aggregate, read from the log itself and not from a projection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -8,8 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.codec import Undecodable
-from events.commit import Event, Recorded, tag_of
-from events.ids import BEGINNING, Position, Timestamp, is_id
+from events.commit import Recorded, tag_of
+from events.ids import BEGINNING, Position, Timestamp
+from events.log import AggregateKind, kind_of_id
+from events.shown import shown
 from events.store import EventStore, Limit, subject_of
 from query_api.conditional import KEPT
 from query_api.parameters import page_size, position
@@ -17,17 +19,14 @@ from query_api.visibility import Visibility, unseen
 from runtime.http import JsonResponse
 from runtime.identity import Caller
 
-AGGREGATES = {
-    "org": ("organization", "workspace"),
-    "repo": ("repository", "repository"),
-    "task": ("task", "task"),
-    "job": ("job", "job"),
-    "ses": ("transcript", "transcript"),
+READ_WITH: Mapping[AggregateKind, str] = {
+    "organization": "workspace",
+    "repository": "repository",
+    "task": "task",
+    "job": "job",
+    "transcript": "transcript",
 }
-"""Prefix of the id -> the kind of aggregate in the subject, and the topic whose readers may see its history."""
-
-SECRET = {"token_created": ("hash",), "app_session_started": ("hash",)}
-"""Fields that are stored and never shown, by the event's tag."""
+"""Kind of aggregate -> the topic whose readers may see its history. A user's is their own."""
 
 PAGE = 100
 LARGEST_PAGE = 1000
@@ -90,11 +89,10 @@ class HistoryAnswers:
     async def _subject(self, caller: Caller, aggregate_id: str) -> str:
         if aggregate_id == caller.user_id:
             return subject_of("user", aggregate_id)
-        prefix = aggregate_id.partition("_")[0]
-        if prefix not in AGGREGATES or not is_id(aggregate_id, prefix):
+        kind = kind_of_id(aggregate_id)
+        if kind is None or kind not in READ_WITH:
             raise unseen()
-        kind, topic_kind = AGGREGATES[prefix]
-        await self._visibility.topic(caller, f"{topic_kind}/{aggregate_id}")
+        await self._visibility.topic(caller, f"{READ_WITH[kind]}/{aggregate_id}")
         return subject_of(kind, aggregate_id)
 
 
@@ -128,13 +126,7 @@ def entry_of(recorded: Recorded, *, with_facts: bool) -> HistoryEntry:
         if commit.command
         else None,
         at=commit.at,
-        facts=[shown(event) for event in commit.events] if with_facts else UNSET,
+        facts=[Raw(msgspec.json.encode(shown(event))) for event in commit.events]
+        if with_facts
+        else UNSET,
     )
-
-
-def shown(event: Event) -> Raw:
-    """An event as it is stored, without the fields nobody may read."""
-    fields: dict[str, object] = msgspec.to_builtins(event)
-    for name in SECRET.get(tag_of(event), ()):
-        del fields[name]
-    return Raw(msgspec.json.encode(fields))

@@ -18,11 +18,11 @@ from query_api.etag import etag, still_held
 from query_api.views import ViewAnswers
 from query_api.visibility import Visibility
 from runtime.errors import FoundryError
-from runtime.head import Head
 from runtime.http import Authenticator
 from runtime.lifecycle import Gate
 from runtime.metrics import BOOTSTRAP_SECONDS
 from runtime.problems import instance_of, internal_problem, problem_response
+from runtime.request_head import Head
 
 VIEWS = "/v1/views/"
 

@@ -41,14 +41,13 @@ class _Greeting(Struct):
 
 
 class EmbeddedServer:
-    """What a client needs to know, and how often the server had to be started again."""
+    """What a client needs to know of the server that runs."""
 
     def __init__(self, remembered: Remembered) -> None:
         self.url = f"nats://127.0.0.1:{remembered.port}"
         self.user = remembered.user
         self.password = remembered.password
         self.pid = 0
-        self.restarts = 0
         self._process: Process | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -169,7 +168,6 @@ class _Run:
             )
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-            self.server.restarts += 1
             try:
                 await self._launch()
             except (ServerDidNotStart, OSError) as error:

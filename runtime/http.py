@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from runtime.errors import Invalid
-from runtime.head import AnyHead
 from runtime.identity import COOKIE, Access, Caller, secret_of
 from runtime.problems import Forbidden, TooLarge, Unauthenticated, UnsupportedMediaType
+from runtime.request_head import AnyHead
 from runtime.requests import at_its_end
 from runtime.shares import Shares
 

@@ -2,7 +2,7 @@
 
 import argparse
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,14 +24,14 @@ PACKAGES = (
 ROUTE_MAKERS = {"Route", "question", "operation"}
 
 
-def codes_in_code() -> Iterator[str]:
+def codes_in_code(packages: Sequence[str] = PACKAGES) -> Iterator[str]:
     """Every code an error is raised with, and those the error families have by themselves."""
-    for call in _calls_in_code():
+    for call in _calls_in_code(packages):
         made = call.func.id if isinstance(call.func, ast.Name) else ""
         for argument in call.keywords:
             if argument.arg == "code" and made[:1].isupper() and made != "Finding":
                 yield from _texts(argument.value)
-    for tree in _trees():
+    for tree in _trees(packages):
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and "default_code" in {
                 target.id for target in node.targets if isinstance(target, ast.Name)
@@ -40,7 +40,7 @@ def codes_in_code() -> Iterator[str]:
 
 
 def routes_in_code() -> Iterator[str]:
-    for call in _calls_in_code():
+    for call in _calls_in_code(PACKAGES):
         if isinstance(call.func, ast.Name) and call.func.id in ROUTE_MAKERS and call.args:
             yield from _texts(call.args[0])
 
@@ -65,13 +65,13 @@ def words_of(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]
             yield from words_of(one, f"{before} {name}".strip())
 
 
-def _calls_in_code() -> Iterator[ast.Call]:
-    for tree in _trees():
+def _calls_in_code(packages: Sequence[str]) -> Iterator[ast.Call]:
+    for tree in _trees(packages):
         yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
-def _trees() -> Iterator[ast.Module]:
-    for package in PACKAGES:
+def _trees(packages: Sequence[str]) -> Iterator[ast.Module]:
+    for package in packages:
         for path in sorted((ROOT / package).rglob("*.py")):
             yield ast.parse(path.read_text())
 

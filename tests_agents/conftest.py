@@ -4,7 +4,10 @@ from pathlib import Path
 import pytest
 
 from events.ids import TaskId
+from tests.system.client import Client
 from tests.system.git_repository import GitRepository
+from tests.system.node_process import NodeProcess
+from tests.system.people import House
 from tests.workflows.conversation import SCRIPTED
 from tests.workflows.remote import REPOSITORY
 from tests_agents.sandbox_agent_server import BINARY, SandboxAgentServer
@@ -36,9 +39,8 @@ def server(tmp_path: Path) -> Iterator[SandboxAgentServer]:
 
 @pytest.fixture
 async def api(server: SandboxAgentServer) -> AsyncIterator[SandboxAgentApi]:
-    api = SandboxAgentApi(server.url, server.token)
-    yield api
-    await api.close()
+    async with SandboxAgentApi(server.url, server.token) as api:
+        yield api
 
 
 @pytest.fixture
@@ -71,3 +73,33 @@ def sandbox(sandboxes: SandboxAgentSandboxes) -> Sandbox:
 @pytest.fixture
 def git_repository(tmp_path: Path) -> GitRepository:
     return GitRepository(tmp_path / "remotes" / "project")
+
+
+@pytest.fixture
+def node_settings() -> dict[str, str]:
+    """What a module's node is told besides where its sandboxes are."""
+    return {}
+
+
+@pytest.fixture
+def node(
+    server: SandboxAgentServer, tmp_path: Path, node_settings: dict[str, str]
+) -> Iterator[NodeProcess]:
+    node = NodeProcess(
+        tmp_path / "data",
+        FOUNDRY_SANDBOX_AGENT_URL=server.url,
+        FOUNDRY_SANDBOX_AGENT_TOKEN=server.token,
+        FOUNDRY_SANDBOX_AGENT_FOLDER=str(tmp_path / "over there"),
+        **node_settings,
+    )
+    try:
+        node.start()
+        yield node
+    finally:
+        node.end()
+
+
+@pytest.fixture
+async def house(node: NodeProcess, git_repository: GitRepository) -> AsyncIterator[House]:
+    async with Client(node.address, node.token) as owner:
+        yield await House.build(owner, git_repository.url)

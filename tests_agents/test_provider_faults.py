@@ -1,14 +1,9 @@
 """A sandbox-agent server that stands still or is gone while a task is made: what a person sees over HTTP."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.system.client import Client
-from tests.system.git_repository import GitRepository
-from tests.system.node_process import NodeProcess
 from tests.system.people import House
 from tests_agents.sandbox_agent_server import SandboxAgentServer
 
@@ -16,25 +11,8 @@ WITHIN = 90.0
 
 
 @pytest.fixture
-def node(server: SandboxAgentServer, tmp_path: Path) -> Iterator[NodeProcess]:
-    node = NodeProcess(
-        tmp_path / "data",
-        FOUNDRY_SANDBOX_AGENT_URL=server.url,
-        FOUNDRY_SANDBOX_AGENT_TOKEN=server.token,
-        FOUNDRY_SANDBOX_AGENT_FOLDER=str(tmp_path / "over there"),
-        FOUNDRY_STAGE_SECONDS="8",
-    )
-    try:
-        node.start()
-        yield node
-    finally:
-        node.end()
-
-
-@pytest.fixture
-async def house(node: NodeProcess, git_repository: GitRepository) -> AsyncIterator[House]:
-    async with Client(node.address, node.token) as owner:
-        yield await House.build(owner, git_repository.url)
+def node_settings() -> dict[str, str]:
+    return {"FOUNDRY_STAGE_SECONDS": "8"}
 
 
 async def test_a_server_that_stands_still_ends_the_stage_by_its_deadline_and_a_retry_works(

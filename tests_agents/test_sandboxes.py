@@ -262,8 +262,8 @@ async def test_a_command_that_cannot_be_run_ends_with_127(
 async def test_a_server_that_is_away_or_does_not_know_us_is_named_as_the_reason(
     server: SandboxAgentServer, tmp_path: Path, git_repository: GitRepository
 ) -> None:
-    for api in (SandboxAgentApi(server.url, "wrong"), SandboxAgentApi("http://127.0.0.1:1", None)):
-        away = SandboxAgentSandboxes(api, folder=tmp_path / "away", local_root=tmp_path)
-        with pytest.raises(SandboxAgentUnavailable, match="sandbox-agent server"):
-            await prepare(away, git_repository, NewBranch("foundry/one"))
-        await api.close()
+    for url, token in ((server.url, "wrong"), ("http://127.0.0.1:1", None)):
+        async with SandboxAgentApi(url, token) as api:
+            away = SandboxAgentSandboxes(api, folder=tmp_path / "away", local_root=tmp_path)
+            with pytest.raises(SandboxAgentUnavailable, match="sandbox-agent server"):
+                await prepare(away, git_repository, NewBranch("foundry/one"))

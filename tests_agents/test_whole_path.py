@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,14 @@ from tests.system.git_repository import GitRepository
 from tests.system.node_process import NodeProcess
 from tests.system.people import House
 from tests.workflows import sdk_agent
-from tests_agents.sandbox_agent_server import SandboxAgentServer
 
 WITHIN = 60.0
 ENDED = ("succeeded", "failed", "cancelled")
 
 
 @pytest.fixture
-def node(server: SandboxAgentServer, tmp_path: Path) -> Iterator[NodeProcess]:
-    node = NodeProcess(
-        tmp_path / "data",
-        FOUNDRY_SANDBOX_AGENT_URL=server.url,
-        FOUNDRY_SANDBOX_AGENT_TOKEN=server.token,
-        FOUNDRY_SANDBOX_AGENT_FOLDER=str(tmp_path / "over there"),
-        FOUNDRY_AGENTS=f'{{"sdk": ["{sys.executable}", "{sdk_agent.__file__}"]}}',
-    )
-    try:
-        node.start()
-        yield node
-    finally:
-        node.end()
-
-
-@pytest.fixture
-async def house(node: NodeProcess, git_repository: GitRepository) -> AsyncIterator[House]:
-    async with Client(node.address, node.token) as owner:
-        yield await House.build(owner, git_repository.url)
+def node_settings() -> dict[str, str]:
+    return {"FOUNDRY_AGENTS": f'{{"sdk": ["{sys.executable}", "{sdk_agent.__file__}"]}}'}
 
 
 async def test_a_task_is_worked_on_over_there_and_put_away(house: House, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from events.agent_session import PermissionOption, StopReason
+from events.agent_session import StopReason
 from events.fact import Attachment
 from events.ids import Timestamp
 from events.transcript import Entry
@@ -18,7 +18,6 @@ from workflows.acp_words import (
     Abilities,
     abilities_of,
     model_option,
-    outcome_of,
     permission_question,
     prompt_of,
     stop_reason_of,
@@ -27,6 +26,7 @@ from workflows.capped_log import CappedLog
 from workflows.frames import end_entries, entry_of, noise_entry
 from workflows.json_rpc import Connection, Disconnected, Message, RemoteError
 from workflows.output_tail import OutputTail, pump
+from workflows.questions import Ask, Questions
 from workflows.sandbox import Running
 
 log = logging.getLogger(__name__)
@@ -34,18 +34,12 @@ log = logging.getLogger(__name__)
 OnEntry = Callable[[Entry], Awaitable[None]]
 """Told of every entry in the order of the wire; while it waits nothing more is read."""
 
-Ask = Callable[[str, Sequence[PermissionOption]], Awaitable[str | None]]
-"""Asked for permission: the title and the options; the id of one, or None for "cancelled"."""
-
 STDERR_BYTES = 16 << 10
 HELD_ENTRIES = 256
 """What an agent says between turns waits for the next one; of more than this the newest."""
 
 MESSAGE_LENGTH = 1000
 """Of what an agent says about an error so much is told: it becomes part of a fact."""
-
-QUESTIONS = 16
-"""Permission requests open at once; an agent that has more open gets "cancelled" for the others."""
 
 CLOSE_SECONDS = 2.0
 
@@ -78,9 +72,8 @@ class AgentProcess:
         self._log = CappedLog(log) if log is not None else None
         self._connection = Connection(child.stdout, child.stdin, self)
         self._on_entry: OnEntry = self._hold
-        self._ask: Ask | None = None
+        self._questions = Questions(self._connection)
         self._held: deque[Entry] = deque(maxlen=HELD_ENTRIES)
-        self._questions: set[asyncio.Task[None]] = set()
         self._options: object = None
         self._muted = True
         self._cancelling = False
@@ -126,38 +119,34 @@ class AgentProcess:
         attachments: Sequence[Attachment] = (),
         on_entry: OnEntry,
         ask: Ask,
-        deadline: float | None = None,
     ) -> StopReason:
-        """One turn, which may last as long as it likes unless it has a `deadline` in seconds.
+        """One turn, which may last as long as it likes.
 
         All the agent said before the end of the turn has been given to `on_entry` when this
-        returns. Raises `AgentDied`, and `AgentFailed` if the agent refuses or the deadline passes.
+        returns. Raises `AgentDied`, and `AgentFailed` if the agent refuses.
         """
         self._cancelling = False
-        self._on_entry, self._ask = on_entry, ask
+        self._on_entry, self._questions.ask = on_entry, ask
         try:
             while self._held:
                 await on_entry(self._held.popleft())
             if self._cancelling:
                 return "cancelled"
             params = {"sessionId": self.session_id, "prompt": prompt_of(text, attachments)}
-            result = await self._request("session/prompt", params, deadline=deadline)
+            result = await self._request("session/prompt", params, deadline=None)
         except AgentFailed:
             if self._cancelling:
                 return "cancelled"
             raise
-        except TimeoutError:
-            await self.cancel()
-            raise AgentFailed(f"The turn did not end within {deadline:g} seconds.") from None
         finally:
-            self._on_entry, self._ask = self._hold, None
-            self._drop_questions()
+            self._on_entry, self._questions.ask = self._hold, None
+            self._questions.drop()
         return stop_reason_of(result)
 
     async def cancel(self) -> None:
         """Ask for the end of the turn: `prompt` returns `cancelled` once the agent obeys. Its owner closes one that does not."""
         self._cancelling = True
-        self._drop_questions()
+        self._questions.drop()
         with suppress(Disconnected):
             await self._connection.notify("session/cancel", {"sessionId": self.session_id})
 
@@ -176,7 +165,7 @@ class AgentProcess:
         It is given `patience` seconds to end by itself because nobody talks to it any more.
         """
         self._closing = True
-        self._drop_questions()
+        self._questions.drop()
         with suppress(OSError):
             self._child.stdin.close()
         await self._ended(patience)
@@ -198,35 +187,12 @@ class AgentProcess:
         question = permission_question(message)
         if question is None:
             await self._connection.refuse(message)
-            return
-        task = asyncio.create_task(self._answer(message, *question), name="permission")
-        self._questions.add(task)
-        task.add_done_callback(self._asked)
+        else:
+            self._questions.put(message, *question)
 
     async def noise(self, line: str) -> None:
         """A line that is no message."""
         await self._on_entry(noise_entry(line, self._now()))
-
-    async def _answer(
-        self, request: Message, title: str, options: Sequence[PermissionOption]
-    ) -> None:
-        chosen: str | None = None
-        try:
-            if self._ask is not None and len(self._questions) <= QUESTIONS:
-                chosen = await self._ask(title, options)
-        finally:
-            # An agent left without an answer would wait for ever, whatever became of the question.
-            with suppress(Disconnected):
-                await self._connection.answer(request, outcome_of(chosen, options))
-
-    def _asked(self, question: asyncio.Task[None]) -> None:
-        self._questions.discard(question)
-        if not question.cancelled() and (error := question.exception()) is not None:
-            log.error("permission request failed", exc_info=error)
-
-    def _drop_questions(self) -> None:
-        for question in self._questions:
-            question.cancel()
 
     async def _hold(self, entry: Entry) -> None:
         self._held.append(entry)

@@ -184,6 +184,7 @@ class FileCapture:
                 base=captured.base,
                 tree_id=captured.tree_id,
                 files=files,
+                omitted=captured.omitted,
                 put=put,
                 removed=removed,
             ),

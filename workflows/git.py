@@ -16,6 +16,9 @@ from workflows.piped_process import PipedProcess
 Lane = Literal["disk", "network"]
 """Commands that wait for a remote must not keep those waiting that only read this disk."""
 
+AT_ONCE = 2
+"""Commands that run at the same time in one lane."""
+
 DEADLINE = 60.0
 OUTPUT_BYTES = 32 << 20
 
@@ -66,13 +69,12 @@ class Git:
         *,
         home: Path,
         path: str,
-        at_once: int = 2,
         ssh_key: Path | None = None,
         mark: Mapping[str, str] | None = None,
     ) -> None:
         self._lanes: dict[Lane, asyncio.Semaphore] = {
-            "disk": asyncio.Semaphore(at_once),
-            "network": asyncio.Semaphore(at_once),
+            "disk": asyncio.Semaphore(AT_ONCE),
+            "network": asyncio.Semaphore(AT_ONCE),
         }
         home.mkdir(parents=True, exist_ok=True)
         self._env = {"PATH": path, **environment_of_git(home, ssh_key), **(mark or {})}

@@ -21,6 +21,9 @@ LANES = 10
 RETRY_SECONDS = 1.0
 DEFECT_SECONDS = 30.0
 
+CANCELLATIONS = 1_000
+"""So many jobs wait to be ended. One beyond that ends when somebody takes it up, at last the sweep."""
+
 
 class JobLanes:
     """`want` and `cancel` only note what is to be done; `run` owns all the work."""
@@ -45,7 +48,8 @@ class JobLanes:
         self._working: dict[JobId, asyncio.Task[None]] = {}
         self._later: dict[JobId, asyncio.TimerHandle] = {}
         self._cancelled: set[JobId] = set()
-        self._to_cancel: asyncio.Queue[JobId] = asyncio.Queue()
+        self._to_cancel: dict[JobId, None] = {}
+        self._asked = asyncio.Event()
 
     def __contains__(self, job_id: JobId) -> bool:
         """Whether this worker has the job in hand: it waits, runs, or will be tried again."""
@@ -76,7 +80,7 @@ class JobLanes:
             self._cancelled.add(job_id)
             working.cancel()
         else:
-            self._to_cancel.put_nowait(job_id)
+            self._end_later(job_id)
 
     async def run(self) -> None:
         """Serve until cancelled; what runs then is left to the next start, or to another worker."""
@@ -99,11 +103,26 @@ class JobLanes:
         self._queue.done(job_id)
         if job_id in self._cancelled:
             self._cancelled.discard(job_id)
-            self._to_cancel.put_nowait(job_id)
+            self._end_later(job_id)
+
+    def _end_later(self, job_id: JobId) -> None:
+        if len(self._to_cancel) < CANCELLATIONS:
+            self._to_cancel[job_id] = None
+            self._asked.set()
+        else:
+            log.warning("cancellation is left to the sweep", extra={"job_id": job_id})
+
+    async def _next_cancelled(self) -> JobId:
+        while not self._to_cancel:
+            self._asked.clear()
+            await self._asked.wait()
+        job_id = next(iter(self._to_cancel))
+        del self._to_cancel[job_id]
+        return job_id
 
     async def _end_cancelled(self) -> None:
         while True:
-            job_id = await self._to_cancel.get()
+            job_id = await self._next_cancelled()
             if job_id in self._working:
                 self.cancel(job_id)
                 continue

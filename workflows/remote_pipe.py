@@ -28,10 +28,6 @@ class RemotePipe:
         self._ended = True
         self._news.set()
 
-    @property
-    def full(self) -> bool:
-        return not self._room.is_set()
-
     async def room(self) -> None:
         """Wait until what is kept is below the bound again."""
         await self._room.wait()

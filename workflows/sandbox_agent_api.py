@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -13,6 +13,7 @@ from runtime.errors import Unavailable
 RUN_SECONDS = 300.0
 """The server lets no command run longer."""
 
+DOWNLOAD_SECONDS = 240.0
 OUTPUT_BYTES = 1 << 20
 """The server keeps no more of what a command prints."""
 
@@ -33,12 +34,11 @@ class Ran(Struct, frozen=True, rename="camel"):
     stdout: str
     stderr: str
     timed_out: bool
-    stdout_truncated: bool
     exit_code: int | None = None
 
 
 class SandboxAgentApi:
-    """Belongs to whoever made it, and is closed at last."""
+    """Open from its making on; `async with` closes it."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.http = httpx.AsyncClient(
@@ -50,7 +50,10 @@ class SandboxAgentApi:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=8),
         )
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         await self.http.aclose()
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -93,14 +96,12 @@ class SandboxAgentApi:
         """A file, which is a small one."""
         return (await self.call("GET", "/v1/fs/file", params={"path": path})).content
 
-    async def download(
-        self, path: str, into: Callable[[bytes], object], *, at_most: int, deadline: float = 240.0
-    ) -> None:
+    async def download(self, path: str, into: Callable[[bytes], object], *, at_most: int) -> None:
         """A file piece by piece, of `at_most` so many bytes."""
         received = 0
         try:
             async with (
-                asyncio.timeout(deadline),
+                asyncio.timeout(DOWNLOAD_SECONDS),
                 self.http.stream("GET", "/v1/fs/file", params={"path": path}) as answer,
             ):
                 if not answer.is_success:
@@ -117,7 +118,7 @@ class SandboxAgentApi:
             raise unreachable(error) from None
         except TimeoutError:
             raise SandboxAgentUnavailable(
-                f"The sandbox-agent server did not send a file within {deadline:g} seconds."
+                f"The sandbox-agent server did not send a file within {DOWNLOAD_SECONDS:g} seconds."
             ) from None
 
     async def write(self, path: str, content: bytes) -> None:

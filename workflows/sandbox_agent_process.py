@@ -53,18 +53,21 @@ class _Logs(Struct):
 class SandboxAgentProcess:
     """The far pipes come as a stream of log entries, its end is found by looking: the API has no word of it.
 
+    `began` is its path there, or why the server did not start it.
     `tell` passes a signal on to the command and everything it started, `end` has all of it end.
     """
 
     def __init__(
         self,
         api: SandboxAgentApi,
+        began: str | SandboxAgentUnavailable,
         *,
         tell: Signal,
         end: End,
         when_lost: WhenLost,
     ) -> None:
-        self.stdin = _Input(api, self._finish)
+        self._path = began if isinstance(began, str) else ""
+        self.stdin = _Input(api, self._path, self._finish)
         self.stdout = RemotePipe()
         self.stderr = RemotePipe()
         self.exit_code: int | None = None
@@ -72,12 +75,17 @@ class SandboxAgentProcess:
         self._tell = tell
         self._end_all = end
         self._when_lost = when_lost
-        self._path = ""
         self._read_to = 0
         self._asked_again_after = -1
         self._ended = asyncio.Event()
         self._look = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        if isinstance(began, str):
+            self._own(self._follow())
+            self._own(self._watch())
+        else:
+            self.stderr.feed(f"{began.detail}\n".encode())
+            self._end(127)
 
     @classmethod
     async def start(
@@ -91,21 +99,17 @@ class SandboxAgentProcess:
         when_lost: WhenLost,
     ) -> Self:
         """Start a command. One the server does not start ends with 127 and says why on its standard error."""
-        process = cls(api, tell=tell, end=end, when_lost=when_lost)
+        began: str | SandboxAgentUnavailable
         body = {"command": command[0], "args": list(command[1:]), "cwd": cwd, "env": {}}
         try:
             answer = await api.call("POST", "/v1/processes", json={**body, "interactive": True})
         except SandboxAgentUnavailable as error:
             if error.status is None:
                 raise
-            process.stderr.feed(f"{error.detail}\n".encode())
-            process._end(127)
-            return process
-        info = msgspec.json.decode(answer.content, type=_Info)
-        process._path = process.stdin.path = f"/v1/processes/{info.id}"
-        process._own(process._follow())
-        process._own(process._watch())
-        return process
+            began = error
+        else:
+            began = f"/v1/processes/{msgspec.json.decode(answer.content, type=_Info).id}"
+        return cls(api, began, tell=tell, end=end, when_lost=when_lost)
 
     def send(self, number: signal.Signals) -> None:
         """Pass a signal on to the command and what it started; SIGTERM ends all of it."""
@@ -249,9 +253,9 @@ class SandboxAgentProcess:
 class _Input:
     """What is written goes with the next `drain`. The API cannot end it: closing it ends the process."""
 
-    def __init__(self, api: SandboxAgentApi, closed: Callable[[], None]) -> None:
-        self.path = ""
+    def __init__(self, api: SandboxAgentApi, path: str, closed: Callable[[], None]) -> None:
         self._api = api
+        self._path = path
         self._closed = closed
         self._unsent = bytearray()
         # Pieces that are on their way at the same time may overtake each other.
@@ -267,7 +271,7 @@ class _Input:
                 del self._unsent[: len(piece)]
                 body = {"data": base64.b64encode(piece).decode(), "encoding": "base64"}
                 try:
-                    await self._api.call("POST", f"{self.path}/input", json=body)
+                    await self._api.call("POST", f"{self._path}/input", json=body)
                 except SandboxAgentUnavailable as error:
                     raise BrokenPipeError(error.detail) from None
 

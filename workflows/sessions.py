@@ -78,11 +78,6 @@ class Sessions:
             async for task in tasks:
                 self._look(task, group)
 
-    @property
-    def turns(self) -> int:
-        """How many turns run now."""
-        return len(self._turns)
-
     async def interrupt(self, task_id: TaskId) -> None:
         """After a start: end the turns that an earlier process of this host left running, never repeat them."""
         task = await self._woken.task(task_id)

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 ROUND_SECONDS = 120.0
-"""Much longer than it takes to read one task."""
+"""Much longer than it takes to read one task, or to look at what one commit told."""
 
 
 class WokenTasks:

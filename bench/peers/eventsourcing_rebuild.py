@@ -8,32 +8,18 @@ larger ones. The events are small, of one kind and in a file; the rows are in me
 import sys
 import time
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.dispatch import singledispatchmethod
-from eventsourcing.domain import Aggregate, event
 from eventsourcing.persistence import Tracking
 from eventsourcing.projection import Projection
 from eventsourcing.sqlite import SQLiteFactory, SQLiteTrackingRecorder
 
-ROWS = "CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, version INTEGER, title TEXT)"
+from bench.peers.eventsourcing_task import ROWS, Task
+
 EVENTS_OF_A_TASK = 100
 SECTION = 1000
-
-
-class Task(Aggregate):
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.title = ""
-
-    @staticmethod
-    def create_id(name: str) -> UUID:
-        return uuid5(NAMESPACE_URL, name)
-
-    @event("Renamed")
-    def rename(self, title: str) -> None:
-        self.title = title
 
 
 class Tasks(Application[UUID]):

@@ -8,33 +8,17 @@ import json
 import sys
 from collections.abc import Sequence
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.domain import Aggregate, event
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bench.peers.eventsourcing_task import ROWS, Task
 from bench.peers.serving import serve
-
-ROWS = "CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, version INTEGER, title TEXT)"
-
-
-class Task(Aggregate):
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.title = ""
-
-    @staticmethod
-    def create_id(name: str) -> UUID:
-        return uuid5(NAMESPACE_URL, name)
-
-    @event("Renamed")
-    def rename(self, title: str) -> None:
-        self.title = title
 
 
 class Recorder(SQLiteApplicationRecorder):

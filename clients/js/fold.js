@@ -96,7 +96,7 @@ export function share(held, fresh) {
  * @param {string} entity
  * @returns {string | null}
  */
-export function listOf(data, entity) {
+function listOf(data, entity) {
   const names = [`${entity}s`, `${entity}es`, entity.replace(/y$/, "ies"), entity];
   return names.find((name) => Object.hasOwn(data, name) && Array.isArray(data[name])) ?? null;
 }

@@ -8,8 +8,8 @@ export const INTEREST_MS = 10;
 export const OPENING_MS = 15_000;
 /** A stream that was ready for so long was a good one: the next failure is a first failure again. */
 export const STEADY_MS = 5_000;
-export const BACKOFF_MS = 500;
-export const LONGEST_BACKOFF_MS = 30_000;
+const BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 30_000;
 /** After an answer that will not change by itself. */
 export const SLOW_MS = 30_000;
 export const WAKE_MS = 5_000;

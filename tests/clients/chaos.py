@@ -25,10 +25,10 @@ class Running:
 
 @asynccontextmanager
 async def playing(
-    recording: Recording, *, heartbeat: float = QUICK_HEARTBEAT, delay: float = 0.05
+    recording: Recording, *, heartbeat: float = QUICK_HEARTBEAT
 ) -> AsyncIterator[Running]:
     proxy = ChaosProxy(
-        lambda: Played(Stage(recording, pace=0, heartbeat=heartbeat), meanwhile=1), delay=delay
+        lambda: Played(Stage(recording, pace=0, heartbeat=heartbeat), meanwhile=1), delay=0.05
     )
     async with serving(proxy) as running:
         yield running

@@ -15,11 +15,11 @@ Line = tuple[int, str]
 Compose = dict[str, Any]
 
 
-def read_compose(path: Path = ROOT / "compose.yaml") -> Compose:
+def read_compose() -> Compose:
     """The file, anchors and merges resolved, variables left as they are written."""
     lines = [
         (len(line) - len(line.lstrip()), line.strip())
-        for line in path.read_text().splitlines()
+        for line in (ROOT / "compose.yaml").read_text().splitlines()
         if line.strip() and not line.lstrip().startswith("#")
     ]
     reader = _Reader(lines)

@@ -2,7 +2,7 @@
 
 `tests/golden/<tag>.json` holds one stored commit for each event. A new event gets its file with
 `pytest tests/events/test_golden.py --write-golden`; a later shape of an old one is written by hand
-beside the first as `<tag>.<format>.json`. Files are never changed: they stand for what is in logs.
+beside the first as `<tag>.<format>.json`, one with a field that came later as `<tag>.<field>.json`. Files are never changed: they stand for what is in logs.
 """
 
 from pathlib import Path

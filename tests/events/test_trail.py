@@ -21,9 +21,9 @@ async def store_of(*titles: str, into: MemoryStore | None = None) -> MemoryStore
     return store
 
 
-async def trail_of(store: MemoryStore, memory: Memory | None = None) -> Trail:
+async def trail_of(store: MemoryStore) -> Trail:
     """A reader that goes on to the end."""
-    trail = Trail(memory or Memory())
+    trail = Trail(Memory())
     for position in range(trail.position + 1, await store.head() + 1):
         recorded = await store.at(Position(position))
         if recorded is not None:

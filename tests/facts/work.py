@@ -22,9 +22,15 @@ def changed_file(path: str = "a.py", added: int = 2, removed: int = 1) -> Change
 
 
 def files_captured(
-    task: TaskId = TASK, *, files: tuple[ChangedFile, ...] = (), tree_id: str = "t1"
+    task: TaskId = TASK,
+    *,
+    files: tuple[ChangedFile, ...] = (),
+    tree_id: str = "t1",
+    omitted: int = 0,
 ) -> FilesCaptured:
-    return FilesCaptured(**vars(OwnersOfTask(task)), base="b1", tree_id=tree_id, files=files)
+    return FilesCaptured(
+        **vars(OwnersOfTask(task)), base="b1", tree_id=tree_id, files=files, omitted=omitted
+    )
 
 
 def files_outdated(task: TaskId = TASK) -> FilesOutdated:

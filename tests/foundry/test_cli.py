@@ -10,6 +10,7 @@ import pytest
 from events.store import LogCut
 from foundry import cli, demo, identity
 from foundry.running import client_of
+from projectors.catalog import PROJECTIONS
 from runtime.errors import Unavailable
 from runtime.settings import Settings, load
 
@@ -75,6 +76,20 @@ async def test_what_the_demo_waits_for_too_long_is_named() -> None:
     with pytest.raises(Unavailable, match=r"The task was not done within 0 s; `foundry doctor`"):
         async with demo._within(0, "The task was not done"):
             await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("command", ["rebuild", "verify"])
+def test_whatever_is_in_the_catalog_can_be_rebuilt_and_verified(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "nonsense"])
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "foundry: There is no projection nonsense; there are"
+        f" {', '.join(one.name for one in PROJECTIONS)}.\n"
+    )
 
 
 async def alone(client: httpx.AsyncClient) -> None:

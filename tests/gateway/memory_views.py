@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from events.ids import Position
-from projectors.views import PROJECTION_OF, Change, Listener, Snapshot, snapshot_of
+from projectors.catalog import PROJECTION_OF
+from projectors.views import Change, Listener, Snapshot, snapshot_of
 from runtime.errors import Unavailable
 
 PLURAL = {
@@ -110,7 +112,7 @@ class MemoryViews:
         """One batch with everything written since the last."""
         batch, self._untold = self._untold, []
         self._position = Position(self._head)
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(batch, self._position)
         for position, event in self._waiting:
             if position <= self._position:
@@ -136,7 +138,7 @@ class MemoryViews:
         for topic in self._documents:
             if PROJECTION_OF[topic.split("/")[0]] == projection:
                 self.forget(topic)
-        for listener in self._reset_listeners:
+        for listener in tuple(self._reset_listeners):
             listener(projection)
 
     def cut(self, position: int) -> None:
@@ -197,7 +199,16 @@ class MemoryViews:
         return result
 
     async def page(self, topic: str, *, before: int, limit: int) -> Snapshot | None:
-        return await self.snapshot(topic)
+        if not topic.startswith("transcript/") or topic not in self._documents:
+            return None
+        data = self._documents[topic].data
+        earlier = [entry for entry in data["entries"] if entry["index"] < before]
+        return snapshot_of(
+            topic,
+            epoch=self.epoch("transcript"),
+            version=self._versions[topic],
+            data=msgspec.json.encode(data | {"entries": earlier[-limit:]}),
+        )
 
     async def reached(self, position: Position, *, within: float) -> None:
         if position <= self._position:
@@ -214,12 +225,17 @@ class MemoryViews:
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return partial(_discard, self._listeners, listener)
 
     def on_reset(self, listener: Callable[[str], None]) -> Callable[[], None]:
         self._reset_listeners.append(listener)
-        return lambda: self._reset_listeners.remove(listener)
+        return partial(_discard, self._reset_listeners, listener)
 
     async def _read(self) -> None:
         if self.reading is not None:
             await self.reading()
+
+
+def _discard(listeners: list[Any], listener: object) -> None:
+    if listener in listeners:
+        listeners.remove(listener)

@@ -81,6 +81,7 @@ async def test_a_task_answers_as_soon_as_it_is_announced(world: World) -> None:
         "tree_id": None,
         "captured_at": None,
         "status": "stale",
+        "omitted": 0,
         "files": [],
         "tree": [],
     }
@@ -329,7 +330,9 @@ async def test_captured_files_replace_the_ones_before_and_keep_their_patches(wor
         commit(facts.sandbox_ready()),
         commit(facts.files_captured(files=(facts.changed_file("gone"), facts.changed_file("a")))),
         commit(
-            facts.files_captured(files=(facts.changed_file("a", 5, 0), large), tree_id="t2"),
+            facts.files_captured(
+                files=(facts.changed_file("a", 5, 0), large), tree_id="t2", omitted=5
+            ),
             at=6000,
         ),
         commit(facts.files_outdated()),
@@ -340,6 +343,7 @@ async def test_captured_files_replace_the_ones_before_and_keep_their_patches(wor
         "tree_id": "t2",
         "captured_at": 6000,
         "status": "queued",
+        "omitted": 5,
         "files": [
             {"id": "a", "kind": "modified", "added": 5, "removed": 0, "binary": False},
             {"id": "big", "kind": "added", "added": 9, "removed": 0, "binary": True},

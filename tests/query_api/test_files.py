@@ -1,7 +1,5 @@
 """Captured patches, contents and blobs."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from events.fact import Blob
@@ -13,8 +11,6 @@ from tests.query_api.house import House, problem
 
 LARGE = b"x" * 300_000
 BYTES = b"\x89PNG\r\n\x1a\n\xff"
-
-Capture = Callable[[], Awaitable[dict[str, Blob]]]
 
 
 @pytest.fixture

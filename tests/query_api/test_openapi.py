@@ -1,7 +1,6 @@
 """The OpenAPI document and the problem catalog, compared with what there is."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +11,11 @@ from query_api.openapi import document
 from query_api.openapi_views import VIEWS
 from query_api.problem_catalog import PROBLEMS
 from runtime.problems import STATUS
+from tests.code_survey import codes_in_code
 from tests.query_api.house import House, Json, Order, problem
 
-ROOT = Path(__file__).parent.parent.parent
-RAISED = re.compile(r'(?:code=|default_code = )"([a-z_]+)"')
+ANSWERING = ("commands", "query_api", "gateway", "projectors", "runtime")
+"""Packages whose errors become problem documents."""
 
 NEVER_ANSWERED = {"failed", "fenced", "sandbox_exists", "sandbox_gone"}
 """Codes only workers get to see."""
@@ -159,14 +159,7 @@ async def test_a_problem_nobody_has_is_not_found(house: House) -> None:
 
 
 def test_every_code_that_is_raised_is_in_the_catalog() -> None:
-    raised = {
-        code
-        for package in ("commands", "query_api", "gateway", "projectors", "runtime")
-        for path in (ROOT / package).glob("*.py")
-        for code in RAISED.findall(path.read_text())
-    }
-
-    assert raised - PROBLEMS.keys() <= NEVER_ANSWERED
+    assert set(codes_in_code(ANSWERING)) - PROBLEMS.keys() <= NEVER_ANSWERED
 
 
 def test_the_catalog_has_the_code_of_every_error_family() -> None:

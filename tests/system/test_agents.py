@@ -2,13 +2,11 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.client import Client
-from tests.system.git_repository import GitRepository
 from tests.system.node_process import NodeProcess
 from tests.system.people import House
 from tests.workflows import scripted_agent
@@ -21,7 +19,7 @@ BURST_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A system whose agent `scripted` does what a message says."""
     command = [sys.executable, "-I", "-S", str(Path(scripted_agent.__file__))]
     folder = tmp_path_factory.mktemp("agents")
@@ -31,12 +29,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
         yield node
     finally:
         node.end()
-
-
-@pytest.fixture
-async def house(node: NodeProcess, git_repository: GitRepository) -> AsyncIterator[House]:
-    async with Client(node.address, node.token) as owner:
-        yield await House.build(owner, git_repository.url)
 
 
 async def outcome(house: House, session_id: str) -> object:

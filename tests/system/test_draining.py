@@ -5,11 +5,11 @@ from time import monotonic
 
 import httpx
 
+from chaos.frames import Event
 from tests.system.client import Accepted, problem
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
 from tests.system.people import PROVISIONED_WITHIN, House, turn_is_over
-from tests.system.stream import Event
 
 DRAIN_SECONDS = 4
 STREAMS = 20

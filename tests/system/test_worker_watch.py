@@ -22,10 +22,11 @@ import asyncio
 import sys
 from foundry import worker_watch
 from foundry.cli import main
-from workflows import job_sweep, woken_tasks, worker
+from workflows import host_tasks, job_hints, job_sweep, log_tail, woken_tasks
 
 module, name, method, times = {module}, "{name}", "{method}", {times}
-job_sweep.ROUND_SECONDS = woken_tasks.ROUND_SECONDS = worker.ROUND_SECONDS = 1.0
+for timed in (job_hints, job_sweep, log_tail, woken_tasks):
+    timed.ROUND_SECONDS = 1.0
 worker_watch.keep_moving.__kwdefaults__["look"] = 0.1
 works = getattr(getattr(module, name), method)
 
@@ -63,8 +64,8 @@ def stopped(folder: Path, where: str, times: int) -> NodeProcess:
     [
         ("job_sweep.JobSweep.sweep", "job sweep"),
         ("woken_tasks.WokenTasks.task", "sessions"),
-        ("worker.Worker._look_at_files", "jobs of this host"),
-        ("worker.Worker._take_hint", "jobs of any host"),
+        ("host_tasks.HostTasks.look_at_files", "jobs of this host"),
+        ("job_hints.JobHints._take", "jobs of any host"),
     ],
 )
 async def test_a_worker_that_was_stopped_begins_anew_and_does_the_work(

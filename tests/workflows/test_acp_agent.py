@@ -235,12 +235,6 @@ async def test_a_taker_that_fails_ends_the_turn_with_its_own_error(
         assert not agent.alive
 
 
-async def test_a_turn_that_must_not_last_longer_fails(processes: Processes, tmp_path: Path) -> None:
-    async with talking(processes, tmp_path, SCRIPTED) as agent:
-        with pytest.raises(AgentFailed, match=r"did not end within 0\.2 seconds"):
-            await agent.prompt("forever", on_entry=Notes().on_entry, ask=Notes().ask, deadline=0.2)
-
-
 async def test_an_agent_that_answers_with_an_error_fails_the_turn_only(
     processes: Processes, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from events.commit import Commit, Event, Recorded
 from events.ids import BEGINNING, Position, TaskId, Timestamp
 from events.memory import MemoryStore
 from events.store import ALL, Limit, subject_of
-from events.task_files import FilesOutdated, TreeChanged, TreeFile
+from events.task_files import FilesCaptured, FilesOutdated, TreeChanged, TreeFile
 from tests import facts
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
@@ -80,6 +80,7 @@ class Fixed(LocalSandboxes):
     """Finds the same files wherever it looks."""
 
     tree: tuple[TreeFile, ...] = ()
+    omitted = 0
 
     def __init__(self) -> None:
         """It has no place on any disk."""
@@ -87,7 +88,9 @@ class Fixed(LocalSandboxes):
     async def capture(
         self, sandbox: Sandbox, *, base: str, unless: str | None = None
     ) -> Captured | None:
-        return Captured(base=base, tree_id=f"t{len(self.tree)}", files=(), tree=self.tree)
+        return Captured(
+            base=base, tree_id=f"t{len(self.tree)}", files=(), tree=self.tree, omitted=self.omitted
+        )
 
 
 async def test_the_files_of_a_small_tree_are_one_commit_with_the_capture() -> None:
@@ -100,6 +103,19 @@ async def test_the_files_of_a_small_tree_are_one_commit_with_the_capture() -> No
 
     names = [type(event).__name__ for event in (await desk.commits())[-1].events]
     assert names == ["TreeChanged", "FilesCaptured"]
+
+
+async def test_how_many_files_are_not_listed_is_told() -> None:
+    provider = Fixed()
+    provider.omitted = 5
+    desk = Desk(local=provider)
+    await desk.begin()
+
+    await desk.files.capture(facts.TASK)
+
+    [captured] = (await desk.commits())[-1].events
+    assert isinstance(captured, FilesCaptured)
+    assert captured.omitted == 5
 
 
 async def test_a_large_tree_with_long_paths_fits_into_commits_and_none_of_it_is_lost() -> None:

@@ -9,12 +9,13 @@ from commands.aggregates import Aggregates
 from commands.job import JOB
 from commands.reports import Reports
 from events.commit import tag_of
-from events.ids import Timestamp
+from events.ids import JobId, Timestamp
 from events.job import JobAnnounced, JobCancelRequested
 from events.memory import MemoryStore
 from events.store import subject_of
 from runtime.lifecycle import Gate
 from tests import facts
+from workflows import job_lanes
 from workflows.announcements import Announcement, Announcements
 from workflows.job_kind import JobContext, JobKind, Stage, StageFailure, StageResult
 from workflows.job_lanes import JobLanes
@@ -130,5 +131,23 @@ async def test_a_job_is_cancelled_before_its_work_has_begun(
         # The very moment between the making of its task and the first step of that.
     bench.lanes.cancel(facts.JOB)
 
+    assert (await bench.over())[-1] == "job_cancelled"
+    assert not bench.running.is_set()
+
+
+async def test_cancellations_beyond_the_bound_are_left_to_whoever_takes_the_job_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(job_lanes, "CANCELLATIONS", 3)
+    announced = facts.job_opened(facts.OfTask(kind=KIND))
+    await bench.reports.report(JOB, facts.JOB, lambda job: [announced], report_id="opened")
+
+    for number in range(3):
+        bench.lanes.cancel(JobId(f"job_other_{number}"))
+    await bench.cancel()
+    # As the sweep does with a job that lies about.
+    bench.lanes.want(ANNOUNCEMENT)
+
+    assert caplog.messages.count("cancellation is left to the sweep") == 1
     assert (await bench.over())[-1] == "job_cancelled"
     assert not bench.running.is_set()

@@ -35,26 +35,34 @@ def read_again(turn: Turn, name: str) -> None:
 def read(turn: Turn, answer: ReadAnswered) -> None:
     name, status = answer.topic, answer.status
     topic = turn.topic(name)
-    if status == 401:
-        need_sign_in(turn, answer.detail or "")
-    elif topic is None:
-        return
-    elif status == 304:
-        turn.set_topic(name, again=None, failures=0)
-    elif status == 200:
-        _take(turn, name, topic, answer.body, answer.cause or "refresh")
-    elif topic.live == "on":
-        return
-    elif status in (403, 404):
-        refuse(turn, name, "forbidden")
-    elif status in (0, 408, 429) or status >= 500:
-        again = Again(answer.at_least, answer.cause or "refresh")
-        turn.set_topic(name, again=again, failures=topic.failures + 1)
-        ms = (answer.retry_after_ms or 0) + jitter(turn.random, topic.failures)
-        turn.do(SetTimer(name=f"read {name}", ms=ms))
-    else:
-        turn.do(Trouble(status=status, code=answer.code or "", detail=answer.detail or ""))
-        refuse(turn, name, "forbidden")
+    match status:
+        case 401:
+            need_sign_in(turn, answer.detail or "")
+        case _ if topic is None:
+            # Let go of meanwhile.
+            return
+        case 304:
+            turn.set_topic(name, again=None, failures=0)
+        case 200:
+            _take(turn, name, topic, answer.body, answer.cause or "refresh")
+        case _ if topic.live == "on":
+            # Its stream will tell.
+            return
+        case 403 | 404:
+            refuse(turn, name, "forbidden")
+        case _ if status in (0, 408, 429) or status >= 500:
+            _wait(turn, name, topic, answer)
+        case _:
+            turn.do(Trouble(status=status, code=answer.code or "", detail=answer.detail or ""))
+            refuse(turn, name, "forbidden")
+
+
+def _wait(turn: Turn, name: str, topic: Topic, answer: ReadAnswered) -> None:
+    """Nobody answered, or nobody can now: the read is done again later."""
+    again = Again(answer.at_least, answer.cause or "refresh")
+    turn.set_topic(name, again=again, failures=topic.failures + 1)
+    ms = (answer.retry_after_ms or 0) + jitter(turn.random, topic.failures)
+    turn.do(SetTimer(name=f"read {name}", ms=ms))
 
 
 def _take(turn: Turn, name: str, topic: Topic, body: Any, cause: str) -> None:

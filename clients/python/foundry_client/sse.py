@@ -18,11 +18,10 @@ class Event(Struct, frozen=True):
 
 
 class EventReader:
-    """Fed with bytes, gives whole events. `retry_ms` is what the server last asked for; `seen` counts bytes."""
+    """Fed with bytes, gives whole events. `retry_ms` is what the server last asked for."""
 
     def __init__(self) -> None:
         self.retry_ms: int | None = None
-        self.seen = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = False
         self._line: list[str] = []
@@ -33,7 +32,6 @@ class EventReader:
 
     def feed(self, piece: bytes) -> Iterator[Event]:
         """The events that these bytes complete."""
-        self.seen += len(piece)
         text = self._decoder.decode(piece)
         if not text:
             return

@@ -14,31 +14,23 @@ import msgspec
 from events.codec import Undecodable
 from events.commit import Recorded, tag_of
 from events.ids import Position
-from events.log import LOG_KIND
+from events.log import KIND_OF_PREFIX, LOG_ID, LOG_KIND, kind_of_id
+from events.shown import shown
 from events.store import EventStore, kind_of, subject_of
 from foundry.event_log import any_log
 from runtime.errors import Invalid, NotFound
 from runtime.settings import Settings
 
-KIND_OF_PREFIX = {
-    "usr": "user",
-    "org": "organization",
-    "repo": "repository",
-    "task": "task",
-    "job": "job",
-    "ses": "transcript",
-    "log": LOG_KIND,
-}
-HIDDEN = frozenset({"hash"})
 SHOW_EVERY = 0.5
 
 
 async def history(settings: Settings, options: argparse.Namespace) -> int:
     """The audit trail of one aggregate, oldest first."""
-    kind = KIND_OF_PREFIX.get(options.id.partition("_")[0])
+    kind = LOG_KIND if options.id == LOG_ID else kind_of_id(options.id)
     if kind is None:
         raise Invalid(
-            f"{options.id} is no id of an aggregate; they begin with {', '.join(KIND_OF_PREFIX)}."
+            f"{options.id} is no id of an aggregate; they begin with {', '.join(KIND_OF_PREFIX)},"
+            f" or it is {LOG_ID}."
         )
     async with any_log(settings) as log:
         found = await log.store.load(subject_of(kind, options.id))
@@ -145,16 +137,12 @@ def _plain(recorded: Recorded) -> dict[str, Any]:
             "events": [],
             "error": str(error),
         }
-    plain = msgspec.to_builtins(commit)
     return {
         "position": recorded.position,
         "subject": recorded.subject,
         "kind": kind_of(recorded.subject),
-        "at": plain["at"],
-        "actor": plain["actor"],
-        "command": plain.get("command"),
-        "events": [
-            {name: value for name, value in event.items() if name not in HIDDEN}
-            for event in plain["events"]
-        ],
+        "at": commit.at,
+        "actor": commit.actor,
+        "command": msgspec.to_builtins(commit.command),
+        "events": [shown(event) for event in commit.events],
     }
