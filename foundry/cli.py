@@ -1,4 +1,4 @@
-"""The command line (CONTRACT 7). Each command is a module of its own, imported when it is asked for."""
+"""The command line. Each command is a module of its own, imported when it is asked for."""
 
 import argparse
 import asyncio

@@ -2,7 +2,9 @@
 
 import argparse
 import ast
+import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,6 +23,14 @@ PACKAGES = (
     "events",
     "runtime",
 )
+HOUSE = set(
+    chain.from_iterable(
+        re.findall(r"`([\w.]+)/?`", row.split("|")[1])
+        for row in (ROOT / "README.md").read_text().partition("## Where things are")[2].split("\n")
+        if row.startswith("| `")
+    )
+)
+"""What stands at the top of the repository, as README says it."""
 ROUTE_MAKERS = {"Route", "question", "operation"}
 
 
