@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("projection", nargs="?", choices=PROJECTIONS)
 
     history = add("history", "foundry.log", "history", "Print the audit trail of one aggregate.")
-    history.add_argument("id", help="task_…, org_…, repo_…, job_…, usr_… or ses_…")
+    history.add_argument("id", help="task_…, org_…, repo_…, job_…, usr_…, ses_… or log_events")
     tail = add("tail", "foundry.log", "tail", "Print commits as they come.")
     tail.add_argument(
         "--after",
