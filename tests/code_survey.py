@@ -55,6 +55,20 @@ def routes_in_code() -> Iterator[str]:
             yield from _texts(call.args[0])
 
 
+def stages_in_code() -> list[str]:
+    """Of `task_provision`, in their order."""
+    tree = ast.parse((ROOT / "workflows" / "task_provision.py").read_text())
+    made = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [
+        text
+        for call in made
+        if isinstance(call.func, ast.Name) and call.func.id == "Stage"
+        for named in call.keywords
+        if named.arg == "name"
+        for text in _texts(named.value)
+    ]
+
+
 def owners_of(fact: type[Struct]) -> set[str]:
     """The fields that all facts of a task, or of a job, have: they are documented once."""
     families = (family for family in (TaskFact, JobFact) if issubclass(fact, family))

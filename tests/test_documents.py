@@ -15,6 +15,7 @@ from events.commit import Event
 from foundry.cli import _parser
 from gateway.ending import EndCode
 from projectors.catalog import PROJECTIONS
+from projectors.task_course import IN_WORK
 from query_api.openapi_views import VIEWS
 from query_api.problem_catalog import PROBLEMS
 from runtime import metrics
@@ -27,6 +28,7 @@ from tests.code_survey import (
     codes_in_code,
     owners_of,
     routes_in_code,
+    stages_in_code,
     words_of,
 )
 
@@ -129,6 +131,13 @@ def test_every_command_is_documented_with_its_fields() -> None:
     }
 
     assert documented == {name: set(fields_of(order)) for name, order in CATALOG.items()}
+
+
+def test_every_stage_of_a_provisioning_is_documented_and_has_its_sentence() -> None:
+    told = PROTOCOL.partition("The stages of `task_provision`:")[2].partition(".")[0]
+
+    assert re.findall(r"`(\w+)`", told) == stages_in_code()
+    assert set(stages_in_code()) <= set(IN_WORK)
 
 
 def test_every_field_of_every_view_is_documented() -> None:

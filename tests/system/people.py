@@ -7,6 +7,14 @@ from typing import Any, Self
 from tests.system.client import Accepted, Client
 
 PROVISIONED_WITHIN = 60.0
+PROVISION_STAGES = (
+    "name_ensured",
+    "sandbox_allocated",
+    "repository_prepared",
+    "agent_installed",
+    "agent_started",
+    "session_created",
+)
 
 
 @dataclass(frozen=True)
