@@ -1,4 +1,4 @@
-"""Answers who is asking and what they may see, from the write side's own state (CONTRACT 2)."""
+"""Answers who is asking and what they may see, from the write side's own state (docs/protocol.md, "Who is asking")."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Who may order what in an organization (CONTRACT 2): owners everything, admins all but owners, members the work."""
+"""Who may order what in an organization (docs/protocol.md, "Who is asking"): owners everything, admins all but owners, members the work."""
 
 from commands.order import Order
 from commands.organization_orders import (

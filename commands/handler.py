@@ -1,4 +1,4 @@
-"""Takes orders: finds each one's aggregate and what its decision needs, and answers in the order of DESIGN 4."""
+"""Takes orders: finds each one's aggregate and what its decision needs; looks for its key, asks for rights, decides, appends, answers."""
 
 import asyncio
 import logging
@@ -79,7 +79,7 @@ class Commands:
         command_id: str,
         if_match: str | None = None,
     ) -> Answer:
-        """The answer to an order, durable when this returns. Raises one of the errors of CONTRACT 6."""
+        """The answer to an order, durable when this returns. Raises one of the errors of `runtime.errors`."""
         request = request_of(caller, name, order, command_id=command_id, if_match=if_match)
         started = time.perf_counter()
         outcome = "failed"

@@ -12,7 +12,7 @@ DIGEST_BYTES = 16
 
 
 def command_key(caller: str, name: str, command_id: str) -> str:
-    """What an Idempotency-Key belongs to (CONTRACT 3). Never looks at the body."""
+    """What an Idempotency-Key belongs to (docs/protocol.md, "Idempotency"). Never looks at the body."""
     # All keys of a history are made when it is loaded, and most of them begin alike.
     digest = _begun("command", caller, name).copy()
     digest.update(_told(command_id))

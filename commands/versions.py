@@ -1,4 +1,4 @@
-"""Optimistic locking as HTTP spells it: `If-Match` with an ETag of a topic or a bare position (CONTRACT 3)."""
+"""Optimistic locking as HTTP spells it: `If-Match` with an ETag of a topic or a bare position (docs/protocol.md, "If-Match")."""
 
 import re
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Ids: opaque text made of a prefix and `[a-z0-9_]`, 63 characters at most (CONTRACT 1)."""
+"""Ids: opaque text made of a prefix and `[a-z0-9_]`, 63 characters at most (docs/protocol.md, "Words")."""
 
 import base64
 import hashlib

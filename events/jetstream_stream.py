@@ -175,6 +175,7 @@ async def _existing(api: JetStreamApi) -> StreamInfo | None:
 
 async def _create(api: JetStreamApi, ours: StreamConfig) -> StreamInfo:
     deadline = asyncio.get_running_loop().time() + PEERS_SECONDS
+    told = False
     while True:
         try:
             return await api.call(f"STREAM.CREATE.{api.stream}", ours, StreamInfo)
@@ -188,5 +189,15 @@ async def _create(api: JetStreamApi, ours: StreamConfig) -> StreamInfo:
                     f"nats-server does not make the stream {api.stream} on {ours.num_replicas} server(s): {error}."
                     " Start as many, or set FOUNDRY_NATS_REPLICAS to what there is."
                 ) from error
+            if not told:
+                log.warning(
+                    "the log waits for its servers",
+                    extra={
+                        "stream": api.stream,
+                        "replicas": ours.num_replicas,
+                        "reason": f"{error}",
+                    },
+                )
+                told = True
         # The servers of a young cluster do not all know each other yet.
         await asyncio.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The command line (CONTRACT 7). Each command is a module of its own, imported when it is asked for."""
+"""The command line. Each command is a module of its own, imported when it is asked for."""
 
 import argparse
 import asyncio
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     history = add(
         "history", "foundry.audit_trail", "history", "Print the audit trail of one aggregate."
     )
-    history.add_argument("id", help="task_…, org_…, repo_…, job_…, usr_… or ses_…")
+    history.add_argument("id", help="task_…, org_…, repo_…, job_…, usr_…, ses_… or log_events")
     tail = add("tail", "foundry.audit_trail", "tail", "Print commits as they come.")
     tail.add_argument(
         "--after",

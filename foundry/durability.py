@@ -1,4 +1,4 @@
-"""What an acknowledged commit survives, said honestly: what is configured here, or can be read from the servers (DESIGN 3.6)."""
+"""What an acknowledged commit survives, said honestly: what is configured here, or can be read from the servers (docs/operations.md, 'What "durable" means here')."""
 
 import logging
 

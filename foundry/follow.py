@@ -1,4 +1,4 @@
-"""Follow topics of a running server: a Server-Sent Events reader and the fold of CONTRACT 5.1, for the demo."""
+"""Follow topics of a running server: a Server-Sent Events reader and the fold of docs/protocol.md, "Order", for the demo."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence

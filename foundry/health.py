@@ -1,4 +1,4 @@
-"""Is this node alive, is it ready, and what does it measure (CONTRACT 7)."""
+"""Is this node alive, is it ready, and what does it measure (docs/operations.md, "Start, drain, stop")."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

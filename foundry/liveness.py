@@ -1,4 +1,4 @@
-"""Does this node keep up with the log? Looks without writing anything, and restarts a reader that stands still (DESIGN 5)."""
+"""Does this node keep up with the log? Looks without writing anything, and restarts a reader that stands still."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""`foundry serve`: everything in one process, or the roles that are named (CONTRACT 7)."""
+"""`foundry serve`: everything in one process, or the roles that are named (docs/operations.md, "Roles")."""
 
 import argparse
 import asyncio
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 ALL = frozenset({"commands", "read", "workers"})
 AFTER_DRAIN_SECONDS = 3
 GONE_SECONDS = 4.5
-"""After a drain's deadline the process is gone, in order or not; 5 are promised (CONTRACT 7)."""
+"""After a drain's deadline the process is gone, in order or not; 5 are promised (docs/protocol.md, "Drain and bye")."""
 
 LOOK_SECONDS = 0.02
 

@@ -1,4 +1,4 @@
-"""uvicorn, with the signals and the drain left to the composition root (DESIGN 8)."""
+"""uvicorn, with the signals and the drain left to the composition root."""
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Many changes of one topic to one that brings a slow reader to the same state (CONTRACT 5.5)."""
+"""Many changes of one topic to one that brings a slow reader to the same state (docs/protocol.md, "Slow readers")."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Sends all streams elsewhere, a few at a time, before the node goes (CONTRACT 5.6)."""
+"""Sends all streams elsewhere, a few at a time, before the node goes (docs/protocol.md, "Drain and bye")."""
 
 import asyncio
 import time

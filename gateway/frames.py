@@ -1,4 +1,4 @@
-"""The events of the wire (CONTRACT 5) as bytes, each encoded once however many streams carry it."""
+"""The events of the wire (docs/protocol.md, "Events") as bytes, each encoded once however many streams carry it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

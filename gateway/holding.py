@@ -1,4 +1,4 @@
-"""What a client holds of a topic, and what that means it needs: pure decisions (CONTRACT 5.1 to 5.3)."""
+"""What a client holds of a topic, and what that means it needs: pure decisions (docs/protocol.md, "Order" and "Resume")."""
 
 import re
 from typing import Literal

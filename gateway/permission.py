@@ -1,4 +1,4 @@
-"""Whether a caller may (still) see what a stream carries. Decided by the write side, asked here (CONTRACT 2)."""
+"""Whether a caller may (still) see what a stream carries. Decided by the write side, asked here (docs/protocol.md, "Who is asking")."""
 
 from gateway.topics import Topic
 from runtime.identity import Access, Caller

@@ -6,7 +6,7 @@ from projectors.projection import View
 
 
 def assemble(view: View, elements: Iterable[tuple[str, bytes]]) -> bytes:
-    """The `data` object of CONTRACT 4 from (entity, JSON) pairs that stand in the order of the view."""
+    """The `data` object of a view (docs/protocol.md, "What they show") from (entity, JSON) pairs that stand in the order of the view."""
     itself = b"{}"
     lists: dict[str, list[bytes]] = {entity: [] for entity in view.lists.values()}
     for entity, json in elements:

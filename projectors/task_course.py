@@ -80,7 +80,7 @@ TaskStatus = Literal[
 
 UNPROVISIONED = ("queued", "provisioning")
 
-_IN_WORK = {
+IN_WORK = {
     "name_ensured": "Choosing a branch.",
     "sandbox_allocated": "Finding a place to work.",
     "repository_prepared": "Checking out the repository.",
@@ -88,6 +88,7 @@ _IN_WORK = {
     "agent_started": "Starting the agent.",
     "session_created": "Opening the session.",
 }
+"""What is being done in each stage of a provisioning, in a sentence for people."""
 
 
 class PullRequest(Row, frozen=True, kw_only=True):
@@ -143,7 +144,7 @@ class Course(Row, frozen=True, kw_only=True):
             case "queued":
                 return "Waiting for a worker."
             case "provisioning":
-                return _IN_WORK.get(self.stage or "", "Preparing the sandbox.")
+                return IN_WORK.get(self.stage or "", "Preparing the sandbox.")
             case "error":
                 return self.failure.message if self.failure else None
             case "archiving":

@@ -1,6 +1,6 @@
 """What the read side offers to those who answer and those who stream: snapshots, changes, and word of new ones.
 
-A topic is named here as it is stored: `app` is `app/<user id>`, all others as in CONTRACT 4.
+A topic is named here as it is stored: `app` is `app/<user id>`, all others as in docs/protocol.md, "Views".
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ class Change(Struct, frozen=True, kw_only=True):
 class Snapshot(Struct, frozen=True, kw_only=True):
     """A whole topic at one version, made by `snapshot_of`.
 
-    `document` is the JSON of CONTRACT 4 as a client reads it, `data` the object in it of that name:
+    `document` is the JSON as a client reads it, `data` the object in it of that name:
     the same bytes, not a copy.
     """
 

@@ -1,4 +1,4 @@
-"""Shapes of what the other folders take and answer, for the OpenAPI document only (CONTRACT 3, 5, 6, 7)."""
+"""Shapes of what the other folders take and answer, for the OpenAPI document only."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""Who may see what. What may not be seen and what never was get the same answer (CONTRACT 2)."""
+"""Who may see what. What may not be seen and what never was get the same answer (docs/protocol.md, "Who is asking")."""
 
 from events.ids import is_id
 from events.topics import names_a_topic

@@ -1,6 +1,6 @@
 """The five ways an order or a question can fail, told apart by what the caller should do next.
 
-Every error carries a stable code (CONTRACT 6) and a sentence that says what to do; status codes
+Every error carries a stable code (docs/protocol.md, "Problems") and a sentence that says what to do; status codes
 are chosen in one place only, `runtime/problems.py`.
 """
 

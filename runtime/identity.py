@@ -1,4 +1,4 @@
-"""Who is asking. The write side answers these questions; the read side only asks them (CONTRACT 2)."""
+"""Who is asking. The write side answers these questions; the read side only asks them."""
 
 from collections.abc import Mapping
 from typing import Protocol

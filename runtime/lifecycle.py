@@ -1,4 +1,4 @@
-"""The gate every working component has: let work in, stop letting it in, wait for it, end what is left (DESIGN 8)."""
+"""The gate every working component has: let work in, stop letting it in, wait for it, end what is left."""
 
 import asyncio
 import logging

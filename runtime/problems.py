@@ -1,4 +1,4 @@
-"""Errors to RFC 9457 problem documents: the one place where an error gets a status code (CONTRACT 6)."""
+"""Errors to RFC 9457 problem documents: the one place where an error gets a status code (docs/protocol.md, "Problems")."""
 
 import logging
 from typing import Any

@@ -2,7 +2,9 @@
 
 import argparse
 import ast
+import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,6 +23,14 @@ PACKAGES = (
     "events",
     "runtime",
 )
+HOUSE = set(
+    chain.from_iterable(
+        re.findall(r"`([\w.]+)/?`", row.split("|")[1])
+        for row in (ROOT / "README.md").read_text().partition("## Where things are")[2].split("\n")
+        if row.startswith("| `")
+    )
+)
+"""What stands at the top of the repository, as README says it."""
 ROUTE_MAKERS = {"Route", "question", "operation"}
 
 
@@ -43,6 +53,20 @@ def routes_in_code() -> Iterator[str]:
     for call in _calls_in_code(PACKAGES):
         if isinstance(call.func, ast.Name) and call.func.id in ROUTE_MAKERS and call.args:
             yield from _texts(call.args[0])
+
+
+def stages_in_code() -> list[str]:
+    """Of `task_provision`, in their order."""
+    tree = ast.parse((ROOT / "workflows" / "task_provision.py").read_text())
+    made = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [
+        text
+        for call in made
+        if isinstance(call.func, ast.Name) and call.func.id == "Stage"
+        for named in call.keywords
+        if named.arg == "name"
+        for text in _texts(named.value)
+    ]
 
 
 def owners_of(fact: type[Struct]) -> set[str]:

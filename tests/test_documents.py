@@ -1,6 +1,7 @@
 """What the documents name is there, and what is there is named: settings, metrics, problems, facts, routes, commands, files."""
 
 import re
+from collections.abc import Iterator
 from itertools import chain, takewhile
 from pathlib import Path
 from typing import get_args
@@ -14,16 +15,20 @@ from events.commit import Event
 from foundry.cli import _parser
 from gateway.ending import EndCode
 from projectors.catalog import PROJECTIONS
+from projectors.task_course import IN_WORK
+from query_api.openapi_views import VIEWS
 from query_api.problem_catalog import PROBLEMS
 from runtime import metrics
 from runtime.problems import STATUS
 from runtime.settings import Settings
 from tests.code_survey import (
+    HOUSE,
     PACKAGES,
     ROOT,
     codes_in_code,
     owners_of,
     routes_in_code,
+    stages_in_code,
     words_of,
 )
 
@@ -33,6 +38,7 @@ PROTOCOL = (DOCS / "protocol.md").read_text()
 README = (ROOT / "README.md").read_text()
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")))
 FOLDERS = (*PACKAGES, "tests", "docs", "deploy", "web")
+WRITTEN = {".py", ".js", ".mjs", ".ts", ".css", ".html", ".md", ".toml", ".yaml", ".yml", ".conf"}
 STREAMS = {"/v1/stream", "/v1/stream/{sid}/interest"}
 NOT_FOR_NODES = {"FOUNDRY_PUBLISH", "FOUNDRY_NATS_PASSWORD", "FOUNDRY_REPOSITORIES"}
 TOLD_BY_NAME = {"stage_failed", "host_away"}
@@ -118,6 +124,34 @@ def test_every_route_is_documented() -> None:
     assert documented == {path.replace(":path", "") for path in routes_in_code()} | STREAMS
 
 
+def test_every_command_is_documented_with_its_fields() -> None:
+    documented = {
+        row[0].strip("`"): set(re.findall(r"`(\w+\??)`", row[1]))
+        for row in table(PROTOCOL, "command")
+    }
+
+    assert documented == {name: set(fields_of(order)) for name, order in CATALOG.items()}
+
+
+def test_every_stage_of_a_provisioning_is_documented_and_has_its_sentence() -> None:
+    told = PROTOCOL.partition("The stages of `task_provision`:")[2].partition(".")[0]
+
+    assert re.findall(r"`(\w+)`", told) == stages_in_code()
+    assert set(stages_in_code()) <= set(IN_WORK)
+
+
+def test_every_field_of_every_view_is_documented() -> None:
+    documented = {
+        row[0].strip("`").partition("/")[0]: set(re.findall(r"\w+", row[2]))
+        for row in table(PROTOCOL, "topic")
+    }
+
+    assert set(documented) == set(VIEWS)
+    for name, view in VIEWS.items():
+        shown = {field for row in (view.itself, *view.lists.values()) for field in names_of(row)}
+        assert shown <= documented[name], name
+
+
 def test_every_list_of_every_view_is_documented() -> None:
     documented = {
         row[0].strip("`"): dict(re.findall(r"`(\w+)`: `(\w+)`", row[1]))
@@ -155,6 +189,35 @@ def test_every_link_and_every_file_a_document_names_is_there(page: Path) -> None
     assert not [path for path in (*linked, *named) if not path.exists()]
 
 
+def test_nothing_leans_on_a_document_that_is_not_here() -> None:
+    elsewhere = re.compile(r"\b(CONTRACT|DESIGN|MEASURED)\b ?\d*")
+
+    leaning = {
+        str(path.relative_to(ROOT)): found[0]
+        for path in written_by_hand()
+        if path != Path(__file__) and (found := elsewhere.search(path.read_text()))
+    }
+
+    assert leaning == {}
+
+
+def test_every_heading_that_is_named_is_there() -> None:
+    cited = re.compile(r"""docs/(\w+\.md), (["'])(.+?)\2[).,: ]""")
+    named = {
+        (page, heading)
+        for path in written_by_hand()
+        for page, _, heading in cited.findall(path.read_text())
+    }
+    headings = {
+        (page.name, heading)
+        for page in DOCS.glob("*.md")
+        for heading in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    }
+
+    assert named
+    assert named <= headings
+
+
 def test_decisions_have_numbers_of_their_own_fit_on_a_page_and_are_listed() -> None:
     pages = sorted((DOCS / "decisions").glob("[0-9]*.md"))
     listed = re.findall(r"\]\(([^)]+)\)", (DOCS / "decisions" / "README.md").read_text())
@@ -173,6 +236,28 @@ def test_the_commands_that_are_refused_in_this_version_are_named_as_they_are() -
     assert named
     for name in named:
         assert any(command.startswith(name.rstrip("*")) for command in CATALOG), name
+
+
+def written_by_hand() -> list[Path]:
+    """Every text of the project, but for what was measured or recorded."""
+    house = [ROOT / name for name in HOUSE]
+    return [
+        path
+        for place in house
+        for path in (sorted(place.rglob("*")) if place.is_dir() else [place])
+        if path.suffix in WRITTEN or (not path.suffix and path.is_file())
+    ]
+
+
+def fields_of(order: type[msgspec.Struct]) -> Iterator[str]:
+    """The fields of a command as the page writes them, but for the one that all have."""
+    for field in msgspec.structs.fields(order):
+        if field.name != "expected_version":
+            yield field.encode_name if field.required else f"{field.encode_name}?"
+
+
+def names_of(row: type[msgspec.Struct]) -> Iterator[str]:
+    return (field.encode_name for field in msgspec.structs.fields(row))
 
 
 def table(text: str, first: str, number: int = 0) -> list[list[str]]:

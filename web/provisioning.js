@@ -10,6 +10,9 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { briefStage, lasting, PROVISION_STAGES, stageName } from "./words.js";
 
+/** What is shown until a worker has opened the job, which says what its stages are. */
+const AWAITED = PROVISION_STAGES.map((id) => ({ id, status: "queued", attempt: 0, started_at: null, ended_at: null, message: null }));
+
 /**
  * `watched`: the tasks whose provisioning was seen here.
  *
@@ -21,8 +24,7 @@ export function provisioning(bench, task, watched) {
   const job = task.jobs.find((one) => one.kind === "task_provision");
   if (job?.status !== "succeeded") watched.add(task.id);
   if (!watched.has(task.id)) return null;
-  const begun = new Map((job?.stages ?? []).map((stage) => [stage.id, stage]));
-  const stages = PROVISION_STAGES.map((id) => begun.get(id) ?? { id, status: "queued", attempt: 0, started_at: null, ended_at: null, message: null });
+  const stages = job?.stages.length ? job.stages : AWAITED;
   const failed = stages.find((stage) => stage.status === "failed" || stage.status === "retrying");
   const running = stages.find((stage) => stage.status === "running");
   if (running) bench.frame.again(250);

@@ -74,7 +74,7 @@ export function topicsOf({ organization, task, session, repository, pane, wide }
 }
 
 /**
- * `?live=bootstrap-only` for all views, or `?live=workspace:bootstrap-only,task:on` for some (DESIGN 10).
+ * `?live=bootstrap-only` for all views, or `?live=workspace:bootstrap-only,task:on` for some.
  *
  * @param {string} search
  * @returns {import("/client/types.js").LiveOption}

@@ -1,4 +1,4 @@
-"""`task_provision`: from a created task to a session that can be talked to, stage by stage (CONTRACT 3)."""
+"""`task_provision`: from a created task to a session that can be talked to, stage by stage."""
 
 import re
 from collections.abc import Mapping

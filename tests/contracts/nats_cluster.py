@@ -17,23 +17,30 @@ SIZE = 3
 class NatsCluster:
     """Addresses for a client, and the power over each server's life."""
 
-    def __init__(self, urls: list[str], files: list[Path]) -> None:
+    def __init__(self, urls: list[str], files: list[Path], founders: int) -> None:
         self.urls = urls
         self._files = files
-        self._servers = [_started(file) for file in files]
+        self._servers = {index: _started(files[index]) for index in range(founders)}
 
     def start(self, index: int) -> None:
-        """After it was killed."""
+        """After it was killed, or for the first time."""
         self._servers[index] = _started(self._files[index])
 
     def kill(self, index: int) -> None:
         self._servers[index].send_signal(signal.SIGKILL)
         self._servers[index].wait()
 
+    def end(self) -> None:
+        for index in self._servers:
+            self.kill(index)
+
 
 @contextmanager
-def nats_cluster(folder: Path) -> Iterator[NatsCluster]:
-    """The servers run while the context is open; they may not have found each other yet."""
+def nats_cluster(folder: Path, *, founders: int = SIZE) -> Iterator[NatsCluster]:
+    """The servers run while the context is open; they may not have found each other yet.
+
+    The first `founders` of them run from the beginning, and know of no others.
+    """
     client_ports, route_ports = _free_ports(SIZE), _free_ports(SIZE)
     routes = [f"nats-route://127.0.0.1:{port}" for port in route_ports]
     files = []
@@ -45,18 +52,17 @@ def nats_cluster(folder: Path) -> Iterator[NatsCluster]:
             "cluster": {
                 "name": "test",
                 "listen": f"127.0.0.1:{route_ports[index]}",
-                "routes": routes,
+                "routes": routes[:founders] if index < founders else routes,
             },
         }
         file = folder / f"n{index}.conf"
         file.write_bytes(msgspec.json.encode(settings))
         files.append(file)
-    cluster = NatsCluster([f"nats://127.0.0.1:{port}" for port in client_ports], files)
+    cluster = NatsCluster([f"nats://127.0.0.1:{port}" for port in client_ports], files, founders)
     try:
         yield cluster
     finally:
-        for index in range(SIZE):
-            cluster.kill(index)
+        cluster.end()
 
 
 def _started(file: Path) -> Popen[bytes]:

@@ -59,7 +59,7 @@ def element(view: Json, entities: str, id: str) -> Json:
 
 
 class Client:
-    """What CONTRACT 5 lets a client do with one topic: hold a snapshot, apply changes that fit."""
+    """What the protocol lets a client do with one topic: hold a snapshot, apply changes that fit."""
 
     def __init__(self, topic: str, version: Position, data: Json) -> None:
         self.version = version

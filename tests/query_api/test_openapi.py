@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from events.topics import ID_PREFIX
 from projectors.catalog import PROJECTIONS
 from projectors.projection import View
 from query_api.openapi import document
@@ -130,16 +131,7 @@ async def test_an_answer_has_the_fields_that_are_described(house: House, describ
         assert data.keys() == fields.keys() | lists["properties"].keys(), kind
 
 
-TOPIC = {
-    "app": "app",
-    "workspace": "workspace/org_1",
-    "repository": "repository/repo_1",
-    "task": "task/task_1",
-    "files": "files/task_1",
-    "processes": "processes/task_1",
-    "job": "job/job_1",
-    "transcript": "transcript/ses_1",
-}
+TOPIC = {"app": "app"} | {kind: f"{kind}/{prefix}_1" for kind, prefix in ID_PREFIX.items()}
 
 
 @pytest.mark.parametrize("code", PROBLEMS)

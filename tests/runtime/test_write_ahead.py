@@ -36,6 +36,11 @@ async def write(db: sqlite3.Connection, ahead: WriteAheadLog, rows: int) -> None
         await ahead.settle()
 
 
+def settling() -> list[asyncio.Task[None]]:
+    """The moves that are under way beside the writer."""
+    return [task for task in asyncio.all_tasks() if task.get_name().startswith("settling ")]
+
+
 async def test_the_log_stays_small_however_much_is_written(
     path: Path, writer: sqlite3.Connection
 ) -> None:
@@ -53,8 +58,8 @@ async def test_little_is_left_where_it_is(path: Path, writer: sqlite3.Connection
     before = path.stat().st_size
 
     await write(writer, WriteAheadLog(path, unsettled=UNSETTLED), 10)
-    await asyncio.sleep(0.1)
 
+    assert settling() == []
     assert path.stat().st_size == before
 
 
@@ -65,7 +70,8 @@ async def test_a_file_that_was_taken_away_is_not_made_again(
 
     ahead.wrote(UNSETTLED + 1)
     await ahead.settle()
-    await asyncio.sleep(0.1)
+    (move,) = settling()
+    await move
     await ahead.settle()
 
     assert list(tmp_path.iterdir()) == []

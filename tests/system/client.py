@@ -26,7 +26,7 @@ class Accepted(NamedTuple):
 
 
 class Client:
-    """One caller of one node. `problem` and `refused` hold every refusal to CONTRACT 6."""
+    """One caller of one node. `problem` and `refused` hold every refusal to docs/protocol.md, "Problems"."""
 
     def __init__(self, address: str, token: str | None) -> None:
         self.address = address
@@ -148,7 +148,7 @@ class Client:
 
 
 def problem(answer: httpx.Response) -> Any:
-    """The problem document of an answer, held to CONTRACT 6."""
+    """The problem document of an answer, held to docs/protocol.md, "Problems"."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     document = answer.json()
     assert document.keys() - {"errors"} == {

@@ -26,7 +26,7 @@ class Cut(NamedTuple):
 
 
 class LogGate(CarryingProxy):
-    """Carries everything until `cut` matches what the worker publishes; then nothing, until `open` again."""
+    """Carries everything until `cut` matches what the worker publishes; then nothing, until it is armed again."""
 
     def __init__(self, server: NatsServer) -> None:
         host, _, port = server.url.removeprefix("nats://").rpartition(":")

@@ -7,6 +7,15 @@ from typing import Any, Self
 from tests.system.client import Accepted, Client
 
 PROVISIONED_WITHIN = 60.0
+PROVISION_STAGES: dict[str, tuple[str, ...]] = {
+    "name_ensured": ("task_named",),
+    "sandbox_allocated": ("sandbox_allocated",),
+    "repository_prepared": ("sandbox_ready", "files_captured"),
+    "agent_installed": (),
+    "agent_started": (),
+    "session_created": ("task_provisioned",),
+}
+"""The stages of `task_provision` in their order, and the facts about the task that each of them leaves."""
 
 
 @dataclass(frozen=True)

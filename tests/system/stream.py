@@ -1,4 +1,4 @@
-"""A client of one event stream that believes nothing: every event is held to CONTRACT 5 while it is folded."""
+"""A client of one event stream that believes nothing: every event is held to docs/protocol.md, "Live", while it is folded."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping

@@ -8,17 +8,9 @@ import pytest
 
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
-from tests.system.people import PROVISIONED_WITHIN, House
+from tests.system.people import PROVISION_STAGES, PROVISIONED_WITHIN, House
 from tests.system.stuck import Stuck
 
-STAGES = [
-    "name_ensured",
-    "sandbox_allocated",
-    "repository_prepared",
-    "agent_installed",
-    "agent_started",
-    "session_created",
-]
 STAGE_SECONDS = 8
 ATTEMPTS = 3
 FAILED_WITHIN = PROVISIONED_WITHIN + ATTEMPTS * STAGE_SECONDS
@@ -58,9 +50,9 @@ async def test_what_fails_twice_works_at_the_third_attempt_and_leaves_no_issue(
     )
 
     stages = {one["id"]: one for one in task["jobs"][0]["stages"]}
-    assert list(stages) == STAGES
+    assert list(stages) == list(PROVISION_STAGES)
     assert {name: one["attempt"] for name, one in stages.items()} == {
-        name: 3 if name == stage else 1 for name in STAGES
+        name: 3 if name == stage else 1 for name in PROVISION_STAGES
     }
     assert all(one["status"] == "succeeded" for one in stages.values())
     assert seen.numbers == [1, 2, 3][-len(seen.numbers) :]

@@ -5,16 +5,7 @@ from typing import Any
 
 from tests.system.client import Client
 from tests.system.git_repository import GitRepository
-from tests.system.people import PROVISIONED_WITHIN, House, turn_is_over
-
-STAGES = (
-    "name_ensured",
-    "sandbox_allocated",
-    "repository_prepared",
-    "agent_installed",
-    "agent_started",
-    "session_created",
-)
+from tests.system.people import PROVISION_STAGES, PROVISIONED_WITHIN, House, turn_is_over
 
 
 async def test_a_task_is_announced_at_once_and_provisioned_stage_by_stage(house: House) -> None:
@@ -35,7 +26,7 @@ async def test_a_task_is_announced_at_once_and_provisioned_stage_by_stage(house:
     (job,) = done["jobs"]
     assert (job["kind"], job["status"]) == ("task_provision", "succeeded")
     assert [(stage["id"], stage["status"]) for stage in job["stages"]] == [
-        (stage, "succeeded") for stage in STAGES
+        (stage, "succeeded") for stage in PROVISION_STAGES
     ]
     (sandbox,) = done["sandboxes"]
     assert sandbox["provider"] == "local"
@@ -125,7 +116,7 @@ async def test_a_branch_that_exists_is_an_issue_that_a_retry_settles(
     assert issue["stage"] == "repository_prepared"
     assert mended["branch"] == "taken"
     attempts = {stage["id"]: stage["attempt"] for stage in mended["jobs"][0]["stages"]}
-    assert attempts == {**dict.fromkeys(STAGES, 1), "repository_prepared": 2}
+    assert attempts == {**dict.fromkeys(PROVISION_STAGES, 1), "repository_prepared": 2}
     assert mended["issues"][0]["resolved_at"]
     assert said(await entries_of(house.owner, created.ids["session_id"])) == "here\n"
 

@@ -6,18 +6,9 @@ import pytest
 
 from tests.system.crashing import Crashing
 from tests.system.log_gate import Cut
+from tests.system.people import PROVISION_STAGES
 
 GOES_ON_WITHIN_MS = 10_000
-
-PROVISION = {
-    "name_ensured": ("task_named",),
-    "sandbox_allocated": ("sandbox_allocated",),
-    "repository_prepared": ("sandbox_ready", "files_captured"),
-    "agent_installed": (),
-    "agent_started": (),
-    "session_created": ("task_provisioned",),
-}
-"""The stages, and the facts about the task that each of them leaves."""
 
 
 def every_cut(stages: dict[str, tuple[str, ...]]) -> list[Cut]:
@@ -34,7 +25,7 @@ def ending(last: str) -> dict[str, tuple[str, ...]]:
 
 
 async def test_a_provisioning_is_killed_at_every_commit(crashing: Crashing, tmp_path: Path) -> None:
-    cuts = every_cut(PROVISION)
+    cuts = every_cut(PROVISION_STAGES)
     outside = tmp_path / "outside"
     outside.touch()
     crashing.gate.arm(cuts[0])
@@ -50,7 +41,7 @@ async def test_a_provisioning_is_killed_at_every_commit(crashing: Crashing, tmp_
     assert len(outside.read_text().splitlines()) <= 1, "a message is handed over at most once"
     once(await crashing.facts_of(task_id), "sandbox_allocated", "sandbox_ready")
     once(await crashing.facts_of(task_id), "agent_session_ready", "task_provisioned")
-    await check_job(crashing, job_id, stages=len(PROVISION), ready_at=ready_at)
+    await check_job(crashing, job_id, stages=len(PROVISION_STAGES), ready_at=ready_at)
 
 
 @pytest.mark.parametrize("last", ["archived", "killed"])

@@ -32,7 +32,7 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
     renameSync(`${repository}-away`, repository);
     await page.locator(".issue").getByRole("button", { name: "Retry" }).click();
     await page.locator(".entry-agent", { hasText: "it works again" }).waitFor();
-    assert.equal(await page.locator(".stage-succeeded").count(), 6);
+    assert.equal(await page.locator(".stage-succeeded").count(), await page.locator(".stage").count());
   });
 
   await t.test("an agent's question is answered with one of its options", async () => {
