@@ -21,7 +21,10 @@ Name = Annotated[
 """A name or a title: one line that is not blank."""
 
 Line = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$")]
-"""One line that names something elsewhere: an address, a branch, a path."""
+"""One line that names something elsewhere: an address, a branch."""
+
+FilePath = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00]+$")]
+"""The path of a file, whose name may have any character but NUL."""
 
 Prompt = Annotated[str, Meta(max_length=TEXT_BYTES, pattern=r"^(?=[\s\S]*\S)[^\x00]+$")]
 """A text for an agent: newlines are welcome, it is not blank."""
@@ -43,7 +46,7 @@ class AttachmentField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A place in a file that a person points at."""
 
     id: Name
-    path: Line
+    path: FilePath
     line: Annotated[int, Meta(ge=0, le=2**31)] | None = None
     text: Text | None = None
 
