@@ -24,6 +24,12 @@ class SandboxGit:
         self._provider = provider
         self._sandbox = sandbox
 
+    async def has_uncommitted(self) -> bool:
+        """Whether something would be lost with the working tree: changed or new files that are not ignored."""
+        return bool(
+            (await self._run("status", "--porcelain", "-z", "--ignore-submodules=dirty"))[1]
+        )
+
     async def commit_all(self, *, branch: str, message: str) -> bool:
         """Commit all that is not committed, new files too; whether there was something.
 
