@@ -47,7 +47,7 @@ def _retry(job: Job, context: Context) -> list[Event]:
             return []
         case "failed" | "cancelled" if context.task and _comes_too_late(job, context.task):
             raise Rejected(
-                f"The task is {context.task.status}; nothing is done for it any more.",
+                "The task is archived or killed, or about to be; nothing else is done for it.",
                 code="task_over",
             )
         case "failed" | "cancelled" if context.newer_job is not None:

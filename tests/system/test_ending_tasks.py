@@ -80,6 +80,7 @@ async def test_work_that_cannot_be_kept_is_thrown_away_by_a_kill_only(house: Hou
     task = await _ended(house, "task.kill", created.ids["task_id"], "killed")
 
     assert not kept.exists()
+    assert all(one["resolved_at"] for one in task["issues"])
 
 
 async def test_an_archive_has_nothing_to_keep_where_the_working_tree_is_gone(house: House) -> None:
