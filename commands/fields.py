@@ -35,8 +35,13 @@ Text = Annotated[str, Meta(max_length=TEXT_BYTES, pattern=r"^[^\x00]*$")]
 Argument = Annotated[str, Meta(max_length=32 * 1024, pattern=r"^[^\x00]*$")]
 """One argument of a command: any text the system can hand over, also none and several lines."""
 
-Word = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*(?!\n)$")]
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*"
+
+Word = Annotated[str, Meta(max_length=100, pattern=rf"^{_WORD}(?!\n)$")]
 """What a program is called: an agent, a model, a provider, a signal."""
+
+WordOrNothing = Annotated[str, Meta(max_length=100, pattern=rf"^(?:{_WORD})?(?!\n)$")]
+"""A word, or the empty text that takes back the one chosen before."""
 
 Reference = Annotated[str, Meta(min_length=1, max_length=200)]
 """The id of something that should be there. Text that cannot be an id names nothing, so it is not found."""
