@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 from commands.owners import task_owners
-from commands.task_state import Issue, Task, TaskState
-from events.ids import IssueId, JobId, SandboxId
+from commands.task_state import Issue, Sandbox, Task, TaskState
+from events.ids import IssueId, JobId, SandboxId, derive_id
 from events.task import (
     IssueRaised,
     IssueResolved,
@@ -205,6 +205,22 @@ def issue_resolved(task: TaskState, *, issue_id: IssueId) -> list[TaskEvent]:
     match task:
         case Task() if _is_open(task.issues.get(issue_id)):
             return [IssueResolved(**task_owners(task), issue_id=issue_id)]
+        case _:
+            return []
+
+
+def sandbox_gone(task: TaskState) -> list[TaskEvent]:
+    """Its working tree was found missing though nobody has put the task away: said once, with the way out."""
+    match task:
+        case Task(sandbox=Sandbox() as sandbox) if not task.over:
+            return issue_raised(
+                task,
+                issue_id=IssueId(derive_id("iss", task.task_id, sandbox.id, "sandbox_gone")),
+                code="sandbox_gone",
+                message=f"The folder {sandbox.path} is gone: something removed it, most likely a"
+                " command in the task itself. What was committed is on the branch; archive the"
+                " task and create another one on it.",
+            )
         case _:
             return []
 

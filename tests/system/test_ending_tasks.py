@@ -83,10 +83,16 @@ async def test_work_that_cannot_be_kept_is_thrown_away_by_a_kill_only(house: Hou
     assert all(one["resolved_at"] for one in task["issues"])
 
 
-async def test_an_archive_has_nothing_to_keep_where_the_working_tree_is_gone(house: House) -> None:
+async def test_a_working_tree_that_is_gone_is_told_and_the_task_is_archived(house: House) -> None:
     created = await house.finished_task('rm -rf "$PWD"')
+    topic = f"task/{created.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        task = await stream.until_data(topic, lambda data: data["issues"], PROVISIONED_WITHIN)
+    assert [issue["code"] for issue in task["issues"]] == ["sandbox_gone"]
 
-    await _ended(house, "task.archive", created.ids["task_id"], "archived")
+    task = await _ended(house, "task.archive", created.ids["task_id"], "archived")
+
+    assert all(issue["resolved_at"] for issue in task["issues"])
 
 
 async def test_a_task_is_killed_while_it_is_provisioned(house: House) -> None:
