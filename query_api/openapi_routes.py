@@ -193,7 +193,7 @@ ELSEWHERE = (
             in_header("Last-Event-ID", "resume after this cursor"),
         ),
         answers=(EVENTS,),
-        problems=("malformed",),
+        problems=("malformed", "too_many_topics"),
         says_bye=True,
     ),
     DocumentedRoute(
@@ -203,7 +203,9 @@ ELSEWHERE = (
         summary="Follow topics, for fetch: says what the client holds",
         body=Body(StreamOpening),
         answers=(EVENTS,),
-        problems=("malformed", "forbidden", "too_large", "unsupported_media_type"),
+        problems=(
+            *("malformed", "forbidden", "too_large", "unsupported_media_type", "too_many_topics"),
+        ),
         says_bye=True,
     ),
     DocumentedRoute(

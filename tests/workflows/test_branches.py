@@ -284,8 +284,10 @@ async def test_a_branch_is_renamed_where_it_is_checked_out_and_again_is_the_same
 
 @pytest.mark.parametrize("name", ["main", "main/below"])
 async def test_a_name_that_is_taken_is_refused(work: Work, name: str) -> None:
-    with pytest.raises(BranchExists):
+    with pytest.raises(BranchExists) as refused:
         await work.rename(name)
+
+    assert "on_branch" not in refused.value.detail
 
     assert await work.run("git branch --show-current") == WORK
 
