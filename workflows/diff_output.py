@@ -1,5 +1,7 @@
 """Understands what git prints about differences; pure."""
 
+import os
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -7,6 +9,7 @@ from msgspec import Struct
 
 Kind = Literal["added", "modified", "deleted", "renamed"]
 
+_SHOWN_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 _GITLINK = "160000"
 _HEADER = b"diff --git "
 
@@ -36,6 +39,12 @@ class Counts(Struct, frozen=True):
 def shown_path(path: bytes) -> str:
     """A path as text. Git's paths are bytes: those that are no text are shown with their bytes as `\\xff`."""
     return path.decode("utf-8", "backslashreplace")
+
+
+def path_shown_as(text: str) -> str:
+    """The path, as the system takes names, that is no text and shown as this; the text itself when there is none."""
+    path = _SHOWN_BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
+    return os.fsdecode(path) if shown_path(path) == text else text
 
 
 def changed_entries(output: bytes) -> list[ChangedEntry]:

@@ -1,6 +1,7 @@
 """Git in a task's sandbox, run as the agent runs it: with its rights, its name and nothing of the worker's."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 
 from runtime.errors import Rejected, Unavailable
@@ -59,12 +60,18 @@ class SandboxGit:
         listed = await self._run("ls-files", "-z", "--cached", "--others", "--", path)
         return bool(listed[1])
 
-    async def in_the_way(self, path: str, *, below: bool = True) -> str | None:
-        """What git would remove for a file at this path: one that stands where its folder belongs, or those below it."""
+    async def in_the_way(self, path: str, *, below: bool = True, going: str = "") -> str | None:
+        """What git would remove for a file at this path: one that stands where its folder belongs, or those below it.
+
+        What is at the path `going`, or below it, is to be removed anyway.
+        """
         parts = path.split("/")
         folders = ["/".join((".", *parts[:end])) for end in range(1, len(parts))]
-        found = await self._find(folders, "-maxdepth", "0") if folders else None
-        return found or (await self._find([f"./{path}"], "-mindepth", "1") if below else None)
+        found = await self._find(folders, "-maxdepth", "0") if folders else []
+        if below:
+            found += await self._find([f"./{path}"], "-mindepth", "1")
+        gone = os.fsencode(going).decode("utf-8", "replace")
+        return next((one for one in found if not f"{one}/".startswith(f"{gone}/")), None)
 
     async def restore(self, commit: str, path: str) -> None:
         """Bring a path back to what a commit (or tree) has there."""
@@ -75,12 +82,12 @@ class SandboxGit:
         await self._run("rm", "-r", "-f", "--quiet", "--cached", "--ignore-unmatch", "--", path)
         await self._run("clean", "-ff", "-d", "-x", "--quiet", "--", path)
 
-    async def _find(self, where: Sequence[str], *depth: str) -> str | None:
-        """The first that is no folder, at these places or below them."""
+    async def _find(self, where: Sequence[str], *depth: str) -> list[str]:
+        """What is no folder, at these places or below them; of very many some."""
         # 1: some of the places are not there.
-        look = ("find", *where, *depth, "!", "-type", "d", "-print")
+        look = ("find", *where, *depth, "!", "-type", "d", "-print0")
         _, listed = await self._command(look, what="find", accept=(0, 1))
-        return listed.partition("\n")[0].removeprefix("./") or None
+        return [one.removeprefix("./") for one in listed.split("\0") if one]
 
     async def _run(self, *args: str, accept: Sequence[int] = (0,)) -> tuple[int, str]:
         return await self._command((*_GIT, *args), what=f"git {args[0]}", accept=accept)

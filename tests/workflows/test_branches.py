@@ -354,6 +354,14 @@ async def test_a_renamed_file_goes_back_to_where_it_was(work: Work, moved: str) 
     assert await work.run("git status --short") == ""
 
 
+async def test_a_file_that_moved_below_its_own_name_goes_back(work: Work) -> None:
+    await work.run("mv 'b c/ü' ü; rm -r 'b c'; mkdir -p 'b c/ü'; mv ü 'b c/ü/x'")
+
+    await revert(work, "b c/ü/x")
+
+    assert await work.run("git status --short") == ""
+
+
 async def test_a_renamed_file_goes_back_though_it_was_interrupted_half_way(work: Work) -> None:
     await work.run("git mv 'b c/ü' moved")
     await work.git.restore(work.base, "b c/ü")
@@ -415,3 +423,22 @@ async def test_once_what_stood_in_the_way_is_reverted_the_file_is_too(work: Work
     await revert(work, "a")
 
     assert (work.tree / "a").read_text() == "1\n"
+
+
+async def test_a_name_that_is_no_text_is_reverted_as_it_is_shown(work: Work) -> None:
+    await work.run("echo 2 >\"$(printf 'n\\377')\"; echo 3 >'n\\xfe'")
+
+    await revert(work, "n\\xff")
+    await revert(work, "n\\xfe")
+
+    assert await work.run("git status --short") == ""
+
+
+async def test_a_file_whose_name_is_spelled_like_another_is_the_one_that_is_meant(
+    work: Work,
+) -> None:
+    await work.run("echo 2 >\"$(printf 'n\\377')\"; echo 3 >'n\\xff'")
+
+    await revert(work, "n\\xff")
+
+    assert await work.run("git status --short") == '?? "n\\377"'
