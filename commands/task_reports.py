@@ -218,8 +218,8 @@ def sandbox_gone(task: TaskState) -> list[TaskEvent]:
                 issue_id=IssueId(derive_id("iss", task.task_id, sandbox.id, "sandbox_gone")),
                 code="sandbox_gone",
                 message=f"The folder {sandbox.path} is gone: something removed it, most likely a"
-                " command in the task itself. What was committed is on the branch; archive the"
-                " task and create another one on it.",
+                " command in the task itself. What was committed is on its branch: archive the"
+                " task and create another one on that branch.",
             )
         case _:
             return []
