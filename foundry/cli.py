@@ -9,17 +9,14 @@ from importlib import import_module
 import uvloop
 
 from events.store import LogCut
-from foundry import __version__
-from foundry.data_folder import DataFolderInUse, DataFolderUnusable, check_has_log
+from foundry import __version__, data_folder
+from foundry.data_folder import DataFolderInUse, DataFolderUnusable
 from runtime.errors import FoundryError
 from runtime.settings import BadSetting, Settings, load
 
 Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
 
 ROLES = ("commands", "read", "workers")
-READ_A_LOG = frozenset({"rebuild", "verify", "history", "tail", "replay", "restored"})
-"""Commands that are of no use where there is no log yet; the decisions about poison are others."""
-
 PROJECTIONS = ("app_shell", "workspace", "task_detail", "transcript")
 
 
@@ -47,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 async def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:
     if options.reads and settings.nats_url is None:
-        check_has_log(settings.data_folder)
+        data_folder.check_has_log(settings.data_folder)
     return await command(settings, options)
 
 
@@ -86,6 +83,10 @@ def _speaks_json(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="print JSON lines for machines",
     )
+
+
+READ_A_LOG = frozenset({"rebuild", "verify", "history", "tail", "replay", "restored"})
+"""Commands that are of no use where there is no log yet; the decisions about poison are others."""
 
 
 def _parser() -> argparse.ArgumentParser:
