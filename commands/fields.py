@@ -21,7 +21,10 @@ Name = Annotated[
 """A name or a title: one line that is not blank."""
 
 Line = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$")]
-"""One line that names something elsewhere: an address, a branch, a path."""
+"""One line that names something elsewhere: an address, a branch."""
+
+FilePath = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00]+$")]
+"""The path of a file, whose name may have any character but NUL."""
 
 Prompt = Annotated[str, Meta(max_length=TEXT_BYTES, pattern=r"^(?=[\s\S]*\S)[^\x00]+$")]
 """A text for an agent: newlines are welcome, it is not blank."""
@@ -32,8 +35,13 @@ Text = Annotated[str, Meta(max_length=TEXT_BYTES, pattern=r"^[^\x00]*$")]
 Argument = Annotated[str, Meta(max_length=32 * 1024, pattern=r"^[^\x00]*$")]
 """One argument of a command: any text the system can hand over, also none and several lines."""
 
-Word = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*(?!\n)$")]
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*"
+
+Word = Annotated[str, Meta(max_length=100, pattern=rf"^{_WORD}(?!\n)$")]
 """What a program is called: an agent, a model, a provider, a signal."""
+
+WordOrNothing = Annotated[str, Meta(max_length=100, pattern=rf"^(?:{_WORD})?(?!\n)$")]
+"""A word, or the empty text that takes back the one chosen before."""
 
 Reference = Annotated[str, Meta(min_length=1, max_length=200)]
 """The id of something that should be there. Text that cannot be an id names nothing, so it is not found."""
@@ -43,7 +51,7 @@ class AttachmentField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A place in a file that a person points at."""
 
     id: Name
-    path: Line
+    path: FilePath
     line: Annotated[int, Meta(ge=0, le=2**31)] | None = None
     text: Text | None = None
 

@@ -9,6 +9,8 @@ from commands.job_state import Job, JobState
 from commands.order import ForJob
 from commands.owners import job_owners
 from commands.refusals import no_such
+from commands.task_evolve import ARCHIVE, KILL
+from commands.task_state import Task
 from events.commit import Event
 from events.job import JobCancelRequested, JobRetryRequested
 from runtime.errors import Rejected
@@ -43,6 +45,11 @@ def _retry(job: Job, context: Context) -> list[Event]:
     match job.status:
         case "queued" | "running" | "retrying":
             return []
+        case "failed" | "cancelled" if context.task and _comes_too_late(job, context.task):
+            raise Rejected(
+                "The task is archived or killed, or about to be; nothing else is done for it.",
+                code="task_over",
+            )
         case "failed" | "cancelled" if context.newer_job is not None:
             raise Rejected(
                 f"The job {context.newer_job} was begun after this one to do the same; look there.",
@@ -57,6 +64,12 @@ def _retry(job: Job, context: Context) -> list[Event]:
             )
         case _:
             assert_never(job.status)
+
+
+def _comes_too_late(job: Job, task: Task) -> bool:
+    """Whether the task of a job is put away, or is being put away by another."""
+    putting_away = {"archiving": ARCHIVE, "killing": KILL}
+    return task.over and job.kind != putting_away.get(task.status)
 
 
 # --- Decider ---

@@ -59,8 +59,8 @@ def _evolve_organization(organization: Organization, event: Event, origin: Origi
             return replace(
                 organization,
                 name=event.name or organization.name,
-                default_agent=event.default_agent or organization.default_agent,
-                default_model=event.default_model or organization.default_model,
+                default_agent=_default(event.default_agent, organization.default_agent),
+                default_model=_default(event.default_model, organization.default_model),
             )
         case MemberAdded() if event.user_id not in organization.members:
             return replace(
@@ -96,6 +96,10 @@ def _evolve_organization(organization: Organization, event: Event, origin: Origi
             return organization
 
 
+def _default(changed: str | None, before: str | None) -> str | None:
+    return before if changed is None else changed or None
+
+
 def _listed(
     organization: Organization, repository_id: RepositoryId, listed: ListedRepository
 ) -> Organization:
@@ -124,10 +128,10 @@ def _create(state: OrganizationState, order: CreateOrganization, context: Contex
 
 
 def _update(organization: Organization, order: UpdateOrganization, context: Context) -> list[Event]:
-    check_agent(order.default_agent, context)
+    check_agent(order.default_agent or None, context)
     name = order.name if order.name != organization.name else None
-    agent = order.default_agent if order.default_agent != organization.default_agent else None
-    model = order.default_model if order.default_model != organization.default_model else None
+    agent = _changed(order.default_agent, organization.default_agent)
+    model = _changed(order.default_model, organization.default_model)
     if name is None and agent is None and model is None:
         return []
     return [
@@ -138,6 +142,10 @@ def _update(organization: Organization, order: UpdateOrganization, context: Cont
             default_model=model,
         )
     ]
+
+
+def _changed(default: str | None, now: str | None) -> str | None:
+    return None if default == (now or "") else default
 
 
 def _add_member(organization: Organization, order: AddMember, context: Context) -> list[Event]:

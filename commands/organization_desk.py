@@ -162,7 +162,11 @@ class OrganizationDesk:
         async def prepare(state: JobState) -> Context:
             await self._places.organization(located.organization_id, request.user_id, noun="job")
             if isinstance(order, RetryJob) and isinstance(state, Job):
-                return replace(base, newer_job=await self._places.newer_job(state))
+                return replace(
+                    base,
+                    task=await self._places.task_of(state),
+                    newer_job=await self._places.newer_job(state),
+                )
             return base
 
         await prepare(JOB.initial)

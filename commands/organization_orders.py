@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from commands.fields import Line, Name, Reference, Word
+from commands.fields import Line, Name, Reference, WordOrNothing
 from commands.order import ForOrganization, ForRepository, Order
 from events.organization import Role
 
@@ -13,9 +13,11 @@ class CreateOrganization(Order, frozen=True, kw_only=True):
 
 
 class UpdateOrganization(ForOrganization, frozen=True, kw_only=True):
+    """What is left out stays; an empty default takes back the one chosen before."""
+
     name: Name | None = None
-    default_agent: Word | None = None
-    default_model: Word | None = None
+    default_agent: WordOrNothing | None = None
+    default_model: WordOrNothing | None = None
 
 
 class AddMember(ForOrganization, frozen=True, kw_only=True):

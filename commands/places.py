@@ -116,6 +116,13 @@ class Places:
         job = (await self._aggregates.confirmed(JOB, job_id)).state
         return job if isinstance(job, Job) else None
 
+    async def task_of(self, job: Job) -> Task | None:
+        """The task a job is done for, None for a job of a repository or an organization."""
+        if job.task_id is None:
+            return None
+        task = (await self._aggregates.confirmed(TASK, job.task_id)).state
+        return task if isinstance(task, Task) else None
+
     async def newer_job(self, job: Job) -> JobId | None:
         """The job that was announced later for the same target and does the same."""
         newest = await self._newest_like(job)
@@ -123,13 +130,9 @@ class Places:
 
     async def _newest_like(self, job: Job) -> JobId | None:
         if job.task_id is not None:
-            task = (await self._aggregates.confirmed(TASK, job.task_id)).state
+            task = await self.task_of(job)
             # Several files may be reverted at once.
-            return (
-                task.jobs.get(job.kind)
-                if isinstance(task, Task) and job.kind != REVERT_FILE
-                else None
-            )
+            return task.jobs.get(job.kind) if task and job.kind != REVERT_FILE else None
         organization = (await self._aggregates.confirmed(ORGANIZATION, job.organization_id)).state
         if job.repository_id is None or not isinstance(organization, Organization):
             return None

@@ -1,6 +1,6 @@
 """Refusals whose wording several deciders and the authorization must share to the letter."""
 
-from events.addresses import valid_branch
+from events.addresses import BRANCH_BYTES, valid_branch
 from events.ids import is_id
 from runtime.errors import Conflict, FieldError, Invalid, NotFound
 
@@ -39,8 +39,11 @@ def chosen_id(named: str | None, derived: str, *, prefix: str) -> str:
 
 def check_branch(pointer: str, branch: str | None) -> None:
     """Raises `Invalid` for a name that `git check-ref-format` refuses or that looks like an option."""
-    if branch is not None and not valid_branch(branch):
-        raise wrong(pointer, "This is not a name git allows for a branch.")
+    if branch is None or valid_branch(branch):
+        return
+    if len(branch.encode(errors="replace")) > BRANCH_BYTES:
+        raise wrong(pointer, f"A branch's name has {BRANCH_BYTES} bytes of UTF-8 at most.")
+    raise wrong(pointer, "This is not a name git allows for a branch.")
 
 
 _FIELDS = {

@@ -36,6 +36,8 @@ SESSION_FACTS = (
     | TurnEnded
 )
 
+ANSWERED_KEPT = 8
+
 
 def evolve_sessions(task: Task, event: Event, origin: Origin) -> Task:
     """The task after a fact about one of its sessions; the same task after any other fact."""
@@ -104,7 +106,7 @@ def _evolve_session(session: Session, event: Event, origin: Origin) -> Session:
                 session,
                 running=None,
                 stop_requested=False,
-                requests={},
+                requests=_answered(session),
                 status="ready" if session.status == "running" else session.status,
                 turn_position=origin.position,
             )
@@ -116,3 +118,9 @@ def _evolve_session(session: Session, event: Event, origin: Origin) -> Session:
             return replace(session, requests={**session.requests, event.request_id: answered})
         case _:
             return session
+
+
+def _answered(session: Session) -> dict[str, PermissionRequest]:
+    """The newest questions a person answered: who answers one of them again is told so, and not that nobody asks."""
+    answered = [one for one in session.requests.items() if one[1].answer is not None]
+    return dict(answered[-ANSWERED_KEPT:])

@@ -4,7 +4,17 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from commands.fields import Argument, Attachments, Line, Name, Prompt, Reference, Text, Word
+from commands.fields import (
+    Argument,
+    Attachments,
+    FilePath,
+    Line,
+    Name,
+    Prompt,
+    Reference,
+    Text,
+    Word,
+)
 from commands.order import ForProcess, ForRepository, ForSession, ForTask
 from events.task import Permissions
 
@@ -52,7 +62,7 @@ class PublishPullRequest(ForTask, frozen=True, kw_only=True):
 
 
 class RevertFile(ForTask, frozen=True, kw_only=True):
-    path: Line
+    path: FilePath
 
 
 class ResolveIssue(ForTask, frozen=True, kw_only=True):

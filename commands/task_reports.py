@@ -4,12 +4,12 @@ Each function answers the facts to append; `[]` means "already so, or no longer 
 means that the worker should stop what it does for this task.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from commands.owners import task_owners
-from commands.task_state import Issue, Task, TaskState
-from events.ids import IssueId, JobId, SandboxId
+from commands.task_state import Issue, Sandbox, Task, TaskState
+from events.ids import IssueId, JobId, SandboxId, derive_id
 from events.task import (
     IssueRaised,
     IssueResolved,
@@ -76,13 +76,8 @@ def task_provisioned(task: TaskState, *, job_id: JobId) -> list[TaskEvent]:
     """The task can be worked with; what the job had to complain about is settled by that."""
     match task:
         case Task(status="provisioning" | "failed"):
-            owners = task_owners(task)
-            settled = [
-                IssueResolved(**owners, issue_id=issue_id)
-                for issue_id, issue in task.issues.items()
-                if issue.open and issue.retry_job_id == job_id
-            ]
-            return [TaskProvisioned(**owners, job_id=job_id), *settled]
+            settled = _resolved(task, lambda issue: issue.retry_job_id == job_id)
+            return [TaskProvisioned(**task_owners(task), job_id=job_id), *settled]
         case _:
             return []
 
@@ -110,17 +105,19 @@ def task_failed(
 
 
 def task_archived(task: TaskState) -> list[TaskEvent]:
+    """Whatever was in the way is in nobody's way any more."""
     match task:
         case Task(status="archiving"):
-            return [TaskArchived(**task_owners(task))]
+            return [TaskArchived(**task_owners(task)), *_resolved(task)]
         case _:
             return []
 
 
 def task_killed(task: TaskState) -> list[TaskEvent]:
+    """As `task_archived`."""
     match task:
         case Task(status="killing"):
-            return [TaskKilled(**task_owners(task))]
+            return [TaskKilled(**task_owners(task)), *_resolved(task)]
         case _:
             return []
 
@@ -188,7 +185,10 @@ def issue_raised(
     stage: str | None = None,
     retry_job_id: JobId | None = None,
 ) -> list[TaskEvent]:
+    """`[]` also for a task that has been put away: nobody could do anything about it."""
     match task:
+        case Task(status="archived" | "killed"):
+            return []
         case Task() if not _says(task.issues.get(issue_id), code):
             return [
                 IssueRaised(
@@ -212,17 +212,37 @@ def issue_resolved(task: TaskState, *, issue_id: IssueId) -> list[TaskEvent]:
             return []
 
 
+def sandbox_gone(task: TaskState) -> list[TaskEvent]:
+    """Its working tree was found missing though nobody has put the task away: said once, with the way out."""
+    match task:
+        case Task(sandbox=Sandbox() as sandbox) if not task.over:
+            return issue_raised(
+                task,
+                issue_id=IssueId(derive_id("iss", task.task_id, sandbox.id, "sandbox_gone")),
+                code="sandbox_gone",
+                message=f"The folder {sandbox.path} is gone: something removed it, most likely a"
+                " command in the task itself. What was committed is on its branch: archive the"
+                " task and create another one on that branch.",
+            )
+        case _:
+            return []
+
+
 def issues_settled(task: TaskState, *, stages: Collection[str]) -> list[TaskEvent]:
     """What was in the way of these stages is not any more: they succeeded."""
     match task:
         case Task():
-            return [
-                IssueResolved(**task_owners(task), issue_id=issue_id)
-                for issue_id, issue in task.issues.items()
-                if issue.open and issue.stage in stages
-            ]
+            return _resolved(task, lambda issue: issue.stage in stages)
         case _:
             return []
+
+
+def _resolved(task: Task, which: Callable[[Issue], bool] = lambda issue: True) -> list[TaskEvent]:
+    return [
+        IssueResolved(**task_owners(task), issue_id=issue_id)
+        for issue_id, issue in task.issues.items()
+        if issue.open and which(issue)
+    ]
 
 
 def _is_open(issue: Issue | None) -> bool:

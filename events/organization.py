@@ -16,7 +16,7 @@ class OrganizationCreated(Fact, frozen=True, kw_only=True, tag="organization_cre
 
 
 class OrganizationUpdated(Fact, frozen=True, kw_only=True, tag="organization_updated"):
-    """Only the fields that were changed are set."""
+    """Only the fields that were changed are set; an empty default is one that was taken back."""
 
     organization_id: OrganizationId
     name: str | None = None

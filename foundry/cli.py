@@ -9,7 +9,7 @@ from importlib import import_module
 import uvloop
 
 from events.store import LogCut
-from foundry import __version__
+from foundry import __version__, data_folder
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
 from runtime.errors import FoundryError
 from runtime.settings import BadSetting, Settings, load
@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:
+    if options.reads and settings.nats_url is None:
+        data_folder.check_has_log(settings.data_folder)
     return await command(settings, options)
 
 
@@ -83,18 +85,22 @@ def _speaks_json(parser: argparse.ArgumentParser) -> None:
     )
 
 
+READ_A_LOG = frozenset({"rebuild", "verify", "history", "tail", "replay", "restored"})
+"""Commands that are of no use where there is no log yet; the decisions about poison are others."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="foundry", description="The backend of a workbench for coding agents."
     )
     parser.add_argument("--version", action="version", version=f"foundry {__version__}")
-    parser.set_defaults(json=False)
+    parser.set_defaults(json=False, reads=False)
     _speaks_json(parser)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name: str, module: str, function: str, sentence: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=sentence, description=sentence)
-        command.set_defaults(module=module, function=function)
+        command.set_defaults(module=module, function=function, reads=name in READ_A_LOG)
         _speaks_json(command)
         return command
 
@@ -151,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         ("skip", "Leave out one commit that cannot be read or folded."),
     ):
         decision = decisions.add_parser(action, help=sentence, description=sentence)
-        decision.set_defaults(module="foundry.poison", function=action)
+        decision.set_defaults(module="foundry.poison", function=action, reads=True)
         decision.add_argument("aggregate_id", metavar="ID", help="as `foundry doctor` names it")
         _speaks_json(decision)
         if action == "skip":

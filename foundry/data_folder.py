@@ -15,7 +15,7 @@ class DataFolderInUse(Exception):
 
 
 class DataFolderUnusable(Exception):
-    """It cannot be made, or nothing can be written into it."""
+    """It cannot be made, nothing can be written into it, or it has no log to read."""
 
 
 LOOKED_AT_SECONDS = 0.2
@@ -60,6 +60,23 @@ def check_usable(folder: Path) -> None:
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise DataFolderUnusable(
             f"FOUNDRY_DATA is {folder}, which cannot be used ({reason}); set it to another folder."
+        )
+
+
+def has_log(folder: Path) -> bool:
+    """Whether a log of an embedded server was ever begun here; makes nothing. Raises `DataFolderUnusable`."""
+    if not os.path.lexists(folder):
+        return False
+    check_usable(folder)
+    return (folder / "nats").is_dir()
+
+
+def check_has_log(folder: Path) -> None:
+    """For who would only read it, perhaps with the name mistyped. Raises `DataFolderUnusable`."""
+    if not has_log(folder):
+        raise DataFolderUnusable(
+            f"FOUNDRY_DATA is {folder.absolute()}, where there never was a log; set it to the folder"
+            " of a `foundry serve`, or start one there first."
         )
 
 

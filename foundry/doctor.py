@@ -12,6 +12,7 @@ from msgspec import DecodeError, Struct, json
 
 from events.store import id_of
 from foundry import running
+from foundry.data_folder import has_log
 from foundry.event_log import any_log
 from projectors.parking import AGGREGATE, PARKED, Parked
 from runtime.errors import FoundryError
@@ -89,6 +90,9 @@ def _agents(settings: Settings) -> Finding:
 
 
 async def _log(settings: Settings) -> AsyncIterator[Finding]:
+    if settings.nats_url is None and not has_log(settings.data_folder):
+        yield Finding("log", True, "none yet in this data folder; `foundry serve` begins one")
+        return
     try:
         async with any_log(settings) as log:
             head = await log.store.head()

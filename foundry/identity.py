@@ -11,7 +11,7 @@ from commands.handler import Commands
 from commands.user import CreateToken, CreateUser
 from foundry import running
 from foundry.data_folder import read_token
-from runtime.errors import Unavailable
+from runtime.errors import Invalid, Unavailable
 from runtime.identity import Caller
 from runtime.settings import Settings
 
@@ -32,6 +32,7 @@ async def token(settings: Settings, options: argparse.Namespace) -> int:
 
 async def add_user(settings: Settings, options: argparse.Namespace) -> int:
     """Make a user and a token for them, and print both once."""
+    _check(options.name)
     async with running.server(settings) as client:
         if client is not None:
             created = await running.order(client, "user.create", name=options.name)
@@ -51,6 +52,15 @@ async def add_user(settings: Settings, options: argparse.Namespace) -> int:
         )
         print(f"  organization.add_member  user_id={user_id}  role=member")
     return 0
+
+
+def _check(name: str) -> None:
+    """As the field of a body, whose words would mean nothing on a command line."""
+    try:
+        decoded(msgspec.json.encode({"name": name}), CreateUser)
+    except Invalid as error:
+        reasons = "; ".join(one.detail for one in error.errors)
+        raise Invalid(f"The name cannot be used: {reasons}. Give another.") from None
 
 
 async def _add(commands: Commands, owner: Caller, name: str) -> tuple[str, str]:

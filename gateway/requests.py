@@ -13,7 +13,7 @@ from gateway.cursor import Cursor, parse_cursor
 from gateway.holding import Holding, parse_held
 from gateway.topics import Topic, parse_topic
 from projectors.views import Views
-from runtime.errors import Invalid
+from runtime.errors import Invalid, Rejected
 from runtime.http import read_body
 from runtime.problems import UnsupportedMediaType, invalid_body
 
@@ -49,7 +49,7 @@ class Opening(Struct, kw_only=True):
 
 
 async def read_opening(request: Request, views: Views, user_id: str) -> Opening:
-    """The opening a request asks for. Raises `Invalid` for one that names no topic."""
+    """The opening a request asks for. Raises `Invalid` for one that names no topic, `Rejected` for too many."""
     if request.method == "POST":
         asked = await _read(request, StreamRequest)
         named = _named(asked.topics, user_id)
@@ -93,7 +93,10 @@ def _named(wires: Iterable[str], user_id: str) -> list[Topic | str]:
     if not named:
         raise Invalid("A stream needs at least one topic, for example ?topic=app.")
     if len(named) > MAX_TOPICS:
-        raise Invalid(f"A stream carries {MAX_TOPICS} topics at most.")
+        raise Rejected(
+            f"A stream carries {MAX_TOPICS} topics at most; open another for the rest.",
+            code="too_many_topics",
+        )
     return named
 
 

@@ -97,12 +97,16 @@ def _project_organization(rows: Rows, event: OrganizationEvent) -> None:
             assert_never(event)
 
 
+def _default(changed: str | None, before: str | None) -> str | None:
+    return before if changed is None else changed or None
+
+
 def _updated(itself: WorkspaceSelf, event: OrganizationUpdated) -> WorkspaceSelf:
     return replace(
         itself,
         name=itself.name if event.name is None else event.name,
-        default_agent=itself.default_agent if event.default_agent is None else event.default_agent,
-        default_model=itself.default_model if event.default_model is None else event.default_model,
+        default_agent=_default(event.default_agent, itself.default_agent),
+        default_model=_default(event.default_model, itself.default_model),
     )
 
 

@@ -14,7 +14,8 @@ from projectors.read_models import ReadModels
 from query_api.asked import WAIT_SECONDS, caught_up
 from query_api.conditional import KEPT, current_etag, not_modified
 from query_api.inert import INERT, disposition, media_type_of
-from query_api.parameters import line, required_line
+from query_api.parameters import path as named_path
+from query_api.parameters import required_path
 from query_api.visibility import Visibility, unseen
 from runtime.errors import NotFound, Unavailable
 from runtime.identity import Caller
@@ -38,7 +39,7 @@ class FileAnswers:
         self._visibility = visibility
 
     async def diff(self, request: Request, caller: Caller) -> Response:
-        path = line(request.query_params, "path", longest=LONGEST_PATH)
+        path = named_path(request.query_params, "path", longest=LONGEST_PATH)
         captured = await self._captured(request, caller)
         if captured.held:
             return captured.held
@@ -53,7 +54,7 @@ class FileAnswers:
         return Response(await self._bytes(patch), media_type=PATCH, headers=captured.headers)
 
     async def content(self, request: Request, caller: Caller) -> Response:
-        path = required_line(request.query_params, "path", longest=LONGEST_PATH)
+        path = required_path(request.query_params, "path", longest=LONGEST_PATH)
         captured = await self._captured(request, caller)
         if captured.held:
             return captured.held

@@ -30,6 +30,18 @@ def required_line(name: str, description: str, *, longest: int, **limits: Any) -
     return Parameter(name, description, required=True, limits=limits)
 
 
+def path(name: str, description: str, *, longest: int) -> Parameter:
+    """The path of a file, which may be left out."""
+    limits = {"maxLength": longest, "pattern": r"^[^\x00]*$"}
+    return Parameter(name, description, limits=limits)
+
+
+def required_path(name: str, description: str, *, longest: int) -> Parameter:
+    """The path of a file that must be there and not be empty."""
+    limits = {**path(name, description, longest=longest).limits, "minLength": 1}
+    return Parameter(name, description, required=True, limits=limits)
+
+
 AT_LEAST = position(
     "at_least", "wait up to 5 s until this position is applied, else 503 `not_caught_up`"
 )

@@ -12,8 +12,10 @@ from query_api.openapi_parameters import (
     POINTER,
     line,
     page_size,
+    path,
     position,
     required_line,
+    required_path,
 )
 from query_api.openapi_route import Answer, Body, DocumentedRoute, Parameter, in_header, in_path
 from query_api.openapi_shapes import (
@@ -82,7 +84,7 @@ ASKED = (
         summary="The captured patch of one file, or of all",
         parameters=(
             TASK_ID,
-            line("path", "one file; left out: all files", longest=LONGEST_PATH),
+            path("path", "one file; left out: all files", longest=LONGEST_PATH),
             AT_LEAST,
             IF_NONE_MATCH,
         ),
@@ -96,7 +98,7 @@ ASKED = (
         summary="The captured content of one changed file",
         parameters=(
             TASK_ID,
-            required_line("path", "the file", longest=LONGEST_PATH),
+            required_path("path", "the file", longest=LONGEST_PATH),
             AT_LEAST,
             IF_NONE_MATCH,
         ),
@@ -191,7 +193,7 @@ ELSEWHERE = (
             in_header("Last-Event-ID", "resume after this cursor"),
         ),
         answers=(EVENTS,),
-        problems=("malformed",),
+        problems=("malformed", "too_many_topics"),
         says_bye=True,
     ),
     DocumentedRoute(
@@ -201,7 +203,9 @@ ELSEWHERE = (
         summary="Follow topics, for fetch: says what the client holds",
         body=Body(StreamOpening),
         answers=(EVENTS,),
-        problems=("malformed", "forbidden", "too_large", "unsupported_media_type"),
+        problems=(
+            *("malformed", "forbidden", "too_large", "unsupported_media_type", "too_many_topics"),
+        ),
         says_bye=True,
     ),
     DocumentedRoute(

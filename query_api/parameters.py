@@ -53,6 +53,24 @@ def required_line(query: Mapping[str, str], name: str, *, longest: int) -> str:
     return text
 
 
+def path(query: Mapping[str, str], name: str, *, longest: int) -> str | None:
+    """The path of a file, None when the parameter is absent. A file's name may have any character but NUL."""
+    text = query.get(name)
+    if text is not None and len(text) > longest:
+        raise wrong(name, f"may have {longest} characters")
+    if text is not None and "\0" in text:
+        raise wrong(name, "may not have a NUL")
+    return text
+
+
+def required_path(query: Mapping[str, str], name: str, *, longest: int) -> str:
+    """The path of a file that must be there and not be empty."""
+    text = path(query, name, longest=longest)
+    if not text:
+        raise wrong(name, "is missing")
+    return text
+
+
 def has_control(text: str) -> bool:
     """Whether there are control characters in a text."""
     return _CONTROL.search(text) is not None

@@ -64,6 +64,7 @@ class Capturer:
                 CapturedFile(
                     path=entry.path,
                     kind=entry.kind,
+                    source=entry.source,
                     added=entry.added,
                     removed=entry.removed,
                     binary=entry.binary,

@@ -1,5 +1,7 @@
 """Understands what git prints about differences; pure."""
 
+import os
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -7,15 +9,20 @@ from msgspec import Struct
 
 Kind = Literal["added", "modified", "deleted", "renamed"]
 
+_SHOWN_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 _GITLINK = "160000"
 _HEADER = b"diff --git "
 
 
 class ChangedEntry(Struct, frozen=True, kw_only=True):
-    """One difference between two trees. `blob` is the new content, `patches` how many git prints for it."""
+    """One difference between two trees. `blob` is the new content, `patches` how many git prints for it.
+
+    `source` is the path a renamed file had before.
+    """
 
     path: str
     kind: Kind
+    source: str | None
     blob: str
     added: int
     removed: int
@@ -34,12 +41,18 @@ def shown_path(path: bytes) -> str:
     return path.decode("utf-8", "backslashreplace")
 
 
+def path_shown_as(text: str) -> str:
+    """The path, as the system takes names, that is no text and shown as this; the text itself when there is none."""
+    path = _SHOWN_BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
+    return os.fsdecode(path) if shown_path(path) == text else text
+
+
 def changed_entries(output: bytes) -> list[ChangedEntry]:
     """What `--raw --no-abbrev --numstat -z` printed: all differences, then the numbers of lines of each.
 
     Raises `ValueError` for what git does not print.
     """
-    raw: list[tuple[bytes, list[str]]] = []
+    raw: list[tuple[bytes, bytes | None, list[str]]] = []
     numbers: dict[bytes, Counts] = {}
     fields = _Fields(output)
     for field in fields:
@@ -47,7 +60,7 @@ def changed_entries(output: bytes) -> list[ChangedEntry]:
             about = field.decode().removeprefix(":").split(" ")
             path = fields.following()
             moved = about[-1][:1] in ("R", "C")
-            raw.append((fields.following() if moved else path, about))
+            raw.append((fields.following(), path, about) if moved else (path, None, about))
         elif field:
             added, removed, path = field.split(b"\t", 2)
             if not path:
@@ -55,7 +68,9 @@ def changed_entries(output: bytes) -> list[ChangedEntry]:
                 fields.following()
                 path = fields.following()
             numbers[path] = _counts(added, removed)
-    return [_entry(path, about, numbers.get(path, _UNCOUNTED)) for path, about in raw]
+    return [
+        _entry(path, source, about, numbers.get(path, _UNCOUNTED)) for path, source, about in raw
+    ]
 
 
 class _Fields:
@@ -138,11 +153,13 @@ def _counts(added: bytes, removed: bytes) -> Counts:
     return Counts(int(added), int(removed), False)
 
 
-def _entry(path: bytes, about: list[str], number: Counts) -> ChangedEntry:
+def _entry(path: bytes, source: bytes | None, about: list[str], number: Counts) -> ChangedEntry:
     _, new_mode, _, blob, status = about
+    kind = _KINDS.get(status[:1], "modified")
     return ChangedEntry(
         path=shown_path(path),
-        kind=_KINDS.get(status[:1], "modified"),
+        kind=kind,
+        source=shown_path(source) if source is not None and kind == "renamed" else None,
         blob="" if new_mode == _GITLINK else blob,
         added=number.added,
         removed=number.removed,

@@ -13,7 +13,7 @@ from functools import partial
 
 from commands.aggregates import Aggregates
 from commands.task import TASK
-from commands.task_reports import files_captured, files_outdated, tree_changed
+from commands.task_reports import files_captured, files_outdated, sandbox_gone, tree_changed
 from commands.task_state import Task, TaskState
 from events.fact import Blob
 from events.ids import TaskId
@@ -107,13 +107,20 @@ class FileCapture:
                 self._trees.forget(task_id)
 
     async def attempt(self, task_id: TaskId) -> None:
-        """Capture now; when that fails, the files stored are said to be stale."""
+        """Capture now; when that fails, the files stored are said to be stale, and the sandbox gone if it is."""
         with log_fields(task_id=task_id):
             try:
                 await self.capture(task_id)
             except (FoundryError, GitFailed, OSError) as error:
                 log.warning("files could not be captured", extra={"reason": str(error)})
-                await self._tell(task_id, lambda task: files_outdated(task, status="stale"))
+                gone = getattr(error, "code", None) == "sandbox_gone"
+                await self._tell(
+                    task_id,
+                    lambda task: [
+                        *files_outdated(task, status="stale"),
+                        *(sandbox_gone(task) if gone else []),
+                    ],
+                )
 
     async def _serve(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """The newest end of what a process prints: always read, so that the process never waits, never more than a bound kept."""
 
+import re
 from collections.abc import Callable
 
 from workflows.sandbox import Output
@@ -21,11 +22,14 @@ class OutputTail:
             del self._kept[: -self._limit]
 
     def text(self) -> str:
-        """The tail as text; it begins at a line if it had to be cut."""
+        """The tail as text; it begins at a line if it had to be cut, or at least at a character."""
         kept = bytes(self._kept[-self._limit :])
         if self.total > len(kept):
-            kept = kept.partition(b"\n")[2] or kept
+            kept = kept.partition(b"\n")[2] or _REST_OF_A_CHARACTER.sub(b"", kept)
         return kept.decode("utf-8", "replace")
+
+
+_REST_OF_A_CHARACTER = re.compile(rb"\A[\x80-\xbf]{1,3}")
 
 
 async def pump(pipe: Output, *into: Callable[[bytes], None]) -> None:

@@ -54,10 +54,14 @@ class RemoteState(Struct, frozen=True, kw_only=True):
 
 
 class CapturedFile(Struct, frozen=True, kw_only=True):
-    """A file that differs from the base, its patch and new content in full if they are not too long."""
+    """A file that differs from the base, its patch and new content in full if they are not too long.
+
+    `source` is the path a renamed one had at the base.
+    """
 
     path: str
     kind: Literal["added", "modified", "deleted", "renamed"]
+    source: str | None = None
     added: int
     removed: int
     binary: bool = False

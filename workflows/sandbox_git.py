@@ -1,6 +1,7 @@
 """Git in a task's sandbox, run as the agent runs it: with its rights, its name and nothing of the worker's."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 
 from runtime.errors import Rejected, Unavailable
@@ -24,6 +25,12 @@ class SandboxGit:
         self._provider = provider
         self._sandbox = sandbox
 
+    async def has_uncommitted(self) -> bool:
+        """Whether something would be lost with the working tree: changed or new files that are not ignored."""
+        return bool(
+            (await self._run("status", "--porcelain", "-z", "--ignore-submodules=dirty"))[1]
+        )
+
     async def commit_all(self, *, branch: str, message: str) -> bool:
         """Commit all that is not committed, new files too; whether there was something.
 
@@ -43,26 +50,52 @@ class SandboxGit:
         await self._run("commit", "--quiet", "--no-verify", "-m", message)
         return True
 
-    async def is_in(self, commit: str, path: str) -> bool:
-        """Whether a commit (or tree) has something at this path."""
-        return bool((await self._run("ls-tree", "-z", commit, "--", path))[1])
+    async def type_in(self, commit: str, path: str) -> str | None:
+        """What a commit (or tree) has at this path: `blob`, `tree`, or `commit` for a submodule; None for nothing."""
+        listed = await self._run("ls-tree", "-z", commit, "--", path)
+        return listed[1].split(" ", 2)[1] if listed[1] else None
 
     async def is_here(self, path: str) -> bool:
         """Whether the working tree or the index has something at this path."""
         listed = await self._run("ls-files", "-z", "--cached", "--others", "--", path)
         return bool(listed[1])
 
+    async def in_the_way(self, path: str, *, below: bool = True, going: str = "") -> str | None:
+        """What git would remove for a file at this path: one that stands where its folder belongs, or those below it.
+
+        What is at the path `going`, or below it, is to be removed anyway.
+        """
+        parts = path.split("/")
+        folders = ["/".join((".", *parts[:end])) for end in range(1, len(parts))]
+        found = await self._find(folders, "-maxdepth", "0") if folders else []
+        if below:
+            found += await self._find([f"./{path}"], "-mindepth", "1")
+        gone = os.fsencode(going).decode("utf-8", "replace")
+        return next((one for one in found if not f"{one}/".startswith(f"{gone}/")), None)
+
     async def restore(self, commit: str, path: str) -> None:
         """Bring a path back to what a commit (or tree) has there."""
         await self._run("restore", f"--source={commit}", "--staged", "--worktree", "--", path)
 
     async def remove(self, path: str) -> None:
-        """Remove a path; never one beyond a symbolic link."""
+        """Remove a path, with repositories in it; never one beyond a symbolic link."""
         await self._run("rm", "-r", "-f", "--quiet", "--cached", "--ignore-unmatch", "--", path)
-        await self._run("clean", "-f", "-d", "-x", "--quiet", "--", path)
+        await self._run("clean", "-ff", "-d", "-x", "--quiet", "--", path)
+
+    async def _find(self, where: Sequence[str], *depth: str) -> list[str]:
+        """What is no folder, at these places or below them; of very many some."""
+        # 1: some of the places are not there.
+        look = ("find", *where, *depth, "!", "-type", "d", "-print0")
+        _, listed = await self._command(look, what="find", accept=(0, 1))
+        return [one.removeprefix("./") for one in listed.split("\0") if one]
 
     async def _run(self, *args: str, accept: Sequence[int] = (0,)) -> tuple[int, str]:
-        child = await self._provider.start(self._sandbox, [*_GIT, *args])
+        return await self._command((*_GIT, *args), what=f"git {args[0]}", accept=accept)
+
+    async def _command(
+        self, command: Sequence[str], *, what: str, accept: Sequence[int]
+    ) -> tuple[int, str]:
+        child = await self._provider.start(self._sandbox, command)
         said, complained = OutputTail(OUTPUT_BYTES), OutputTail(OUTPUT_BYTES)
         try:
             async with asyncio.timeout(DEADLINE):
@@ -72,7 +105,7 @@ class SandboxGit:
                 exit_code = await child.wait()
         except TimeoutError:
             raise Unavailable(
-                f"git {args[0]} did not end within {DEADLINE:g} seconds in the sandbox.",
+                f"{what} did not end within {DEADLINE:g} seconds in the sandbox.",
                 code="git_failed",
             ) from None
         finally:
@@ -80,5 +113,5 @@ class SandboxGit:
             child.close()
         if exit_code is None or exit_code not in accept:
             last_words = complained.text().strip().rpartition("\n")[2][:300]
-            raise Unavailable(f"git {args[0]} in the sandbox: {last_words}", code="git_failed")
+            raise Unavailable(f"{what} in the sandbox: {last_words}", code="git_failed")
         return exit_code, said.text()

@@ -227,5 +227,7 @@ class Sessions:
                 lambda task: session_failed(task, session_id=session_id, message=message),
                 report_id=f"{self._worker}/{session_id}/failed/{secrets.token_hex(6)}",
             )
+            # If it failed because the sandbox is gone, the capture says so.
+            self._files.request(task_id)
         except Unavailable as error:
             log.error("session's failure cannot be told", extra={"reason": error.detail})

@@ -11,10 +11,10 @@ from commands.task import TASK
 from commands.task_evolve import MERGE, PUSH, RENAME_BRANCH, REVERT_FILE
 from commands.task_reports import issues_settled, task_named
 from commands.task_state import Task
-from runtime.errors import Rejected
 from workflows.agent_pool import sandbox_of
 from workflows.branches import Branches
 from workflows.file_capture import FileCapture
+from workflows.file_revert import FileRevert
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
 from workflows.job_words import raise_issue, tell_task
 from workflows.repository_sync import RepositorySync
@@ -90,24 +90,13 @@ class BranchWork:
         return {"branch": _branch(task), "commit": commit}
 
     async def find_file(self, job: JobContext) -> StageResult:
-        """Look what the file was at the base, before anything is changed."""
-        task = await self._task(job)
-        git, path = self._git(task), job.input["path"]
-        if await git.is_in(_base(task), path):
-            return {"at_base": "yes"}
-        if await git.is_here(path):
-            return {"at_base": "no"}
-        raise Rejected(
-            f"There is no file {path}, neither now nor where the task began.", code="no_such_file"
-        )
+        """Look whether the file can be reverted, before anything is changed."""
+        await self._revert(await self._task(job)).check(job.input["path"])
+        return {}
 
     async def revert_file(self, job: JobContext) -> StageResult:
         """Bring the file back to what it was at the base; one that was not there goes."""
-        task = await self._task(job)
-        if job.results["file_found"]["at_base"] == "yes":
-            await self._git(task).restore(_base(task), job.input["path"])
-        else:
-            await self._git(task).remove(job.input["path"])
+        await self._revert(await self._task(job)).revert(job.input["path"])
         return {"path": job.input["path"]}
 
     async def rename(self, job: JobContext) -> StageResult:
@@ -148,6 +137,11 @@ class BranchWork:
     def _git(self, task: Task) -> SandboxGit:
         assert task.sandbox is not None
         return SandboxGit(provider_named(task.sandbox.provider, self.providers), sandbox_of(task))
+
+    def _revert(self, task: Task) -> FileRevert:
+        assert task.sandbox is not None
+        provider = provider_named(task.sandbox.provider, self.providers)
+        return FileRevert(provider, sandbox_of(task), base=_base(task))
 
     def _branches(self, task: Task) -> Branches:
         assert task.sandbox is not None

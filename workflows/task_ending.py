@@ -1,4 +1,7 @@
-"""`task_archive` and `task_kill`: stop what runs, release the sandbox, say so. Each stage may run again."""
+"""`task_archive` and `task_kill`: stop what runs, release the sandbox, say so. Each stage may run again.
+
+An archive keeps the work: what is not committed yet is committed to the task's branch first, as for a push.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +22,8 @@ from commands.task_reports import (
 from commands.task_state import Sandbox, Task
 from events.ids import JobId
 from events.job import JobCancelRequested, JobEvent
+from runtime.errors import FoundryError, Rejected
+from workflows.agent_pool import sandbox_of
 from workflows.host_watch import away_issue
 from workflows.job_kind import (
     JobContext,
@@ -32,6 +37,7 @@ from workflows.job_kind import (
 from workflows.job_words import raise_issue, tell_task
 from workflows.presence import Presence
 from workflows.sandbox import SandboxProvider, provider_named
+from workflows.sandbox_git import SandboxGit
 from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
 from workflows.task_processes import TaskProcesses
@@ -69,19 +75,14 @@ def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: 
 
         return stage if name == KILL else run
 
-    return JobKind(
-        name=name,
-        stages=(
-            Stage(
-                name="work_stopped",
-                run=unless_killed(ending.stop_work),
-                deadline=2 * STOPPING_SECONDS,
-            ),
-            Stage(name="sandbox_released", run=unless_killed(release), deadline=300),
-            Stage(name=last, run=unless_killed(ending.finish), deadline=30),
-        ),
-        failed=failed,
+    stopped = Stage(
+        name="work_stopped", run=unless_killed(ending.stop_work), deadline=2 * STOPPING_SECONDS
     )
+    committed = Stage(name="work_committed", run=unless_killed(ending.commit_work), deadline=180)
+    released = Stage(name="sandbox_released", run=unless_killed(release), deadline=300)
+    ended = Stage(name=last, run=unless_killed(ending.finish), deadline=30)
+    kept = (committed,) if name == ARCHIVE else ()
+    return JobKind(name=name, stages=(stopped, *kept, released, ended), failed=failed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +115,35 @@ class Ending:
         await self.sessions.end_task(job.task)
         return {}
 
+    async def commit_work(self, job: JobContext) -> StageResult:
+        """Commit what the agent left uncommitted; where there is no working tree, that is nothing."""
+        task = await self._task(job)
+        sandbox, branch = task.sandbox, task.branch
+        if sandbox is None or not sandbox.ready or branch is None or not self._here(sandbox):
+            return {"committed": "no"}
+        git = SandboxGit(provider_named(sandbox.provider, self.providers), sandbox_of(task))
+        try:
+            made = await git.has_uncommitted() and await git.commit_all(
+                branch=branch, message=task.title
+            )
+        except FoundryError as error:
+            if error.code == "sandbox_gone":
+                return {"committed": "no"}
+            raise StageFailure(
+                f"{error.detail} The work stays where it is until it can be committed;"
+                " task.kill throws it away.",
+                code=error.code,
+                permanent=isinstance(error, Rejected),
+            ) from error
+        return {"committed": "yes" if made else "no"}
+
     async def release(self, job: JobContext, *, branch: Literal["keep", "delete"]) -> StageResult:
         """Remove the sandbox with everything in it that was not committed."""
         task = await self._task(job)
         if task.sandbox is None:
             return {}
         sandbox_id = task.sandbox.id
-        if task.sandbox.host != self.host:
+        if not self._here(task.sandbox):
             return await self._give_up(job, task.sandbox)
         # An existing branch was there before the task: it is not ours to delete.
         keep = branch == "keep" or task.on_branch is not None
@@ -137,8 +160,6 @@ class Ending:
 
     async def _give_up(self, job: JobContext, sandbox: Sandbox) -> StageResult:
         """The host that has the sandbox stays away: what is left there is removed when it comes back."""
-        if not self.presence.away(sandbox.host):
-            raise NotOurs(f"the sandbox is on {sandbox.host}")
         issue_id = away_issue(job.task, sandbox.host)
         await tell_task(
             self.reports,
@@ -150,6 +171,12 @@ class Ending:
             ],
         )
         return {"branch": "kept", "abandoned_on": sandbox.host}
+
+    def _here(self, sandbox: Sandbox) -> bool:
+        """False if its host stays away. Raises `NotOurs` while that is there."""
+        if sandbox.host != self.host and not self.presence.away(sandbox.host):
+            raise NotOurs(f"the sandbox is on {sandbox.host}")
+        return sandbox.host == self.host
 
     async def finish(self, job: JobContext) -> StageResult:
         """The last word."""

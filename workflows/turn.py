@@ -26,6 +26,8 @@ BROKEN = (
     "What it did until then is in the files; send another message to go on. The worker's log has the reason."
 )
 
+NO_OPTIONS = "The agent asked this without an answer to choose from; it was told that nobody chose."
+
 
 class Turn:
     """The turn of one message. `run` does it all; `cancel` and `answer` reach into it from outside."""
@@ -167,6 +169,10 @@ class Turn:
 
     async def _ask(self, title: str, options: Sequence[PermissionOption]) -> str | None:
         """The option that the task's policy or a person chooses, None for "cancelled"."""
+        if not options:
+            said = f"{title} ({NO_OPTIONS})"
+            self._writer.add(Entry(sender="system", kind="error", at=self._now(), text=said))
+            return None
         match self._task.permissions:
             case "allow":
                 return _first(options, "allow")

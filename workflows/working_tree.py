@@ -63,7 +63,8 @@ def start_of(
             if ours and name in local and name not in checked_out:
                 return FromBranch(name, local[name])
             if (other := clash(name, {*local, *heads.tips, *checked_out})) is not None:
-                raise BranchExists(clash_sentence(name, other))
+                instead = f" Or give {name} as `on_branch` to work on it." if name == other else ""
+                raise BranchExists(clash_sentence(name, other) + instead)
             if heads.default_branch is None:
                 return FromNothing(name)
             return FromCommit(name, heads.tips[heads.default_branch])
@@ -95,7 +96,7 @@ def clash(name: str, taken: Collection[str]) -> str | None:
 def clash_sentence(name: str, other: str) -> str:
     """Why a branch cannot have this name, and what to do."""
     if name == other:
-        return f"The branch {name} exists already. Choose another name, or give it as `on_branch` to work on it."
+        return f"The branch {name} exists already. Choose another name."
     return f"Git cannot have a branch {name} beside {other}. Choose another name."
 
 

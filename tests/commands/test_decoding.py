@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -85,3 +86,14 @@ def test_any_if_match_asks_for_versions_or_for_nothing(line: str, cut: str | Non
     expectation: Any = expectation_of(line, cut=cut)
 
     assert all(0 <= version < 10**19 for version in expectation.versions)
+
+
+def test_a_path_may_have_any_character_but_nul() -> None:
+    def revert(path: str) -> bytes:
+        return json.dumps({"task_id": "task_1", "path": path}).encode()
+
+    order = order_of("task.revert_file", revert("tab\tline\n"))
+
+    assert getattr(order, "path", "") == "tab\tline\n"
+    with pytest.raises(Invalid):
+        order_of("task.revert_file", revert("a\0b"))

@@ -193,6 +193,19 @@ def test_a_permission_request_ends_with_its_turn() -> None:
     )
 
 
+def test_who_answers_after_somebody_elses_answer_ended_the_turn_is_told_so() -> None:
+    ended = [
+        *(*RUNNING, facts.permission_requested(), facts.permission_answered()),
+        facts.turn_ended(),
+    ]
+
+    def answer(option: str) -> AnswerPermission:
+        return AnswerPermission(**OF_ONE, request_id="p1", option_id=option)
+
+    session(given=ended, when=answer("yes"), refused="already_answered")
+    session(given=ended, when=answer("no"), then=[])
+
+
 def test_a_session_can_be_renamed() -> None:
     session(
         given=READY,

@@ -17,6 +17,7 @@ from commands.job_reports import (
     succeeded,
 )
 from commands.job_state import Job, JobState
+from commands.task import TASK
 from events.commit import Event
 from events.ids import JobId, Timestamp
 from runtime.errors import Rejected
@@ -59,6 +60,34 @@ def test_a_job_that_another_one_has_followed_is_not_taken_up_again() -> None:
 
     job(given=FAILED, when=RetryJob(job_id="job_1"), refused="job_superseded", context=newer)
     job(given=RUNNING, when=RetryJob(job_id="job_1"), then=[], context=newer)
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind", "refused"),
+    [
+        ([], "task_push", None),
+        ([facts.task_archive_requested()], "task_provision", "task_over"),
+        ([facts.task_archive_requested()], "task_archive", None),
+        ([facts.task_archive_requested(), facts.task_archived()], "task_archive", "task_over"),
+        ([facts.task_kill_requested()], "task_archive", "task_over"),
+        ([facts.task_kill_requested()], "task_kill", None),
+        ([facts.task_kill_requested(), facts.task_killed()], "task_push", "task_over"),
+    ],
+)
+def test_a_job_whose_task_is_put_away_is_taken_up_only_to_end_that(
+    ending: list[Event], kind: str, refused: str | None
+) -> None:
+    opened = facts.job_opened(facts.OfTask(kind=kind))
+    retried = facts.job_retry_requested(facts.OfTask(kind=kind))
+    context = context_of(task=folded(TASK, [facts.task_created(), *ending]))
+
+    job(
+        given=[opened, facts.job_failed()],
+        when=RetryJob(job_id="job_1"),
+        then=[retried],
+        refused=refused,
+        context=context,
+    )
 
 
 def test_a_job_that_still_runs_needs_no_retry() -> None:

@@ -48,6 +48,23 @@ def test_only_what_changes_is_written_down() -> None:
     )
 
 
+def test_an_empty_default_takes_back_the_one_chosen_before() -> None:
+    chosen = facts.organization_updated(default_agent="claude", default_model="opus")
+    nothing = UpdateOrganization(organization_id="org_1", default_agent="", default_model="")
+
+    organization(
+        given=[*MADE, chosen],
+        when=nothing,
+        then=[facts.organization_updated(default_agent="", default_model="")],
+    )
+    organization(given=MADE, when=nothing, then=[])
+    organization(
+        given=[*MADE, chosen],
+        when=UpdateOrganization(organization_id="org_1", default_agent=None, default_model=None),
+        then=[],
+    )
+
+
 def test_the_default_agent_is_one_that_is_declared() -> None:
     order = UpdateOrganization(organization_id="org_1", default_agent="nobody")
 

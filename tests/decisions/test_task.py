@@ -105,6 +105,7 @@ def test_the_agent_is_the_one_asked_for_else_the_organizations_else_the_shell(
         ("sandbox", "moon", "unknown_sandbox"),
         ("branch", "-rf", "malformed"),
         ("branch", "a..b", "malformed"),
+        ("branch", "ä" * 121, "malformed"),
         ("on_branch", "x.lock", "malformed"),
         ("task_id", "task_../x", "malformed"),
         ("repository_id", "repo_2", "not_found"),

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from commands.context import Context
 from commands.job import JOB as JOB_KIND
 from commands.job_state import Job
+from commands.refusals import check_branch
 from commands.task import TASK
 from commands.task_orders import (
     BranchCommand,
@@ -20,6 +21,7 @@ from commands.task_reports import issues_settled
 from events.commit import Event
 from events.ids import JobId
 from events.job import JobAnnounced
+from runtime.errors import Invalid
 from tests import facts
 from tests.decisions.given import Spec, context_of, folded, refusal
 
@@ -139,3 +141,8 @@ def test_success_settles_what_was_in_the_way_of_its_stages() -> None:
 
     assert issues_settled(failed, stages={facts.STAGES[0]}) == [facts.issue_resolved()]
     assert issues_settled(failed, stages={"pushed"}) == []
+
+
+def test_a_branch_that_is_too_long_is_told_so() -> None:
+    with pytest.raises(Invalid, match="240 bytes"):
+        check_branch("/branch", "b" * 241)

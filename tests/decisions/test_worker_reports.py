@@ -31,7 +31,7 @@ from commands.task_state import Task, TaskState
 from commands.transcript import TRANSCRIPT, Transcript, appended
 from events.agent_session import PermissionOption
 from events.commit import Event
-from events.ids import MessageId, Position, SandboxId
+from events.ids import IssueId, MessageId, Position, SandboxId
 from events.task_files import TreeFile
 from runtime.errors import Rejected
 from tests import facts
@@ -157,6 +157,20 @@ def test_a_task_is_archived_or_killed_only_when_that_was_asked_for() -> None:
     assert task_archived(archiving) == [facts.task_archived()]
     assert task_archived(killing) == []
     assert task_killed(killing) == [facts.task_killed()]
+
+
+def test_what_is_put_away_leaves_no_issue_open_and_raises_none() -> None:
+    two = (facts.issue_raised(), facts.issue_raised(issue=IssueId("iss_2")))
+    open_issues = [*READY, *two, facts.issue_resolved(issue=IssueId("iss_2"))]
+    archiving = after(*open_issues, facts.task_archive_requested())
+    killing = after(*open_issues, facts.task_kill_requested())
+    raised = partial(issue_raised, issue_id=IssueId("iss_3"), code="stage_failed", message="x")
+
+    assert task_archived(archiving) == [facts.task_archived(), facts.issue_resolved()]
+    assert task_killed(killing) == [facts.task_killed(), facts.issue_resolved()]
+    assert raised(killing)
+    assert raised(after(*READY, facts.task_archive_requested(), facts.task_archived())) == []
+    assert raised(after(*READY, facts.task_kill_requested(), facts.task_killed())) == []
 
 
 # --- Sessions ---

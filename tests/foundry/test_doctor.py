@@ -46,3 +46,5 @@ def test_a_folder_that_is_still_to_be_made_has_a_disk_already(tmp_path: Path) ->
 
     assert done.status == 0, done.out + done.err
     assert f"MiB free at {tmp_path}/a/b/c" in done.out
+    assert "log: none yet in this data folder" in done.out
+    assert not (tmp_path / "a").exists()

@@ -111,6 +111,15 @@ async def test_as_many_topics_as_a_stream_carries_can_be_asked_for(node: Node) -
     assert ready.data["topics"] == {}
 
 
+async def test_more_topics_than_a_stream_carries_are_refused_as_such(node: Node) -> None:
+    topics = [f"task/task_{number}" for number in range(1001)]
+
+    async with node.stream(*topics) as get, node.post_stream(dict.fromkeys(topics)) as post:
+        answers = [(one.status, (await one.body())["code"]) for one in (get, post)]
+
+    assert answers == [(422, "too_many_topics")] * 2
+
+
 async def test_nobody_gets_no_stream(node: Node) -> None:
     async with node.stream("app", token=None) as reader:
         assert reader.status == 401

@@ -37,6 +37,17 @@ async def provision(world: World) -> None:
     )
 
 
+async def test_a_default_that_was_taken_back_is_none(world: World) -> None:
+    await world.happen(
+        commit(facts.organization_created()),
+        commit(facts.organization_updated(default_agent="claude", default_model="large")),
+        commit(facts.organization_updated(default_agent="", default_model="")),
+    )
+
+    view = await world.view(WORKSPACE)
+    assert (view["default_agent"], view["default_model"]) == (None, None)
+
+
 async def test_a_workspace_shows_its_name_defaults_and_members(world: World) -> None:
     await world.happen(
         commit(facts.organization_created()),

@@ -43,6 +43,7 @@ async def blobs(house: House) -> dict[str, Blob]:
             content_blob=stored["bytes"],
         ),
         ChangedFile(path="gone.py", kind="deleted", added=0, removed=3, diff="-gone\n"),
+        ChangedFile(path="tab\tline\n", kind="added", added=1, removed=0, diff="+1", content="1\n"),
         ChangedFile(path="empty.py", kind="added", added=0, removed=0, diff="", content=""),
     )
     said = Entry(sender="agent", kind="tool_call", at=Timestamp(1), blob=stored["said"])
@@ -61,12 +62,24 @@ async def test_a_patch_is_read_as_it_was_captured(house: House, blobs: dict[str,
     assert small.headers["content-type"] == "text/x-diff; charset=utf-8"
 
 
+async def test_a_name_with_a_tab_and_a_newline_is_one_like_any_other(
+    house: House, blobs: dict[str, Blob]
+) -> None:
+    patch = await house.get("/v1/diffs/task_1?path=tab%09line%0A")
+    content = await house.get("/v1/files/task_1/content?path=tab%09line%0A")
+    nothing = await house.get("/v1/files/task_1/content?path=a%00b")
+
+    assert (patch.text, content.text) == ("+1", "1\n")
+    assert content.headers["content-disposition"] == "inline; filename*=UTF-8''tab%09line%0A"
+    assert nothing.status_code == 400
+
+
 async def test_without_a_path_all_patches_come_one_after_the_other(
     house: House, blobs: dict[str, Blob]
 ) -> None:
     answer = await house.get("/v1/diffs/task_1")
 
-    assert answer.text == "+a\n-gone\n+large\n"
+    assert answer.text == "+a\n-gone\n+large\n+1\n"
     assert answer.headers["content-type"] == "text/x-diff; charset=utf-8"
 
 

@@ -49,7 +49,8 @@ async def test_a_user_needs_a_name_with_and_without_a_server(
     for node in (system, NodeProcess(tmp_path / "data")):
         done = await _run(node, "user", "add", name)
         assert done.status == 1
-        assert "/name" in done.err
+        assert done.err.startswith("foundry: The name cannot be used: ")
+        assert "body" not in done.err
 
 
 async def test_a_server_tells_machines_where_it_is(tmp_path: Path) -> None:
@@ -115,6 +116,30 @@ async def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path, command: st
 
     assert done.status == 1
     assert done.err.startswith(f"foundry: FOUNDRY_DATA is {tmp_path}/file, which cannot be used")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "history usr_owner",
+        "tail",
+        "replay",
+        "verify --json",
+        "rebuild workspace",
+        "poison retry usr_owner",
+        "restored",
+    ],
+)
+async def test_what_reads_a_log_makes_none_where_a_name_was_mistyped(
+    tmp_path: Path, command: str
+) -> None:
+    node = NodeProcess(tmp_path / "dta")
+
+    done = await _run(node, *command.split())
+
+    assert done.status == 1
+    assert done.err.startswith(f"foundry: FOUNDRY_DATA is {tmp_path}/dta, where there never was")
+    assert not (tmp_path / "dta").exists()
 
 
 async def test_the_projections_are_what_the_log_says(system: NodeProcess, house: House) -> None:

@@ -48,6 +48,53 @@ async def test_the_working_tree_and_all_processes_go(
     assert again["status"] == 422
 
 
+async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: House) -> None:
+    one = await house.finished_task("echo mine >kept.txt", title="Half done")
+    branch = (await house.owner.data(f"task/{one.ids['task_id']}"))["branch"]
+
+    task = await _ended(house, "task.archive", one.ids["task_id"], "archived")
+    two = await house.finished_task("git log -1 --format='%s, %an'; cat kept.txt", on_branch=branch)
+
+    transcript = await house.owner.data(f"transcript/{two.ids['session_id']}")
+    [archive] = [job for job in task["jobs"] if job["kind"] == "task_archive"]
+    assert archive["stages"][1]["id"] == "work_committed"
+    assert "Half done, Foundry agent\nmine\n" in "".join(
+        entry.get("text") or "" for entry in transcript["entries"]
+    )
+
+
+async def test_work_that_cannot_be_kept_is_thrown_away_by_a_kill_only(house: House) -> None:
+    created = await house.finished_task("git checkout --quiet -b elsewhere; echo mine >kept.txt")
+    topic = f"task/{created.ids['task_id']}"
+
+    await house.owner.command("task.archive", task_id=created.ids["task_id"])
+    async with house.owner.stream(topic) as stream:
+        task = await stream.until_data(topic, lambda data: data["issues"], PROVISIONED_WITHIN)
+    kept = Path(task["sandboxes"][0]["path"]) / "kept.txt"
+
+    [issue] = task["issues"]
+    assert (issue["code"], issue["stage"]) == ("branch_left", "work_committed")
+    assert "task.kill throws it away" in issue["message"]
+    assert kept.read_text() == "mine\n"
+
+    task = await _ended(house, "task.kill", created.ids["task_id"], "killed")
+
+    assert not kept.exists()
+    assert all(one["resolved_at"] for one in task["issues"])
+
+
+async def test_a_working_tree_that_is_gone_is_told_and_the_task_is_archived(house: House) -> None:
+    created = await house.finished_task('rm -rf "$PWD"')
+    topic = f"task/{created.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        task = await stream.until_data(topic, lambda data: data["issues"], PROVISIONED_WITHIN)
+    assert [issue["code"] for issue in task["issues"]] == ["sandbox_gone"]
+
+    task = await _ended(house, "task.archive", created.ids["task_id"], "archived")
+
+    assert all(issue["resolved_at"] for issue in task["issues"])
+
+
 async def test_a_task_is_killed_while_it_is_provisioned(house: House) -> None:
     created = await house.create_task("sleep 100")
 
@@ -107,6 +154,16 @@ async def test_a_repository_with_running_tasks_stays(house: House) -> None:
     refused = await house.owner.refused("repository.remove", repository_id=house.repository_id)
 
     assert refused["status"] == 422
+
+
+async def _ended(house: House, command: str, task_id: str, status: str) -> Any:
+    """The task, once it is put away as ordered."""
+    await house.owner.command(command, task_id=task_id)
+    topic = f"task/{task_id}"
+    async with house.owner.stream(topic) as stream:
+        return await stream.until_data(
+            topic, lambda task: task["status"] == status, PROVISIONED_WITHIN
+        )
 
 
 async def _started(house: House, created: Accepted) -> Any:

@@ -126,7 +126,7 @@ async def test_an_archive_that_was_cancelled_is_begun_anew_by_the_same_command(
     assert again.ids["job_id"] != first.ids["job_id"]
 
 
-async def test_an_archive_that_is_taken_up_again_leaves_the_kill_alone(
+async def test_an_archive_is_not_taken_up_again_beside_a_kill(
     house: House, node: NodeProcess, stuck: Stuck, enter: Enter
 ) -> None:
     task_id = (await house.finished_task("true")).ids["task_id"]
@@ -139,15 +139,16 @@ async def test_an_archive_that_is_taken_up_again_leaves_the_kill_alone(
     kill = (await house.owner.command("task.kill", task_id=task_id)).ids["job_id"]
     await stuck.is_stuck()
 
-    retried = await house.owner.command("job.retry", job_id=archive)
-    await house.owner.data(f"job/{archive}", at_least=retried.position)
-    left = await until(house.owner, task_id, lambda task: status(task, archive) == "cancelled")
+    refused = await house.owner.refused("job.retry", job_id=archive)
+    left = await house.owner.data(f"task/{task_id}")
     node.kill()
     node.start()
 
     client = await enter(node.address, node.token)
     killed = await until(client, task_id, lambda task: status(task, kill) == "succeeded")
-    assert (status(left, kill), killed["status"]) == ("running", "killed")
+    assert (refused["status"], refused["code"]) == (422, "task_over")
+    assert (status(left, archive), status(left, kill)) == ("cancelled", "running")
+    assert killed["status"] == "killed"
 
 
 def status(task: Any, job_id: str) -> str | None:

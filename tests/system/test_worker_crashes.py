@@ -21,7 +21,13 @@ def every_cut(stages: dict[str, tuple[str, ...]]) -> list[Cut]:
 
 
 def ending(last: str) -> dict[str, tuple[str, ...]]:
-    return {"work_stopped": (), "sandbox_released": ("sandbox_released",), last: (f"task_{last}",)}
+    kept: dict[str, tuple[str, ...]] = {"work_committed": ()} if last == "archived" else {}
+    return {
+        "work_stopped": (),
+        **kept,
+        "sandbox_released": ("sandbox_released",),
+        last: (f"task_{last}",),
+    }
 
 
 async def test_a_provisioning_is_killed_at_every_commit(crashing: Crashing, tmp_path: Path) -> None:

@@ -30,11 +30,13 @@ def receive() -> dict[str, Any]:
     return message
 
 
-def permission() -> None:
-    options = [
-        {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
-        {"optionId": "no", "name": "No", "kind": "reject_once"},
-    ]
+YES_OR_NO = [
+    {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
+    {"optionId": "no", "name": "No", "kind": "reject_once"},
+]
+
+
+def permission(options: list[dict[str, str]]) -> None:
     tool = {"toolCallId": "call_1", "title": "Delete everything"}
     params = {"sessionId": SESSION, "toolCall": tool, "options": options}
     send(id="ask-1", method="session/request_permission", params=params)
@@ -67,7 +69,7 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             update("tool_call_update", toolCallId="call_1", status="completed", rawOutput={"n": 1})
             update("plan", entries=[])
         case "ask":
-            permission()
+            permission(YES_OR_NO if rest != "nothing" else [])
         case "die":
             chunk("last words")
             sys.stdout.flush()

@@ -13,7 +13,9 @@ from events.commit import Commit, Event, Recorded
 from events.ids import BEGINNING, Position, TaskId, Timestamp
 from events.memory import MemoryStore
 from events.store import ALL, Limit, subject_of
+from events.task import IssueRaised
 from events.task_files import FilesCaptured, FilesOutdated, TreeChanged, TreeFile
+from runtime.errors import Rejected
 from tests import facts
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
@@ -116,6 +118,30 @@ async def test_how_many_files_are_not_listed_is_told() -> None:
     [captured] = (await desk.commits())[-1].events
     assert isinstance(captured, FilesCaptured)
     assert captured.omitted == 5
+
+
+async def test_a_sandbox_that_is_gone_is_an_issue_once_and_none_of_a_task_put_away() -> None:
+    class Gone(Fixed):
+        async def capture(
+            self, sandbox: Sandbox, *, base: str, unless: str | None = None
+        ) -> Captured | None:
+            raise Rejected("The sandbox is not there (any more).", code="sandbox_gone")
+
+    def issues(events: list[Event]) -> list[str]:
+        return [event.code for event in events if isinstance(event, IssueRaised)]
+
+    desk, over = Desk(local=Gone()), Desk(local=Gone())
+    await desk.begin()
+    await over.begin()
+    ending: list[Event] = [facts.task_archive_requested()]
+    await over.reports.report(TASK, facts.TASK, always(ending), report_id="over")
+
+    for _ in range(2):
+        await desk.files.attempt(facts.TASK)
+        await over.files.attempt(facts.TASK)
+
+    assert issues(await desk.events()) == ["sandbox_gone"]
+    assert issues(await over.events()) == []
 
 
 async def test_a_large_tree_with_long_paths_fits_into_commits_and_none_of_it_is_lost() -> None:

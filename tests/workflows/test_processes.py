@@ -244,3 +244,12 @@ def test_of_an_output_the_newest_lines_are_kept() -> None:
 
     assert tail.text() == "line 999\n"
     assert tail.total == 8890
+
+
+@pytest.mark.parametrize("limit", [9, 10, 11, 12])
+def test_a_tail_without_lines_begins_with_a_whole_character(limit: int) -> None:
+    tail = OutputTail(limit)
+
+    tail.add(("x" * 20 + "🙂" * 9).encode())
+
+    assert tail.text() == "🙂" * (limit // 4)

@@ -25,7 +25,7 @@ from workflows.acp_agent import AgentProcess
 from workflows.processes import Processes
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import INLINE_BYTES, TranscriptWriter
-from workflows.turn import BROKEN, Turn
+from workflows.turn import BROKEN, NO_OPTIONS, Turn
 
 
 class LosesFirstBlob(MemoryStore):
@@ -264,3 +264,15 @@ async def test_an_agent_that_does_not_read_is_stopped_as_soon_as_one_that_does_n
 
     assert await table.ended() == ["cancelled"]
     assert not table.agent.alive
+
+
+async def test_a_question_nobody_could_answer_is_answered_at_once_and_seen(table: Table) -> None:
+    turn = await table.turn("ask nothing")
+
+    async with asyncio.timeout(5):
+        await turn.run(table.agent)
+
+    said = await table.said()
+    assert await table.ended() == ["end_turn"]
+    assert ("system", f"Delete everything ({NO_OPTIONS})") in said
+    assert ("agent", '{"outcome": "cancelled"}') in said
