@@ -11,7 +11,13 @@ from typing import TextIO
 
 
 class DataFolderInUse(Exception):
-    """Another `foundry serve` works in this folder."""
+    """Another process works in this folder: `holder`, in words."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(
+            f"{folder} is in use by {holder}. Stop that one, or set FOUNDRY_DATA to another folder."
+        )
+        self.holder = holder
 
 
 class DataFolderUnusable(Exception):
@@ -23,21 +29,18 @@ LOOKED_AT_SECONDS = 0.2
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process. Raises `DataFolderInUse`, naming the process that has it."""
+def locked(folder: Path, *, by: str = "`foundry serve`") -> Iterator[None]:
+    """Hold the folder for this process, which others hear named `by`. Raises `DataFolderInUse`, naming the process that has it."""
     check_usable(folder)
     with (folder / "lock").open("a+") as lock:
         deadline = time.monotonic() + LOOKED_AT_SECONDS
         while not _taken(lock):
             if time.monotonic() > deadline:
                 lock.seek(0)
-                holder = lock.readline().strip() or "another process"
-                raise DataFolderInUse(
-                    f"{folder} is in use by {holder}. Stop that one, or set FOUNDRY_DATA to another folder."
-                )
+                raise DataFolderInUse(folder, lock.readline().strip() or "another process")
             time.sleep(0.01)
         lock.truncate(0)
-        lock.write(f"`foundry serve` with process id {os.getpid()}")
+        lock.write(f"{by} with process id {os.getpid()}")
         lock.flush()
         yield
 
