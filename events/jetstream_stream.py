@@ -122,7 +122,10 @@ async def stream_info(api: JetStreamApi) -> StreamInfo:
     deadline = asyncio.get_running_loop().time() + HEARSAY_SECONDS
     while (info := await _existing(api)) is None:
         if asyncio.get_running_loop().time() > deadline:
-            raise Unavailable(f"The stream {api.stream} is gone; start a node to make it again.")
+            raise Unavailable(
+                f"The stream {api.stream} is not there any more: restore it from a backup, or start"
+                " a node anew, which begins an empty one."
+            )
         await asyncio.sleep(0.1)
     return info
 

@@ -11,6 +11,7 @@ import uvloop
 from events.store import LogCut
 from foundry import __version__
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
+from foundry.full_disk import disk_refusal
 from runtime.errors import FoundryError
 from runtime.settings import BadSetting, Settings, load
 
@@ -58,7 +59,8 @@ def _sentence(error: Exception) -> str | None:
         case ExceptionGroup():
             sentences = [_sentence(one) for one in error.exceptions]
             return None if None in sentences else sentences[0]
-    return None
+    refusal = disk_refusal(error)
+    return f"The disk takes nothing ({refusal}); make room and try again." if refusal else None
 
 
 def _position(text: str) -> int:

@@ -222,6 +222,31 @@ async def _make_stream(connection: Connection, config: StreamConfig) -> None:
     await JetStreamApi(connection, "EVENTS").call("STREAM.CREATE.EVENTS", config, dict[str, object])
 
 
+async def test_a_stream_that_is_taken_away_is_missed_with_what_to_do(
+    nats_connection: Connection,
+    jetstream_store: JetStreamStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("events.jetstream_stream.HEARSAY_SECONDS", 0.1)
+    await nats_connection.request("$JS.API.STREAM.DELETE.EVENTS", b"", within=5)
+
+    with pytest.raises(Unavailable, match="restore it from a backup, or start a node anew"):
+        await jetstream_store.head()
+
+
+async def test_content_can_be_kept_again_after_its_bucket_was_taken_away(
+    nats_connection: Connection, jetstream_store: JetStreamStore
+) -> None:
+    await jetstream_store.put_blob(b"before")
+    await nats_connection.request("$JS.API.STREAM.DELETE.OBJ_BLOBS", b"", within=5)
+
+    with pytest.raises(Unavailable):
+        await jetstream_store.put_blob(b"lost")
+    blob = await jetstream_store.put_blob(b"after")
+
+    assert await jetstream_store.get_blob(blob.id) == b"after"
+
+
 # --- Reading ---
 
 

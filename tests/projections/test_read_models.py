@@ -50,6 +50,24 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*.sqlite3")}
 
 
+async def test_on_a_full_disk_everything_is_closed_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = await store_of(renames(3))
+
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+        await extend(store, [commit(facts.organization_updated(name="Later"))])
+        await follow(models, store)
+        for one in PROJECTIONS:
+            models.serving(one.name).projector.file._db.execute("PRAGMA query_only = 1")
+
+    assert "the checkpoint is not stored" in caplog.text
+    async with open_read_models(tmp_path, store) as again:
+        await follow(again, store)
+        assert again.position == await store.head()
+
+
 async def follow(models: ReadModels, store: MemoryStore) -> None:
     """Let a feed bring the read models to the head of the log."""
     following = asyncio.create_task(Feed(store, [models]).run())
