@@ -68,7 +68,7 @@ class StreamConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StreamState(Struct, frozen=True):
-    first_seq: int
+    messages: int
     last_seq: int
 
 

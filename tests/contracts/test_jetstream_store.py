@@ -10,6 +10,7 @@ from events.ids import BEGINNING, Position
 from events.jetstream import JetStreamStore, open_store
 from events.jetstream_api import JetStreamApi
 from events.jetstream_stream import StreamConfig, UnfitStream, dangers, differences, wanted
+from events.memory import MemoryStore
 from events.store import EventStore, StalePosition
 from runtime.connection import Connection, connect
 from runtime.errors import Unavailable
@@ -263,6 +264,24 @@ async def test_a_reader_steps_over_a_deleted_commit_with_a_warning(
     assert [one.position for one in taken] == [1, 3, 4]
     assert ["deleted" in one.getMessage() for one in caplog.records] == [True]
     assert await jetstream_store.at(Position(2)) is None
+
+
+@pytest.mark.parametrize("deleted", [[4], [4, 3], [4, 3, 2, 1]])
+async def test_the_head_is_a_commit_that_can_be_read_also_when_the_newest_were_deleted(
+    nats_connection: Connection, jetstream_store: JetStreamStore, deleted: list[int]
+) -> None:
+    memory = MemoryStore()
+    for store in (memory, jetstream_store):
+        await fill(store, 4)
+    for position in deleted:
+        memory.delete(Position(position))
+        order = msgspec.json.encode({"seq": position})
+        await nats_connection.request("$JS.API.STREAM.MSG.DELETE.EVENTS", order, within=5)
+
+    for store in (memory, jetstream_store):
+        assert (await store.head(), await store.end()) == (4 - len(deleted), 4)
+        later = await store.append(BERT, commit(), expected=BEGINNING, message_id="later")
+        assert (await store.head(), later) == (5, 5)
 
 
 async def test_a_reader_that_ends_leaves_no_consumer_behind(
