@@ -5,7 +5,7 @@ What it says may be a moment behind. Whoever decides confirms it on the aggregat
 
 import sqlite3
 from collections.abc import Sequence
-from hashlib import sha256
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
@@ -25,13 +25,11 @@ from events.ids import (
 from events.store import EventStore, is_history, kind_of
 from events.trail import Memory, Trail, is_prefix_of, note_cut
 from events.waiting import Waiting
-from projectors.epoch import code_digest
+from projectors.epoch import digest_of
 from runtime.write_ahead import WriteAheadLog
 
 SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
-ROWS = files("commands").joinpath("directory_rows.py").read_text()
-VERSION = int.from_bytes(sha256(SCHEMA.encode() + code_digest(ROWS)).digest()[:3], "big")
-"""Of the schema and of the code that fills it: a file of other code is written anew from the log."""
+FILLED_WITH = ("commands.directory_rows", "commands.keys", "events.codec")
 
 CATCH_UP_SECONDS = 5.0
 
@@ -67,6 +65,15 @@ class OpenJob(Struct, frozen=True):
     opened: bool
     sandbox_host: str | None
     started_on: str | None
+
+
+@cache
+def version() -> int:
+    """Of the schema, and of the code that reads commits and fills it: a file of other code is written anew from the log.
+
+    What older code could not read it left out, and passed by.
+    """
+    return int.from_bytes(digest_of(SCHEMA, *FILLED_WITH)[:3], "big")
 
 
 class Directory:
@@ -237,7 +244,7 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = NORMAL")
     # `WriteAheadLog` does it beside the event loop; this is for a start far behind the log.
     db.execute("PRAGMA wal_autocheckpoint = 20000")
-    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+    if db.execute("PRAGMA user_version").fetchone()[0] != version():
         _create(db)
     return db
 
@@ -245,4 +252,4 @@ def _connect(path: Path | str) -> sqlite3.Connection:
 def _create(db: sqlite3.Connection) -> None:
     tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     drops = "".join(f'DROP TABLE "{name}";' for (name,) in tables)
-    db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {version()}; COMMIT;")
