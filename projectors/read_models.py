@@ -47,6 +47,8 @@ class ReadModels:
         self._told_epochs = {name: one.epoch for name, one in self._serving.items()}
         # Batches, tail checks and swaps of a file take turns.
         self.turn = asyncio.Lock()
+        self.being_rebuilt: set[str] = set()
+        """The projections that are built anew beside the live file, to compare or to replace it."""
         self._waiting.move(self._stored_position())
 
     # --- Following the log ---
@@ -244,6 +246,8 @@ async def open_read_models(
                 serving[projection.name] = await _begun_anew(opened, store)
             else:
                 opened.aim(tail)
+                if opened.live:
+                    await opened.remove_others()
     except BaseException:
         for opened in serving.values():
             await opened.close()

@@ -141,9 +141,11 @@ class Serving:
         if at_tail:
             seconds = time.monotonic() - self._started
             PROJECTION_REBUILD_SECONDS.labels(self.name).observe(seconds)
-            await in_thread(
-                partial(remove_others, self.folder, self.name, self.projector.file.path)
-            )
+            await self.remove_others()
+
+    async def remove_others(self) -> None:
+        """Take away what older code, or a rebuild that was killed, left beside the file that is shown."""
+        await in_thread(partial(remove_others, self.folder, self.name, self.projector.file.path))
 
     def withdraw(self) -> None:
         """Show nothing more: what was folded is of another log."""
