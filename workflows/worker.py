@@ -33,6 +33,7 @@ from workflows.host_watch import AWAY, HostWatch
 from workflows.job_lanes import JobLanes
 from workflows.job_sweep import JobSweep
 from workflows.leftovers import Leftovers
+from workflows.once_answered import once_answered
 from workflows.placement import Place, Placement
 from workflows.presence import Presence
 from workflows.sessions import Sessions
@@ -224,7 +225,7 @@ class Worker:
     async def _recover(self) -> None:
         """Turns that were cut end as interrupted; open jobs go on at their first unfinished stage."""
         # As long as a long log takes; a reader that stands still is liveness's to notice.
-        await self._directory.reached(await self._store.head(), within=None)
+        await self._directory.reached(await once_answered(self._store.head), within=None)
         for task_id in await self._directory.tasks_on(self._host):
             try:
                 await self._take_up(task_id)
@@ -233,7 +234,7 @@ class Worker:
                 log.error(
                     "task is left as it is", extra={"task_id": task_id, "reason": error.detail}
                 )
-        await self._sweep.recover()
+        await once_answered(self._sweep.recover)
         self.recovered = True
         log.info("worker ready", extra={"host": self._host, "jobs": len(self._lanes)})
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -243,6 +244,52 @@ async def test_while_there_is_no_connection_a_worker_that_waits_is_left_alone() 
 
     assert worker.begun == 2
     assert looks > 30
+
+
+class Deaf(Worker):
+    """Its log does not answer for so many tries to begin anew."""
+
+    def __init__(self, deaf: int) -> None:
+        super().__init__(hanging=1)
+        self.deaf = deaf
+
+    async def begin_anew(self) -> None:
+        if self.begun and self.deaf:
+            self.deaf -= 1
+            raise Unavailable("The event store does not answer.")
+        await super().begin_anew()
+
+
+async def test_a_worker_that_cannot_begin_anew_does_so_once_the_log_answers() -> None:
+    worker = Deaf(deaf=RESTARTS + 3)
+    await worker.begin_anew()
+
+    async with asyncio.timeout(WITHIN):
+        watching = asyncio.create_task(keep_moving(worker, lambda: True, look=0.01))
+        await until_rounds(worker, 10)
+    watching.cancel()
+
+    assert (worker.begun, worker.deaf) == (2, 0)
+
+
+async def test_a_worker_of_a_process_that_was_suspended_is_left_alone() -> None:
+    pulse = Pulse("its only loop", within=1.0)
+    worker = Worker(hanging=0)
+    worker.pulse = pulse
+    watching = asyncio.create_task(keep_moving(worker, lambda: True, look=0.02))
+
+    with pulse.round():
+        await asyncio.sleep(0.1)
+        nothing_goes_on(1.2)
+        await asyncio.sleep(0.1)
+        standing = pulse.stands_still
+    watching.cancel()
+
+    assert (worker.begun, standing) == (0, False)
+
+
+def nothing_goes_on(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 STANDING_STILL = """
