@@ -191,6 +191,22 @@ async def test_a_stream_that_could_lose_events_is_refused(
         await open_store(nats_connection)
 
 
+async def test_a_limit_for_each_subject_loses_events_also_where_new_ones_are_to_be_refused(
+    nats_connection: Connection,
+) -> None:
+    config = wanted("EVENTS", replicas=1, duplicate_window=120)
+    config = msgspec.structs.replace(config, max_msgs_per_subject=1, discard="new")
+    await _make_stream(nats_connection, config)
+    for _ in range(2):
+        answer = await nats_connection.request(ANNA, b"{}", within=5)
+        assert b"error" not in answer.data
+    first = await nats_connection.request("$JS.API.DIRECT.GET.EVENTS", b'{"seq": 1}', within=5)
+    assert b"404" in first.header
+
+    with pytest.raises(UnfitStream, match="max_msgs_per_subject"):
+        await open_store(nats_connection)
+
+
 async def test_more_replicas_than_there_are_servers_are_refused_with_what_to_do(
     nats_connection: Connection,
 ) -> None:
@@ -214,7 +230,10 @@ def test_a_limit_that_refuses_new_events_instead_of_dropping_old_ones_is_no_dang
     ours = wanted("EVENTS", replicas=3, duplicate_window=120)
     capped = msgspec.structs.replace(ours, max_bytes=10**9, discard="new")
 
+    each = msgspec.structs.replace(ours, max_msgs_per_subject=5, discard="new")
+
     assert dangers(capped) == []
+    assert [reason.split()[0] for reason in dangers(each)] == ["max_msgs_per_subject"]
     assert differences(ours, capped) == [("discard", "old", "new"), ("max_bytes", -1, 10**9)]
 
 
