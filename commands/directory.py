@@ -26,6 +26,7 @@ from events.store import EventStore, is_history, kind_of
 from events.trail import Memory, Trail, is_prefix_of, note_cut
 from events.waiting import Waiting
 from projectors.epoch import digest_of
+from runtime.damage import is_damaged, taken_away_if_damaged
 from runtime.write_ahead import WriteAheadLog
 
 SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
@@ -80,16 +81,23 @@ class Directory:
     """A `events.feed.Follower` with a checkpoint that outlives the process. Open it with `Directory.open`."""
 
     def __init__(self, path: Path | str, store: EventStore) -> None:
+        self._path = path
         self._db = _connect(path)
         self._ahead = WriteAheadLog(path)
         self._store = store
         self._waiting = Waiting()
-        self._trail = Trail(Memory())
+        self._trail = Trail(self._memory())
 
     @classmethod
     async def open(cls, path: Path | str, store: EventStore) -> Self:
-        """Go on with the file, or start afresh when it is missing, of other code, or of another log."""
-        directory = cls(path, store)
+        """Go on with the file, or start afresh when it is missing, damaged, of other code, or of another log."""
+        try:
+            with taken_away_if_damaged(path):
+                directory = cls(path, store)
+        except sqlite3.DatabaseError as error:
+            if not is_damaged(error):
+                raise
+            directory = cls(path, store)
         await directory.verify()
         return directory
 
@@ -128,7 +136,7 @@ class Directory:
             return
         # A transaction that fails leaves the trail where the file is.
         trail = Trail(self._trail.memory)
-        with self._db:
+        with taken_away_if_damaged(self._path), self._db:
             self._db.execute("BEGIN")
             for recorded in fresh:
                 trail.pass_by(recorded)

@@ -270,9 +270,11 @@ async def _slices(batch: Sequence[Recorded]) -> AsyncIterator[Sequence[Recorded]
 async def _begun_anew(serving: Serving, store: EventStore) -> Serving:
     log.error("the log is not the one that was folded", extra={"projection": serving.name})
     await note_cut(store, serving.projector.checkpoint.memory)
+    # Only now, so that the note of the cut is among what has to be folded before it is shown; and
+    # before the old file is let go, since nobody may answer.
+    tail = await store.head()
     fresh = await serving.restart()
-    # Only now, so that the note of the cut is among what has to be folded before it is shown.
-    fresh.aim(await store.head())
+    fresh.aim(tail)
     return fresh
 
 

@@ -12,11 +12,12 @@ from events.store import EventStore
 from projectors.build import Builder, BuildOrder, BuildProgress
 from projectors.comparison import Difference, FrozenFile, differences
 from projectors.file import ProjectionFile
-from projectors.file_names import building_path, path_of, remove, repaired
+from projectors.file_names import building_path, path_of, repaired
 from projectors.projector import Projector
 from projectors.read_models import ReadModels
 from projectors.read_until import read_until
 from projectors.serving import Serving, serve
+from runtime.damage import remove
 from runtime.errors import Unavailable
 
 

@@ -1,5 +1,6 @@
 """The write side's index: it finds everything the log names, also after a restart and on another log."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,31 @@ def test_code_that_reads_other_events_is_another_version(monkeypatch: pytest.Mon
     )
 
     assert version.__wrapped__() != now
+
+
+async def test_a_damaged_file_is_written_anew_by_the_next_start(
+    memory_store: MemoryStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "directory.sqlite3"
+    recorded = await put(memory_store, facts.commit(facts.task_created()))
+    file.write_bytes(b"no database at all" * 1000)
+
+    first = await Directory.open(file, memory_store)
+    await first.apply([recorded])
+    first.close()
+    # How far it is can still be read, and nothing else.
+    content = file.read_bytes()
+    file.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+    later = await put(memory_store, facts.commit(facts.session_created()))
+    broken = await Directory.open(file, memory_store)
+    with pytest.raises(sqlite3.DatabaseError):
+        await broken.apply([later])
+    broken.close()
+    second = await Directory.open(file, memory_store)
+    await second.apply([recorded, later])
+
+    assert second.located("task_1") is not None
+    second.close()
 
 
 async def test_a_batch_that_comes_again_changes_nothing(memory_store: MemoryStore) -> None:
