@@ -5,7 +5,7 @@ What it says may be a moment behind. Whoever decides confirms it on the aggregat
 
 import sqlite3
 from collections.abc import Sequence
-from hashlib import sha256
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
@@ -25,13 +25,12 @@ from events.ids import (
 from events.store import EventStore, is_history, kind_of
 from events.trail import Memory, Trail, is_prefix_of, note_cut
 from events.waiting import Waiting
-from projectors.epoch import code_digest
+from projectors.epoch import digest_of
+from runtime.damage import is_damaged, taken_away_if_damaged
 from runtime.write_ahead import WriteAheadLog
 
 SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
-ROWS = files("commands").joinpath("directory_rows.py").read_text()
-VERSION = int.from_bytes(sha256(SCHEMA.encode() + code_digest(ROWS)).digest()[:3], "big")
-"""Of the schema and of the code that fills it: a file of other code is written anew from the log."""
+FILLED_WITH = ("commands.directory_rows", "commands.keys", "events.codec")
 
 CATCH_UP_SECONDS = 5.0
 
@@ -69,20 +68,36 @@ class OpenJob(Struct, frozen=True):
     started_on: str | None
 
 
+@cache
+def version() -> int:
+    """Of the schema, and of the code that reads commits and fills it: a file of other code is written anew from the log.
+
+    What older code could not read it left out, and passed by.
+    """
+    return int.from_bytes(digest_of(SCHEMA, *FILLED_WITH)[:3], "big")
+
+
 class Directory:
     """A `events.feed.Follower` with a checkpoint that outlives the process. Open it with `Directory.open`."""
 
     def __init__(self, path: Path | str, store: EventStore) -> None:
+        self._path = path
         self._db = _connect(path)
         self._ahead = WriteAheadLog(path)
         self._store = store
         self._waiting = Waiting()
-        self._trail = Trail(Memory())
+        self._trail = Trail(self._memory())
 
     @classmethod
     async def open(cls, path: Path | str, store: EventStore) -> Self:
-        """Go on with the file, or start afresh when it is missing, of other code, or of another log."""
-        directory = cls(path, store)
+        """Go on with the file, or start afresh when it is missing, damaged, of other code, or of another log."""
+        try:
+            with taken_away_if_damaged(path):
+                directory = cls(path, store)
+        except sqlite3.DatabaseError as error:
+            if not is_damaged(error):
+                raise
+            directory = cls(path, store)
         await directory.verify()
         return directory
 
@@ -121,7 +136,7 @@ class Directory:
             return
         # A transaction that fails leaves the trail where the file is.
         trail = Trail(self._trail.memory)
-        with self._db:
+        with taken_away_if_damaged(self._path), self._db:
             self._db.execute("BEGIN")
             for recorded in fresh:
                 trail.pass_by(recorded)
@@ -237,7 +252,7 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = NORMAL")
     # `WriteAheadLog` does it beside the event loop; this is for a start far behind the log.
     db.execute("PRAGMA wal_autocheckpoint = 20000")
-    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+    if db.execute("PRAGMA user_version").fetchone()[0] != version():
         _create(db)
     return db
 
@@ -245,4 +260,4 @@ def _connect(path: Path | str) -> sqlite3.Connection:
 def _create(db: sqlite3.Connection) -> None:
     tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     drops = "".join(f'DROP TABLE "{name}";' for (name,) in tables)
-    db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {version()}; COMMIT;")

@@ -12,7 +12,7 @@ from events.jetstream_hints import Hints
 from events.jetstream_messages import Messages
 from events.jetstream_reader import Reader
 from events.jetstream_stream import ENVELOPE_BYTES, UnfitStream, ensure_stream, stream_info
-from events.store import ALL, MAX_COMMIT_BYTES, STREAM, Limit
+from events.store import ALL, MAX_COMMIT_BYTES, STREAM, SUBJECTS, Limit
 from runtime.connection import Connection
 
 BUCKET = "BLOBS"
@@ -68,6 +68,15 @@ class JetStreamStore:
         return await self._messages.at(position)
 
     async def head(self) -> Position:
+        state = (await stream_info(self._api)).state
+        end = Position(state.last_seq)
+        # Nearly always nothing was ever deleted, and nobody has to be asked twice.
+        if state.messages == end or await self._messages.at(end) is not None:
+            return end
+        newest = await self._messages.last(SUBJECTS)
+        return newest.position if newest is not None else BEGINNING
+
+    async def end(self) -> Position:
         return Position((await stream_info(self._api)).state.last_seq)
 
     def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:

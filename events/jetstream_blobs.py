@@ -43,6 +43,8 @@ class Blobs:
                 if not await self._has(store, blob):
                     await store.put(blob.id, content)
         except (TimeoutError, errors.Error) as error:
+            # The bucket may be gone: the next try looks for it, and makes it if need be.
+            self._store = None
             raise Unavailable(f"The content could not be stored ({error!r}); try again.") from error
         return blob
 
@@ -59,6 +61,7 @@ class Blobs:
                 # Replaced by an equal put while it was read: the next look finds that one.
                 continue
             except (TimeoutError, errors.Error) as error:
+                self._store = None
                 raise Unavailable(
                     f"The content could not be read ({error!r}); try again."
                 ) from error

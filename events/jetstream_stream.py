@@ -68,7 +68,7 @@ class StreamConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StreamState(Struct, frozen=True):
-    first_seq: int
+    messages: int
     last_seq: int
 
 
@@ -122,7 +122,10 @@ async def stream_info(api: JetStreamApi) -> StreamInfo:
     deadline = asyncio.get_running_loop().time() + HEARSAY_SECONDS
     while (info := await _existing(api)) is None:
         if asyncio.get_running_loop().time() > deadline:
-            raise Unavailable(f"The stream {api.stream} is gone; start a node to make it again.")
+            raise Unavailable(
+                f"The stream {api.stream} is not there any more: restore it from a backup, or start"
+                " a node anew, which begins an empty one."
+            )
         await asyncio.sleep(0.1)
     return info
 
@@ -138,7 +141,6 @@ def dangers(config: StreamConfig) -> Sequence[str]:
     limits = {
         "max_msgs": config.max_msgs,
         "max_bytes": config.max_bytes,
-        "max_msgs_per_subject": config.max_msgs_per_subject,
     }
     found = [
         f"{name} is {value} and old events would be thrown away (remove it, or set discard to new)"
@@ -146,7 +148,14 @@ def dangers(config: StreamConfig) -> Sequence[str]:
         if value > 0 and config.discard != "new"
     ]
     room = config.max_msg_size
+    # `discard: new` is not for this one: the oldest goes all the same, or with a setting more the newest is refused.
+    each = config.max_msgs_per_subject
     checks = (
+        (
+            each > 0,
+            f"max_msgs_per_subject is {each}, and a history that is longer would lose its beginning"
+            " or take no commit (remove it, whatever discard is)",
+        ),
         (config.max_age > 0, "max_age would throw away old events"),
         (config.retention != "limits", f"retention is {config.retention}, not limits"),
         (config.storage != "file", f"storage is {config.storage}, not file"),

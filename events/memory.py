@@ -66,6 +66,9 @@ class MemoryStore:
         return self._log[position - 1] if 0 < position <= len(self._log) else None
 
     async def head(self) -> Position:
+        return next((one.position for one in reversed(self._log) if one), BEGINNING)
+
+    async def end(self) -> Position:
         return Position(len(self._log))
 
     async def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:

@@ -124,7 +124,10 @@ class EventStore(Protocol):
         """The commit at a position, None where there is none."""
 
     async def head(self) -> Position:
-        """The position of the newest commit of all, 0 for an empty log."""
+        """The position of the newest commit of all, 0 for an empty log: whoever reads gets so far, and no further."""
+
+    async def end(self) -> Position:
+        """The last position that was given: above `head` when an operator deleted the newest commit."""
 
     def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
         """Every commit after a position in order, without gaps, then live ones as they come; never ends.

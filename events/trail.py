@@ -99,7 +99,7 @@ async def is_prefix_of(store: EventStore, memory: Memory) -> bool:
 async def _begins_with(store: EventStore, memory: Memory) -> bool:
     if not memory.landmarks:
         return True
-    if await store.head() < memory.position:
+    if await store.end() < memory.position:
         return False
     for landmark in reversed(memory.landmarks):
         found = await store.at(landmark.position)

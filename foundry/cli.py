@@ -11,6 +11,7 @@ import uvloop
 from events.store import LogCut
 from foundry import __version__, data_folder
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
+from foundry.full_disk import disk_refusal
 from runtime.errors import FoundryError
 from runtime.settings import BadSetting, Settings, load
 
@@ -43,8 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:
-    if options.reads and settings.nats_url is None:
-        data_folder.check_has_log(settings.data_folder)
+    folder = settings.data_folder
+    if options.reads and settings.nats_url is None and not data_folder.has_log(folder):
+        # Perhaps its name was mistyped.
+        print(
+            f"foundry: FOUNDRY_DATA is {folder.absolute()}, where no log was until now; one is begun there.",
+            file=sys.stderr,
+        )
     return await command(settings, options)
 
 
@@ -60,7 +66,8 @@ def _sentence(error: Exception) -> str | None:
         case ExceptionGroup():
             sentences = [_sentence(one) for one in error.exceptions]
             return None if None in sentences else sentences[0]
-    return None
+    refusal = disk_refusal(error)
+    return f"The disk takes nothing ({refusal}); make room and try again." if refusal else None
 
 
 def _position(text: str) -> int:

@@ -11,7 +11,13 @@ from typing import TextIO
 
 
 class DataFolderInUse(Exception):
-    """Another `foundry serve` works in this folder."""
+    """Another process works in this folder: `holder`, in words."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(
+            f"{folder} is in use by {holder}. Stop that one, or set FOUNDRY_DATA to another folder."
+        )
+        self.holder = holder
 
 
 class DataFolderUnusable(Exception):
@@ -23,21 +29,18 @@ LOOKED_AT_SECONDS = 0.2
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process. Raises `DataFolderInUse`, naming the process that has it."""
+def locked(folder: Path, *, by: str = "`foundry serve`") -> Iterator[None]:
+    """Hold the folder for this process, which others hear named `by`. Raises `DataFolderInUse`, naming the process that has it."""
     check_usable(folder)
     with (folder / "lock").open("a+") as lock:
         deadline = time.monotonic() + LOOKED_AT_SECONDS
         while not _taken(lock):
             if time.monotonic() > deadline:
                 lock.seek(0)
-                holder = lock.readline().strip() or "another process"
-                raise DataFolderInUse(
-                    f"{folder} is in use by {holder}. Stop that one, or set FOUNDRY_DATA to another folder."
-                )
+                raise DataFolderInUse(folder, lock.readline().strip() or "another process")
             time.sleep(0.01)
         lock.truncate(0)
-        lock.write(f"`foundry serve` with process id {os.getpid()}")
+        lock.write(f"{by} with process id {os.getpid()}")
         lock.flush()
         yield
 
@@ -69,15 +72,6 @@ def has_log(folder: Path) -> bool:
         return False
     check_usable(folder)
     return (folder / "nats").is_dir()
-
-
-def check_has_log(folder: Path) -> None:
-    """For who would only read it, perhaps with the name mistyped. Raises `DataFolderUnusable`."""
-    if not has_log(folder):
-        raise DataFolderUnusable(
-            f"FOUNDRY_DATA is {folder.absolute()}, where there never was a log; set it to the folder"
-            " of a `foundry serve`, or start one there first."
-        )
 
 
 def write_address(folder: Path, address: str) -> None:
@@ -145,4 +139,12 @@ def _write_private(path: Path, text: str) -> None:
     temporary.unlink(missing_ok=True)
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.rename(path)
+    # What is in the log next may be of no use to anybody without this file: the hash of a token is.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

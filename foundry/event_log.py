@@ -1,13 +1,13 @@
 """The log this process works on: an embedded nats-server of its own, one that runs here already, or one outside."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from events.jetstream import JetStreamStore, open_store
 from events.jetstream_stream import UnfitStream
-from foundry.data_folder import check_usable
+from foundry.data_folder import DataFolderInUse, check_usable, locked
 from foundry.durability import outside_durability, require
 from foundry.full_disk import Remedy
 from projectors.build import StoreAddress
@@ -73,17 +73,29 @@ async def own_log(settings: Settings) -> AsyncIterator[EventLog]:
 
 @asynccontextmanager
 async def any_log(settings: Settings) -> AsyncIterator[EventLog]:
-    """For the other commands: the server that runs, whoever started it, else an embedded one for their time."""
-    running = None
-    if settings.nats_url is None:
-        check_usable(settings.data_folder)
-        running = running_server(settings.data_folder / "nats")
-    if running is None:
+    """For the other commands: the server that runs, whoever started it, else an embedded one for their time.
+
+    For that time the data folder is theirs. Raises `Unavailable` while somebody has it whose server
+    does not run: it is being started.
+    """
+    if settings.nats_url is not None:
         async with own_log(settings) as log:
             yield log
-    else:
-        async with _embedded(settings, running) as log:
-            yield log
+        return
+    check_usable(settings.data_folder)
+    running = running_server(settings.data_folder / "nats")
+    async with AsyncExitStack() as parts:
+        if running is None:
+            try:
+                parts.enter_context(locked(settings.data_folder, by="a `foundry` command"))
+            except DataFolderInUse as error:
+                raise Unavailable(
+                    f"{error.holder} has {settings.data_folder}, and its nats-server does not run"
+                    " at this moment; try again."
+                ) from None
+        yield await parts.enter_async_context(
+            own_log(settings) if running is None else _embedded(settings, running)
+        )
 
 
 @asynccontextmanager

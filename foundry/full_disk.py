@@ -1,11 +1,14 @@
-"""What a full disk leaves behind: the embedded nats-server goes on refusing commits when there is room again.
+"""A full disk: how it is recognised, and what it leaves behind.
 
-After one failed write it keeps that block of its store closed until it is started anew, and does
-not say so to whoever publishes (seen with 2.15.1). An outside server is its operator's to start.
+The embedded nats-server goes on refusing commits when there is room again. After one failed write
+it keeps that block of its store closed until it is started anew, and does not say so to whoever
+publishes (seen with 2.15.1). An outside server is its operator's to start.
 """
 
+import errno
 import logging
 import shutil
+import sqlite3
 from pathlib import Path
 from time import monotonic
 
@@ -17,6 +20,27 @@ ROOM_BYTES = 16 * 1024 * 1024
 """With less the next start would end as this one did."""
 
 BETWEEN_SECONDS = 30.0
+
+
+OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
+OF_THE_DISK_TO_SQLITE = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
+
+
+def disk_refusal(error: BaseException) -> str | None:
+    """What the disk has against what was to be written; None for every other error.
+
+    Nothing is wrong with what was to be written: the same succeeds once there is room.
+    """
+    match error:
+        case OSError() if error.errno in OF_THE_DISK:
+            return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+        case sqlite3.Error():
+            # The low byte; what stands above it says at which step. One that Python made itself has none.
+            code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+            return str(error) if code & 0xFF in OF_THE_DISK_TO_SQLITE else None
+    return None
 
 
 class Remedy:

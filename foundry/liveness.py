@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 
 from events.feed import Feed
 from events.ids import BEGINNING, Position
@@ -14,10 +15,12 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
 STUCK_SECONDS = 30.0
+SILENT_SECONDS = 10.0
+"""A log that does not answer for so long is out of reach: an election takes less."""
 
 
 class Liveness:
-    """Compares the log's head with what the feed has dispatched. `look` and `stuck` are seconds."""
+    """Compares the log's head with what the feed has dispatched. `look`, `stuck` and `silent` are seconds."""
 
     def __init__(
         self,
@@ -26,9 +29,11 @@ class Liveness:
         *,
         look: float = LOOK_SECONDS,
         stuck: float = STUCK_SECONDS,
+        silent: float = SILENT_SECONDS,
     ) -> None:
         self._look_seconds = look
         self._stuck_seconds = stuck
+        self._silent_seconds = silent
         self._store = store
         self._feed = feed
         self._head = BEGINNING
@@ -36,10 +41,15 @@ class Liveness:
         self._behind_since: float | None = None
         self._target: Position | None = None
         self._stuck = asyncio.Event()
+        self._heard = time.monotonic()
+        self._silence: str | None = None
+        self._refusal: tuple[Position, str] | None = None
+        self._refused = float("-inf")
 
     async def start(self) -> None:
         """Note where the log ends now: the node is ready once it has come so far."""
         self._target = self._head = await self._store.head()
+        self._heard = time.monotonic()
 
     @property
     def started(self) -> bool:
@@ -50,8 +60,37 @@ class Liveness:
     def stuck(self) -> bool:
         return self._stuck.is_set()
 
+    @property
+    def refusal(self) -> str | None:
+        """Why the last commit that was read could not be written down here, until a later one was."""
+        if self._refusal is None or self._feed.position > self._refusal[0]:
+            return None
+        return self._refusal[1]
+
+    def refused(self, reason: str) -> None:
+        """Somebody who follows the log could not write: the reader stands still, and a new one would too."""
+        if self.refusal != reason:
+            log.error("nothing can be written down here, waiting", extra={"reason": reason})
+        self._refusal = (self._feed.position, reason)
+        self._refused = time.monotonic()
+
+    def reasons_not_ready(self) -> Sequence[str]:
+        """Each a sentence; empty when the node keeps up with the log."""
+        reasons = []
+        if self._silence is not None and self._unheard > self._silent_seconds:
+            reasons.append(f"disconnected: the log does not answer ({self._silence})")
+        if self.refusal is not None:
+            reasons.append(f"stuck: nothing can be written down here ({self.refusal})")
+        elif self.stuck:
+            reasons.append("stuck: the reader of the log stands still")
+        if not self.started:
+            reasons.append(f"starting: at position {self._feed.position} of the log")
+        return reasons
+
     def lag_ms(self) -> int:
-        """For how long the node has been behind the log without moving; 0 when it keeps up."""
+        """For how long the node has been behind the log without moving, or without word of it; 0 when it keeps up."""
+        if self._silence is not None:
+            return round(self._unheard * 1000)
         if self._behind_since is None or self._feed.position >= self._head:
             return 0
         return round((time.monotonic() - self._behind_since) * 1000)
@@ -62,11 +101,14 @@ class Liveness:
             await asyncio.sleep(self._look_seconds)
             try:
                 self._head = await self._store.head()
-            except Unavailable:
+            except Unavailable as error:
                 # Not to be told from a reader that stands still, and shown as "disconnected".
                 self._behind_since = None
-                continue
-            self._look(time.monotonic())
+                self._silence = error.detail
+            else:
+                self._silence, self._heard = None, time.monotonic()
+                self._look(self._heard)
+            PROJECTION_LAG_SECONDS.set(self.lag_ms() / 1000)
 
     async def until_stuck(self) -> None:
         """Return when the feed has been behind for long without moving."""
@@ -80,11 +122,14 @@ class Liveness:
             self._behind_since = None
         elif position != self._seen or self._behind_since is None:
             self._behind_since = now
-        elif now - self._behind_since > self._stuck_seconds:
+        elif now - max(self._behind_since, self._refused) > self._stuck_seconds:
             log.error(
                 "the reader of the log stands still",
                 extra={"position": position, "head": self._head},
             )
             self._stuck.set()
         self._seen = position
-        PROJECTION_LAG_SECONDS.set(self.lag_ms() / 1000)
+
+    @property
+    def _unheard(self) -> float:
+        return time.monotonic() - self._heard

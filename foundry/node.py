@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from events.feed import Feed, Follower
 from foundry.data_folder import host_name
 from foundry.event_log import EventLog
+from foundry.full_disk import disk_refusal
 from foundry.liveness import Liveness
 from foundry.reading import Reading
 from foundry.work_side import work_side
@@ -81,10 +83,7 @@ class Node:
             reasons.append("draining: this node is shutting down")
         if not self.log.connection.connected:
             reasons.append("disconnected: there is no connection to NATS")
-        if self.liveness.stuck:
-            reasons.append("stuck: the reader of the log stands still")
-        if not self.liveness.started:
-            reasons.append(f"starting: at position {self.feed.position} of the log")
+        reasons += self.liveness.reasons_not_ready()
         reasons += [
             f"rebuilding: {one.projection} at {one.position} of {one.tail}"
             for one in (self.models.progress() if self.models else ())
@@ -139,8 +138,10 @@ class Node:
                 await self.liveness.start()
                 if self.worker is not None:
                     await self.worker.begin_anew()
-            except Unavailable as error:
-                log.warning("the log cannot be compared yet", extra={"reason": error.detail})
+            except (Unavailable, sqlite3.Error, OSError) as error:
+                if not isinstance(error, Unavailable) and disk_refusal(error) is None:
+                    raise
+                log.warning("the log cannot be compared yet", extra={"reason": str(error)})
                 await asyncio.sleep(LEVEL_PAUSE)
             else:
                 return

@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 
 from events.feed import Feed
 from events.store import LogCut
+from foundry.full_disk import disk_refusal
 from foundry.liveness import Liveness
 from runtime.errors import Unavailable
 
 log = logging.getLogger(__name__)
+
+REFUSED_PAUSE = 1.0
 
 RESTARTS = 3
 """So many without any progress in between; then the process ends, and whoever runs it starts another."""
@@ -50,7 +54,7 @@ class Reading:
 
     async def _read_until_broken(self) -> bool:
         """True when the log lost its tail, False when the reader stands still. Raises what the reader raises."""
-        reader = asyncio.create_task(self._feed.run(), name="feed")
+        reader = asyncio.create_task(self._read(), name="feed")
         stuck = asyncio.create_task(self._liveness.until_stuck(), name="stuck")
         cut = asyncio.ensure_future(self._until_cut())
         watchers = [reader, stuck, cut]
@@ -65,3 +69,15 @@ class Reading:
         if cut in done:
             cut.result()
         return stuck not in done
+
+    async def _read(self) -> None:
+        """Read until the log was cut; while the disk takes nothing, try again from what is on it."""
+        while True:
+            try:
+                await self._feed.run()
+            except (sqlite3.Error, OSError) as error:
+                reason = disk_refusal(error)
+                if reason is None:
+                    raise
+                self._liveness.refused(reason)
+                await asyncio.sleep(REFUSED_PAUSE)

@@ -58,14 +58,17 @@ async def serve(settings: Settings, options: argparse.Namespace) -> int:
             except CutShort:
                 return 0
             codes = LoginCodes(now)
-            async with _at_work(here) as working, _served(settings, here, codes, listener):
+            async with (
+                _at_work(here) as working,
+                _served(settings, here, codes, listener) as serving,
+            ):
                 address = url_of(*listener.getsockname()[:2])
                 write_address(settings.data_folder, address)
-                if await _ready(here, stop, working):
+                if await _ready(here, stop, working, serving):
                     seconds = time.monotonic() - started
                     say = _tell_machines if options.json else _say_where_to_go
                     say(address, codes, roles, token, seconds)
-                await _first_of(stop.wait(), working)
+                await _first_of(stop.wait(), working, serving)
     return 0
 
 
@@ -99,13 +102,15 @@ def _say_why_it_ended(working: asyncio.Task[None]) -> None:
 @asynccontextmanager
 async def _served(
     settings: Settings, here: Node, codes: LoginCodes, listener: socket.socket
-) -> AsyncIterator[None]:
+) -> AsyncIterator[asyncio.Task[None]]:
     server = WebServer(application(settings, here, codes), graceful_seconds=AFTER_DRAIN_SECONDS)
-    serving = asyncio.create_task(server.serve(sockets=[listener]), name="web server")
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
+    serving = asyncio.create_task(server.serve_on(listener), name="web server")
     try:
-        yield
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if serving.done():
+            serving.result()
+        yield serving
     finally:
         # uvicorn waits for open streams before it ends: they are drained while it still serves.
         await here.drain(asyncio.get_running_loop().time() + settings.drain_seconds)
@@ -115,18 +120,19 @@ async def _served(
         log.info("cleanup ended")
 
 
-async def _ready(here: Node, stop: StopSignal, working: asyncio.Task[None]) -> bool:
-    """Wait until the node is ready; False when it was told to stop, or failed, before."""
-    while here.reasons_not_ready():
-        if stop.is_set() or working.done():
+async def _ready(here: Node, stop: StopSignal, *parts: asyncio.Task[None]) -> bool:
+    """Wait until the node is ready; False when it was told to stop, or one of its parts ended, before."""
+    while True:
+        if stop.is_set() or any(part.done() for part in parts):
             return False
+        if not here.reasons_not_ready():
+            return True
         await asyncio.sleep(LOOK_SECONDS)
-    return True
 
 
-async def _first_of(one: Coroutine[None, None, object], other: asyncio.Task[None]) -> None:
+async def _first_of(one: Coroutine[None, None, object], *others: asyncio.Task[None]) -> None:
     waiting = asyncio.ensure_future(one)
-    await asyncio.wait([waiting, other], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([waiting, *others], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
 
 

@@ -10,6 +10,8 @@ from starlette.types import ASGIApp
 from foundry.patient_protocol import PatientProtocol
 from runtime.errors import Unavailable
 
+BACKLOG = 4096
+
 
 class WebServer(uvicorn.Server):
     """uvicorn would stop at once on SIGTERM; here the streams and the work are drained first."""
@@ -27,9 +29,19 @@ class WebServer(uvicorn.Server):
                 server_header=False,
                 timeout_graceful_shutdown=graceful_seconds,
                 timeout_keep_alive=75,
-                backlog=4096,
+                backlog=BACKLOG,
             )
         )
+
+    async def serve_on(self, listener: socket.socket) -> None:
+        """Serve until `should_exit`. Raises `Unavailable` when somebody else listens there by now."""
+        try:
+            # uvloop listens too, and does not tell anybody that it was refused.
+            listener.listen(BACKLOG)
+        except OSError as error:
+            host, port = listener.getsockname()[:2]
+            raise _unusable(host, port, error) from None
+        await self.serve(sockets=[listener])
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -37,7 +49,11 @@ class WebServer(uvicorn.Server):
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises `Unavailable` with a sentence when the address is taken."""
+    """A bound socket. Raises `Unavailable` with a sentence when the address is taken.
+
+    It is not listened on before the node is there to answer; so two that start together may both
+    have it, and the one that comes second to listen is refused then.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -45,10 +61,14 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise Unavailable(
-            f"Cannot listen on {host}:{port} ({error.strerror}); set FOUNDRY_LISTEN to another address."
-        ) from None
+        raise _unusable(host, port, error) from None
     return listener
+
+
+def _unusable(host: str, port: int, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"Cannot listen on {host}:{port} ({error.strerror}); set FOUNDRY_LISTEN to another address."
+    )
 
 
 def url_of(host: str, port: int) -> str:

@@ -21,10 +21,10 @@ from events.ids import BEGINNING, Position
 from events.store import EventStore
 from projectors.catalog import PROJECTIONS
 from projectors.file import ProjectionFile
-from projectors.file_names import remove
 from projectors.projection import Projection
 from projectors.projector import Projector
 from projectors.read_until import read_until
+from runtime.damage import remove
 from runtime.errors import Unavailable
 
 T = TypeVar("T")

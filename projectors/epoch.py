@@ -31,10 +31,15 @@ _STATEMENT_ENDS = frozenset({tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 
 def epoch_of(projection: Projection, schema: str) -> str:
     """Ten hex digits: the same for the same code on every node and after every start."""
+    return digest_of(schema, projection.module, *ALWAYS).hex()[:10]
+
+
+def digest_of(schema: str, *modules: str) -> bytes:
+    """A hash of a schema and of what modules do that fill it, with all of `FOLDED_WITH` that they import."""
     digest = hashlib.sha256(schema.encode())
-    for module in sorted(_reachable((projection.module, *ALWAYS))):
+    for module in sorted(_reachable(modules)):
         digest.update(_module_digest(module))
-    return digest.hexdigest()[:10]
+    return digest.digest()
 
 
 def after_cuts(epoch: str, cuts: Sequence[str]) -> str:

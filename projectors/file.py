@@ -120,10 +120,12 @@ class ProjectionFile:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # A full disk may have rolled it back already; a COMMIT that was refused leaves it open.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
         self.ahead.wrote(TRANSACTION_BYTES)
 
     def write_rows(self, pending: Mapping[str, Mapping[RowKey, Written]]) -> None:

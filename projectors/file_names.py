@@ -6,8 +6,6 @@ from pathlib import Path
 BUILDING = ".building"
 """Ends the name of a file that is being built beside the live one."""
 
-_PARTS = ("", "-wal", "-shm")
-
 
 def live_epoch(folder: Path, name: str, epoch: str) -> str:
     """The epoch with the number of its last repair, if a file says there was one."""
@@ -32,12 +30,6 @@ def path_of(folder: Path, name: str, epoch: str) -> Path:
 
 def building_path(folder: Path, name: str, epoch: str) -> Path:
     return folder / f"{name}-{epoch}.sqlite3{BUILDING}"
-
-
-def remove(path: Path) -> None:
-    """Remove a file that nobody has open, with its log."""
-    for part in _PARTS:
-        Path(f"{path}{part}").unlink(missing_ok=True)
 
 
 def remove_others(folder: Path, name: str, live: Path) -> None:

@@ -1,5 +1,7 @@
 """Folds commits into one projection's file: skips what it has, lets wait what it cannot fold, tells what changed."""
 
+import logging
+import sqlite3
 from collections.abc import Sequence
 
 import msgspec
@@ -16,6 +18,8 @@ from projectors.parking import Parked, envelope_of
 from projectors.projection import Projection
 from projectors.rows import Rows, Sealed
 from projectors.views import Change
+
+log = logging.getLogger(__name__)
 
 IDLE_COMMITS = 256
 """A file nothing is written to keeps its checkpoint in memory for so many commits: skipping them again is harmless."""
@@ -127,11 +131,17 @@ class Projector:
         return changes
 
     def close(self) -> None:
-        """Store the checkpoint if it moved, and let the file go."""
+        """Store the checkpoint if it moved and there is room for it, and let the file go."""
         try:
             if self._written != self.checkpoint and self.position == self.stored_position:
                 with self.file.transaction():
                     self.file.write_checkpoint(self.checkpoint)
+        except sqlite3.OperationalError as error:
+            # The next start skips a few commits once more.
+            log.warning(
+                "the checkpoint is not stored",
+                extra={"projection": self.projection.name, "reason": str(error)},
+            )
         finally:
             self.file.close()
 

@@ -47,6 +47,8 @@ class ReadModels:
         self._told_epochs = {name: one.epoch for name, one in self._serving.items()}
         # Batches, tail checks and swaps of a file take turns.
         self.turn = asyncio.Lock()
+        self.being_rebuilt: set[str] = set()
+        """The projections that are built anew beside the live file, to compare or to replace it."""
         self._waiting.move(self._stored_position())
 
     # --- Following the log ---
@@ -244,6 +246,8 @@ async def open_read_models(
                 serving[projection.name] = await _begun_anew(opened, store)
             else:
                 opened.aim(tail)
+                if opened.live:
+                    await opened.remove_others()
     except BaseException:
         for opened in serving.values():
             await opened.close()
@@ -266,9 +270,11 @@ async def _slices(batch: Sequence[Recorded]) -> AsyncIterator[Sequence[Recorded]
 async def _begun_anew(serving: Serving, store: EventStore) -> Serving:
     log.error("the log is not the one that was folded", extra={"projection": serving.name})
     await note_cut(store, serving.projector.checkpoint.memory)
+    # Only now, so that the note of the cut is among what has to be folded before it is shown; and
+    # before the old file is let go, since nobody may answer.
+    tail = await store.head()
     fresh = await serving.restart()
-    # Only now, so that the note of the cut is among what has to be folded before it is shown.
-    fresh.aim(await store.head())
+    fresh.aim(tail)
     return fresh
 
 

@@ -12,11 +12,12 @@ from events.store import EventStore
 from projectors.build import Builder, BuildOrder, BuildProgress
 from projectors.comparison import Difference, FrozenFile, differences
 from projectors.file import ProjectionFile
-from projectors.file_names import building_path, path_of, remove, repaired
+from projectors.file_names import building_path, path_of, repaired
 from projectors.projector import Projector
 from projectors.read_models import ReadModels
 from projectors.read_until import read_until
 from projectors.serving import Serving, serve
+from runtime.damage import remove
 from runtime.errors import Unavailable
 
 
@@ -53,13 +54,15 @@ async def _rebuilding(
     models: ReadModels, store: EventStore, projection: str, build: Builder, *, swap: bool
 ) -> AsyncGenerator[BuildProgress | Rebuilt, None]:
     serving = models.serving(projection)
-    if not serving.live:
+    # Both would build in one file. No other process is at it: one has the data folder.
+    if not serving.live or projection in models.being_rebuilt:
         raise Unavailable(f"{projection} is being built already.", code="rebuilding")
     epoch = repaired(serving.projector.file_epoch)
     path = building_path(serving.folder, projection, epoch)
     order = BuildOrder(
         projection=projection, epoch=epoch, path=str(path), until=serving.projector.position
     )
+    models.being_rebuilt.add(projection)
     try:
         async with aclosing(build(order)) as steps:
             async for step in steps:
@@ -67,6 +70,7 @@ async def _rebuilding(
         yield await _compare_and_swap(models, store, serving, epoch, path, swap=swap)
     finally:
         await asyncio.to_thread(remove, path)
+        models.being_rebuilt.discard(projection)
 
 
 async def _compare_and_swap(

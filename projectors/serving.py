@@ -1,6 +1,7 @@
 """One projection as a node serves it: the file being written and the reader beside it."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -11,12 +12,13 @@ from msgspec import Struct
 from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from projectors.file import ProjectionFile
-from projectors.file_names import path_of, remove, remove_others
+from projectors.file_names import path_of, remove_others
 from projectors.in_thread import in_thread
 from projectors.projection import Projection
 from projectors.projector import Projector
 from projectors.reader import Reader
 from projectors.views import Change
+from runtime.damage import is_damaged, remove, taken_away_if_damaged
 from runtime.errors import Unavailable
 from runtime.metrics import (
     PROJECTION_APPLY_SECONDS,
@@ -115,9 +117,10 @@ class Serving:
         if commits[-1].position <= projector.position:
             return ()
         started = time.perf_counter()
-        for commit in commits:
-            projector.fold(commit, logging_changes=True)
-        changes = projector.flush()
+        with taken_away_if_damaged(projector.file.path):
+            for commit in commits:
+                projector.fold(commit, logging_changes=True)
+            changes = projector.flush()
         if projector.folded_events != self._counted_events:
             self._apply_seconds.observe(time.perf_counter() - started)
             self._count()
@@ -125,6 +128,14 @@ class Serving:
 
     async def catch_up(self, commits: Sequence[Recorded]) -> None:
         """Fold a few commits without a change log; what was folded is written, in a thread, when it has become much."""
+        with taken_away_if_damaged(self.projector.file.path):
+            at_tail = await self._catch_up(commits)
+        if at_tail:
+            seconds = time.monotonic() - self._started
+            PROJECTION_REBUILD_SECONDS.labels(self.name).observe(seconds)
+            await self.remove_others()
+
+    async def _catch_up(self, commits: Sequence[Recorded]) -> bool:
         for commit in commits:
             self.projector.fold(commit, logging_changes=False)
             self._pending_bytes += len(commit.body)
@@ -138,12 +149,11 @@ class Serving:
             await in_thread(partial(self.projector.flush, forget_changes=True))
             self._pending_bytes = 0
             self._count()
-        if at_tail:
-            seconds = time.monotonic() - self._started
-            PROJECTION_REBUILD_SECONDS.labels(self.name).observe(seconds)
-            await in_thread(
-                partial(remove_others, self.folder, self.name, self.projector.file.path)
-            )
+        return at_tail
+
+    async def remove_others(self) -> None:
+        """Take away what older code, or a rebuild that was killed, left beside the file that is shown."""
+        await in_thread(partial(remove_others, self.folder, self.name, self.projector.file.path))
 
     def withdraw(self) -> None:
         """Show nothing more: what was folded is of another log."""
@@ -166,8 +176,18 @@ class Serving:
 
 
 async def serve(projection: Projection, folder: Path, epoch: str) -> Serving:
-    """Open a projection's file of an epoch, new or not, to write and to read."""
+    """Open a projection's file of an epoch, new or not, to write and to read; one that is damaged is begun anew."""
     path = path_of(folder, projection.name, epoch)
+    try:
+        with taken_away_if_damaged(path):
+            return await _opened(projection, folder, epoch, path)
+    except sqlite3.DatabaseError as error:
+        if not is_damaged(error):
+            raise
+        return await _opened(projection, folder, epoch, path)
+
+
+async def _opened(projection: Projection, folder: Path, epoch: str, path: Path) -> Serving:
     file = ProjectionFile(path, numbered=projection.numbered)
     try:
         projector = Projector(projection, epoch, file)

@@ -11,9 +11,10 @@ from nats import errors
 from nkeys import NkeysError
 
 from runtime.errors import Unavailable
-from runtime.inbox import Answer, Inbox, NotSent
+from runtime.inbox import Answer, Inbox, NoAnswer, NotSent
 from runtime.metrics import NATS_CONNECTED, NATS_RECONNECTS
-from runtime.nats_client import NatsClient
+from runtime.nats_client import NatsClient, NotPermitted
+from runtime.violations import Violations
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Connection:
     def __init__(self, client: NatsClient) -> None:
         self.client = client
         self._inbox = Inbox(client)
+        self._violations = Violations()
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
         self._closing = False
@@ -102,7 +104,12 @@ class Connection:
         deadline = asyncio.get_running_loop().time() + within
         if not self.connected:
             await self.wait_connected(within)
-        await self._inbox.collect(subject, body, headers=headers, take=take, deadline=deadline)
+        try:
+            await self._inbox.collect(subject, body, headers=headers, take=take, deadline=deadline)
+        except NoAnswer as error:
+            if (violation := self._violations.about(subject, self._inbox.subject)) is None:
+                raise
+            raise NoAnswer(f"{error}: {violation}") from None
 
     async def until_lost(self) -> None:
         """Wait beside all other work; raises `ConnectionLost` when the client has given up for good."""
@@ -173,6 +180,9 @@ class Connection:
     # nats-py awaits its callbacks inside its read loop: they only note what happened.
 
     async def _failed(self, error: Exception) -> None:
+        if isinstance(error, NotPermitted):
+            self._violations.note(str(error))
+            return
         # "Authorization violation" says more than the reset of the connection that follows it.
         if isinstance(error, errors.Error) or not isinstance(self.last_error, errors.Error):
             self.last_error = error
@@ -187,6 +197,7 @@ class Connection:
     async def _reconnected(self) -> None:
         NATS_RECONNECTS.inc()
         log.info("nats reconnected", extra={"server": self.server_version})
+        self._violations.forget()
         self._set_up()
         for callback in tuple(self._on_reconnect):
             callback()

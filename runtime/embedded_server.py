@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 import socket
 from asyncio.subprocess import DEVNULL, Process
@@ -101,19 +102,21 @@ async def embedded_server(
 
     Enter it from the main thread: the server ends with the thread that started it. `start_within`
     covers the recovery of a large log. Raises `ServerDidNotStart`, and `ServerInUse` when a living
-    process has the folder.
+    process has the folder, also while it has no server that lives.
     """
     files = EmbeddedFiles(folder)
     await _end_leftover(files)
     run = _Run(files, durability=durability, port=port, start_within=start_within)
-    await run.start()
-    watcher = asyncio.create_task(run.restart_when_it_dies(), name="embedded nats-server")
-    run.server.watched_by(watcher)
     try:
-        yield run.server
+        await run.start()
+        watcher = asyncio.create_task(run.restart_when_it_dies(), name="embedded nats-server")
+        run.server.watched_by(watcher)
+        try:
+            yield run.server
+        finally:
+            watcher.cancel()
+            await asyncio.wait([watcher])
     finally:
-        watcher.cancel()
-        await asyncio.wait([watcher])
         await run.stop()
 
 
@@ -175,24 +178,28 @@ class _Run:
                 log.error("embedded nats-server does not start", extra={"reason": str(error)})
 
     async def stop(self) -> None:
-        """SIGTERM, so that JetStream writes its index and the next start is quick; then SIGKILL."""
-        process = self._process
-        if process is None:
+        """End the server and let go of the folder: between two starts it is ours though no server lives."""
+        if self._process is None:
             return
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await process.wait()
-            except TimeoutError:
-                log.warning("embedded nats-server did not stop in time, killing it")
-                process.kill()
-                await process.wait()
+        await self._end(self._process)
         try:
             self._files.remember(self._state)
         except OSError as error:
             # Whoever reads it sees that the process it names has ended.
             log.warning("the end of the nats-server is not noted", extra={"reason": str(error)})
+
+    async def _end(self, process: Process) -> None:
+        """SIGTERM, so that JetStream writes its index and the next start is quick; then SIGKILL."""
+        if process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            log.warning("embedded nats-server did not stop in time, killing it")
+            process.kill()
+            await process.wait()
 
     async def _launch(self) -> None:
         name = f"foundry-{secrets.token_hex(8)}"
@@ -212,7 +219,7 @@ class _Run:
             self._files.remember(self._state.run_by_us(server=identity_of(self._process.pid)))
             await self._wait_until_it_answers(self._process, name)
         except BaseException:
-            await self.stop()
+            await self._end(self._process)
             raise
 
     async def _wait_until_it_answers(self, process: Process, name: str) -> None:
@@ -247,10 +254,15 @@ async def _name_of_server_at(port: int) -> str | None:
 async def _end_leftover(files: EmbeddedFiles) -> None:
     """End the server that a killed process of ours left behind, and only that one."""
     remembered = files.remembered()
-    if remembered is None or remembered.server is None or not is_running(remembered.server):
+    if remembered is None or remembered.server is None:
         return
-    if remembered.owner is not None and is_running(remembered.owner):
-        raise ServerInUse(f"The nats-server in {files.folder} is run by {remembered.owner.pid}.")
+    owner = remembered.owner if remembered.owner and is_running(remembered.owner) else None
+    leftover = is_running(remembered.server)
+    # Another one whose server has ended is about to start the next one on the same store and port.
+    if owner is not None and (leftover or owner.pid != os.getpid()):
+        raise ServerInUse(f"The nats-server in {files.folder} is run by {owner.pid}.")
+    if not leftover:
+        return
     log.warning("ending the nats-server a crash left behind", extra={"pid": remembered.server.pid})
     await end(remembered.server, within=STOP_SECONDS)
 

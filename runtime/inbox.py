@@ -41,9 +41,14 @@ class Inbox:
         self._numbers = count(1)
         self._exchanges: dict[bytes, _Exchange] = {}
 
+    @property
+    def subject(self) -> str:
+        """All answers come on it."""
+        return f"{self._prefix}.*"
+
     async def open(self) -> None:
         # What can wait here is bounded by what was asked for.
-        await self._client.subscribe_raw(f"{self._prefix}.*", self._take)
+        await self._client.subscribe_raw(self.subject, self._take)
 
     async def collect(
         self,

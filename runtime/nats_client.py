@@ -28,6 +28,10 @@ WAITING_BYTES = 8 * 1024 * 1024
 """More than this the server has not taken: what is sent now would not be answered in time either."""
 
 
+class NotPermitted(errors.Error):
+    """The server will not do it for this account, and says no more to whoever waits for it."""
+
+
 class NatsClient(Client):
     """A client that comes back by itself from whatever the network or the server does."""
 
@@ -108,7 +112,7 @@ class NatsClient(Client):
         # nats-py closes for good on nearly every error the server names, also on one that only
         # means "not now" (a full server, one that shuts down). The protocol has no codes for them.
         if PERMISSIONS_ERR in err_msg:
-            await self._error_cb(errors.Error(err_msg))
+            await self._error_cb(NotPermitted(err_msg.strip("'")))
         else:
             await self.reconnect(err_msg)
 

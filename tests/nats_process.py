@@ -1,6 +1,6 @@
 """A plain nats-server for tests: its own process on a free port of 127.0.0.1, gone when the context is left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, Popen
@@ -30,12 +30,20 @@ class NatsServer(Struct, frozen=True):
 
 
 @contextmanager
-def nats_server_in(folder: Path, *, port: int = -1) -> Iterator[NatsServer]:
-    """A server with JetStream that keeps everything in `folder`; on a port of its own choice, or on the one it had."""
+def nats_server_in(
+    folder: Path, *, port: int = -1, permissions: Mapping[str, object] | None = None
+) -> Iterator[NatsServer]:
+    """A server with JetStream that keeps everything in `folder`; on a port of its own choice, or on the one it had.
+
+    `permissions` are those of its one user, by default all.
+    """
     user, password = "test", "only-for-this-session"
+    account: dict[str, object] = {"user": user, "password": password}
+    if permissions is not None:
+        account["permissions"] = permissions
     settings = {
         "listen": f"127.0.0.1:{port}",
-        "authorization": {"user": user, "password": password},
+        "authorization": {"users": [account]},
         "jetstream": {"store_dir": str(folder)},
         "ports_file_dir": str(folder),
     }

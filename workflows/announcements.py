@@ -7,6 +7,7 @@ from commands.aggregates import Aggregates
 from commands.directory import OpenJob
 from commands.job import JOB
 from commands.job_state import Job
+from events.codec import is_readable
 from events.ids import JobId, Timestamp
 from events.job import JobAnnounced
 from events.store import EventStore, subject_of
@@ -29,10 +30,14 @@ class Announcements:
         self._aggregates = aggregates
 
     async def of_open_job(self, job: OpenJob) -> Announcement | None:
-        """What stands at the position the directory names; None when that is another log by now."""
+        """What stands at the position the directory names; None when that is another log by now, or cannot be read."""
         recorded = await self._store.at(job.announced_at)
         if recorded is None or recorded.subject != subject_of(job.announced_in, job.announced_by):
             log.error("announcement is not where it was", extra={"job_id": job.job_id})
+            return None
+        if not is_readable(recorded):
+            # Of newer code, before this node was set back: the job waits, and everybody else's goes on.
+            log.error("announcement cannot be read", extra={"job_id": job.job_id})
             return None
         for event in recorded.commit.events:
             if isinstance(event, JobAnnounced) and event.job_id == job.job_id:

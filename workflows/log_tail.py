@@ -29,6 +29,7 @@ from workflows.host_watch import AWAY, HostWatch
 from workflows.job_hints import JobHints
 from workflows.job_lanes import JobLanes
 from workflows.job_offers import JobOffers, jobs_of
+from workflows.once_answered import once_answered
 from workflows.sessions import Sessions
 from workflows.task_processes import TaskProcesses
 from workflows.woken_tasks import ROUND_SECONDS
@@ -146,7 +147,7 @@ class LogTail:
                     self._look_later("task", id, partial(self._tasks.take_up, TaskId(id)))
                 case LogCut(mark=mark):
                     # Others noticed. What this worker knows of the lost end it knows from its own reports.
-                    self._look_later("cut", mark, self.begin_anew)
+                    self._look_later("cut", mark, partial(once_answered, self.begin_anew))
                 case IssueRaised(code=code, task_id=id) if code == AWAY:
                     self._look_later("away", id, partial(self._hosts.is_back, id))
                 case _ if isinstance(event, SESSION_WORK):

@@ -16,6 +16,7 @@ from workflows.job_lanes import JobLanes
 from workflows.job_sweep import JobSweep
 from workflows.leftovers import Leftovers
 from workflows.log_tail import LogTail
+from workflows.once_answered import once_answered
 from workflows.presence import Presence
 from workflows.sessions import Sessions
 from workflows.task_processes import TaskProcesses
@@ -134,8 +135,8 @@ class Worker:
     async def _recover(self) -> None:
         """Turns that were cut end as interrupted; open jobs go on at their first unfinished stage."""
         # As long as a long log takes; a reader that stands still is liveness's to notice.
-        await self._directory.reached(await self._store.head(), within=None)
+        await self._directory.reached(await once_answered(self._store.head), within=None)
         await self._tasks.recover()
-        await self._sweep.recover()
+        await once_answered(self._sweep.recover)
         self._recovered = True
         log.info("worker ready", extra={"host": self._host, "jobs": len(self._lanes)})

@@ -1,12 +1,16 @@
 """The write side's index: it finds everything the log names, also after a restart and on another log."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from commands.directory import Directory, Located
+from commands.directory import Directory, Located, version
 from commands.keys import command_key
+from events.codec import Undecodable
+from events.commit import Commit
 from events.memory import MemoryStore
+from projectors import epoch
 from runtime.errors import Unavailable
 from tests import facts
 from tests.commands.node import Node, acme, key, node_on, task_of
@@ -121,6 +125,66 @@ async def test_a_file_of_another_log_is_started_afresh(
     assert other.checkpoint == 0
     assert other.located(made.ids["task_id"]) is None
     other.close()
+
+
+async def test_what_older_code_could_not_read_is_found_by_code_that_can(
+    memory_store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "directory.sqlite3"
+    recorded = await put(memory_store, facts.commit(facts.task_created()))
+    with monkeypatch.context() as older:
+        older.setattr(recorded, "decode", unreadable)
+        older.setattr("commands.directory.version", lambda: version() - 1)
+        before = await Directory.open(file, memory_store)
+        await before.apply([recorded])
+        assert (before.checkpoint, before.located("task_1")) == (1, None)
+        before.close()
+
+    now = await Directory.open(file, memory_store)
+    await now.apply([recorded])
+
+    assert now.located("task_1") is not None
+    now.close()
+
+
+def unreadable(_: bytes) -> Commit:
+    raise Undecodable("of newer code")
+
+
+def test_code_that_reads_other_events_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = version()
+    source = epoch._source
+    monkeypatch.setattr(epoch, "_module_digest", epoch._module_digest.__wrapped__)
+    monkeypatch.setattr(
+        epoch, "_source", lambda name: source(name) + "NEWER = 1\n" * (name == "events.process")
+    )
+
+    assert version.__wrapped__() != now
+
+
+async def test_a_damaged_file_is_written_anew_by_the_next_start(
+    memory_store: MemoryStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "directory.sqlite3"
+    recorded = await put(memory_store, facts.commit(facts.task_created()))
+    file.write_bytes(b"no database at all" * 1000)
+
+    first = await Directory.open(file, memory_store)
+    await first.apply([recorded])
+    first.close()
+    # How far it is can still be read, and nothing else.
+    content = file.read_bytes()
+    file.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+    later = await put(memory_store, facts.commit(facts.session_created()))
+    broken = await Directory.open(file, memory_store)
+    with pytest.raises(sqlite3.DatabaseError):
+        await broken.apply([later])
+    broken.close()
+    second = await Directory.open(file, memory_store)
+    await second.apply([recorded, later])
+
+    assert second.located("task_1") is not None
+    second.close()
 
 
 async def test_a_batch_that_comes_again_changes_nothing(memory_store: MemoryStore) -> None:

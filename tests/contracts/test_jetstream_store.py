@@ -10,6 +10,7 @@ from events.ids import BEGINNING, Position
 from events.jetstream import JetStreamStore, open_store
 from events.jetstream_api import JetStreamApi
 from events.jetstream_stream import StreamConfig, UnfitStream, dangers, differences, wanted
+from events.memory import MemoryStore
 from events.store import EventStore, StalePosition
 from runtime.connection import Connection, connect
 from runtime.errors import Unavailable
@@ -190,6 +191,22 @@ async def test_a_stream_that_could_lose_events_is_refused(
         await open_store(nats_connection)
 
 
+async def test_a_limit_for_each_subject_loses_events_also_where_new_ones_are_to_be_refused(
+    nats_connection: Connection,
+) -> None:
+    config = wanted("EVENTS", replicas=1, duplicate_window=120)
+    config = msgspec.structs.replace(config, max_msgs_per_subject=1, discard="new")
+    await _make_stream(nats_connection, config)
+    for _ in range(2):
+        answer = await nats_connection.request(ANNA, b"{}", within=5)
+        assert b"error" not in answer.data
+    first = await nats_connection.request("$JS.API.DIRECT.GET.EVENTS", b'{"seq": 1}', within=5)
+    assert b"404" in first.header
+
+    with pytest.raises(UnfitStream, match="max_msgs_per_subject"):
+        await open_store(nats_connection)
+
+
 async def test_more_replicas_than_there_are_servers_are_refused_with_what_to_do(
     nats_connection: Connection,
 ) -> None:
@@ -213,13 +230,41 @@ def test_a_limit_that_refuses_new_events_instead_of_dropping_old_ones_is_no_dang
     ours = wanted("EVENTS", replicas=3, duplicate_window=120)
     capped = msgspec.structs.replace(ours, max_bytes=10**9, discard="new")
 
+    each = msgspec.structs.replace(ours, max_msgs_per_subject=5, discard="new")
+
     assert dangers(capped) == []
+    assert [reason.split()[0] for reason in dangers(each)] == ["max_msgs_per_subject"]
     assert differences(ours, capped) == [("discard", "old", "new"), ("max_bytes", -1, 10**9)]
 
 
 async def _make_stream(connection: Connection, config: StreamConfig) -> None:
     # Patiently: a server that is still removing the stream of the test before has no place for ours.
     await JetStreamApi(connection, "EVENTS").call("STREAM.CREATE.EVENTS", config, dict[str, object])
+
+
+async def test_a_stream_that_is_taken_away_is_missed_with_what_to_do(
+    nats_connection: Connection,
+    jetstream_store: JetStreamStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("events.jetstream_stream.HEARSAY_SECONDS", 0.1)
+    await nats_connection.request("$JS.API.STREAM.DELETE.EVENTS", b"", within=5)
+
+    with pytest.raises(Unavailable, match="restore it from a backup, or start a node anew"):
+        await jetstream_store.head()
+
+
+async def test_content_can_be_kept_again_after_its_bucket_was_taken_away(
+    nats_connection: Connection, jetstream_store: JetStreamStore
+) -> None:
+    await jetstream_store.put_blob(b"before")
+    await nats_connection.request("$JS.API.STREAM.DELETE.OBJ_BLOBS", b"", within=5)
+
+    with pytest.raises(Unavailable):
+        await jetstream_store.put_blob(b"lost")
+    blob = await jetstream_store.put_blob(b"after")
+
+    assert await jetstream_store.get_blob(blob.id) == b"after"
 
 
 # --- Reading ---
@@ -238,6 +283,24 @@ async def test_a_reader_steps_over_a_deleted_commit_with_a_warning(
     assert [one.position for one in taken] == [1, 3, 4]
     assert ["deleted" in one.getMessage() for one in caplog.records] == [True]
     assert await jetstream_store.at(Position(2)) is None
+
+
+@pytest.mark.parametrize("deleted", [[4], [4, 3], [4, 3, 2, 1]])
+async def test_the_head_is_a_commit_that_can_be_read_also_when_the_newest_were_deleted(
+    nats_connection: Connection, jetstream_store: JetStreamStore, deleted: list[int]
+) -> None:
+    memory = MemoryStore()
+    for store in (memory, jetstream_store):
+        await fill(store, 4)
+    for position in deleted:
+        memory.delete(Position(position))
+        order = msgspec.json.encode({"seq": position})
+        await nats_connection.request("$JS.API.STREAM.MSG.DELETE.EVENTS", order, within=5)
+
+    for store in (memory, jetstream_store):
+        assert (await store.head(), await store.end()) == (4 - len(deleted), 4)
+        later = await store.append(BERT, commit(), expected=BEGINNING, message_id="later")
+        assert (await store.head(), later) == (5, 5)
 
 
 async def test_a_reader_that_ends_leaves_no_consumer_behind(

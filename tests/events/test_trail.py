@@ -62,10 +62,10 @@ class Doubtful(MemoryStore):
         super().__init__()
         self.behind_for = behind_for
 
-    async def head(self) -> Position:
-        head = await super().head()
+    async def end(self) -> Position:
+        end = await super().end()
         self.behind_for -= 1
-        return Position(head - 2) if self.behind_for >= 0 else head
+        return Position(end - 2) if self.behind_for >= 0 else end
 
 
 async def test_a_server_that_is_behind_for_a_while_has_lost_nothing(

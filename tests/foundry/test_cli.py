@@ -80,8 +80,9 @@ async def test_what_the_demo_waits_for_too_long_is_named() -> None:
 
 @pytest.mark.parametrize("command", ["rebuild", "verify"])
 def test_whatever_is_in_the_catalog_can_be_rebuilt_and_verified(
-    command: str, capsys: pytest.CaptureFixture[str]
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("FOUNDRY_NATS_URL", "nats://127.0.0.1:1")
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "nonsense"])
 

@@ -1,12 +1,21 @@
 """The data folder: one server works in it, and whoever only looks is in nobody's way."""
 
 import fcntl
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from foundry.data_folder import DataFolderInUse, host_name, is_locked, locked, read_host
+from foundry.data_folder import (
+    DataFolderInUse,
+    host_name,
+    is_locked,
+    locked,
+    read_host,
+    read_token,
+    write_token,
+)
 
 
 def test_whoever_only_looks_keeps_no_server_from_it(
@@ -35,3 +44,21 @@ def test_the_name_of_a_host_is_made_once(tmp_path: Path) -> None:
     name = host_name(tmp_path, wanted=None)
 
     assert host_name(tmp_path, wanted=None) == read_host(tmp_path) == name
+
+
+def test_a_token_is_on_the_disk_before_anybody_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+
+    write_token(tmp_path, "the token")
+
+    assert synced == ["token.new", tmp_path.name]
+    assert read_token(tmp_path) == "the token"

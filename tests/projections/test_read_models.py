@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -48,6 +48,24 @@ async def extend(store: MemoryStore, commits: Sequence[Commit]) -> None:
 
 def files(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*.sqlite3")}
+
+
+async def test_on_a_full_disk_everything_is_closed_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = await store_of(renames(3))
+
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+        await extend(store, [commit(facts.organization_updated(name="Later"))])
+        await follow(models, store)
+        for one in PROJECTIONS:
+            models.serving(one.name).projector.file._db.execute("PRAGMA query_only = 1")
+
+    assert "the checkpoint is not stored" in caplog.text
+    async with open_read_models(tmp_path, store) as again:
+        await follow(again, store)
+        assert again.position == await store.head()
 
 
 async def follow(models: ReadModels, store: MemoryStore) -> None:
@@ -332,6 +350,51 @@ async def test_an_empty_log_after_a_cut_is_served_once_the_cut_is_noted(tmp_path
 
         assert await models.snapshot(WORKSPACE) is None
         assert models.position == 1
+
+
+async def test_a_store_that_falls_silent_in_the_midst_of_a_cut_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await store_of(renames(2))
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+        empty = MemoryStore()
+
+        async def silent() -> Position:
+            raise Unavailable("The event store does not answer.")
+
+        with monkeypatch.context() as without_leader:
+            without_leader.setattr(empty, "head", silent)
+            with pytest.raises(Unavailable):
+                await models.check_tail(empty)
+        one = models.serving("workspace")
+        assert not one.live
+        assert one.projector.file.version(WORKSPACE)
+        await models.check_tail(empty)
+        await follow(models, empty)
+
+        assert await models.snapshot(WORKSPACE) is None
+
+
+@pytest.mark.parametrize("sound", [0, 4096])
+async def test_a_damaged_file_is_built_anew(tmp_path: Path, sound: int) -> None:
+    store = await store_of(renames(2))
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+        path = models.serving("workspace").projector.file.path
+    content = path.read_bytes()
+    path.write_bytes(content[:sound] + b"\xff" * (len(content) - sound))
+    await extend(store, renames(1))
+
+    with suppress(sqlite3.DatabaseError):
+        async with open_read_models(tmp_path, store) as models:
+            await follow(models, store)
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+        snapshot = await models.snapshot(WORKSPACE)
+
+    assert snapshot is not None
+    assert snapshot.version == await store.head()
 
 
 async def test_deleting_the_newest_commit_is_not_taken_for_a_cut(tmp_path: Path) -> None:

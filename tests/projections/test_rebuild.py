@@ -116,6 +116,43 @@ async def test_verify_names_the_rows_that_differ_and_changes_nothing(tmp_path: P
         assert "Acme" in str(difference.rebuilt)
 
 
+async def test_a_projection_is_built_by_one_at_a_time(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        builder = build_here(world.store)
+        first = verify(world.models, world.store, "workspace", builder)
+        begun = await anext(first)
+
+        with pytest.raises(Unavailable) as refused:
+            await result(rebuild(world.models, world.store, "workspace", builder))
+        other = await result(verify(world.models, world.store, "app_shell", builder))
+        rest = await result(first)
+
+        assert isinstance(begun, BuildProgress)
+        assert refused.value.code == "rebuilding"
+        for done in (
+            other,
+            rest,
+            await result(verify(world.models, world.store, "workspace", builder)),
+        ):
+            assert done.live_digest == done.rebuilt_digest
+
+
+async def test_what_a_killed_rebuild_left_is_taken_away_by_the_next_start(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        store = world.store
+    kept = list_files(tmp_path)
+    folder = tmp_path / "projections"
+    for left in (
+        "workspace-old.sqlite3",
+        f"{kept[0].name}.building",
+        f"{kept[0].name}.building-wal",
+    ):
+        (folder / left).write_bytes(b"half")
+
+    async with open_read_models(folder, store):
+        assert sorted(list_files(tmp_path)) == sorted(kept)
+
+
 async def test_what_happens_during_a_rebuild_is_in_both_files(tmp_path: Path) -> None:
     async with lived_in(tmp_path) as world:
         damage(world)

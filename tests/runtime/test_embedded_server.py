@@ -15,13 +15,14 @@ from msgspec.structs import replace
 
 from events.ids import BEGINNING
 from events.jetstream import open_store
-from runtime.child_process import identity_of, is_running
+from runtime.child_process import ProcessIdentity, identity_of, is_running
 from runtime.connection import connect
-from runtime.embedded_files import EmbeddedFiles
+from runtime.embedded_files import EmbeddedFiles, Remembered
 from runtime.embedded_server import (
     EmbeddedServer,
     ServerDidNotStart,
     ServerInUse,
+    _Run,
     embedded_server,
     running_server,
 )
@@ -259,6 +260,47 @@ async def test_others_find_the_server_of_a_living_process_and_cannot_take_it_ove
 
     parent.terminate()
     await parent.wait()
+
+
+async def test_nobody_takes_a_folder_over_while_its_owner_is_between_two_servers(
+    tmp_path: Path,
+) -> None:
+    owner = await asyncio.create_subprocess_exec("sleep", "60")
+    files = EmbeddedFiles(tmp_path)
+    ended = ProcessIdentity(pid=owner.pid, started=0, boot="another")
+    before = Remembered(user="u", password="p", port=1, server=ended, owner=identity_of(owner.pid))
+    files.remember(before)
+
+    with pytest.raises(ServerInUse, match=str(owner.pid)):
+        async with embedded_server(tmp_path):
+            pass
+
+    assert files.remembered() == before
+    owner.kill()
+    await owner.wait()
+    async with embedded_server(tmp_path) as server:
+        assert await reachable(server)
+
+
+async def test_a_restart_that_fails_does_not_let_go_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = asyncio.Event()
+
+    async def silent(*_: object) -> None:
+        failed.set()
+        raise ServerDidNotStart
+
+    async with embedded_server(tmp_path) as server:
+        monkeypatch.setattr(_Run, "_wait_until_it_answers", silent)
+        os.kill(server.pid, signal.SIGKILL)
+        async with asyncio.timeout(5):
+            await failed.wait()
+
+        remembered = EmbeddedFiles(tmp_path).remembered()
+        assert remembered is not None
+        assert remembered.owner == identity_of(os.getpid())
+    assert running_server(tmp_path) is None
 
 
 async def test_what_a_crash_left_behind_is_ended_by_the_next_start(tmp_path: Path) -> None:

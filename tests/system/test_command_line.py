@@ -118,28 +118,16 @@ async def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path, command: st
     assert done.err.startswith(f"foundry: FOUNDRY_DATA is {tmp_path}/file, which cannot be used")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "history usr_owner",
-        "tail",
-        "replay",
-        "verify --json",
-        "rebuild workspace",
-        "poison retry usr_owner",
-        "restored",
-    ],
-)
-async def test_what_reads_a_log_makes_none_where_a_name_was_mistyped(
-    tmp_path: Path, command: str
-) -> None:
+@pytest.mark.parametrize("command", ["replay", "verify --json"])
+async def test_who_reads_where_no_log_was_is_told_so(tmp_path: Path, command: str) -> None:
     node = NodeProcess(tmp_path / "dta")
 
-    done = await _run(node, *command.split())
+    first = await _run(node, *command.split())
+    second = await _run(node, *command.split())
 
-    assert done.status == 1
-    assert done.err.startswith(f"foundry: FOUNDRY_DATA is {tmp_path}/dta, where there never was")
-    assert not (tmp_path / "dta").exists()
+    assert (first.status, second.status) == (0, 0)
+    assert first.err.startswith(f"foundry: FOUNDRY_DATA is {tmp_path}/dta, where no log was")
+    assert "no log was" not in second.err
 
 
 async def test_the_projections_are_what_the_log_says(system: NodeProcess, house: House) -> None:

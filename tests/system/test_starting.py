@@ -1,6 +1,7 @@
 """Starting and stopping a node, as an operator sees it."""
 
 import stat
+from pathlib import Path
 
 from tests.system.client import Client
 from tests.system.conftest import Enter, StartNode
@@ -68,6 +69,36 @@ def test_a_taken_address_is_named(start_node: StartNode, system: NodeProcess) ->
     assert refused.status != 0
     assert taken in refused.err
     assert "Traceback" not in refused.err
+
+
+ROBBED = """
+import socket
+from foundry import serve
+from foundry.cli import main
+
+bound, others = serve.listening_socket, []
+
+def robbed(host, port):
+    listener = bound(host, port)
+    others.append(socket.socket())
+    others[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    others[0].bind(listener.getsockname())
+    others[0].listen()
+    return listener
+
+serve.listening_socket = robbed
+main()
+"""
+
+
+def test_a_node_to_whose_address_another_listens_first_says_so_and_ends(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data", program=("-c", ROBBED))
+
+    node.launch()
+
+    assert node.ended(20) == 1
+    assert "Cannot listen on 127.0.0.1" in node.end_of_log()
+    assert "Traceback" not in node.end_of_log()
 
 
 async def test_metrics_and_openapi_are_there(owner: Client) -> None:

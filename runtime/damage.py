@@ -1,0 +1,40 @@
+"""SQLite files that were damaged. Ours are all made from the log, so that one is taken away and made anew."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+PARTS = ("", "-wal", "-shm")
+
+
+def is_damaged(error: sqlite3.Error) -> bool:
+    """Whether the file is at fault, and not the disk or what was asked."""
+    # The low byte; what stands above it says where. An error that Python made itself has none.
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in DAMAGED
+
+
+@contextmanager
+def taken_away_if_damaged(path: Path | str) -> Iterator[None]:
+    """Whatever finds the file damaged still fails, and whoever opens it next finds none."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if is_damaged(error):
+            log.error(
+                "a damaged file is taken away, to be built anew from the log",
+                extra={"file": str(path), "reason": str(error)},
+            )
+            remove(path)
+        raise
+
+
+def remove(path: Path | str) -> None:
+    """Remove a file that nobody has open, or that nobody can use, with its log."""
+    for part in PARTS:
+        Path(f"{path}{part}").unlink(missing_ok=True)
