@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -23,13 +24,26 @@ async def gone(pid: int, within: float = 10.0) -> bool:
     return True
 
 
+# A process or a thread of it may end while it is looked at: then nothing is below it.
+_ENDED = (FileNotFoundError, ProcessLookupError)
+
+
 def children(pid: int) -> list[int]:
     """The processes that a process started and that still run."""
-    return [
-        int(child)
-        for thread in Path(f"/proc/{pid}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-    ]
+    found: list[int] = []
+    with suppress(*_ENDED):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(*_ENDED):
+                found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def command_line(pid: int) -> str:
+    """Its words, a NUL behind each; empty once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except _ENDED:
+        return ""
 
 
 def descendants(pid: int) -> list[int]:

@@ -2,12 +2,11 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import httpx
 import msgspec
 
-from tests.process_tree import descendants
+from tests.process_tree import command_line, descendants
 from tests.system.client import Client
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
@@ -62,9 +61,7 @@ async def test_no_secret_is_written_anywhere_it_can_be_read_by_others(
         "what an agent sees": str(
             await owner.data(f"transcript/{created.ids['session_id']}", limit=200)
         ),
-        "the process list": "".join(
-            Path(f"/proc/{pid}/cmdline").read_text() for pid in descendants(node.pid)
-        ),
+        "the process list": "".join(map(command_line, descendants(node.pid))),
     }
     history = [
         (await owner.get(f"/v1/history/{thing}?facts=true")).text
