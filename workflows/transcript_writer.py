@@ -20,9 +20,9 @@ COMMIT_BYTES = 192 * 1024
 COMMIT_ENTRIES = 64
 """Whoever folds a commit does so in one go: it must not take long."""
 
-REST = 3
+REST = 5
 LONGEST_REST = 0.1
-"""Between full commits the writer rests three times as long as the last one took: most of the time is everybody else's."""
+"""Between full commits the writer rests five times as long as the last one took: most of the time is everybody else's."""
 
 INLINE_BYTES = 128 * 1024
 PENDING_BYTES = 1024 * 1024
