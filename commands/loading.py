@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
+from msgspec.structs import replace
+
 from commands.decider import Kind, origin_of
 from commands.keys import key_of
 from commands.loaded import Loaded
@@ -64,21 +66,14 @@ class Loader:
     async def _folded(
         self, kind: Kind[S], begun: Loaded[S], history: Sequence[Recorded]
     ) -> Loaded[S]:
-        # As `advanced` does for one commit, without a `Loaded` for each of a thousand.
-        state, position, of_command = begun.state, begun.position, begun.command_position
-        keys = begun.keys
+        loaded = begun
         for recorded in history:
-            position = recorded.position
             try:
-                commit = recorded.commit
+                loaded = advanced(kind, loaded, recorded)
             except Undecodable:
                 await self._check_skipped(recorded)
-                continue
-            state = kind.fold(commit.events, origin_of(recorded), state)
-            keys = _with_key(keys if kind.whole else {}, recorded)
-            if _is_change(commit):
-                of_command = position
-        return Loaded(state=state, position=position, command_position=of_command, keys=keys)
+                loaded = replace(loaded, position=recorded.position)
+        return loaded
 
     async def _check_skipped(self, recorded: Recorded) -> None:
         """Raises `Unavailable` (`unreadable`) unless the log's owner decided to leave this commit out."""

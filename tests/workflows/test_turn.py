@@ -191,6 +191,18 @@ async def test_a_word_that_is_longer_than_any_of_the_protocol_is_cut(
     assert await table.ended() == ["end_turn"]
 
 
+async def check_broken_off(table: Table) -> None:
+    """A turn that would go on for ever ends with its agent, and says why."""
+    turn = await table.turn("forever")
+
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["error"]
+    assert not table.agent.alive
+    assert (await table.said())[-1] == ("system", BROKEN)
+
+
 async def test_what_cannot_be_written_down_ends_the_turn_and_the_agent(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,14 +213,8 @@ async def test_what_cannot_be_written_down_ends_the_turn_and_the_agent(
 
     add = TranscriptWriter.add
     monkeypatch.setattr(TranscriptWriter, "add", too_deep)
-    turn = await table.turn("forever")
 
-    async with asyncio.timeout(20):
-        await turn.run(table.agent)
-
-    assert await table.ended() == ["error"]
-    assert not table.agent.alive
-    assert (await table.said())[-1] == ("system", BROKEN)
+    await check_broken_off(table)
 
 
 async def test_a_writer_that_fails_ends_the_turn_and_drops_what_it_could_not_write(
@@ -221,14 +227,8 @@ async def test_a_writer_that_fails_ends_the_turn_and_drops_what_it_could_not_wri
 
     append = TranscriptWriter._append
     monkeypatch.setattr(TranscriptWriter, "_append", broken)
-    turn = await table.turn("forever")
 
-    async with asyncio.timeout(20):
-        await turn.run(table.agent)
-
-    assert await table.ended() == ["error"]
-    assert not table.agent.alive
-    assert (await table.said())[-1] == ("system", BROKEN)
+    await check_broken_off(table)
 
 
 async def test_a_transcript_that_cannot_be_read_ends_the_turn_in_the_tasks_history(
