@@ -50,6 +50,7 @@ async def measure(*, quick: bool) -> AsyncIterator[Result]:
         large, *_ = await tasks(nodes.commands, nodes.folder, size)
         view = f"workspace/{large.organization_id}"
         reader = await asking(nodes.read.address)
+        await _at_rest(nodes.read)
         await reader.ask(get(f"/v1/views/{view}", nodes.read.token))
         request = get(f"/v1/stream?topic={view}", nodes.read.token)
         ours = await _standing(nodes.read, request, stalling)

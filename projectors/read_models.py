@@ -107,20 +107,14 @@ class ReadModels:
         serving = self._of(topic)
         if serving is None:
             return None
-        reader = serving.reader
-        if kept := self._cache.get(topic):
-            return kept
-        ticket = self._cache.begin_read(topic)
-        snapshot = await reader.snapshot(topic)
-        self._cache.end_read(topic, ticket, snapshot)
-        return snapshot
+        return await self._cache.get(topic, serving.reader.snapshot)
 
     async def version(self, topic: str) -> Position | None:
         serving = self._of(topic)
         if serving is None:
             return None
         reader = serving.reader
-        kept = self._cache.get(topic)
+        kept = self._cache.kept(topic)
         return kept.version if kept else await reader.version(topic)
 
     async def changes(self, topic: str, after: Position) -> Sequence[Change] | None:

@@ -1,8 +1,14 @@
-"""Snapshots that were read and are still true, bounded in bytes."""
+"""Snapshots that were read and are still true, bounded in bytes; who comes while one is being read shares it."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from typing import Any
 
 from projectors.views import Snapshot
+
+Read = Callable[[str], Coroutine[Any, Any, Snapshot | None]]
+"""Reads a topic's snapshot, None when there is no such topic."""
 
 CAPACITY = 64 * 1024 * 1024
 
@@ -13,28 +19,24 @@ class SnapshotCache:
     def __init__(self) -> None:
         self._kept: dict[str, Snapshot] = {}
         self._bytes = 0
-        self._reading: dict[str, object] = {}
+        self._reading: dict[str, asyncio.Task[Snapshot | None]] = {}
 
-    def get(self, topic: str) -> Snapshot | None:
+    def kept(self, topic: str) -> Snapshot | None:
         snapshot = self._kept.pop(topic, None)
         if snapshot is not None:
             self._kept[topic] = snapshot
         return snapshot
 
-    def begin_read(self, topic: str) -> object:
-        """Call before reading; what it gives goes to `end_read` with the snapshot."""
-        return self._reading.setdefault(topic, object())
-
-    def end_read(self, topic: str, ticket: object, snapshot: Snapshot | None) -> None:
-        if self._reading.get(topic) is not ticket:
-            return
-        del self._reading[topic]
-        if snapshot is None or len(snapshot.data) > CAPACITY // 4:
-            return
-        self._kept[topic] = snapshot
-        self._bytes += len(snapshot.data)
-        while self._bytes > CAPACITY:
-            self._drop(next(iter(self._kept)))
+    async def get(self, topic: str, read: Read) -> Snapshot | None:
+        """What is kept, else what `read` gives: one read and one copy for all who ask before the topic changes."""
+        if snapshot := self.kept(topic):
+            return snapshot
+        reading = self._reading.get(topic)
+        if reading is None:
+            reading = self._reading[topic] = asyncio.create_task(read(topic), name=f"read {topic}")
+            reading.add_done_callback(partial(self._end_read, topic))
+        # One who goes away leaves it to the others.
+        return await asyncio.shield(reading)
 
     def outdate(self, topics: Iterable[str]) -> None:
         """These topics changed: what is kept, or being read, is no longer true."""
@@ -46,6 +48,21 @@ class SnapshotCache:
         self._reading.clear()
         self._kept.clear()
         self._bytes = 0
+
+    # --- Inside ---
+
+    def _end_read(self, topic: str, reading: asyncio.Task[Snapshot | None]) -> None:
+        failed = reading.cancelled() or reading.exception() is not None
+        if self._reading.get(topic) is not reading:
+            return
+        del self._reading[topic]
+        snapshot = None if failed else reading.result()
+        if snapshot is None or len(snapshot.data) > CAPACITY // 4:
+            return
+        self._kept[topic] = snapshot
+        self._bytes += len(snapshot.data)
+        while self._bytes > CAPACITY:
+            self._drop(next(iter(self._kept)))
 
     def _drop(self, topic: str) -> None:
         snapshot = self._kept.pop(topic, None)

@@ -18,7 +18,8 @@ from projectors import serving
 from projectors.catalog import PROJECTIONS
 from projectors.projection import Projection
 from projectors.read_models import ReadModels, open_read_models
-from projectors.views import Change
+from projectors.snapshot_cache import SnapshotCache
+from projectors.views import Change, Snapshot, snapshot_of
 from runtime.errors import Unavailable
 from tests import facts
 from tests.facts import commit
@@ -93,6 +94,50 @@ async def test_a_snapshot_is_read_once_and_again_after_a_change(world: World) ->
     await world.happen(commit(facts.organization_updated(name="Other")))
 
     assert await name_of_workspace(world.models) == "Other"
+
+
+async def test_all_who_ask_at_once_share_one_read(world: World) -> None:
+    await world.happen(*renames(1))
+    asking = [asyncio.create_task(world.models.snapshot(WORKSPACE)) for _ in range(5)]
+    await asyncio.sleep(0)
+    asking.pop(0).cancel()
+
+    first, *others = await asyncio.gather(*asking)
+
+    assert first is not None
+    assert all(one is first for one in others)
+
+
+async def test_who_asks_after_a_change_shares_no_read_from_before_it(world: World) -> None:
+    await world.happen(*renames(1))
+    before = asyncio.create_task(world.models.snapshot(WORKSPACE))
+    await asyncio.sleep(0)
+    await world.happen(commit(facts.organization_updated(name="Other")))
+
+    assert await name_of_workspace(world.models) == "Other"
+    assert await before is not None
+    assert await name_of_workspace(world.models) == "Other"
+
+
+async def test_a_read_that_fails_fails_for_all_who_share_it_and_is_not_kept() -> None:
+    cache = SnapshotCache()
+    read = snapshot_of(WORKSPACE, epoch="e", version=Position(1), data=b"{}")
+    answers = [Unavailable("Busy."), read]
+
+    async def answer(topic: str) -> Snapshot | None:
+        await asyncio.sleep(0)
+        one = answers.pop(0)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    asking = [cache.get(WORKSPACE, answer) for _ in range(2)]
+
+    assert all(
+        isinstance(one, Unavailable)
+        for one in await asyncio.gather(*asking, return_exceptions=True)
+    )
+    assert await cache.get(WORKSPACE, answer) is read
 
 
 async def test_a_position_can_be_waited_for(world: World) -> None:
