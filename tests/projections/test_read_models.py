@@ -122,7 +122,7 @@ async def test_who_asks_after_a_change_shares_no_read_from_before_it(world: Worl
 async def test_a_read_that_fails_fails_for_all_who_share_it_and_is_not_kept() -> None:
     cache = SnapshotCache()
     read = snapshot_of(WORKSPACE, epoch="e", version=Position(1), data=b"{}")
-    answers = [Unavailable("Busy."), read]
+    answers: list[Unavailable | Snapshot] = [Unavailable("Busy."), read]
 
     async def answer(topic: str) -> Snapshot | None:
         await asyncio.sleep(0)
