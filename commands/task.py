@@ -10,7 +10,6 @@ from commands.owners import TaskOwners, task_owners
 from commands.process import decide_process
 from commands.refusals import check_branch, chosen_id, no_such, taken, wrong
 from commands.task_evolve import ARCHIVE, KILL, PROVISION, evolve
-from commands.task_later import refuse_later
 from commands.task_orders import (
     AnswerPermission,
     ArchiveTask,
@@ -36,7 +35,7 @@ from commands.task_orders import (
     WriteProcess,
 )
 from commands.task_state import Task, TaskState
-from commands.task_work import decide_work, still_open
+from commands.task_work import announced, decide_work, still_open
 from events.agent_session import AgentSessionCreated, MessageQueued
 from events.commit import Event
 from events.ids import IssueId, JobId, MessageId, RepositoryId, SessionId, TaskId
@@ -147,7 +146,7 @@ def _archive(task: Task, context: Context) -> list[Event]:
         case "killing" | "killed":
             raise Rejected("A killed task cannot be archived; it is gone.", code="task_over")
         case "provisioning" | "ready" | "failed":
-            return [TaskArchiveRequested(**task_owners(task)), _announced(task, ARCHIVE, context)]
+            return [TaskArchiveRequested(**task_owners(task)), announced(task, ARCHIVE, context)]
         case _:
             assert_never(task.status)
 
@@ -159,18 +158,14 @@ def _kill(task: Task, context: Context) -> list[Event]:
         case "killing":
             return _once_more(task, KILL, context)
         case "provisioning" | "ready" | "failed" | "archiving" | "archived":
-            return [TaskKillRequested(**task_owners(task)), _announced(task, KILL, context)]
+            return [TaskKillRequested(**task_owners(task)), announced(task, KILL, context)]
         case _:
             assert_never(task.status)
 
 
 def _once_more(task: Task, kind: str, context: Context) -> list[Event]:
     """Its job may have failed or been cancelled, and who orders it again wants it to be done."""
-    return [] if still_open(task, kind, context) else [_announced(task, kind, context)]
-
-
-def _announced(task: Task, kind: str, context: Context) -> JobAnnounced:
-    return JobAnnounced(**task_owners(task), job_id=JobId(context.id("job")), kind=kind)
+    return [] if still_open(task, kind, context) else [announced(task, kind, context)]
 
 
 def _resolve_issue(task: Task, order: ResolveIssue) -> list[Event]:
@@ -215,7 +210,10 @@ def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event
         case StartProcess() | WriteProcess() | StopProcess():
             return decide_process(state, order, context)
         case PublishPullRequest():
-            return refuse_later(order)
+            raise Rejected(
+                "No provider of pull requests is connected; push the task's branch with task.push and "
+                "open one by hand meanwhile."
+            )
         case _:
             assert_never(order)
 

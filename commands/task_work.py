@@ -73,11 +73,18 @@ def check_workable(task: Task) -> None:
         raise Rejected("The sandbox of the task is not ready; wait for it.", code="not_ready")
 
 
+def announced(task: Task, kind: str, context: Context, **details: str) -> JobAnnounced:
+    """The fact that has a job done for the task; `details` are the job's input."""
+    return JobAnnounced(
+        **task_owners(task), job_id=JobId(context.id("job")), kind=kind, input=details
+    )
+
+
 def _once(task: Task, kind: str, context: Context) -> list[Event]:
     if still_open(task, kind, context):
         return []
     _check_still(task)
-    return [_announced(task, kind, context)]
+    return [announced(task, kind, context)]
 
 
 def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
@@ -92,17 +99,17 @@ def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
     if task.branch == order.branch:
         return []
     _check_still(task)
-    return [_announced(task, RENAME_BRANCH, context, branch=order.branch)]
+    return [announced(task, RENAME_BRANCH, context, branch=order.branch)]
 
 
 def _revert(task: Task, order: RevertFile, context: Context) -> list[Event]:
     _check_path(order.path)
-    announced = _announced(task, REVERT_FILE, context, path=order.path)
+    reverting = announced(task, REVERT_FILE, context, path=order.path)
     # Several files may be reverted at once; only the very same command says nothing new.
-    if task.jobs.get(REVERT_FILE) == announced.job_id:
+    if task.jobs.get(REVERT_FILE) == reverting.job_id:
         return []
     check_workable(task)
-    return [announced]
+    return [reverting]
 
 
 def _check_still(task: Task) -> None:
@@ -118,9 +125,3 @@ def _check_path(path: str) -> None:
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise wrong("/path", "A file is named by its path inside the repository.")
-
-
-def _announced(task: Task, kind: str, context: Context, **details: str) -> JobAnnounced:
-    return JobAnnounced(
-        **task_owners(task), job_id=JobId(context.id("job")), kind=kind, input=details
-    )
