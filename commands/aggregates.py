@@ -144,14 +144,11 @@ class Aggregates:
             if not waiting:
                 self._expected.pop(subject, None)
 
-    def appended(self, kind: Kind[S], before: Loaded[S], recorded: Recorded) -> Loaded[S]:
+    def appended(self, kind: Kind[S], before: Loaded[S], recorded: Recorded) -> None:
         """Keep the state after a commit of our own that followed directly on `before`."""
         entry = self._entries.get(recorded.subject)
         if entry is None or entry.loaded.position < recorded.position:
-            after = advanced(kind, before, recorded)
-            self._keep(kind, recorded.subject, after)
-            return after
-        return cast("Loaded[S]", entry.loaded)
+            self._keep(kind, recorded.subject, advanced(kind, before, recorded))
 
     def lock(self, kind: Kind[S], aggregate_id: str) -> asyncio.Lock:
         """Held while one decision is made and appended, so that one process does not race with itself."""

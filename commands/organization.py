@@ -76,9 +76,7 @@ def _evolve_organization(organization: Organization, event: Event, origin: Origi
             left = {who: role for who, role in organization.members.items() if who != event.user_id}
             return replace(organization, members=left)
         case RepositoryAdded():
-            listed = ListedRepository(
-                name=event.name, remote_url=event.remote_url, address=event.address
-            )
+            listed = ListedRepository(remote_url=event.remote_url, address=event.address)
             return _listed(organization, event.repository_id, listed)
         case JobAnnounced(kind="repository_sync", repository_id=repository_id):
             if repository_id is None or repository_id not in organization.repositories:

@@ -72,11 +72,6 @@ class Places:
         organization = loaded.state if isinstance(loaded.state, Organization) else None
         return check_member(organization, caller, noun=noun)
 
-    async def task(self, task_id: str, caller: UserId) -> Task:
-        """A task of an organization the caller is a member of. Raises `NotFound`."""
-        task, _ = await self.task_and_organization(task_id, caller)
-        return task
-
     async def task_and_organization(
         self, task_id: str, caller: UserId
     ) -> tuple[Task, Organization]:

@@ -45,7 +45,6 @@ def evolve(state: TaskState, event: Event, origin: Origin) -> TaskState:
                 repository_id=event.repository_id,
                 remote_url=event.remote_url,
                 title=event.title,
-                prompt=event.prompt,
                 agent=event.agent,
                 model=event.model,
                 permissions=event.permissions,
