@@ -20,7 +20,7 @@ from events import codec
 from events.commit import Commit, Recorded
 from events.ids import BEGINNING, Position
 from events.log import LOG_ID, LOG_KIND
-from events.store import EventStore, kind_of, subject_of
+from events.store import EventStore, subject_of
 from runtime.errors import Unavailable
 
 S = TypeVar("S")
@@ -77,7 +77,7 @@ class Aggregates:
                 continue
             self.checkpoint = recorded.position
             subject = recorded.subject
-            if kind_of(subject) == LOG_KIND:
+            if recorded.kind == LOG_KIND:
                 # A cut, or a decision about what can be read: either may change what was folded.
                 self.forget_all()
             # A load that is under way may have read the subject before this commit was there.
