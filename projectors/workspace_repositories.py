@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from events.fact import TaskFact
 from events.ids import OrganizationId, RepositoryId, TaskId, Timestamp
 from events.job import (
+    REPOSITORY_SYNC,
     JobAnnounced,
     JobCancelled,
     JobEvent,
@@ -26,8 +27,6 @@ from projectors.rows import Row, Rows
 from projectors.task_course import PullRequest
 
 Freshness = Literal["queued", "running", "fresh", "stale", "error"]
-
-SYNC = "repository_sync"
 
 
 class Repository(Row, frozen=True, kw_only=True):
@@ -119,7 +118,7 @@ def project_repository(rows: Rows, event: RepositoryEvent, at: Timestamp) -> Non
 def project_repository_job(
     rows: Rows, repository_id: RepositoryId, event: JobAnnounced | JobEvent, at: Timestamp
 ) -> None:
-    if event.kind == SYNC and (freshness := _freshness_after(event)):
+    if event.kind == REPOSITORY_SYNC and (freshness := _freshness_after(event)):
         _set_freshness(rows, event.organization_id, repository_id, freshness, None)
     if _itself(rows, event.organization_id, repository_id) is not None:
         topic = f"repository/{repository_id}"
