@@ -171,6 +171,6 @@ export class TaskPane {
  *
  * @param {string | null} url
  */
-export function safeLink(url) {
+function safeLink(url) {
   return /^https?:\/\//.test(url ?? "") ? url : null;
 }

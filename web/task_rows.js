@@ -2,8 +2,8 @@
 
 /** @import {ListedRepository, ListedTask} from "./types.js" */
 
-export const REPOSITORY_HEIGHT = 36;
-export const TASK_HEIGHT = 54;
+const REPOSITORY_HEIGHT = 36;
+const TASK_HEIGHT = 54;
 
 const OVER = new Set(["archived", "killed"]);
 
