@@ -1,7 +1,6 @@
 """The routes of the write side: one order, a batch of lines, signing in and out."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
@@ -21,6 +20,7 @@ from commands.bodies import (
     command_id_of,
     decoded,
     line_command_id,
+    new_command_id,
     order_of,
 )
 from commands.fields import Reference
@@ -117,7 +117,7 @@ class _ManyCommands:
                     raise Invalid(
                         "If-Match is for one command; give each line's data an expected_version."
                     )
-                key = command_id_of(Head(scope).joined(b"idempotency-key")) or str(uuid.uuid4())
+                key = command_id_of(Head(scope).joined(b"idempotency-key")) or new_command_id()
                 body = await read_body(request.receive, BATCH_LIMIT)
                 lines = batch_lines(body)
             with self._shares.of(caller.user_id):

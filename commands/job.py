@@ -9,10 +9,9 @@ from commands.job_state import Job, JobState
 from commands.order import ForJob
 from commands.owners import job_owners
 from commands.refusals import no_such
-from commands.task_evolve import ARCHIVE, KILL
 from commands.task_state import Task
 from events.commit import Event
-from events.job import JobCancelRequested, JobRetryRequested
+from events.job import TASK_ARCHIVE, TASK_KILL, JobCancelRequested, JobRetryRequested
 from runtime.errors import Rejected
 
 # --- Commands ---
@@ -68,7 +67,7 @@ def _retry(job: Job, context: Context) -> list[Event]:
 
 def _comes_too_late(job: Job, task: Task) -> bool:
     """Whether the task of a job is put away, or is being put away by another."""
-    putting_away = {"archiving": ARCHIVE, "killing": KILL}
+    putting_away = {"archiving": TASK_ARCHIVE, "killing": TASK_KILL}
     return task.over and job.kind != putting_away.get(task.status)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from commands import job_reports
 from commands.aggregates import Aggregates
 from commands.job import JOB
-from commands.job_state import Job, JobState
+from commands.job_state import Job
 from commands.task import TASK
-from commands.task_evolve import ARCHIVE, KILL
 from commands.task_reports import (
     issue_resolved,
     sandbox_released,
@@ -21,7 +21,7 @@ from commands.task_reports import (
 )
 from commands.task_state import Sandbox, Task
 from events.ids import JobId
-from events.job import JobCancelRequested, JobEvent
+from events.job import TASK_ARCHIVE, TASK_KILL
 from runtime.errors import FoundryError, Rejected
 from workflows.agent_pool import sandbox_of
 from workflows.host_watch import away_issue
@@ -50,12 +50,12 @@ LOOK_SECONDS = 0.05
 
 def archive_kind(ending: "Ending") -> JobKind:
     """Keeps the branch."""
-    return _kind(ARCHIVE, ending, "keep", "archived")
+    return _kind(TASK_ARCHIVE, ending, "keep", "archived")
 
 
 def kill_kind(ending: "Ending") -> JobKind:
     """Deletes the branch too."""
-    return _kind(KILL, ending, "delete", "killed")
+    return _kind(TASK_KILL, ending, "delete", "killed")
 
 
 def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: str) -> JobKind:
@@ -63,7 +63,7 @@ def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: 
         return await ending.release(job, branch=branch)
 
     async def failed(job: JobContext, stage: str, failure: StageFailure) -> None:
-        await ending.failed(job, stage, failure, unless_killing=name != KILL)
+        await ending.failed(job, stage, failure, unless_killing=name != TASK_KILL)
 
     def unless_killed(stage: Step) -> Step:
         """An archive gives way to a kill, which waits for its end and then does all of it."""
@@ -73,7 +73,7 @@ def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: 
                 raise JobNotWanted("the task is being killed")
             return await stage(job)
 
-        return stage if name == KILL else run
+        return stage if name == TASK_KILL else run
 
     stopped = Stage(
         name="work_stopped", run=unless_killed(ending.stop_work), deadline=2 * STOPPING_SECONDS
@@ -81,7 +81,7 @@ def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: 
     committed = Stage(name="work_committed", run=unless_killed(ending.commit_work), deadline=180)
     released = Stage(name="sandbox_released", run=unless_killed(release), deadline=300)
     ended = Stage(name=last, run=unless_killed(ending.finish), deadline=30)
-    kept = (committed,) if name == ARCHIVE else ()
+    kept = (committed,) if name == TASK_ARCHIVE else ()
     return JobKind(name=name, stages=(stopped, *kept, released, ended), failed=failed)
 
 
@@ -100,11 +100,16 @@ class Ending:
         task = await self._task(job)
         # A kill is nobody's to cancel: it cancels the archive, which may have begun before it.
         others = [
-            job_id for kind, job_id in task.jobs.items() if kind != KILL and job_id != job.job_id
+            job_id
+            for kind, job_id in task.jobs.items()
+            if kind != TASK_KILL and job_id != job.job_id
         ]
         for job_id in others:
             await self.reports.report(
-                JOB, job_id, _cancel_requested, report_id=f"{job.job_id}/cancels/{job_id}"
+                JOB,
+                job_id,
+                job_reports.cancel_requested,
+                report_id=f"{job.job_id}/cancels/{job_id}",
             )
         await self.sessions.end_task(job.task)
         async with asyncio.timeout(STOPPING_SECONDS):
@@ -210,19 +215,3 @@ class Ending:
             if not isinstance(state, Job) or not state.open:
                 return
             await asyncio.sleep(LOOK_SECONDS)
-
-
-def _cancel_requested(job: JobState) -> list[JobEvent]:
-    match job:
-        case Job(open=True, cancel_requested=False):
-            return [
-                JobCancelRequested(
-                    job_id=job.job_id,
-                    kind=job.kind,
-                    organization_id=job.organization_id,
-                    repository_id=job.repository_id,
-                    task_id=job.task_id,
-                )
-            ]
-        case _:
-            return []
