@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -116,6 +117,8 @@ def decoded(body: bytes, shape: type[_T]) -> _T:
         _names_once.decode(body.decode())
     except msgspec.ValidationError as error:
         raise _wrong_field(error) from None
+    except _NameTwice:
+        raise _named_twice(body.decode()) from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise Invalid(f"The body is not the JSON this takes: {error}.") from None
     return value
@@ -135,19 +138,54 @@ def _wrong_field(error: msgspec.ValidationError) -> Invalid:
     )
 
 
+def _named_twice(body: str) -> Invalid:
+    try:
+        pointer = _place_of_second(_pairs.decode(body))
+    except RecursionError:
+        # What comes behind the second name may be nested without end.
+        pointer = ""
+    detail = f"The field {pointer[:100] or 'of an inner object'} is there twice"
+    return Invalid(
+        f"{detail}. Correct the body and send it again.",
+        errors=[FieldError(pointer=pointer, detail=detail)],
+    )
+
+
+class _NameTwice(Exception):
+    """Somewhere in a body; where, is looked for only then."""
+
+
+class _Pairs(tuple[tuple[str, object], ...]):
+    """An object of JSON with all its names, also those that are there twice."""
+
+
 def _no_name_twice(pairs: list[tuple[str, object]]) -> None:
-    seen = set()
-    for name, _ in pairs:
-        if name in seen:
-            detail = f"The field {name[:100]!r} is there twice"
-            raise Invalid(
-                f"{detail}. Correct the body and send it again.",
-                errors=[FieldError(pointer=f"/{name[:100]}", detail=detail)],
-            )
-        seen.add(name)
+    if len(pairs) != len({name for name, _ in pairs}):
+        raise _NameTwice
+
+
+def _place_of_second(document: object) -> str:
+    """The pointer to a name that is there twice; nothing if there is none."""
+    places = [("", document)]
+    while places:
+        at, value = places.pop()
+        inside: Iterable[tuple[object, object]] = ()
+        if isinstance(value, _Pairs):
+            inside = value
+        elif isinstance(value, list):
+            inside = enumerate(value)
+        seen = set()
+        for name, inner in inside:
+            place = f"{at}/{str(name)[:100].replace('~', '~0').replace('/', '~1')}"
+            if name in seen:
+                return place
+            seen.add(name)
+            places.append((place, inner))
+    return ""
 
 
 _names_once = json.JSONDecoder(object_pairs_hook=_no_name_twice)
+_pairs = json.JSONDecoder(object_pairs_hook=_Pairs)
 
 
 def _decoder_of(shape: type[_T]) -> msgspec.json.Decoder[_T]:
