@@ -4,7 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct
@@ -116,7 +116,7 @@ def decoded(body: bytes, shape: type[_T]) -> _T:
         # msgspec lets the last of two equal names win; another reader might take the first.
         _names_once.decode(body.decode())
     except msgspec.ValidationError as error:
-        raise _wrong_field(error) from None
+        raise _wrong_field(error, shape) from None
     except _NameTwice:
         raise _named_twice(body.decode()) from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
@@ -124,18 +124,27 @@ def decoded(body: bytes, shape: type[_T]) -> _T:
     return value
 
 
-def _wrong_field(error: msgspec.ValidationError) -> Invalid:
+def _wrong_field(error: msgspec.ValidationError, shape: type) -> Invalid:
     problem = invalid_body(error)
     (place,) = problem.errors
     detail, pointer = place.detail, place.pointer
     if found := _FIELD.search(detail):
         pointer = f"{pointer}/{found[1].replace('~', '~0').replace('/', '~1')}"
-    if "matching regex" in detail:
+    elif "matching regex" in detail:
         detail = "This text is blank or has characters that are not allowed here"
+    elif words := _words_of(shape, pointer):
+        detail = f"Expected one of {', '.join(words)}"
     return Invalid(
         f"{detail}{' at ' + pointer if pointer else ''}. Correct the body and send it again.",
         errors=[FieldError(pointer=pointer, detail=detail)],
     )
+
+
+def _words_of(shape: type, pointer: str) -> list[str]:
+    """The words a field takes; none where it takes any text, or no text."""
+    types = [one.type for one in msgspec.structs.fields(shape) if f"/{one.encode_name}" == pointer]
+    alternatives = [*types, *(inner for one in types for inner in get_args(one))]
+    return [word for one in alternatives if get_origin(one) is Literal for word in get_args(one)]
 
 
 def _named_twice(body: str) -> Invalid:
