@@ -27,7 +27,7 @@ from commands.fields import Reference
 from commands.handler import Commands
 from commands.order_route import Orders
 from commands.sign_in import LIFETIME_MS, SignIn
-from runtime.errors import FoundryError, Invalid
+from runtime.errors import FieldError, FoundryError, Invalid
 from runtime.http import Authenticator, JsonResponse, check_media_type, read_body
 from runtime.identity import COOKIE, Caller
 from runtime.lifecycle import Gate
@@ -157,5 +157,9 @@ async def _line(commands: Commands, caller: Caller, key: str, number: int, line:
         raise TooLarge(f"A line may have {BODY_LIMIT} bytes; send less.")
     given = batch_line_of(line)
     command_id = command_id_of(given.command_id) or line_command_id(key, number)
-    order = order_of(given.name, bytes(given.data))
-    return await commands.handle(caller, given.name, order, command_id=command_id)
+    try:
+        order = order_of(given.name, bytes(given.data))
+        return await commands.handle(caller, given.name, order, command_id=command_id)
+    except Invalid as error:
+        inside = [FieldError(f"/data{place.pointer}", place.detail) for place in error.errors]
+        raise Invalid(error.detail, code=error.code, errors=inside) from None

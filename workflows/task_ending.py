@@ -5,6 +5,7 @@ An archive keeps the work: what is not committed yet is committed to the task's 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,7 @@ from events.ids import JobId
 from events.job import TASK_ARCHIVE, TASK_KILL
 from runtime.errors import FoundryError, Rejected
 from workflows.agent_pool import sandbox_of
+from workflows.file_capture import FileCapture
 from workflows.host_watch import away_issue
 from workflows.job_kind import (
     JobContext,
@@ -60,7 +62,9 @@ def kill_kind(ending: "Ending") -> JobKind:
 
 def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: str) -> JobKind:
     async def release(job: JobContext) -> StageResult:
-        return await ending.release(job, branch=branch)
+        # A kill does not wait for a look at what it throws away.
+        async with ending.files.still(job.task) if name == TASK_ARCHIVE else nullcontext():
+            return await ending.release(job, branch=branch)
 
     async def failed(job: JobContext, stage: str, failure: StageFailure) -> None:
         await ending.failed(job, stage, failure, unless_killing=name != TASK_KILL)
@@ -78,7 +82,7 @@ def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: 
     stopped = Stage(
         name="work_stopped", run=unless_killed(ending.stop_work), deadline=2 * STOPPING_SECONDS
     )
-    committed = Stage(name="work_committed", run=unless_killed(ending.commit_work), deadline=180)
+    committed = Stage(name="work_committed", run=unless_killed(ending.commit_work), deadline=300)
     released = Stage(name="sandbox_released", run=unless_killed(release), deadline=300)
     ended = Stage(name=last, run=unless_killed(ending.finish), deadline=30)
     kept = (committed,) if name == TASK_ARCHIVE else ()
@@ -94,6 +98,7 @@ class Ending:
     presence: Presence
     host: str
     processes: TaskProcesses
+    files: FileCapture
 
     async def stop_work(self, job: JobContext) -> StageResult:
         """Cancel the task's other jobs and end its turns, agents and processes."""
@@ -121,7 +126,7 @@ class Ending:
         return {}
 
     async def commit_work(self, job: JobContext) -> StageResult:
-        """Commit what the agent left uncommitted; where there is no working tree, that is nothing."""
+        """Commit and capture what the agent left; where there is no working tree, that is nothing."""
         task = await self._task(job)
         sandbox, branch = task.sandbox, task.branch
         if sandbox is None or not sandbox.ready or branch is None or not self._here(sandbox):
@@ -140,6 +145,8 @@ class Ending:
                 code=error.code,
                 permanent=isinstance(error, Rejected),
             ) from error
+        # Nobody can look again once the working tree is gone.
+        await self.files.attempt(job.task)
         return {"committed": "yes" if made else "no"}
 
     async def release(self, job: JobContext, *, branch: Literal["keep", "delete"]) -> StageResult:
@@ -188,6 +195,7 @@ class Ending:
         await tell_task(
             self.reports, job, "ended", lambda now: [*task_archived(now), *task_killed(now)]
         )
+        self.files.forget(job.task)
         return {}
 
     async def failed(

@@ -137,6 +137,20 @@ async def test_a_branch_stays_with_the_task_that_is_at_work_on_it(world: World) 
     assert element(await world.view(REPOSITORY), "branches", "fix-login")["task_id"] == "task_3"
 
 
+async def test_a_branch_that_a_task_wanted_and_did_not_get_is_not_its_own(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.repository_synced(facts.branch("main"))),
+        commit(facts.task_named(branch="main")),
+        commit(facts.task_failed()),
+    )
+    assert element(await world.view(REPOSITORY), "branches", "main")["task_id"] is None
+
+    await world.happen(commit(facts.sandbox_allocated()), commit(facts.sandbox_ready()))
+
+    assert element(await world.view(REPOSITORY), "branches", "main")["task_id"] == "task_1"
+
+
 async def test_a_removed_repository_is_gone_and_says_so(world: World) -> None:
     await begin(world)
     await world.happen(commit(facts.repository_synced(facts.branch())))
