@@ -107,7 +107,8 @@ export class Orders {
  * @param {any} problem
  */
 export function sentenceOf(problem) {
-  const places = (problem.errors ?? []).map((/** @type {{pointer: string, detail: string}} */ one) => `${one.pointer}: ${one.detail}`);
+  const more = (problem.errors ?? []).filter((/** @type {{detail: string}} */ one) => one.detail !== problem.detail);
+  const places = more.map((/** @type {{pointer: string, detail: string}} */ one) => `${one.pointer}: ${one.detail}`);
   return [problem.detail || problem.message || "The server gave no answer.", ...places].join(" ");
 }
 
