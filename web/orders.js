@@ -60,7 +60,8 @@ export class Orders {
     } catch (problem) {
       this.#done(key);
       if (quiet) throw problem;
-      this.#tell(sentenceOf(problem));
+      // Whoever is not known any more is asked to sign in, and that says enough.
+      if (/** @type {{status?: number}} */ (problem).status !== 401) this.#tell(sentenceOf(problem));
       return null;
     }
   }

@@ -70,6 +70,8 @@ export class Workbench {
     // What waits for a frame does not wait until the tab is seen again.
     document.addEventListener("visibilitychange", () => this.frame.now());
     addEventListener("focus", this.invalidate);
+    // A message that the server has not answered is nowhere else yet; the browser asks before it is gone.
+    addEventListener("beforeunload", (event) => this.task.composer.isSending && event.preventDefault());
     this.client.on("state", () => {
       if (this.client.state === "live") this.drafts.flush();
       this.invalidate();
