@@ -88,6 +88,14 @@ def read_address(folder: Path) -> str | None:
     return address.strip() or None
 
 
+def holder(folder: Path) -> str | None:
+    """Who works in this folder now, in words; None when nobody does."""
+    if not is_locked(folder):
+        return None
+    name, _, _ = (folder / "lock").read_text().partition("\n")
+    return name.strip() or "another process"
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a `foundry serve` works in this folder now."""
     try:
