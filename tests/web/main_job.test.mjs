@@ -46,6 +46,10 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
   await t.test("a task is provisioned in stages that are shown as they happen", async () => {
     await page.keyboard.press("n");
     await page.getByLabel("What is to be done").fill(HOSTILE);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.keyboard.press("n");
+    assert.equal(await page.getByLabel("What is to be done").inputValue(), HOSTILE, "what was written when the dialog was left");
     await page.getByRole("button", { name: "More options" }).click();
     await page.getByLabel("Title").fill("Say hello");
     await page.getByRole("button", { name: "Start" }).click();
