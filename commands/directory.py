@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from msgspec import Struct, convert, json
 
@@ -84,7 +84,7 @@ class Directory:
     """A `events.feed.Follower` with a checkpoint that outlives the process. Open it with `Directory.open`."""
 
     def __init__(self, path: Path | str, store: EventStore) -> None:
-        self._path = path
+        self.path = path
         self._db = _connect(path)
         self._ahead = WriteAheadLog(path, unsettled=UNSETTLED_BYTES)
         self._store = store
@@ -139,7 +139,7 @@ class Directory:
             return
         # A transaction that fails leaves the trail where the file is.
         trail = Trail(self._trail.memory)
-        with taken_away_if_damaged(self._path), self._db:
+        with taken_away_if_damaged(self.path), self._db:
             self._db.execute("BEGIN")
             for recorded in fresh:
                 trail.pass_by(recorded)
@@ -169,8 +169,8 @@ class Directory:
 
     def located(self, thing_id: str) -> Located | None:
         """Where something is, as far as the tail has been applied."""
-        row = self._db.execute("SELECT * FROM things WHERE id = ?", (thing_id,)).fetchone()
-        return Located(*row) if row else None
+        rows = self._ask("SELECT * FROM things WHERE id = ?", thing_id)
+        return Located(*rows[0]) if rows else None
 
     def key_position(self, key: str) -> Position | None:
         """Where the commit of a command is, whatever aggregate it went to. `key` is `keys.command_key`.
@@ -179,12 +179,12 @@ class Directory:
         one key is used for two aggregates at once on two nodes, and then both commands hold. Of what
         this process did itself `KeysInHand` knows.
         """
-        row = self._db.execute("SELECT position FROM command_keys WHERE key = ?", (key,)).fetchone()
-        return Position(row[0]) if row else None
+        rows = self._ask("SELECT position FROM command_keys WHERE key = ?", key)
+        return Position(rows[0][0]) if rows else None
 
     async def open_jobs(self) -> list[OpenJob]:
         """All jobs that wait or run, in the order they were announced."""
-        rows = self._db.execute(
+        rows = self._ask(
             """
             SELECT jobs.id, kind, organization_id, jobs.repository_id, task_id, announced_in,
                    announced_by, announced_at, opened, tasks.host, started_on
@@ -200,26 +200,26 @@ class Directory:
     async def tasks_of(self, repository_id: str) -> list[TaskId]:
         """All tasks a repository ever had, also archived ones, but for those that were killed: nothing follows that."""
         await self.caught_up()
-        rows = self._db.execute(
+        rows = self._ask(
             "SELECT id FROM tasks WHERE repository_id = ? AND killed = 0 ORDER BY id",
-            (repository_id,),
+            repository_id,
         )
         return [TaskId(task_id) for (task_id,) in rows]
 
     async def tasks_on(self, host: str) -> list[TaskId]:
         """The tasks whose sandbox a host holds."""
-        rows = self._db.execute("SELECT id FROM tasks WHERE host = ? ORDER BY id", (host,))
+        rows = self._ask("SELECT id FROM tasks WHERE host = ? ORDER BY id", host)
         return [TaskId(task_id) for (task_id,) in rows]
 
     async def hosts(self) -> list[str]:
         """All hosts that hold sandboxes."""
-        rows = self._db.execute("SELECT DISTINCT host FROM tasks WHERE host IS NOT NULL ORDER BY 1")
+        rows = self._ask("SELECT DISTINCT host FROM tasks WHERE host IS NOT NULL ORDER BY 1")
         return [host for (host,) in rows]
 
     async def organizations_of(self, user_id: str) -> list[OrganizationId]:
         """The organizations in which somebody seems to be a member."""
-        rows = self._db.execute(
-            "SELECT organization_id FROM members WHERE user_id = ? ORDER BY 1", (user_id,)
+        rows = self._ask(
+            "SELECT organization_id FROM members WHERE user_id = ? ORDER BY 1", user_id
         )
         return [OrganizationId(organization_id) for (organization_id,) in rows]
 
@@ -232,6 +232,10 @@ class Directory:
     async def reached(self, position: Position, *, within: float | None) -> None:
         """Wait until `position` is written down. Raises `Unavailable` after `within` seconds, if that is not None."""
         await self._waiting.reached(position, within=within)
+
+    def _ask(self, question: str, *values: str) -> list[tuple[Any, ...]]:
+        with taken_away_if_damaged(self.path):
+            return self._db.execute(question, values).fetchall()
 
     def _memory(self) -> Memory:
         (memory,) = self._db.execute("SELECT memory FROM checkpoint").fetchone()

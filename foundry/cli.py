@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
@@ -12,6 +13,7 @@ from events.store import LogCut
 from foundry import __version__, data_folder
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
 from foundry.full_disk import disk_refusal
+from runtime.damage import is_damaged
 from runtime.errors import FoundryError
 from runtime.settings import BadSetting, Settings, load
 
@@ -66,8 +68,22 @@ def _sentence(error: Exception) -> str | None:
         case ExceptionGroup():
             sentences = [_sentence(one) for one in error.exceptions]
             return None if None in sentences else sentences[0]
+        case PermissionError() if error.filename:
+            return (
+                f"This user may not use {error.filename} ({error.strerror}); run as the user who"
+                " owns the data folder, or give them what is in it."
+            )
+        case sqlite3.DatabaseError() if is_damaged(error):
+            return (
+                f"A file in the data folder is damaged ({error}) and was taken away; the next start"
+                " makes it anew from the log."
+            )
     refusal = disk_refusal(error)
-    return f"The disk takes nothing ({refusal}); make room and try again." if refusal else None
+    return (
+        f"The disk takes nothing ({refusal}); make room, or let it be written, and try again."
+        if refusal
+        else None
+    )
 
 
 def _position(text: str) -> int:

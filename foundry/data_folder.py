@@ -21,7 +21,7 @@ class DataFolderInUse(Exception):
 
 
 class DataFolderUnusable(Exception):
-    """It cannot be made, nothing can be written into it, or it has no log to read."""
+    """It cannot be made, nothing can be written into it, or a file in it is damaged."""
 
 
 LOOKED_AT_SECONDS = 0.2
@@ -60,7 +60,7 @@ def check_usable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         reason = error.strerror or reason
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
         raise DataFolderUnusable(
             f"FOUNDRY_DATA is {folder}, which cannot be used ({reason}); set it to another folder."
         )
@@ -86,6 +86,14 @@ def read_address(folder: Path) -> str | None:
         return None
     _, _, address = (folder / "lock").read_text().partition("\n")
     return address.strip() or None
+
+
+def holder(folder: Path) -> str | None:
+    """Who works in this folder now, in words; None when nobody does."""
+    if not is_locked(folder):
+        return None
+    name, _, _ = (folder / "lock").read_text().partition("\n")
+    return name.strip() or "another process"
 
 
 def is_locked(folder: Path) -> bool:
@@ -131,6 +139,11 @@ def _read(path: Path) -> str | None:
         return path.read_text().strip() or None
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except UnicodeDecodeError:
+        raise DataFolderUnusable(
+            f"{path} is damaged; put it back from a copy, or remove it: docs/operations.md says"
+            ' under "The data folder" what is lost with it.'
+        ) from None
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from msgspec import DecodeError, Struct, json
 
 from events.store import id_of
 from foundry import running
-from foundry.data_folder import has_log
+from foundry.data_folder import has_log, holder
 from foundry.event_log import any_log
 from projectors.parking import AGGREGATE, PARKED, Parked
 from runtime.errors import FoundryError
@@ -145,8 +145,14 @@ def _projection(path: Path) -> Finding:
 async def _server(settings: Settings) -> AsyncIterator[Finding]:
     address = running.address_of(settings)
     if not await running.answers(settings):
+        who = holder(settings.data_folder)
         yield Finding(
-            "server", True, f"none works on this data folder; it would listen at {address}"
+            "server",
+            who is None,
+            f"{who} has this data folder and does not answer at {address}"
+            if who
+            else f"none works on this data folder; it would listen at {address}",
+            "It is starting, or stands still: look again, then at its log.",
         )
         return
     try:

@@ -22,6 +22,9 @@ from runtime.embedded_server import (
 from runtime.errors import Unavailable
 from runtime.settings import Settings, readable_file
 
+A_COMMAND = "a `foundry` command"
+"""Who has the data folder for the time of one command, in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventLog:
@@ -87,7 +90,7 @@ async def any_log(settings: Settings) -> AsyncIterator[EventLog]:
     async with AsyncExitStack() as parts:
         if running is None:
             try:
-                parts.enter_context(locked(settings.data_folder, by="a `foundry` command"))
+                parts.enter_context(locked(settings.data_folder, by=A_COMMAND))
             except DataFolderInUse as error:
                 raise Unavailable(
                     f"{error.holder} has {settings.data_folder}, and its nats-server does not run"

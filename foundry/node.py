@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from events.feed import Feed, Follower
 from foundry.data_folder import host_name
@@ -28,6 +29,7 @@ from workflows.worker import Worker
 log = logging.getLogger(__name__)
 
 GUARD_SECONDS = 10.0
+FILES_SECONDS = 2.0
 LEVEL_PAUSE = 1.0
 
 
@@ -54,6 +56,7 @@ class Node:
             parts.create_task(self._follow(), name="follow the log")
             parts.create_task(self.liveness.watch(), name="liveness")
             parts.create_task(self.log.connection.until_lost(), name="nats")
+            parts.create_task(self._until_taken_away(), name="files")
             if self.log.server is not None:
                 parts.create_task(self.log.server.until_unwatched(), name="embedded nats-server")
             if self.gateway is not None:
@@ -106,6 +109,18 @@ class Node:
         await Reading(
             self.feed, self.liveness, until_cut=self._until_cut, level=self._level_with_log
         ).run()
+
+    async def _until_taken_away(self) -> None:
+        """A file that a question found damaged is gone, and what is written into it is lost. Raises `Unavailable`."""
+        while True:
+            await asyncio.sleep(FILES_SECONDS)
+            gone = list(await self.models.taken_away()) if self.models is not None else []
+            if not Path(self.write.directory.path).exists():
+                gone.append(Path(self.write.directory.path))
+            if gone:
+                raise Unavailable(
+                    f"{gone[0]} was damaged, or removed; the next start makes it anew from the log."
+                )
 
     async def _until_cut(self) -> None:
         """Compare what was folded with the log, on each reconnect and every ten seconds; end when it is another one."""

@@ -9,8 +9,8 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from foundry.data_folder import is_locked, locked, read_address, read_host, read_token
-from foundry.event_log import own_log
+from foundry.data_folder import holder, locked, read_address, read_host, read_token
+from foundry.event_log import A_COMMAND, own_log
 from foundry.node import Node, node
 from foundry.web_server import url_of
 from foundry.write_side import ensure_token
@@ -57,10 +57,10 @@ async def answers(settings: Settings) -> bool:
 async def server(settings: Settings) -> AsyncIterator[httpx.AsyncClient | None]:
     """A client of the running server; None when none runs, and the data folder is free."""
     if not await answers(settings):
-        if is_locked(settings.data_folder):
+        if (who := holder(settings.data_folder)) is not None:
             raise Unavailable(
-                f"A `foundry serve` has {settings.data_folder} but does not answer at "
-                f"{address_of(settings)}; set FOUNDRY_LISTEN to its address."
+                f"{who} has {settings.data_folder} but does not answer at {address_of(settings)}:"
+                " it is starting, or stands still; try again, then look at its log."
             )
         yield None
         return
@@ -90,7 +90,7 @@ async def client_of(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def own_node(settings: Settings, roles: frozenset[str]) -> AsyncIterator[Node]:
     """A node for the time of one command, caught up with the log; the data folder is held meanwhile."""
-    with locked(settings.data_folder):
+    with locked(settings.data_folder, by=A_COMMAND):
         async with own_log(settings) as log, node(settings, log, roles) as here:
             working = asyncio.create_task(here.run(), name="node")
             try:

@@ -152,6 +152,12 @@ class ReadModels:
         """By projection, the aggregates whose later commits are left out."""
         return {name: serving.projector.parked() for name, serving in self._serving.items()}
 
+    async def taken_away(self) -> Sequence[Path]:
+        """The served files that are not there any more: they were found damaged, or somebody removed them."""
+        async with self.turn:
+            paths = [serving.projector.file.path for serving in self._serving.values()]
+            return [path for path in paths if not path.exists()]
+
     # --- For a rebuild ---
 
     def serving(self, projection: str) -> Serving:

@@ -20,6 +20,7 @@ from projectors.blob_referrers import blob_topic
 from projectors.projection import Projection
 from projectors.task_files import Text
 from projectors.views import Change, Snapshot, snapshot_of
+from runtime.damage import taken_away_if_damaged
 from runtime.errors import Unavailable
 
 CONNECTIONS = 2
@@ -201,8 +202,9 @@ class Reader:
     async def _ask(self, sql: str, values: tuple[object, ...]) -> Sequence[tuple[Any, ...]]:
         self._turn = (self._turn + 1) % len(self._connections)
         try:
-            async with asyncio.timeout(DEADLINE):
-                found = await self._connections[self._turn].execute_fetchall(sql, values)
+            with taken_away_if_damaged(self._path):
+                async with asyncio.timeout(DEADLINE):
+                    found = await self._connections[self._turn].execute_fetchall(sql, values)
         except TimeoutError:
             raise Unavailable("Reading the view took too long; try again.") from None
         return list(found)  # type: ignore[arg-type]

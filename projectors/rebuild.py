@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -17,7 +18,7 @@ from projectors.projector import Projector
 from projectors.read_models import ReadModels
 from projectors.read_until import read_until
 from projectors.serving import Serving, serve
-from runtime.damage import remove
+from runtime.damage import is_damaged, remove, taken_away_if_damaged
 from runtime.errors import Unavailable
 
 
@@ -84,10 +85,8 @@ async def _compare_and_swap(
             await _bring_level(rebuilt, live, models, store)
             before, after = FrozenFile(live.projector.file.path), FrozenFile(path)
         try:
-            live_digest, rebuilt_digest = (
-                await asyncio.to_thread(before.digest),
-                await asyncio.to_thread(after.digest),
-            )
+            live_digest = await _digest(before, live)
+            rebuilt_digest = await asyncio.to_thread(after.digest)
             found = (
                 await asyncio.to_thread(differences, before, after)
                 if live_digest != rebuilt_digest
@@ -114,6 +113,19 @@ async def _compare_and_swap(
         differences=found,
         swapped=bool(found) and swap,
     )
+
+
+async def _digest(file: FrozenFile, live: Serving) -> str:
+    path = live.projector.file.path
+    try:
+        with taken_away_if_damaged(path):
+            return await asyncio.to_thread(file.digest)
+    except sqlite3.DatabaseError as error:
+        if not is_damaged(error):
+            raise
+        raise Unavailable(
+            f"{path} is damaged and was taken away; the next start builds it anew from the log."
+        ) from None
 
 
 async def _bring_level(

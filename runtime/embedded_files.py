@@ -44,7 +44,7 @@ class EmbeddedFiles:
         """None in a new folder, and when the file was damaged: then new secrets are made."""
         try:
             return msgspec.json.decode(self._remembered.read_bytes(), type=Remembered)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return None
 
     def remember(self, state: Remembered) -> None:

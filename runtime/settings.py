@@ -153,6 +153,8 @@ _HOST = r"(?:[^\s:/@,\[\]]+|\[[0-9A-Fa-f:.]+\])"
 _NATS = rf"(?:(?:nats|tls)://)?(?:[^\s/@,]*@)?{_HOST}(?::[0-9]{{1,5}})?/?"
 _WEB = rf"https?://(?:[^\s/@,]*@)?{_HOST}(?::[0-9]{{1,5}})?"
 
+_SECRET = (r"[!-~]+", "made of letters, digits and signs of ASCII, without blanks")
+
 _MAY_BE_EMPTY = frozenset({"allowed_origins", "agents"})
 _SHAPES = {
     name: (re.compile(shape, re.ASCII), words)
@@ -168,7 +170,7 @@ _SHAPES = {
             rf"\s*{_WEB}[^\s,]*\s*(?:,\s*{_WEB}[^\s,]*\s*)*",
             "http://host:port, or several with commas",
         ),
-        ("token", r"[!-~]+", "made of letters, digits and signs of ASCII, without blanks"),
+        ("token", *_SECRET),
         (
             "allowed_origins",
             rf"[\s,]*(?:{_WEB}(?:[\s,]+|$))*",
@@ -179,6 +181,7 @@ _SHAPES = {
             r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
             "a name of letters, digits, `.`, `_` and `-`, 63 at most",
         ),
+        ("sandbox_agent_token", *_SECRET),
         ("sandbox_agent_url", rf"{_WEB}\S*", "http://host:port"),
         ("sandbox_agent_folder", r"/.*", "an absolute path"),
     )

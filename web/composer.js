@@ -10,6 +10,8 @@ import { icon } from "./icons.js";
 import { ENDING } from "./task_actions.js";
 import { lasting, sessionStatus } from "./words.js";
 
+const UNANSWERED_MS = 1000;
+
 export class Composer {
   #bench;
   #sent;
@@ -19,6 +21,8 @@ export class Composer {
   #input = null;
   /** @type {string | null} */
   #awaited = null;
+  /** @type {{session: string, text: string, at: number}[]} sent, and not answered yet */
+  #underWay = [];
 
   /**
    * @param {Workbench} bench
@@ -37,6 +41,11 @@ export class Composer {
   focus({ isLoading }) {
     if (this.#input?.isConnected) this.#input.focus();
     else if (isLoading) this.#awaited = "";
+  }
+
+  /** Whether a message is on its way that the server may not have. */
+  get isSending() {
+    return this.#underWay.length > 0;
   }
 
   /**
@@ -67,11 +76,12 @@ export class Composer {
     const closed = session.status === "closed" || ENDING.includes(task.status);
     const stopping = bench.orders.pending("agent_session.stop", session.id);
     const text = this.#textOf(session.id);
+    const unanswered = this.#unansweredOf(session.id);
     if (closed) this.giveUp();
     return h(
       "div",
       { class: "composer", key: `composer ${session.id}` },
-      session.queue.length > 0 && h("div", { class: "queue", key: "queue", role: "group", "aria-label": "Waiting messages" }, session.queue.map((message) => this.#waiting(task, session, message))),
+      session.queue.length + unanswered.length > 0 && h("div", { class: "queue", key: "queue", role: "group", "aria-label": "Waiting messages" }, session.queue.map((message) => this.#waiting(task, session, message)), unanswered),
       this.#line(session, stopping),
       closed
         ? h("p", { class: "composer-closed" }, session.status === "closed" ? "This session is closed. " : "This task is over. ", session.status === "closed" && task.status !== "archived" && task.status !== "killed" && h("button", { class: "link", onclick: () => bench.dialogs.open("new_session", { task }) }, "Begin another session"))
@@ -135,6 +145,19 @@ export class Composer {
         icon("close"),
       ),
     );
+  }
+
+  /**
+   * What the server has not answered for longer than one overlooks.
+   *
+   * @param {string} session
+   */
+  #unansweredOf(session) {
+    const own = this.#underWay.filter((one) => one.session === session);
+    if (own.some((one) => Date.now() - one.at < UNANSWERED_MS)) this.#bench.frame.again(UNANSWERED_MS);
+    return own
+      .filter((one) => Date.now() - one.at >= UNANSWERED_MS)
+      .map((one, at) => h("div", { class: "waiting", key: `sent ${at}` }, h("span", { class: "waiting-text" }, one.text), h("span", { class: "quiet" }, "Sending …")));
   }
 
   /**
@@ -221,10 +244,14 @@ export class Composer {
     if (!text.trim()) return;
     // The text leaves the field at once, before the next key; refused or lost, it comes back.
     this.#setText(session.id, "");
+    const mark = { session: session.id, text, at: Date.now() };
+    this.#underWay.push(mark);
     this.#sent();
     this.#bench.frame.now();
     await this.#bench.drafts.sent(session.id);
     const answer = await this.#bench.orders.giveInTurn("agent_session.send", { task_id: task.id, session_id: session.id, text }, { id: session.id });
+    this.#underWay = this.#underWay.filter((one) => one !== mark);
+    this.#bench.invalidate();
     if (answer) return;
     const typedMeanwhile = this.#texts.get(session.id)?.text;
     this.#typed(task, session, typedMeanwhile ? `${text}\n${typedMeanwhile}` : text);

@@ -30,6 +30,8 @@ export class Dialogs {
   #now = null;
   /** @type {HTMLDialogElement | null} */
   #node = null;
+  /** @type {Map<string, string>} long texts of dialogs that were left, by the names of the fields */
+  #left = new Map();
 
   /** @param {Workbench} bench */
   constructor(bench) {
@@ -47,13 +49,14 @@ export class Dialogs {
   open(name, about = {}) {
     /** @type {Kind} */
     const kind = KINDS[name](this.#bench, about);
-    const values = Object.fromEntries(kind.fields.map((field) => [field.name, field.value ?? ""]));
+    const values = Object.fromEntries(kind.fields.map((field) => [field.name, field.value ?? this.#left.get(field.name) ?? ""]));
     this.#now = { name, kind, values, error: null, busy: false, more: false };
     // At once: the next key is meant for the first field.
     this.#bench.frame.now();
   }
 
   close = () => {
+    for (const { name, lines } of this.#now?.kind.fields ?? []) if (lines) this.#left.set(name, this.#now?.values[name] ?? "");
     this.#now = null;
     // Closed and not only taken away, so that the focus goes back to where it was.
     this.#node?.close();
@@ -157,9 +160,11 @@ export class Dialogs {
     try {
       const answer = await this.#bench.orders.give(name, data, { quiet: true, id: now.kind.id });
       if (this.#now === now) this.close();
+      for (const field of now.kind.fields) this.#left.delete(field.name);
       now.kind.then?.(answer);
     } catch (problem) {
       now.error = sentenceOf(problem);
+      if (this.#now !== now) this.#bench.toasts.tell(now.error);
       now.busy = false;
       this.#bench.invalidate();
     }

@@ -60,7 +60,8 @@ export class Orders {
     } catch (problem) {
       this.#done(key);
       if (quiet) throw problem;
-      this.#tell(sentenceOf(problem));
+      // Whoever is not known any more is asked to sign in, and that says enough.
+      if (/** @type {{status?: number}} */ (problem).status !== 401) this.#tell(sentenceOf(problem));
       return null;
     }
   }
@@ -107,7 +108,8 @@ export class Orders {
  * @param {any} problem
  */
 export function sentenceOf(problem) {
-  const places = (problem.errors ?? []).map((/** @type {{pointer: string, detail: string}} */ one) => `${one.pointer}: ${one.detail}`);
+  const more = (problem.errors ?? []).filter((/** @type {{detail: string}} */ one) => one.detail !== problem.detail);
+  const places = more.map((/** @type {{pointer: string, detail: string}} */ one) => `${one.pointer}: ${one.detail}`);
   return [problem.detail || problem.message || "The server gave no answer.", ...places].join(" ");
 }
 

@@ -4,9 +4,14 @@ import { h } from "./dom.js";
 import { sentenceOf } from "./orders.js";
 import { tellOtherTabs } from "./person.js";
 
+/** Whether the start-up link was opened in this tab. */
+export function isInvited() {
+  return codeOf(location.hash) !== null;
+}
+
 /** The code of the start-up link, taken out of the address: it works once, and people copy addresses. */
 export function takeCode() {
-  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  const code = codeOf(location.hash);
   if (code) history.replaceState(null, "", location.pathname + location.search);
   return code;
 }
@@ -24,6 +29,11 @@ export async function signIn(credential) {
   const person = /** @type {string} */ (said.user.id);
   tellOtherTabs(person);
   return person;
+}
+
+/** @param {string} hash */
+function codeOf(hash) {
+  return new URLSearchParams(hash.slice(1)).get("code");
 }
 
 export class SignIn {

@@ -19,7 +19,7 @@ import { tellOtherTabs } from "./person.js";
 import { Presence } from "./presence.js";
 import { repositoryPane } from "./repository_pane.js";
 import { Sidebar } from "./sidebar.js";
-import { SignIn } from "./sign_in.js";
+import { isInvited, SignIn } from "./sign_in.js";
 import { empty } from "./states.js";
 import { TaskPane } from "./task_pane.js";
 import { Toasts } from "./toasts.js";
@@ -64,11 +64,14 @@ export class Workbench {
 
   start() {
     this.#narrow.addEventListener("change", this.invalidate);
-    addEventListener("hashchange", () => this.#arrive(placesOf(location.hash)));
+    // The link that signs in differs from this page in its hash only, so the browser loads nothing by itself.
+    addEventListener("hashchange", () => (isInvited() ? location.reload() : this.#arrive(placesOf(location.hash))));
     document.addEventListener("click", (event) => this.#follow(event));
     // What waits for a frame does not wait until the tab is seen again.
     document.addEventListener("visibilitychange", () => this.frame.now());
     addEventListener("focus", this.invalidate);
+    // A message that the server has not answered is nowhere else yet; the browser asks before it is gone.
+    addEventListener("beforeunload", (event) => this.task.composer.isSending && event.preventDefault());
     this.client.on("state", () => {
       if (this.client.state === "live") this.drafts.flush();
       this.invalidate();

@@ -194,10 +194,10 @@ class GitSandboxes(ABC):
     async def _forget(
         self, repository: Repository, note: "_Note", branch: Literal["keep", "delete"]
     ) -> None:
-        tree = Path(note.sandbox.path)
         # A tree somebody locked would keep its branch for ever. Not locked, or not there: git says 128.
-        await repository.run("worktree", "unlock", str(tree), accept=(0, 128))
-        await self._disk.throw_away(tree)
+        await repository.run("worktree", "unlock", note.sandbox.path, accept=(0, 128))
+        # Not the one of the note: in a copy of the folder that is the original's.
+        await self._disk.throw_away(self._trees / note.sandbox.task_id)
         await repository.run("worktree", "prune", "--expire=now")
         await repository.run("update-ref", "-d", _base_ref(note.sandbox.task_id))
         if branch == "delete" and note.branch not in await repository.checked_out():

@@ -187,6 +187,25 @@ async def test_a_damaged_file_is_written_anew_by_the_next_start(
     second.close()
 
 
+async def test_a_question_that_finds_the_file_damaged_has_it_written_anew_by_the_next_start(
+    memory_store: MemoryStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "directory.sqlite3"
+    recorded = await put(memory_store, facts.commit(facts.task_created()))
+    first = await Directory.open(file, memory_store)
+    await first.apply([recorded])
+    first.close()
+    content = file.read_bytes()
+    file.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+    broken = await Directory.open(file, memory_store)
+
+    with pytest.raises(sqlite3.DatabaseError):
+        broken.located("task_1")
+    broken.close()
+
+    assert not file.exists()
+
+
 async def test_a_batch_that_comes_again_changes_nothing(memory_store: MemoryStore) -> None:
     directory = await Directory.open(":memory:", memory_store)
     recorded = await put(memory_store, facts.commit(facts.organization_created(), command_id="c1"))

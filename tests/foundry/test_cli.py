@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 
 import httpx
@@ -27,12 +28,20 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     return errors
 
 
+def _damage_of_a_file() -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError("file is not a database")
+    error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
         Unavailable("There is nobody."),
         ExceptionGroup("", [Unavailable("There is nobody.")]),
         LogCut("it is gone"),
+        PermissionError(13, "Permission denied", "/data/token"),
+        _damage_of_a_file(),
     ],
 )
 def test_what_can_go_wrong_is_a_sentence(
@@ -44,7 +53,11 @@ def test_what_can_go_wrong_is_a_sentence(
         cli.main(["token"])
 
     assert ended.value.code == 1
-    assert capsys.readouterr().err.startswith(("foundry: There is nobody.", "foundry: The log"))
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith(
+        ("foundry: There is nobody.", "foundry: The log", "foundry: This user", "foundry: A file")
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 
 from foundry.data_folder import (
     DataFolderInUse,
+    DataFolderUnusable,
+    check_usable,
     host_name,
     is_locked,
     locked,
@@ -44,6 +46,18 @@ def test_the_name_of_a_host_is_made_once(tmp_path: Path) -> None:
     name = host_name(tmp_path, wanted=None)
 
     assert host_name(tmp_path, wanted=None) == read_host(tmp_path) == name
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(DataFolderUnusable, match="token is damaged"):
+        read_token(tmp_path)
+
+
+def test_a_name_that_no_folder_can_have_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataFolderUnusable, match="File name too long"):
+        check_usable(tmp_path / ("long" * 100))
 
 
 def test_a_token_is_on_the_disk_before_anybody_goes_on(

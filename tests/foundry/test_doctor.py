@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from foundry.data_folder import locked
 from tests.system.node_process import NodeProcess
 
 
@@ -39,6 +40,18 @@ def test_a_projection_that_cannot_be_read_is_a_finding(
     # Others are looked at all the same.
     assert "server: none works on this data folder" in done.out
     assert "Traceback" not in done.err
+
+
+def test_a_server_that_does_not_answer_is_a_finding(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data")
+
+    with locked(node.data):
+        done = node.run("doctor")
+        refused = node.run("user", "add", "Anna")
+
+    assert (done.status, refused.status) == (1, 1)
+    assert "BAD  server: `foundry serve` with process id" in done.out
+    assert "stands still" in refused.err
 
 
 def test_a_folder_that_is_still_to_be_made_has_a_disk_already(tmp_path: Path) -> None:

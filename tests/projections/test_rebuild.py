@@ -116,6 +116,23 @@ async def test_verify_names_the_rows_that_differ_and_changes_nothing(tmp_path: P
         assert "Acme" in str(difference.rebuilt)
 
 
+async def test_a_damaged_live_file_is_named_and_taken_away(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        path = world.models.serving("workspace").projector.file.path
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            [size] = db.execute("PRAGMA page_size").fetchone()
+            [root] = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'rows'").fetchone()
+        with path.open("r+b") as pages:
+            pages.seek((root - 1) * size)
+            pages.write(b"\xff" * size)
+
+        with pytest.raises(Unavailable, match="is damaged and was taken away"):
+            await result(verify(world.models, world.store, "workspace", build_here(world.store)))
+
+        assert await world.models.taken_away() == [path]
+
+
 async def test_a_projection_is_built_by_one_at_a_time(tmp_path: Path) -> None:
     async with lived_in(tmp_path) as world:
         builder = build_here(world.store)

@@ -114,6 +114,15 @@ async def test_it_is_found_at_the_same_place_after_a_restart_of_the_node(tmp_pat
         assert second.pid != first.pid
 
 
+@pytest.mark.parametrize("damaged", [b"", b"{", b'{"user":"\xff"}'])
+async def test_what_was_remembered_and_is_damaged_is_made_anew(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    (tmp_path / "server.json").write_bytes(damaged)
+
+    assert EmbeddedFiles(tmp_path).remembered() is None
+
+
 async def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path) -> None:
     async with embedded_server(tmp_path) as first:
         pass

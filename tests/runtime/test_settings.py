@@ -58,6 +58,7 @@ def assert_usable(settings: Settings) -> None:
         ("FOUNDRY_NATS_MONITOR_URL", "127.0.0.1:8222", "http://host:port"),
         ("FOUNDRY_ALLOWED_ORIGINS", "example.org", "https://example.org"),
         ("FOUNDRY_HOST", "../up", "a name"),
+        ("FOUNDRY_SANDBOX_AGENT_TOKEN", "clé", "letters, digits and signs of ASCII"),
         ("FOUNDRY_SANDBOX_AGENT_URL", "127.0.0.1:2468", "http://host:port"),
         ("FOUNDRY_SANDBOX_AGENT_FOLDER", "here", "an absolute path"),
         ("FOUNDRY_TOKEN", "two words", "without blanks"),

@@ -66,6 +66,27 @@ async def test_a_row_that_was_spoilt_is_repaired_with_one_reset(
     assert "Spoilt by" not in str(after["data"])
 
 
+async def test_a_file_that_a_question_finds_damaged_is_made_anew_by_the_next_start(
+    start_node: StartNode, enter: Enter, git_repository: GitRepository
+) -> None:
+    node = start_node()
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    node.stop()
+    node.start()
+    _damage(node.data)
+    client = await enter(node.address, node.token)
+
+    answer = await client.get(f"/v1/views/{house.workspace}")
+    status = await asyncio.to_thread(node.ended, 20)
+    node.start()
+    client = await enter(node.address, node.token)
+
+    assert (answer.status_code, status) == (500, 1)
+    assert "the next start makes it anew" in node.end_of_log()
+    (repository,) = (await client.data(house.workspace))["repositories"]
+    assert repository["id"] == house.repository_id
+
+
 async def test_a_projection_nobody_knows_is_not_rebuilt(start_node: StartNode) -> None:
     node = start_node()
 
@@ -76,6 +97,20 @@ async def test_a_projection_nobody_knows_is_not_rebuilt(start_node: StartNode) -
 
 async def _rebuild(node: NodeProcess) -> Finished:
     return await asyncio.to_thread(node.run, "rebuild", "workspace", "--json")
+
+
+def _damage(data: Path) -> None:
+    """Where the rows begin; whoever has read it before goes on with what is remembered."""
+    (file,) = (data / "projections").glob("workspace-*.sqlite3")
+    connection = sqlite3.connect(file)
+    (root,) = connection.execute(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'rows'"
+    ).fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with file.open("r+b") as pages:
+        pages.seek((root - 1) * size)
+        pages.write(b"\xff" * size)
 
 
 def _spoil(data: Path) -> None:

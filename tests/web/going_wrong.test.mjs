@@ -75,6 +75,11 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
 
   await t.test("a session that has ended leads back to signing in, and on from there", async () => {
     await profile.context.clearCookies();
+    await page.evaluate(async () => {
+      await foundry.orders.give("organization.select", { organization_id: "org_wrong" });
+      foundry.frame.now();
+    });
+    assert.equal(await page.locator(".toast", { hasText: "Authorization" }).count(), 0);
     await page.reload();
     await page.getByLabel("Token").fill("wrong");
     await page.getByRole("button", { name: "Sign in" }).click();

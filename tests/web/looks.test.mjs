@@ -27,6 +27,14 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
     }
   });
 
+  await t.test("a long name of an organization keeps to the list", async () => {
+    await server.order("organization.update", { organization_id: "org_many", name: "A long name ".repeat(16) });
+    const page = await openTab(await openProfile(browser), server, `/#/org_many/${task}`);
+    await page.locator(".organization-name", { hasText: "A long name" }).waitFor();
+    const [list, button] = await Promise.all([page.locator(".sidebar"), page.locator(".sidebar").getByRole("button", { name: "New task", exact: true }).first()].map((one) => one.boundingBox()));
+    assert.ok(button.x + button.width <= list.x + list.width, `${button.x + button.width} px of ${list.x + list.width}`);
+  });
+
   for (const colorScheme of ["light", "dark"]) {
     await t.test(`every word has enough contrast in the ${colorScheme}, and everything that can be used has a name`, async () => {
       const profile = await openProfile(browser, { colorScheme });

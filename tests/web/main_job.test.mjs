@@ -18,7 +18,9 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
   const profile = await openProfile(await openBrowser(t));
   const page = await profile.context.newPage();
 
-  await t.test("the link signs in and its code leaves the address", async () => {
+  await t.test("the link signs in, also from the page that asks for it, and its code leaves the address", async () => {
+    await page.goto(server.url);
+    await page.getByLabel("Token").waitFor();
     await page.goto(server.link);
     await isLive(page);
     assert.equal(new URL(page.url()).hash.includes("code"), false);
@@ -33,6 +35,8 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
     await page.getByLabel("Address").fill("not an address");
     await page.getByRole("button", { name: "Add", exact: true }).click();
     await page.locator(".dialog-error", { hasText: /\w/ }).waitFor();
+    const sentence = await page.locator(".dialog-error").textContent();
+    assert.ok(!sentence.includes("/remote_url"), sentence);
     assert.equal(await page.getByLabel("Address").inputValue(), "not an address");
     await page.getByLabel("Address").fill(repository);
     await page.getByRole("button", { name: "Add", exact: true }).click();
@@ -42,6 +46,10 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
   await t.test("a task is provisioned in stages that are shown as they happen", async () => {
     await page.keyboard.press("n");
     await page.getByLabel("What is to be done").fill(HOSTILE);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.keyboard.press("n");
+    assert.equal(await page.getByLabel("What is to be done").inputValue(), HOSTILE, "what was written when the dialog was left");
     await page.getByRole("button", { name: "More options" }).click();
     await page.getByLabel("Title").fill("Say hello");
     await page.getByRole("button", { name: "Start" }).click();

@@ -7,6 +7,31 @@ import { isHolding, isLive, isSelected, openBrowser, openProfile, openTab } from
 import { startWithoutWorkers } from "./support/server.mjs";
 import { makeTasks } from "./support/tasks.mjs";
 
+test("what is sent while the server is away is seen, is not left behind unasked, and arrives", { timeout: 300_000 }, async (t) => {
+  const server = await startWithoutWorkers(t);
+  const [task] = await makeTasks(server, 1);
+  const profile = await openProfile(await openBrowser(t));
+  const page = await openTab(profile, server, `/#/org_many/${task}`);
+  const asked = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.type());
+    void dialog.dismiss();
+  });
+  await page.getByRole("textbox", { name: "Message" }).fill("sent while it was away");
+
+  await server.kill();
+  await page.keyboard.press("Enter");
+  await page.locator(".waiting", { hasText: "sent while it was away" }).getByText("Sending").waitFor();
+  await page.evaluate(() => location.reload());
+  await page.waitForFunction(() => foundry.task.composer.isSending);
+  await server.start();
+  await page.locator(".waiting", { hasText: "sent while it was away" }).getByRole("button").waitFor();
+
+  assert.deepEqual(asked, ["beforeunload"]);
+  assert.equal(await page.locator(".waiting", { hasText: "sent while it was away" }).count(), 1);
+  await page.waitForFunction(() => !foundry.task.composer.isSending);
+});
+
 test("the page comes back by itself, with what it missed and without asking for everything", { timeout: 300_000 }, async (t) => {
   const server = await startWithoutWorkers(t);
   const [task] = await makeTasks(server, 300);

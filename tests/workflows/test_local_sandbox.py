@@ -302,6 +302,22 @@ async def test_killing_deletes_the_branch_whatever_the_agent_did_to_the_tree(
     await prepare(sandboxes, remote, NewBranch("one"))
 
 
+async def test_what_is_removed_in_a_copy_of_the_data_folder_stays_in_the_original(
+    sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    Path(sandbox.path, "a").write_text("not committed")
+    copy = shutil.copytree(tmp_path / "data", tmp_path / "copy", symlinks=True)
+    repositories = Repositories(git, copy / "repositories", local_root=tmp_path)
+    copied = LocalSandboxes(data=copy, git=git, repositories=repositories, processes=processes)
+
+    await copied.release(ONE, branch="delete")
+
+    assert await copied.orphans([]) == []
+    assert Path(sandbox.path, "a").read_text() == "not committed"
+
+
 async def test_what_nobody_knows_is_listed_and_can_be_released(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:
