@@ -10,7 +10,7 @@ import pytest
 from events.ids import RepositoryId, TaskId
 from events.repository import Branch
 from events.store import MAX_COMMIT_BYTES
-from runtime.errors import Invalid, Rejected
+from runtime.errors import Invalid, Rejected, Unavailable
 from tests.process_tree import gone
 from tests.workflows.remote import REPOSITORY, Remote
 from workflows.branches import Branches
@@ -291,6 +291,17 @@ async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way(
 
     assert remote.git("rev-parse", "one") == pushed
     assert list(repository.rglob("*.lock")) == []
+
+
+async def test_a_working_tree_without_its_repository_is_not_taken_for_part_of_one_around_it(
+    sandboxes: LocalSandboxes, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, f"rm .git && git init --quiet {tmp_path}")
+
+    with pytest.raises(Unavailable, match="not a git repository"):
+        await SandboxGit(sandboxes, sandbox).has_uncommitted()
 
 
 async def test_releasing_ends_what_runs_and_keeps_the_branch(
