@@ -270,14 +270,16 @@ async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way(
 ) -> None:
     remote.commit(a="1")
     sandbox, checkout = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "git pack-refs --all")
     repository = tmp_path / "data" / "repositories" / REPOSITORY
     for name in (
-        "worktrees/task_1/index",
-        "worktrees/task_1/HEAD",
-        "packed-refs",
-        "refs/heads/one",
+        "worktrees/task_1/index.lock",
+        "worktrees/task_1/HEAD.lock",
+        "packed-refs.lock",
+        "packed-refs.new",
+        "refs/heads/one.lock",
     ):
-        (repository / f"{name}.lock").touch()
+        (repository / name).touch()
     repositories = Repositories(git, repository.parent, local_root=tmp_path)
     born_again = LocalSandboxes(
         data=tmp_path / "data", git=git, repositories=repositories, processes=processes
@@ -288,6 +290,8 @@ async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way(
     pushed = await Branches(repositories, born_again).push(
         REPOSITORY, remote_url=remote.url, branch="one", base=checkout.base
     )
+
+    await born_again.release(ONE, branch="delete")
 
     assert remote.git("rev-parse", "one") == pushed
     assert list(repository.rglob("*.lock")) == []
