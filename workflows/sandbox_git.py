@@ -3,8 +3,10 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from runtime.errors import Rejected, Unavailable
+from workflows.git import ceiling
 from workflows.output_tail import OutputTail, pump
 from workflows.sandbox import Sandbox, SandboxProvider
 
@@ -115,7 +117,7 @@ class SandboxGit:
         self, command: Sequence[str], *, what: str, accept: Sequence[int]
     ) -> tuple[int, str]:
         # A tree that lost its own repository may lie in one of the operator's.
-        env = {"GIT_CEILING_DIRECTORIES": os.path.dirname(self._sandbox.path)}
+        env = ceiling(Path(self._sandbox.path))
         child = await self._provider.start(self._sandbox, command, env=env)
         said, complained = OutputTail(OUTPUT_BYTES), OutputTail(OUTPUT_BYTES)
         try:
