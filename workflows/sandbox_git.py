@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.errors import Rejected, Unavailable
-from workflows.git import ceiling
+from workflows.git import ceiling, first_complaint
 from workflows.output_tail import OutputTail, pump
 from workflows.sandbox import Sandbox, SandboxProvider
 
@@ -135,6 +135,6 @@ class SandboxGit:
             await child.stop()
             child.close()
         if exit_code is None or exit_code not in accept:
-            last_words = complained.text().strip().rpartition("\n")[2][:300]
-            raise Unavailable(f"{what} in the sandbox: {last_words}", code="git_failed")
+            complaint = first_complaint(complained.text().encode())[:300]
+            raise Unavailable(f"{what} in the sandbox: {complaint}", code="git_failed")
         return exit_code, said.text()

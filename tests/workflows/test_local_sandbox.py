@@ -297,6 +297,17 @@ async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way(
     assert list(repository.rglob("*.lock")) == []
 
 
+async def test_a_lock_that_keeps_git_from_its_work_is_named(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, 'touch b "$(git rev-parse --git-dir)/index.lock"')
+
+    with pytest.raises(Unavailable, match=r"index\.lock': File exists"):
+        await SandboxGit(sandboxes, sandbox).commit_all(branch="one", message="work")
+
+
 async def test_a_working_tree_without_its_repository_is_not_taken_for_part_of_one_around_it(
     sandboxes: LocalSandboxes, remote: Remote, tmp_path: Path
 ) -> None:
