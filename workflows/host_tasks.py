@@ -47,7 +47,7 @@ class HostTasks:
     async def take_up(self, task_id: TaskId) -> None:
         """Go on with a task whose history can be read again, if it is ours."""
         if task_id in await self._directory.tasks_on(self._host):
-            await once_answered(partial(self._take_up, task_id))
+            await self._take_up(task_id)
 
     async def look_at_files(self, repository_id: RepositoryId) -> None:
         """Somebody asked for a fresh look at the repository: the working trees of it here are part of that."""
