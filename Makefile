@@ -9,6 +9,9 @@ WEB := .web/.installed
 AUDIT := .audit/.installed
 AUDIT_BIN := $(abspath .audit/bin)
 FUZZ := .fuzz/.installed
+FUZZ_BIN := $(abspath .fuzz/bin)
+PEERS := .peers/.installed
+# What reads bytes of others.
 DECODERS := tests/commands/test_decoding.py \
 	tests/gateway/test_decoding.py tests/gateway/test_decisions.py \
 	tests/runtime/test_nats_parser.py tests/runtime/test_nats_headers.py tests/runtime/test_settings.py \
@@ -16,8 +19,6 @@ DECODERS := tests/commands/test_decoding.py \
 	tests/workflows/test_json_rpc.py tests/workflows/test_server_sent.py tests/workflows/test_git_output.py tests/workflows/test_frames.py tests/workflows/test_diff_output.py tests/workflows/test_addresses.py \
 	tests/query_api/test_etag.py tests/query_api/test_pointer.py \
 	tests/clients/test_sse.py
-FUZZ_BIN := $(abspath .fuzz/bin)
-PEERS := .peers/.installed
 # Its two minutes pass beside the other tests of the client.
 IDLE := tests/web/idle.test.mjs
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error

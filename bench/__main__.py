@@ -1,7 +1,6 @@
 """`python -m bench`: every measurement in one run, a table, and `bench/results/latest.json`."""
 
 import argparse
-import platform
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import metadata
@@ -24,6 +23,7 @@ from bench import (
 )
 from bench.guard import losses
 from bench.result import Result
+from bench.scenery import MACHINE
 
 SUITE: dict[str, Callable[..., AsyncIterator[Result]]] = {
     "fan_out": fan_out.measure,
@@ -82,9 +82,7 @@ def machine() -> str:
     versions = ", ".join(
         f"{name} {metadata.version(name)}" for name in ("nats-py", "uvicorn", "starlette", "uvloop")
     )
-    return (
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
-    )
+    return f"{MACHINE}, {versions}"
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What a bench needs around it: a repository, and a whole system of its own as people start it."""
 
 import os
+import platform
 import re
 import select
 import signal
@@ -13,6 +14,7 @@ from time import monotonic
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
+MACHINE = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
 START_SECONDS = 3600.0
 """A node may have a million events to fold before it is ready; one that fails ends at once."""
 STOP_SECONDS = 30.0

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -19,7 +18,7 @@ from typing import Any
 import httpx
 
 from bench.figures import Figures
-from bench.scenery import git_repository, node
+from bench.scenery import MACHINE, git_repository, node
 from foundry.follow import Topics, frames
 
 TASKS = 300
@@ -170,12 +169,11 @@ async def main(arguments: argparse.Namespace) -> None:
                 all_spent = processor_seconds(server.pid) - all_before
                 counts["serverProcessorMsPerTask"] = round(1000 * server_spent / burst.tasks)
                 counts["processorMsPerTask"] = round(1000 * all_spent / burst.tasks)
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     load = os.getloadavg()[0]
     if arguments.json:
-        print(json.dumps({"machine": machine, "load": load, **burst.figures.json(), **counts}))
+        print(json.dumps({"machine": MACHINE, "load": load, **burst.figures.json(), **counts}))
         return
-    print(f"{arguments.tasks} tasks at once; {machine}, load {load:.1f}\n")
+    print(f"{arguments.tasks} tasks at once; {MACHINE}, load {load:.1f}\n")
     print(burst.figures.table(), end="\n\n")
     for name, count in counts.items():
         print(f"{name}: {count}")

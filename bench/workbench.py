@@ -1,14 +1,12 @@
 """A workbench under load: tasks, more sessions in each, a message to each; every time is what a client saw pushed.
 
-The ancestor's own profile and its figures' names, so that both can be held side by side; its
-resolution was its poll of two seconds, here all that is waited for comes from one event stream.
-Agents are the built-in shell, so the figures are the backend's and not a model's.
+All that is waited for comes from one event stream. Agents are the built-in shell, so the figures are
+the backend's and not a model's.
 """
 
 import argparse
 import asyncio
 import json
-import platform
 import sys
 import tempfile
 import time
@@ -21,7 +19,7 @@ from typing import Any
 import httpx
 
 from bench.figures import Figures
-from bench.scenery import ROOT, git_repository, node
+from bench.scenery import MACHINE, ROOT, git_repository, node
 from foundry.follow import Topics, frames
 
 SMALL = (3, 2)
@@ -67,7 +65,7 @@ class Workbench:
 
 
 async def run(bench: Workbench, repository: str, tasks: int, extra_sessions: int) -> dict[str, Any]:
-    """The whole profile, one step after the other as the ancestor's; what the snapshots weighed."""
+    """The whole profile, one step after the other; what the snapshots weighed."""
     made = await bench.command("organization.create", name="Load")
     organization_id = made["ids"]["organization_id"]
     added = await bench.command(
@@ -191,11 +189,10 @@ async def main(arguments: argparse.Namespace) -> None:
                 bench = Workbench(client)
                 sizes = await run(bench, str(repository), tasks, extra)
     profile = f"{tasks} tasks x {extra} extra sessions"
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     if arguments.json:
-        print(json.dumps({"profile": profile, "machine": machine, **bench.figures.json(), **sizes}))
+        print(json.dumps({"profile": profile, "machine": MACHINE, **bench.figures.json(), **sizes}))
         return
-    print(f"{profile}; {machine}\n\n{bench.figures.table()}\n")
+    print(f"{profile}; {MACHINE}\n\n{bench.figures.table()}\n")
     for name, size in sizes.items():
         print(f"{name}: {size}")
 

@@ -11,10 +11,8 @@ from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Ordered
 Key = tuple[str, str, str]
 """Caller, command, id: what an Idempotency-Key belongs to."""
 
-HARMLESS_REFUSALS = {
-    # What a person may do while somebody else puts the task away, or fills the session.
-    *("task_over", "session_closed", "queue_full", "not_ready", "too_many_processes"),
-}
+HARMLESS_REFUSALS = {"task_over", "session_closed", "queue_full", "not_ready", "too_many_processes"}
+"""What a person may meet while somebody else puts the task away, or fills the session."""
 
 
 def check_orders(

@@ -58,7 +58,7 @@ class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
 
 
 class Asked(Struct, frozen=True, kw_only=True, tag="asked"):
-    """More topics on the open stream, and the status that was answered."""
+    """More topics asked for on the open stream, each with what is held of it."""
 
     add: dict[str, str | None]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from random import Random
+from typing import get_args
 
 from msgspec import Struct
 
@@ -36,15 +37,7 @@ CYCLE_SECONDS = 4.0
 
 AT_ONCE = 3
 WATCHERS = 5
-TROUBLES: tuple[Trouble, ...] = (
-    "stall",
-    "delay",
-    "reset",
-    "one_way_up",
-    "one_way_down",
-    "lost_answers",
-    "half_open",
-)
+TROUBLES: tuple[Trouble, ...] = get_args(Trouble)
 
 
 class Cycle(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ import httpx
 from bench.figures import percentile
 from bench.ordered import ordered, organizations
 from bench.scenery import Running, git_repository, node
-from bench.stream_load import Readers, get, open_streams
+from bench.stream_load import get, open_streams
 from chaos.proc import children_of, held_by
 from chaos.slope import Slope, slope
 from commands.aggregates import KEYS_CAPACITY
@@ -200,7 +200,6 @@ async def _fill_with_tasks(one: Soak, organization_id: str, remote: str) -> None
 
 
 async def _lived(one: Soak, repository_id: str, minutes: float, streams: int) -> int:
-    held = Readers()
     alone = await _for(20.0, one, [one.orders_at_a_pace])
     before = held_by(one.server.pid).megabytes
     began = time.monotonic()

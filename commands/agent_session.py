@@ -147,6 +147,10 @@ def _answer(task: Task, session: Session, order: AnswerPermission) -> list[Event
         return []
     if request.answer is not None:
         raise Rejected("Somebody has answered this already.", code="already_answered")
+    if session.stop_requested or task.over:
+        raise Rejected(
+            "The agent's turn is being ended, and with it what it asks.", code="not_asked"
+        )
     if order.option_id not in request.options:
         raise Rejected(
             f"The agent offers these options: {', '.join(request.options)}.", code="unknown_option"

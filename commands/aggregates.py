@@ -16,11 +16,11 @@ from commands.loaded import Loaded
 from commands.loading import Loader, advanced
 from commands.log import LOG, Log
 from commands.state_file import StateFile
-from events.codec import Undecodable
-from events.commit import Recorded
+from events import codec
+from events.commit import Commit, Recorded
 from events.ids import BEGINNING, Position
 from events.log import LOG_ID, LOG_KIND
-from events.store import EventStore, kind_of, subject_of
+from events.store import EventStore, subject_of
 from runtime.errors import Unavailable
 
 S = TypeVar("S")
@@ -77,7 +77,7 @@ class Aggregates:
                 continue
             self.checkpoint = recorded.position
             subject = recorded.subject
-            if kind_of(subject) == LOG_KIND:
+            if recorded.kind == LOG_KIND:
                 # A cut, or a decision about what can be read: either may change what was folded.
                 self.forget_all()
             # A load that is under way may have read the subject before this commit was there.
@@ -111,7 +111,7 @@ class Aggregates:
             last = await self._heads.last(subject)
             loaded = self._kept(kind, subject)
         if last is None or loaded is None or last.position < loaded.position:
-            self.forget(kind, aggregate_id)
+            self._drop(subject)
             return await self._load(kind, subject)
         if last.position > loaded.position:
             return await self._catch_up(kind, subject, loaded)
@@ -144,22 +144,46 @@ class Aggregates:
             if not waiting:
                 self._expected.pop(subject, None)
 
-    def appended(self, kind: Kind[S], before: Loaded[S], recorded: Recorded) -> Loaded[S]:
-        """Keep the state after a commit of our own that followed directly on `before`."""
-        entry = self._entries.get(recorded.subject)
-        if entry is None or entry.loaded.position < recorded.position:
-            after = advanced(kind, before, recorded)
-            self._keep(kind, recorded.subject, after)
-            return after
-        return cast("Loaded[S]", entry.loaded)
+    async def append(
+        self,
+        kind: Kind[S],
+        subject: str,
+        before: Loaded[S],
+        commit: Commit,
+        *,
+        body: bytes,
+        message_id: str,
+    ) -> Recorded:
+        """Store a commit that was decided on `before`, and keep the state after it. `body` is the commit encoded.
+
+        Raises what `EventStore.append` raises.
+        """
+        stored = False
+        try:
+            position = await self._store.append(
+                subject, commit, expected=before.position, message_id=message_id
+            )
+            stored = True
+        finally:
+            # Also after a cancellation: then nobody here knows what the history holds now.
+            if not stored:
+                self._drop(subject)
+        recorded = Recorded(
+            position=position,
+            subject=subject,
+            message_id=message_id,
+            body=body,
+            decode=codec.decode,
+            decoded=commit,
+        )
+        entry = self._entries.get(subject)
+        if entry is None or entry.loaded.position < position:
+            self._keep(kind, subject, advanced(kind, before, recorded))
+        return recorded
 
     def lock(self, kind: Kind[S], aggregate_id: str) -> asyncio.Lock:
         """Held while one decision is made and appended, so that one process does not race with itself."""
         return self._deciding.setdefault(subject_of(kind.name, aggregate_id), asyncio.Lock())
-
-    def forget(self, kind: Kind[S], aggregate_id: str) -> None:
-        """Read this one anew when it is next asked for."""
-        self._drop(subject_of(kind.name, aggregate_id))
 
     def forget_all(self) -> None:
         """After a reconnect the log may be another one: nothing kept is trusted, nor what is being loaded."""
@@ -201,7 +225,7 @@ class Aggregates:
             for recorded in newer:
                 if recorded.position > loaded.position:
                     loaded = advanced(kind, loaded, recorded)
-        except Undecodable:
+        except codec.Undecodable:
             self._drop(subject)
             return await self._load(kind, subject)
         self._keep(kind, subject, loaded)
@@ -232,7 +256,7 @@ class Aggregates:
     def _advance(self, subject: str, entry: _Entry, recorded: Recorded) -> None:
         try:
             self._keep(entry.kind, subject, advanced(entry.kind, entry.loaded, recorded))
-        except Undecodable:
+        except codec.Undecodable:
             # Whoever asks for this history next is told; the tail has to go on for all others.
             self._drop(subject)
 

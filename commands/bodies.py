@@ -3,7 +3,8 @@
 import json
 import re
 import uuid
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct
@@ -115,39 +116,85 @@ def decoded(body: bytes, shape: type[_T]) -> _T:
         # msgspec lets the last of two equal names win; another reader might take the first.
         _names_once.decode(body.decode())
     except msgspec.ValidationError as error:
-        raise _wrong_field(error) from None
+        raise _wrong_field(error, shape) from None
+    except _NameTwice:
+        raise _named_twice(body.decode()) from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise Invalid(f"The body is not the JSON this takes: {error}.") from None
     return value
 
 
-def _wrong_field(error: msgspec.ValidationError) -> Invalid:
+def _wrong_field(error: msgspec.ValidationError, shape: type) -> Invalid:
     problem = invalid_body(error)
     (place,) = problem.errors
     detail, pointer = place.detail, place.pointer
     if found := _FIELD.search(detail):
         pointer = f"{pointer}/{found[1].replace('~', '~0').replace('/', '~1')}"
-    if "matching regex" in detail:
+    elif "matching regex" in detail:
         detail = "This text is blank or has characters that are not allowed here"
+    elif words := _words_of(shape, pointer):
+        detail = f"Expected one of {', '.join(words)}"
     return Invalid(
         f"{detail}{' at ' + pointer if pointer else ''}. Correct the body and send it again.",
         errors=[FieldError(pointer=pointer, detail=detail)],
     )
 
 
+def _words_of(shape: type, pointer: str) -> list[str]:
+    """The words a field takes; none where it takes any text, or no text."""
+    types = [one.type for one in msgspec.structs.fields(shape) if f"/{one.encode_name}" == pointer]
+    alternatives = [*types, *(inner for one in types for inner in get_args(one))]
+    return [word for one in alternatives if get_origin(one) is Literal for word in get_args(one)]
+
+
+def _named_twice(body: str) -> Invalid:
+    try:
+        pointer = _place_of_second(_pairs.decode(body))
+    except RecursionError:
+        # What comes behind the second name may be nested without end.
+        pointer = ""
+    detail = f"The field {pointer[:100] or 'of an inner object'} is there twice"
+    return Invalid(
+        f"{detail}. Correct the body and send it again.",
+        errors=[FieldError(pointer=pointer, detail=detail)],
+    )
+
+
+class _NameTwice(Exception):
+    """Somewhere in a body; where, is looked for only then."""
+
+
+class _Pairs(tuple[tuple[str, object], ...]):
+    """An object of JSON with all its names, also those that are there twice."""
+
+
 def _no_name_twice(pairs: list[tuple[str, object]]) -> None:
-    seen = set()
-    for name, _ in pairs:
-        if name in seen:
-            detail = f"The field {name[:100]!r} is there twice"
-            raise Invalid(
-                f"{detail}. Correct the body and send it again.",
-                errors=[FieldError(pointer=f"/{name[:100]}", detail=detail)],
-            )
-        seen.add(name)
+    if len(pairs) != len({name for name, _ in pairs}):
+        raise _NameTwice
+
+
+def _place_of_second(document: object) -> str:
+    """The pointer to a name that is there twice; nothing if there is none."""
+    places = [("", document)]
+    while places:
+        at, value = places.pop()
+        inside: Iterable[tuple[object, object]] = ()
+        if isinstance(value, _Pairs):
+            inside = value
+        elif isinstance(value, list):
+            inside = enumerate(value)
+        seen = set()
+        for name, inner in inside:
+            place = f"{at}/{str(name)[:100].replace('~', '~0').replace('/', '~1')}"
+            if name in seen:
+                return place
+            seen.add(name)
+            places.append((place, inner))
+    return ""
 
 
 _names_once = json.JSONDecoder(object_pairs_hook=_no_name_twice)
+_pairs = json.JSONDecoder(object_pairs_hook=_Pairs)
 
 
 def _decoder_of(shape: type[_T]) -> msgspec.json.Decoder[_T]:

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 class Context(Struct, frozen=True, kw_only=True):
     """`organization`, `task`, `user`, `job` are read, not decided about; None where the order needs none.
 
-    `user` is the person an order is about, `job` the open job its target has already, `newer_job` one that was begun after the one the order is about and
-    does the same, and `busy_tasks`
-    are tasks of a repository in which something still goes on, if there are any. A draft is
+    `user` is the person an order is about, `job` the open job its target has already, `newer_job`
+    one that was begun after the one the order is about and does the same, and `busy_tasks` are
+    tasks of a repository in which something still goes on, if there are any. A draft is
     `superseded` when a later one came before it was committed. `stuck_at` is the commit at which a
-    history cannot be read further. `chosen_id` is the id the caller chose for what is to be made: two nodes
-    may accept one command id for two things at once, whose parts must not share their ids too.
+    history cannot be read further. `chosen_id` is the id the caller chose for what is to be made:
+    two nodes may accept one command id for two things at once, whose parts must not share their ids
+    too.
     """
 
     now: Timestamp

@@ -41,7 +41,7 @@ class Kind(Generic[S]):
     name: str
     initial: S
     shape: type[Struct]
-    """Of a state of which there is something to know: `initial` may be `ABSENT`."""
+    """The type of its states but for `ABSENT`."""
     evolve: Callable[[S, Event, Origin], S]
     whole: bool = True
 

@@ -13,14 +13,13 @@ from commands.owners import organization_of
 from commands.request import Request
 from commands.versions import check_version
 from events import codec
-from events.commit import Commit, Event, Recorded
+from events.commit import Commit, Event
 from events.ids import Position, Timestamp
 from events.store import (
     MAX_COMMIT_BYTES,
     AlreadyStored,
     EventStore,
     StalePosition,
-    id_of,
     subject_of,
 )
 from runtime.errors import Conflict, FoundryError, Unavailable
@@ -137,24 +136,9 @@ class Deciding:
         body = codec.encode(commit)
         if len(body) > MAX_COMMIT_BYTES:
             raise TooLarge("The text is too long to be stored; shorten it, or put it into a file.")
-        stored = False
-        try:
-            message_id = request.message_id(subject)
-            position = await self._store.append(
-                subject, commit, expected=loaded.position, message_id=message_id
+        message_id = request.message_id(subject)
+        return answer_of(
+            await self._aggregates.append(
+                decider, subject, loaded, commit, body=body, message_id=message_id
             )
-            stored = True
-        finally:
-            # Also after a cancellation: then nobody here knows what the history holds now.
-            if not stored:
-                self._aggregates.forget(decider, id_of(subject))
-        recorded = Recorded(
-            position=position,
-            subject=subject,
-            message_id=message_id,
-            body=body,
-            decode=codec.decode,
-            decoded=commit,
         )
-        self._aggregates.appended(decider, loaded, recorded)
-        return answer_of(recorded)

@@ -22,7 +22,7 @@ from events.ids import (
     RepositoryId,
     TaskId,
 )
-from events.store import EventStore, is_history, kind_of
+from events.store import EventStore
 from events.trail import Memory, Trail, is_prefix_of, note_cut
 from events.waiting import Waiting
 from projectors.epoch import digest_of
@@ -143,8 +143,8 @@ class Directory:
             self._db.execute("BEGIN")
             for recorded in fresh:
                 trail.pass_by(recorded)
-                # Transcripts name nothing new, and they are most of the log.
-                if kind_of(recorded.subject) != "transcript":
+                # Transcripts name nothing new, and they are most of the log; some subjects are nobody's.
+                if recorded.kind not in ("transcript", ""):
                     self._write(recorded)
             self._db.execute(
                 "UPDATE checkpoint SET memory = ?", (json.encode(trail.memory).decode(),)
@@ -238,8 +238,6 @@ class Directory:
         return json.decode(memory, type=Memory)
 
     def _write(self, recorded: Recorded) -> None:
-        if not is_history(recorded.subject):
-            return
         try:
             for statement, values in rows_of(recorded):
                 self._db.execute(statement, values)

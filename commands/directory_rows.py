@@ -5,8 +5,7 @@ from typing import TypeAlias
 
 from commands.keys import command_key
 from events.agent_session import AgentSessionCreated
-from events.commit import Commit, Event, Recorded
-from events.ids import Position
+from events.commit import Event, Recorded
 from events.job import (
     JobAnnounced,
     JobCancelled,
@@ -18,7 +17,7 @@ from events.job import (
 )
 from events.organization import MemberAdded, MemberRemoved, OrganizationCreated, RepositoryAdded
 from events.process import ProcessRequested
-from events.store import id_of, kind_of
+from events.store import id_of
 from events.task import SandboxAllocated, SandboxReleased, TaskCreated, TaskKilled
 from events.user import TokenCreated, UserCreated
 
@@ -49,12 +48,12 @@ def rows_of(recorded: Recorded) -> Iterator[Row]:
         key = command_key(commit.actor, commit.command.name, commit.command.id)
         yield _KEY, (key, recorded.position)
     for event in commit.events:
-        yield from _rows(event, commit, recorded.subject, recorded.position)
+        yield from _rows(event, recorded)
 
 
-def _rows(event: Event, commit: Commit, subject: str, position: Position) -> Iterator[Row]:
-    aggregate, aggregate_id = kind_of(subject), id_of(subject)
-    organization = commit.organization_id
+def _rows(event: Event, recorded: Recorded) -> Iterator[Row]:
+    aggregate, aggregate_id = recorded.kind, id_of(recorded.subject)
+    organization = recorded.commit.organization_id
 
     def thing(thing_id: str, kind: str) -> Row:
         return _THING, (thing_id, kind, organization, aggregate, aggregate_id)
@@ -98,7 +97,7 @@ def _rows(event: Event, commit: Commit, subject: str, position: Position) -> Ite
                     event.task_id,
                     aggregate,
                     aggregate_id,
-                    position,
+                    recorded.position,
                 ),
             )
         case JobOpened():

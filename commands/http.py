@@ -1,7 +1,6 @@
 """The routes of the write side: one order, a batch of lines, signing in and out."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
@@ -21,13 +20,14 @@ from commands.bodies import (
     command_id_of,
     decoded,
     line_command_id,
+    new_command_id,
     order_of,
 )
 from commands.fields import Reference
 from commands.handler import Commands
 from commands.order_route import Orders
 from commands.sign_in import LIFETIME_MS, SignIn
-from runtime.errors import FoundryError, Invalid
+from runtime.errors import FieldError, FoundryError, Invalid
 from runtime.http import Authenticator, JsonResponse, check_media_type, read_body
 from runtime.identity import COOKIE, Caller
 from runtime.lifecycle import Gate
@@ -117,7 +117,7 @@ class _ManyCommands:
                     raise Invalid(
                         "If-Match is for one command; give each line's data an expected_version."
                     )
-                key = command_id_of(Head(scope).joined(b"idempotency-key")) or str(uuid.uuid4())
+                key = command_id_of(Head(scope).joined(b"idempotency-key")) or new_command_id()
                 body = await read_body(request.receive, BATCH_LIMIT)
                 lines = batch_lines(body)
             with self._shares.of(caller.user_id):
@@ -157,5 +157,9 @@ async def _line(commands: Commands, caller: Caller, key: str, number: int, line:
         raise TooLarge(f"A line may have {BODY_LIMIT} bytes; send less.")
     given = batch_line_of(line)
     command_id = command_id_of(given.command_id) or line_command_id(key, number)
-    order = order_of(given.name, bytes(given.data))
-    return await commands.handle(caller, given.name, order, command_id=command_id)
+    try:
+        order = order_of(given.name, bytes(given.data))
+        return await commands.handle(caller, given.name, order, command_id=command_id)
+    except Invalid as error:
+        inside = [FieldError(f"/data{place.pointer}", place.detail) for place in error.errors]
+        raise Invalid(error.detail, code=error.code, errors=inside) from None

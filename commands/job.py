@@ -7,12 +7,12 @@ from commands.decider import ABSENT, Absent, Decider
 from commands.job_evolve import evolve
 from commands.job_state import Job, JobState
 from commands.order import ForJob
+from commands.organization_state import Organization
 from commands.owners import job_owners
 from commands.refusals import no_such
-from commands.task_evolve import ARCHIVE, KILL
 from commands.task_state import Task
 from events.commit import Event
-from events.job import JobCancelRequested, JobRetryRequested
+from events.job import TASK_ARCHIVE, TASK_KILL, JobCancelRequested, JobRetryRequested
 from runtime.errors import Rejected
 
 # --- Commands ---
@@ -50,6 +50,10 @@ def _retry(job: Job, context: Context) -> list[Event]:
                 "The task is archived or killed, or about to be; nothing else is done for it.",
                 code="task_over",
             )
+        case "failed" | "cancelled" if _repository_is_gone(job, context.organization):
+            raise Rejected(
+                "The repository was removed from its organization; add it again, and it is read anew."
+            )
         case "failed" | "cancelled" if context.newer_job is not None:
             raise Rejected(
                 f"The job {context.newer_job} was begun after this one to do the same; look there.",
@@ -68,8 +72,15 @@ def _retry(job: Job, context: Context) -> list[Event]:
 
 def _comes_too_late(job: Job, task: Task) -> bool:
     """Whether the task of a job is put away, or is being put away by another."""
-    putting_away = {"archiving": ARCHIVE, "killing": KILL}
+    putting_away = {"archiving": TASK_ARCHIVE, "killing": TASK_KILL}
     return task.over and job.kind != putting_away.get(task.status)
+
+
+def _repository_is_gone(job: Job, organization: Organization | None) -> bool:
+    """Whether a job is for a repository that was removed. Tasks outlive theirs, and so do their jobs."""
+    if job.task_id is not None or job.repository_id is None or organization is None:
+        return False
+    return job.repository_id not in organization.repositories
 
 
 # --- Decider ---

@@ -63,14 +63,11 @@ def _evolve_job(job: Job, event: Event) -> Job:
                 attempt=event.attempt,
                 failures=job.failures + 1,
                 retry_at=event.retry_at,
-                message=event.message,
             )
         case JobSucceeded():
             return replace(job, status="succeeded")
         case JobFailed():
-            return replace(
-                job, status="failed", stage=event.stage, message=event.message, retry_at=None
-            )
+            return replace(job, status="failed", stage=event.stage, retry_at=None)
         case JobCancelRequested():
             return replace(job, cancel_requested=True)
         case JobCancelled():
@@ -83,7 +80,6 @@ def _evolve_job(job: Job, event: Event) -> Job:
                 failures=0,
                 worker=None,
                 cancel_requested=False,
-                message="",
             )
         case _:
             return job

@@ -9,6 +9,7 @@ from events.ids import Timestamp
 from events.job import (
     JobAnnounced,
     JobCancelled,
+    JobCancelRequested,
     JobEvent,
     JobFailed,
     JobOpened,
@@ -104,6 +105,15 @@ def failed(job: JobState, *, worker: str, stage: str, message: str) -> list[JobE
             return []
         case _:
             return [JobFailed(**job_owners(_held(job, worker)), stage=stage, message=message)]
+
+
+def cancel_requested(job: JobState) -> list[JobEvent]:
+    """Another job is not to be waited for: this one is to stop."""
+    match job:
+        case Job(open=True, cancel_requested=False):
+            return [JobCancelRequested(**job_owners(job))]
+        case _:
+            return []
 
 
 def cancelled(job: JobState) -> list[JobEvent]:

@@ -15,8 +15,8 @@ class Job(Struct, frozen=True, kw_only=True):
 
     `failures` counts those of the stage in work, since its start or a person's retry; `forgiven`
     are its attempts before that retry.
-    `worker` is the run that may report on: the one that last started it. `message` tells why a
-    failed one failed, `retry_at` when a retrying one goes on.
+    `worker` is the run that may report on: the one that last started it. `retry_at` is when a
+    retrying one goes on.
     """
 
     job_id: JobId
@@ -37,7 +37,6 @@ class Job(Struct, frozen=True, kw_only=True):
     worker: str | None = None
     host: str | None = None
     cancel_requested: bool = False
-    message: str = ""
 
     @property
     def open(self) -> bool:

@@ -15,7 +15,7 @@ from events.commit import Commit, Recorded
 from events.ids import Position
 from events.log import LOG_KIND
 from events.process import ProcessInput
-from events.store import EventStore, kind_of
+from events.store import EventStore
 from runtime.errors import Unavailable
 
 S = TypeVar("S")
@@ -77,7 +77,7 @@ class Loader:
 
     async def _check_skipped(self, recorded: Recorded) -> None:
         """Raises `Unavailable` (`unreadable`) unless the log's owner decided to leave this commit out."""
-        if kind_of(recorded.subject) == LOG_KIND:
+        if recorded.kind == LOG_KIND:
             # Nobody could decide about it: what it says of other histories is as good as not said.
             return
         if (recorded.subject, recorded.position) not in (await self._log()).skipped:

@@ -22,7 +22,7 @@ from commands.organization_state import ListedRepository, Organization, Organiza
 from commands.refusals import chosen_id, no_such, taken
 from events.commit import Event
 from events.ids import JobId, OrganizationId, RepositoryId, UserId, is_id
-from events.job import JobAnnounced
+from events.job import REPOSITORY_SYNC, JobAnnounced
 from events.organization import (
     MemberAdded,
     MemberRemoved,
@@ -33,8 +33,6 @@ from events.organization import (
     RepositoryRemoved,
 )
 from runtime.errors import Conflict, Rejected
-
-REPOSITORY_SYNC = "repository_sync"
 
 # --- State ---
 
@@ -76,11 +74,9 @@ def _evolve_organization(organization: Organization, event: Event, origin: Origi
             left = {who: role for who, role in organization.members.items() if who != event.user_id}
             return replace(organization, members=left)
         case RepositoryAdded():
-            listed = ListedRepository(
-                name=event.name, remote_url=event.remote_url, address=event.address
-            )
+            listed = ListedRepository(remote_url=event.remote_url, address=event.address)
             return _listed(organization, event.repository_id, listed)
-        case JobAnnounced(kind="repository_sync", repository_id=repository_id):
+        case JobAnnounced(repository_id=repository_id) if event.kind == REPOSITORY_SYNC:
             if repository_id is None or repository_id not in organization.repositories:
                 return organization
             listed = organization.repositories[repository_id]

@@ -160,10 +160,13 @@ class OrganizationDesk:
         located = await self._places.located(name, "job", "job")
 
         async def prepare(state: JobState) -> Context:
-            await self._places.organization(located.organization_id, request.user_id, noun="job")
+            organization = await self._places.organization(
+                located.organization_id, request.user_id, noun="job"
+            )
             if isinstance(order, RetryJob) and isinstance(state, Job):
                 return replace(
                     base,
+                    organization=organization,
                     task=await self._places.task_of(state),
                     newer_job=await self._places.newer_job(state),
                 )

@@ -12,7 +12,6 @@ from events.organization import Role
 class ListedRepository(Struct, frozen=True, kw_only=True):
     """`first_job_id` is the sync that was announced when the repository was added."""
 
-    name: str
     remote_url: str
     address: str
     first_job_id: JobId | None = None

@@ -17,11 +17,11 @@ from commands.refusals import no_such, taken
 from commands.repository import REPOSITORY, newest_job
 from commands.stack import deed
 from commands.task import TASK
-from commands.task_evolve import REVERT_FILE
 from commands.task_state import Task
 from commands.user import USER
 from commands.user_state import User
 from events.ids import JobId, TaskId, UserId, is_id
+from events.job import TASK_REVERT_FILE
 from runtime.errors import Unavailable
 
 LOOKS_AT_ONCE = 16
@@ -71,11 +71,6 @@ class Places:
         loaded = await self._aggregates.confirmed(ORGANIZATION, organization_id)
         organization = loaded.state if isinstance(loaded.state, Organization) else None
         return check_member(organization, caller, noun=noun)
-
-    async def task(self, task_id: str, caller: UserId) -> Task:
-        """A task of an organization the caller is a member of. Raises `NotFound`."""
-        task, _ = await self.task_and_organization(task_id, caller)
-        return task
 
     async def task_and_organization(
         self, task_id: str, caller: UserId
@@ -132,7 +127,7 @@ class Places:
         if job.task_id is not None:
             task = await self.task_of(job)
             # Several files may be reverted at once.
-            return task.jobs.get(job.kind) if task and job.kind != REVERT_FILE else None
+            return task.jobs.get(job.kind) if task and job.kind != TASK_REVERT_FILE else None
         organization = (await self._aggregates.confirmed(ORGANIZATION, job.organization_id)).state
         if job.repository_id is None or not isinstance(organization, Organization):
             return None

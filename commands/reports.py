@@ -9,9 +9,9 @@ from commands.keys import report_message_id
 from commands.loaded import Loaded
 from commands.owners import organization_of
 from events import codec
-from events.commit import Commit, Event, Recorded
+from events.commit import Commit, Event
 from events.ids import Position, Timestamp
-from events.store import AlreadyStored, EventStore, StalePosition, id_of, subject_of
+from events.store import AlreadyStored, EventStore, StalePosition, subject_of
 from runtime.errors import Conflict
 from runtime.logs import current_field
 from runtime.metrics import APPEND_RETRIES
@@ -95,25 +95,10 @@ class Reports:
             organization_id=organization_of(events),
             correlation_id=correlation_id or str(current_field("correlation_id") or ""),
         )
-        stored = False
-        try:
-            position = await self._store.append(
-                subject, commit, expected=loaded.position, message_id=message_id
-            )
-            stored = True
-        finally:
-            # Also after a cancellation: then nobody here knows what the history holds now.
-            if not stored:
-                self._aggregates.forget(kind, id_of(subject))
-        recorded = Recorded(
-            position=position,
-            subject=subject,
-            message_id=message_id,
-            body=codec.encode(commit),
-            decode=codec.decode,
+        recorded = await self._aggregates.append(
+            kind, subject, loaded, commit, body=codec.encode(commit), message_id=message_id
         )
-        self._aggregates.appended(kind, loaded, recorded)
-        return position, events
+        return recorded.position, events
 
     async def _stored(self, position: Position) -> tuple[Position, list[Event]]:
         recorded = await self._store.at(position)

@@ -9,13 +9,12 @@ from msgspec.structs import replace
 from commands.context import Context
 from commands.decider import Decider, Origin
 from commands.order import ForRepository
-from commands.organization import REPOSITORY_SYNC
 from commands.organization_state import Organization
 from commands.refusals import no_such
 from commands.stack import KINDS, ActOnRepository, Parent, check_act, deed
 from events.commit import Event
 from events.ids import JobId, OrganizationId, RepositoryId
-from events.job import JobAnnounced
+from events.job import REPOSITORY_SYNC, JobAnnounced
 from events.repository import (
     Branch,
     BranchParentRecorded,

@@ -8,18 +8,14 @@ from msgspec import Struct
 from commands.fields import Line
 from commands.order import ForRepository
 from commands.refusals import check_branch, wrong
+from events.job import BRANCH_REBASE, BRANCH_REPARENT, REPOSITORY_RESTACK, SUBTREE_RESTACK
 from runtime.errors import Rejected
 
-RESTACK_REPO = "repository_restack"
-RESTACK_SUBTREE = "subtree_restack"
-REBASE_BRANCH = "branch_rebase"
-REPARENT_BRANCH = "branch_reparent"
-
 KINDS = {
-    "restack_repo": RESTACK_REPO,
-    "restack_subtree": RESTACK_SUBTREE,
-    "rebase_branch": REBASE_BRANCH,
-    "reparent_branch": REPARENT_BRANCH,
+    "restack_repo": REPOSITORY_RESTACK,
+    "restack_subtree": SUBTREE_RESTACK,
+    "rebase_branch": BRANCH_REBASE,
+    "reparent_branch": BRANCH_REPARENT,
 }
 """The kind of job each action asks for; `sync_repo` is the ordinary look at the remote."""
 

@@ -21,6 +21,7 @@ from commands.decider import Kind
 from commands.loaded import Loaded
 from events.commit import Recorded
 from events.ids import Position
+from runtime.damage import remove
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -165,9 +166,8 @@ class StateFile:
 
     def _begin_anew(self) -> None:
         self.close()
-        for end in ("", "-wal", "-shm"):
-            with suppress(OSError):
-                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+        with suppress(OSError):
+            remove(self._path)
         with suppress(sqlite3.Error):
             self._db = self._connect()
             self._open(self._db)

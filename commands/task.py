@@ -9,8 +9,7 @@ from commands.decider import ABSENT, Absent, Decider
 from commands.owners import TaskOwners, task_owners
 from commands.process import decide_process
 from commands.refusals import check_branch, chosen_id, no_such, taken, wrong
-from commands.task_evolve import ARCHIVE, KILL, PROVISION, evolve
-from commands.task_later import refuse_later
+from commands.task_evolve import evolve
 from commands.task_orders import (
     AnswerPermission,
     ArchiveTask,
@@ -36,11 +35,11 @@ from commands.task_orders import (
     WriteProcess,
 )
 from commands.task_state import Task, TaskState
-from commands.task_work import decide_work, still_open
+from commands.task_work import announced, decide_work, still_open
 from events.agent_session import AgentSessionCreated, MessageQueued
 from events.commit import Event
 from events.ids import IssueId, JobId, MessageId, RepositoryId, SessionId, TaskId
-from events.job import JobAnnounced
+from events.job import TASK_ARCHIVE, TASK_KILL, TASK_PROVISION, JobAnnounced
 from events.task import (
     IssueResolved,
     TaskArchiveRequested,
@@ -108,7 +107,7 @@ def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event
         JobAnnounced(
             **owners,
             job_id=JobId(context.id("job")),
-            kind=PROVISION,
+            kind=TASK_PROVISION,
             input={"session_id": session_id},
         ),
     ]
@@ -143,11 +142,14 @@ def _archive(task: Task, context: Context) -> list[Event]:
         case "archived":
             return []
         case "archiving":
-            return _once_more(task, ARCHIVE, context)
+            return _once_more(task, TASK_ARCHIVE, context)
         case "killing" | "killed":
             raise Rejected("A killed task cannot be archived; it is gone.", code="task_over")
         case "provisioning" | "ready" | "failed":
-            return [TaskArchiveRequested(**task_owners(task)), _announced(task, ARCHIVE, context)]
+            return [
+                TaskArchiveRequested(**task_owners(task)),
+                announced(task, TASK_ARCHIVE, context),
+            ]
         case _:
             assert_never(task.status)
 
@@ -157,20 +159,16 @@ def _kill(task: Task, context: Context) -> list[Event]:
         case "killed":
             return []
         case "killing":
-            return _once_more(task, KILL, context)
+            return _once_more(task, TASK_KILL, context)
         case "provisioning" | "ready" | "failed" | "archiving" | "archived":
-            return [TaskKillRequested(**task_owners(task)), _announced(task, KILL, context)]
+            return [TaskKillRequested(**task_owners(task)), announced(task, TASK_KILL, context)]
         case _:
             assert_never(task.status)
 
 
 def _once_more(task: Task, kind: str, context: Context) -> list[Event]:
     """Its job may have failed or been cancelled, and who orders it again wants it to be done."""
-    return [] if still_open(task, kind, context) else [_announced(task, kind, context)]
-
-
-def _announced(task: Task, kind: str, context: Context) -> JobAnnounced:
-    return JobAnnounced(**task_owners(task), job_id=JobId(context.id("job")), kind=kind)
+    return [] if still_open(task, kind, context) else [announced(task, kind, context)]
 
 
 def _resolve_issue(task: Task, order: ResolveIssue) -> list[Event]:
@@ -215,7 +213,10 @@ def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event
         case StartProcess() | WriteProcess() | StopProcess():
             return decide_process(state, order, context)
         case PublishPullRequest():
-            return refuse_later(order)
+            raise Rejected(
+                "No provider of pull requests is connected; push the task's branch with task.push and "
+                "open one by hand meanwhile."
+            )
         case _:
             assert_never(order)
 

@@ -8,7 +8,7 @@ from commands.session_evolve import evolve_sessions
 from commands.task_state import Issue, Sandbox, Task, TaskState
 from events.commit import Event
 from events.ids import JobId
-from events.job import JobAnnounced
+from events.job import TASK_ARCHIVE, TASK_PROVISION, TASK_RENAME_BRANCH, JobAnnounced
 from events.task import (
     IssueRaised,
     IssueResolved,
@@ -27,14 +27,6 @@ from events.task import (
 )
 from events.task_files import FilesCaptured, FilesOutdated
 
-PROVISION = "task_provision"
-ARCHIVE = "task_archive"
-KILL = "task_kill"
-PUSH = "task_push"
-MERGE = "task_merge"
-REVERT_FILE = "task_revert_file"
-RENAME_BRANCH = "task_rename_branch"
-
 
 def evolve(state: TaskState, event: Event, origin: Origin) -> TaskState:
     match state, event:
@@ -45,7 +37,6 @@ def evolve(state: TaskState, event: Event, origin: Origin) -> TaskState:
                 repository_id=event.repository_id,
                 remote_url=event.remote_url,
                 title=event.title,
-                prompt=event.prompt,
                 agent=event.agent,
                 model=event.model,
                 permissions=event.permissions,
@@ -68,8 +59,8 @@ def _evolve_task(task: Task, event: Event) -> Task:
         case TaskRenamed():
             return replace(task, title=event.title)
         case JobAnnounced():
-            provision = event.job_id if event.kind == PROVISION else task.provision_job_id
-            renaming = event.kind == RENAME_BRANCH
+            provision = event.job_id if event.kind == TASK_PROVISION else task.provision_job_id
+            renaming = event.kind == TASK_RENAME_BRANCH
             return replace(
                 task,
                 jobs={**task.jobs, event.kind: event.job_id},
@@ -78,7 +69,7 @@ def _evolve_task(task: Task, event: Event) -> Task:
             )
         case TaskProvisioned():
             status = task.status if task.over else "ready"
-            return replace(task, status=status, jobs=_without(task.jobs, PROVISION))
+            return replace(task, status=status, jobs=_without(task.jobs, TASK_PROVISION))
         case TaskFailed():
             status = task.status if task.over else "failed"
             jobs = {kind: job for kind, job in task.jobs.items() if job != event.job_id}
@@ -86,7 +77,7 @@ def _evolve_task(task: Task, event: Event) -> Task:
         case TaskArchiveRequested():
             return replace(task, status="archiving")
         case TaskArchived():
-            return replace(task, status="archived", jobs=_without(task.jobs, ARCHIVE))
+            return replace(task, status="archived", jobs=_without(task.jobs, TASK_ARCHIVE))
         case TaskKillRequested():
             return replace(task, status="killing")
         case TaskKilled():

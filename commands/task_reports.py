@@ -67,7 +67,11 @@ def sandbox_released(
     match task:
         case Task(sandbox=sandbox) if sandbox is not None and sandbox.id == sandbox_id:
             owners = task_owners(task)
-            return [SandboxReleased(**owners, sandbox_id=sandbox_id, branch_kept=branch_kept)]
+            # A look at its files that still waits will find nothing to look at.
+            waits = task.files_status in ("queued", "running")
+            given_up = files_outdated(task, status="stale") if waits else []
+            released = SandboxReleased(**owners, sandbox_id=sandbox_id, branch_kept=branch_kept)
+            return [*given_up, released]
         case _:
             return []
 

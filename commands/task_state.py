@@ -127,7 +127,6 @@ class Task(Struct, frozen=True, kw_only=True):
     repository_id: RepositoryId
     remote_url: str
     title: str
-    prompt: str
     agent: str
     model: str | None
     permissions: Permissions

@@ -5,7 +5,6 @@ from typing import assert_never
 from commands.context import Context
 from commands.owners import task_owners
 from commands.refusals import check_branch, wrong
-from commands.task_evolve import ARCHIVE, KILL, MERGE, PUSH, RENAME_BRANCH, REVERT_FILE
 from commands.task_orders import (
     ArchiveTask,
     BranchCommand,
@@ -18,16 +17,24 @@ from commands.task_orders import (
 from commands.task_state import Task
 from events.commit import Event
 from events.ids import JobId
-from events.job import JobAnnounced
+from events.job import (
+    TASK_ARCHIVE,
+    TASK_KILL,
+    TASK_MERGE,
+    TASK_PUSH,
+    TASK_RENAME_BRANCH,
+    TASK_REVERT_FILE,
+    JobAnnounced,
+)
 from runtime.errors import Rejected
 
 
 def decide_work(task: Task, order: BranchCommand, context: Context) -> list[Event]:
     match order:
         case PushTask():
-            return _once(task, PUSH, context)
+            return _once(task, TASK_PUSH, context)
         case MergeTask():
-            return _once(task, MERGE, context)
+            return _once(task, TASK_MERGE, context)
         case RenameBranch():
             return _rename(task, order, context)
         case RevertFile():
@@ -43,15 +50,15 @@ def standing_job(task: Task, order: object) -> JobId | None:
     """
     match order:
         case ArchiveTask():
-            return task.jobs.get(ARCHIVE)
+            return task.jobs.get(TASK_ARCHIVE)
         case KillTask():
-            return task.jobs.get(KILL)
+            return task.jobs.get(TASK_KILL)
         case PushTask():
-            return task.jobs.get(PUSH)
+            return task.jobs.get(TASK_PUSH)
         case MergeTask():
-            return task.jobs.get(MERGE)
+            return task.jobs.get(TASK_MERGE)
         case RenameBranch():
-            return task.jobs.get(RENAME_BRANCH)
+            return task.jobs.get(TASK_RENAME_BRANCH)
         case _:
             return None
 
@@ -73,16 +80,23 @@ def check_workable(task: Task) -> None:
         raise Rejected("The sandbox of the task is not ready; wait for it.", code="not_ready")
 
 
+def announced(task: Task, kind: str, context: Context, **details: str) -> JobAnnounced:
+    """The fact that has a job done for the task; `details` are the job's input."""
+    return JobAnnounced(
+        **task_owners(task), job_id=JobId(context.id("job")), kind=kind, input=details
+    )
+
+
 def _once(task: Task, kind: str, context: Context) -> list[Event]:
     if still_open(task, kind, context):
         return []
     _check_still(task)
-    return [_announced(task, kind, context)]
+    return [announced(task, kind, context)]
 
 
 def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
     check_branch("/branch", order.branch)
-    if still_open(task, RENAME_BRANCH, context):
+    if still_open(task, TASK_RENAME_BRANCH, context):
         if task.next_branch == order.branch:
             return []
         raise Rejected(
@@ -92,17 +106,17 @@ def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
     if task.branch == order.branch:
         return []
     _check_still(task)
-    return [_announced(task, RENAME_BRANCH, context, branch=order.branch)]
+    return [announced(task, TASK_RENAME_BRANCH, context, branch=order.branch)]
 
 
 def _revert(task: Task, order: RevertFile, context: Context) -> list[Event]:
     _check_path(order.path)
-    announced = _announced(task, REVERT_FILE, context, path=order.path)
+    reverting = announced(task, TASK_REVERT_FILE, context, path=order.path)
     # Several files may be reverted at once; only the very same command says nothing new.
-    if task.jobs.get(REVERT_FILE) == announced.job_id:
+    if task.jobs.get(TASK_REVERT_FILE) == reverting.job_id:
         return []
     check_workable(task)
-    return [announced]
+    return [reverting]
 
 
 def _check_still(task: Task) -> None:
@@ -118,9 +132,3 @@ def _check_path(path: str) -> None:
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise wrong("/path", "A file is named by its path inside the repository.")
-
-
-def _announced(task: Task, kind: str, context: Context, **details: str) -> JobAnnounced:
-    return JobAnnounced(
-        **task_owners(task), job_id=JobId(context.id("job")), kind=kind, input=details
-    )

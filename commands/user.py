@@ -116,7 +116,7 @@ def _evolve_user(user: User, event: Event, origin: Origin) -> User:
             return replace(user, unread={**user.unread, event.session_id: mark})
         case DraftUpdated():
             digest = draft_digest(event.text, event.attachments)
-            draft = Draft(digest=digest, position=origin.position, at=origin.at)
+            draft = Draft(digest=digest, position=origin.position)
             return replace(user, drafts={**user.drafts, event.session_id: draft})
         case _:
             return user

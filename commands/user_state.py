@@ -30,11 +30,10 @@ class UnreadMark(Struct, frozen=True, kw_only=True):
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """`digest` stands for text and attachments, which nothing decides on; `at` spaces the commits."""
+    """`digest` stands for text and attachments, which nothing else decides on."""
 
     digest: bytes
     position: Position
-    at: Timestamp
 
 
 class Choice(Struct, frozen=True, kw_only=True):

@@ -24,7 +24,6 @@ UNLIMITED = -1
 ENVELOPE_BYTES = 4096
 """Room for subject and headers around the largest commit."""
 
-
 HEARSAY_SECONDS = 5.0
 PEERS_SECONDS = 15.0
 

@@ -8,6 +8,21 @@ from msgspec import field
 from events.fact import Fact
 from events.ids import JobId, OrganizationId, RepositoryId, TaskId, Timestamp
 
+ORGANIZATION_SYNC = "organization_sync"
+REPOSITORY_SYNC = "repository_sync"
+REPOSITORY_RESTACK = "repository_restack"
+SUBTREE_RESTACK = "subtree_restack"
+BRANCH_REBASE = "branch_rebase"
+BRANCH_REPARENT = "branch_reparent"
+TASK_PROVISION = "task_provision"
+TASK_PUSH = "task_push"
+TASK_MERGE = "task_merge"
+TASK_REVERT_FILE = "task_revert_file"
+TASK_RENAME_BRANCH = "task_rename_branch"
+TASK_ARCHIVE = "task_archive"
+TASK_KILL = "task_kill"
+"""The kinds of jobs, as they are stored."""
+
 
 class JobFact(Fact, frozen=True, kw_only=True):
     """The owners of the job stand in each of its facts, so that no reader has to look them up."""

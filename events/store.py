@@ -35,11 +35,6 @@ def id_of(subject: str) -> str:
     return subject.split(".", 2)[2]
 
 
-def is_history(subject: str) -> bool:
-    """Whether a subject names an aggregate; anybody who may publish can put a message on one that does not."""
-    return subject.count(".") >= 2
-
-
 class Limit(Struct, frozen=True):
     """How much of a history is wanted: so many commits at most, and none after the one that makes them exceed `bytes`."""
 

@@ -16,7 +16,7 @@ from events.commit import Recorded, tag_of
 from events.ids import Position
 from events.log import KIND_OF_PREFIX, LOG_ID, LOG_KIND, kind_of_id
 from events.shown import shown
-from events.store import EventStore, kind_of, subject_of
+from events.store import EventStore, subject_of
 from foundry.event_log import any_log
 from runtime.errors import Invalid, NotFound
 from runtime.settings import Settings
@@ -140,7 +140,7 @@ def _plain(recorded: Recorded) -> dict[str, Any]:
     return {
         "position": recorded.position,
         "subject": recorded.subject,
-        "kind": kind_of(recorded.subject),
+        "kind": recorded.kind,
         "at": commit.at,
         "actor": commit.actor,
         "command": msgspec.to_builtins(commit.command),

@@ -45,6 +45,7 @@ def job_kinds(
         presence=presence,
         host=host,
         processes=crew.processes,
+        files=crew.files,
     )
     branch_work = BranchWork(
         aggregates=aggregates,

@@ -59,10 +59,8 @@ def parse_held(text: str | None) -> Holding | None:
     return Holding(epoch, Position(int(version)), exact=True)
 
 
-def need(holding: Holding | None, *, epoch: str, version: Position) -> Need:
+def need(holding: Holding, *, epoch: str, version: Position) -> Need:
     """What brings a client from what it holds to the topic's `epoch` and `version`."""
-    if holding is None:
-        return Whole("bootstrap")
     if holding.epoch != epoch:
         return Whole("reset")
     if holding.position == version or (holding.position > version and not holding.exact):

@@ -14,8 +14,8 @@ from gateway.holding import Holding, parse_held
 from gateway.topics import Topic, parse_topic
 from projectors.views import Views
 from runtime.errors import Invalid, Rejected
-from runtime.http import read_body
-from runtime.problems import UnsupportedMediaType, invalid_body
+from runtime.http import check_media_type, read_body
+from runtime.problems import invalid_body
 
 T = TypeVar("T")
 
@@ -76,9 +76,7 @@ async def read_interest(request: Request) -> InterestRequest:
 
 
 async def _read(request: Request, shape: type[T]) -> T:
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
-    if media_type.strip().lower() != "application/json":
-        raise UnsupportedMediaType("Send the body as application/json.")
+    check_media_type(request, "application/json")
     body = await read_body(request.receive, BODY_LIMIT)
     try:
         return msgspec.json.decode(body, type=shape)

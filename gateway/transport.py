@@ -97,6 +97,8 @@ class StreamingProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         # `cycle` is the request that was read last: the next ones may be here before this one is answered.
         self.answering = cycle
+        if cycle.scope["http_version"] == "1.0":
+            app = _without_chunks(app, cycle)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -128,6 +130,29 @@ class StreamingProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         if self.stream is not None:
             self.stream.on_lost()
+
+
+def _without_chunks(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """For HTTP/1.0, to which uvicorn sends chunks too: the end of the connection ends a body of unknown length."""
+
+    async def answered(scope: Any, receive: Any, send: Any) -> None:
+        measured = True
+
+        async def plain(message: Any) -> None:
+            nonlocal measured
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message.get("headers", ())}
+                measured = b"content-length" in names
+                if not measured:
+                    cycle.chunked_encoding = False
+                    cycle.keep_alive = False
+            elif not measured:
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, plain)
+
+    return answered
 
 
 class TransportWire:
@@ -178,10 +203,6 @@ class TransportWire:
         if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
             # Unset, the kernel takes 4 MB for a reader that stands still.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
-        if not self._chunked:
-            # uvicorn would send chunks to HTTP/1.0 too; here the end of the connection ends the body.
-            self._cycle.chunked_encoding = False
-            self._cycle.keep_alive = False
         # Waits until the answer before this one was taken, and nothing may be written before the head.
         self.paused = True
         await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})

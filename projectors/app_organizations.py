@@ -80,9 +80,7 @@ def project_organization(rows: Rows, event: OrganizationEvent) -> None:
         case MemberAdded(user_id=user, role=role):
             _join(rows, id, user, role)
         case MemberRoleSet(user_id=user, role=role):
-            row = rows.get(f"app/{user}", "organization", id, Organization)
-            if row is not None:
-                rows.put(f"app/{user}", "organization", id, replace(row, role=role))
+            rows.patch(f"app/{user}", "organization", id, Organization, role=role)
         case MemberRemoved(user_id=user):
             _leave(rows, id, user)
         case RepositoryAdded():
@@ -157,10 +155,8 @@ def select_organization(rows: Rows, event: OrganizationSelected) -> None:
 
 
 def select_task(rows: Rows, event: TaskSelected) -> None:
-    topic = f"app/{event.user_id}"
-    row = rows.get(topic, "organization", event.organization_id, Organization)
-    if row is not None:
-        rows.put(topic, "organization", row.id, replace(row, selected_task_id=event.task_id))
+    topic, task = f"app/{event.user_id}", event.task_id
+    rows.patch(topic, "organization", event.organization_id, Organization, selected_task_id=task)
 
 
 def _join(rows: Rows, id: OrganizationId, user: UserId, role: Role) -> None:

@@ -5,7 +5,7 @@ from typing import assert_never
 from events.commit import Commit, Event
 from events.fact import TaskFact
 from events.ids import UserId
-from events.job import JobFact
+from events.job import ORGANIZATION_SYNC, JobFact
 from events.organization import MemberRemoved, OrganizationEvent
 from events.user import (
     AppSessionEnded,
@@ -31,8 +31,6 @@ from projectors.app_sessions import leave, project_task, set_draft, set_unread
 from projectors.projection import Projection, View
 from projectors.rows import Rows
 
-SYNC = "organization_sync"
-
 
 def project(rows: Rows, event: Event, commit: Commit) -> None:
     if isinstance(event, TaskFact):
@@ -42,7 +40,7 @@ def project(rows: Rows, event: Event, commit: Commit) -> None:
         if isinstance(event, MemberRemoved):
             leave(rows, event)
     elif isinstance(event, JobFact):
-        if event.kind == SYNC:
+        if event.kind == ORGANIZATION_SYNC:
             project_sync(rows, event)
     elif isinstance(event, UserEvent):
         _project_user(rows, event, commit)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from events.commit import Recorded
 from events.ids import Position
@@ -18,8 +19,7 @@ async def read_until(
     """Batches of the commits after `after`, up to and with `until`. Raises `Unavailable` when the log stops short."""
     if after >= until:
         return
-    reading = store.read(after)
-    try:
+    async with aclosing(store.read(after)) as reading:
         while after < until:
             try:
                 async with asyncio.timeout(DEADLINE):
@@ -28,6 +28,3 @@ async def read_until(
                 raise Unavailable(f"The log gave nothing after {after} of {until}.") from None
             after = batch[-1].position
             yield [commit for commit in batch if commit.position <= until]
-    finally:
-        if isinstance(reading, AsyncGenerator):
-            await reading.aclose()

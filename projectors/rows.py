@@ -8,8 +8,9 @@ from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from events.ids import Position
+from events.ids import BEGINNING, Position
 
 T = TypeVar("T", bound=Struct)
 
@@ -114,6 +115,12 @@ class Rows:
             row = self._write(key, value)
             if entity[0] != HIDDEN:
                 self._tell(topic).touched[key] = row
+
+    def patch(self, topic: str, entity: str, id: str, type: type[T], **changes: object) -> None:
+        """Change fields of a row, if there is one."""
+        row = self.get(topic, entity, id, type)
+        if row is not None:
+            self.put(topic, entity, id, replace(row, **changes))
 
     def add(self, topic: str, entity: str, id: str, value: Struct, *, shown: bool = True) -> None:
         """Like `put` for a row that cannot be there yet. Not `shown`: older than the view's window."""
@@ -257,15 +264,13 @@ class Rows:
         return keys
 
     def _write(self, key: RowKey, value: Struct | None) -> Written:
-        rows = self.pending.get(key[0])
-        if rows is None:
-            rows = self.pending[key[0]] = {}
+        rows = self.pending.setdefault(key[0], {})
         before = rows.get(key)
         if before is None:
             self.waiting += 1
         if key not in self._before:
             self._before[key] = before
-        row = rows[key] = Written(value, _NOT_YET)
+        row = rows[key] = Written(value, BEGINNING)
         return row
 
     def _delete(self, key: RowKey) -> None:
@@ -283,8 +288,6 @@ class Rows:
         if cached := self._cache.pop(key, None):
             self._cached_bytes -= cached[1]
 
-
-_NOT_YET = Position(0)
 
 _encode = msgspec.json.Encoder().encode
 _decoders: dict[type[Struct], msgspec.json.Decoder[Struct]] = {}

@@ -21,6 +21,7 @@ from events.agent_session import (
 )
 from events.ids import JobId, MessageId, SessionId, TaskId, Timestamp
 from events.job import (
+    TASK_PROVISION,
     JobAnnounced,
     JobCancelled,
     JobEvent,
@@ -77,8 +78,6 @@ TaskStatus = Literal[
     "killing",
     "killed",
 ]
-
-UNPROVISIONED = ("queued", "provisioning")
 
 IN_WORK = {
     "name_ensured": "Choosing a branch.",
@@ -244,18 +243,18 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
 
 def course_after_job(course: Course, event: JobAnnounced | JobEvent, at: Timestamp) -> Course:
     """The course after something happened to one of the task's jobs."""
+    provisions = event.kind == TASK_PROVISION
+    unprovisioned = course.phase in ("queued", "provisioning")
     match event:
-        case JobStarted(kind="task_provision") if course.phase == "queued":
+        case JobStarted() if provisions and course.phase == "queued":
             changed = replace(course, phase="provisioning")
-        case StageStarted(kind="task_provision", stage=stage):
+        case StageStarted(stage=stage) if provisions:
             changed = replace(course, stage=stage)
-        case JobCancelled(kind="task_provision", job_id=job_id) if course.phase in UNPROVISIONED:
+        case JobCancelled(job_id=job_id) if provisions and unprovisioned:
             failure = Failure(job_id=job_id, message="The preparation of the task was cancelled.")
             changed = replace(course, failure=failure)
         # The task says it itself the first time only: a retry fails in the job's own history.
-        case JobFailed(kind="task_provision", job_id=job_id, message=message) if (
-            course.phase in UNPROVISIONED
-        ):
+        case JobFailed(job_id=job_id, message=message) if provisions and unprovisioned:
             changed = replace(course, failure=Failure(job_id=job_id, message=message))
         case JobRetryRequested(job_id=job_id) if course.failure and job_id == course.failure.job_id:
             changed = replace(course, failure=None)

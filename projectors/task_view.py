@@ -1,6 +1,6 @@
 """`task/<id>`: the task's own scalars, its sessions with their queues, its sandboxes, jobs and issues."""
 
-from typing import Literal
+from typing import Literal, assert_never
 
 from msgspec.structs import replace
 
@@ -116,6 +116,17 @@ class Issue(Row, frozen=True, kw_only=True):
     retry_job_id: JobId | None
 
 
+Talk = (
+    MessageQueued
+    | MessageCancelled
+    | MessageDelivered
+    | TurnEnded
+    | PermissionRequested
+    | PermissionAnswered
+)
+"""The events after which a session is not what it was, and which its course does not show."""
+
+
 def project_task(rows: Rows, event: TaskEvent, commit: Commit) -> None:
     id = event.task_id
     topic = f"task/{id}"
@@ -217,50 +228,19 @@ def _show(rows: Rows, topic: str, before: Course, course: Course) -> None:
 
 def _project_parts(rows: Rows, topic: str, event: TaskEvent, commit: Commit) -> None:
     match event:
-        case MessageQueued(message_id=id, text=text, attachments=attachments):
-            message = WaitingMessage(
-                id=id, text=text, attachments=attachments, user_id=commit.actor, at=commit.at
-            )
+        case _ if isinstance(event, Talk):
             session = rows.get(topic, "session", event.session_id, Session)
-            if session is not None and all(waiting.id != id for waiting in session.queue):
-                rows.put(
-                    topic, "session", session.id, replace(session, queue=(*session.queue, message))
-                )
-        case MessageCancelled(session_id=session_id) | MessageDelivered(session_id=session_id):
-            session = rows.get(topic, "session", session_id, Session)
             if session is not None:
-                queue = tuple(
-                    waiting for waiting in session.queue if waiting.id != event.message_id
-                )
-                rows.put(topic, "session", session.id, replace(session, queue=queue))
-        case TurnEnded(session_id=session_id, transcript_version=version):
-            session = rows.get(topic, "session", session_id, Session)
-            if session is not None:
-                session = replace(session, transcript_version=version, permission_requests=())
-                rows.put(topic, "session", session.id, session)
-        case PermissionRequested(
-            session_id=session_id, request_id=id, title=title, options=options
-        ):
-            session = rows.get(topic, "session", session_id, Session)
-            if session is not None:
-                asked = PermissionRequest(id=id, title=title, options=options)
-                others = tuple(one for one in session.permission_requests if one.id != id)
-                session = replace(session, permission_requests=(*others, asked))
-                rows.put(topic, "session", session.id, session)
-        case PermissionAnswered(session_id=session_id, request_id=id):
-            session = rows.get(topic, "session", session_id, Session)
-            if session is not None:
-                left = tuple(one for one in session.permission_requests if one.id != id)
-                rows.put(topic, "session", session.id, replace(session, permission_requests=left))
+                rows.put(topic, "session", session.id, _session_after(session, event, commit))
         case SandboxAllocated(sandbox_id=id):
             sandbox = Sandbox(
                 id=id, provider=event.provider, host=event.host, path=event.path, status="allocated"
             )
             rows.put(topic, "sandbox", id, sandbox)
         case SandboxReady(sandbox_id=id):
-            _set_sandbox(rows, topic, id, "ready")
+            rows.patch(topic, "sandbox", id, Sandbox, status="ready")
         case SandboxReleased(sandbox_id=id):
-            _set_sandbox(rows, topic, id, "released")
+            rows.patch(topic, "sandbox", id, Sandbox, status="released")
         case IssueRaised(issue_id=id):
             issue = Issue(
                 id=id,
@@ -281,9 +261,27 @@ def _project_parts(rows: Rows, topic: str, event: TaskEvent, commit: Commit) -> 
             pass
 
 
-def _set_sandbox(
-    rows: Rows, topic: str, id: SandboxId, status: Literal["ready", "released"]
-) -> None:
-    sandbox = rows.get(topic, "sandbox", id, Sandbox)
-    if sandbox is not None:
-        rows.put(topic, "sandbox", id, replace(sandbox, status=status))
+def _session_after(session: Session, event: Talk, commit: Commit) -> Session:
+    match event:
+        case MessageQueued(message_id=id, text=text, attachments=attachments):
+            if any(waiting.id == id for waiting in session.queue):
+                return session
+            message = WaitingMessage(
+                id=id, text=text, attachments=attachments, user_id=commit.actor, at=commit.at
+            )
+            return replace(session, queue=(*session.queue, message))
+        case MessageCancelled(message_id=id) | MessageDelivered(message_id=id):
+            return replace(session, queue=tuple(one for one in session.queue if one.id != id))
+        case TurnEnded(transcript_version=version):
+            return replace(session, transcript_version=version, permission_requests=())
+        case PermissionRequested(request_id=id, title=title, options=options):
+            asked = PermissionRequest(id=id, title=title, options=options)
+            return replace(session, permission_requests=(*_others(session, id), asked))
+        case PermissionAnswered(request_id=id):
+            return replace(session, permission_requests=_others(session, id))
+        case _:
+            assert_never(event)
+
+
+def _others(session: Session, request_id: str) -> tuple[PermissionRequest, ...]:
+    return tuple(one for one in session.permission_requests if one.id != request_id)

@@ -84,9 +84,7 @@ def _project_organization(rows: Rows, event: OrganizationEvent) -> None:
         case MemberAdded(user_id=user, name=name, role=role):
             rows.put(topic, "member", user, Member(id=user, name=name, role=role))
         case MemberRoleSet(user_id=user, role=role):
-            member = rows.get(topic, "member", user, Member)
-            if member is not None:
-                rows.put(topic, "member", user, replace(member, role=role))
+            rows.patch(topic, "member", user, Member, role=role)
         case MemberRemoved(user_id=user):
             rows.remove(topic, "member", user)
         case RepositoryAdded():

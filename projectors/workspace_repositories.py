@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from events.fact import TaskFact
 from events.ids import OrganizationId, RepositoryId, TaskId, Timestamp
 from events.job import (
+    REPOSITORY_SYNC,
     JobAnnounced,
     JobCancelled,
     JobEvent,
@@ -26,8 +27,6 @@ from projectors.rows import Row, Rows
 from projectors.task_course import PullRequest
 
 Freshness = Literal["queued", "running", "fresh", "stale", "error"]
-
-SYNC = "repository_sync"
 
 
 class Repository(Row, frozen=True, kw_only=True):
@@ -119,7 +118,7 @@ def project_repository(rows: Rows, event: RepositoryEvent, at: Timestamp) -> Non
 def project_repository_job(
     rows: Rows, repository_id: RepositoryId, event: JobAnnounced | JobEvent, at: Timestamp
 ) -> None:
-    if event.kind == SYNC and (freshness := _freshness_after(event)):
+    if event.kind == REPOSITORY_SYNC and (freshness := _freshness_after(event)):
         _set_freshness(rows, event.organization_id, repository_id, freshness, None)
     if _itself(rows, event.organization_id, repository_id) is not None:
         topic = f"repository/{repository_id}"
@@ -138,9 +137,7 @@ def count_task(rows: Rows, event: TaskFact, by: int) -> None:
 
 def note_activity(rows: Rows, event: TaskFact, at: Timestamp) -> None:
     topic = f"workspace/{event.organization_id}"
-    row = rows.get(topic, "repository", event.repository_id, Repository)
-    if row is not None:
-        rows.put(topic, "repository", row.id, replace(row, latest_activity_at=at))
+    rows.patch(topic, "repository", event.repository_id, Repository, latest_activity_at=at)
 
 
 def name_branch(rows: Rows, event: TaskFact, branch: str) -> None:
@@ -149,7 +146,7 @@ def name_branch(rows: Rows, event: TaskFact, branch: str) -> None:
         return
     topic = f"repository/{event.repository_id}"
     rows.put(topic, "_task_of_branch", branch, TaskOfBranch(event.task_id))
-    _set_task(rows, topic, branch, event.task_id)
+    rows.patch(topic, "branch", branch, Branch, task_id=event.task_id)
 
 
 def task_of_branch(rows: Rows, repository_id: RepositoryId, branch: str) -> TaskId | None:
@@ -164,7 +161,7 @@ def forget_branch(rows: Rows, event: TaskFact, branch: str) -> None:
     owner = rows.get(topic, "_task_of_branch", branch, TaskOfBranch)
     if owner is not None and owner.task_id == event.task_id:
         rows.remove(topic, "_task_of_branch", branch)
-        _set_task(rows, topic, branch, None)
+        rows.patch(topic, "branch", branch, Branch, task_id=None)
 
 
 def _itself(
@@ -197,27 +194,22 @@ def _set_freshness(
     at: Timestamp | None,
 ) -> None:
     """`at` is when the branches were seen; None leaves that time as it is."""
-    workspace = f"workspace/{organization_id}"
-    row = rows.get(workspace, "repository", repository_id, Repository)
-    if row is not None:
-        row = replace(row, branches_status=freshness, branches_at=at or row.branches_at)
-        rows.put(workspace, "repository", row.id, row)
-    itself = _itself(rows, organization_id, repository_id)
-    if itself is not None:
-        itself = replace(itself, branches_status=freshness, branches_at=at or itself.branches_at)
-        rows.put(f"repository/{repository_id}", "self", repository_id, itself)
+    changes: dict[str, object] = {"branches_status": freshness}
+    if at is not None:
+        changes["branches_at"] = at
+    id = repository_id
+    rows.patch(f"workspace/{organization_id}", "repository", id, Repository, **changes)
+    if _itself(rows, organization_id, id) is not None:
+        rows.patch(f"repository/{id}", "self", id, RepositorySelf, **changes)
 
 
 def _set_branches(rows: Rows, event: RepositorySynced) -> None:
-    workspace = f"workspace/{event.organization_id}"
-    row = rows.get(workspace, "repository", event.repository_id, Repository)
-    if row is not None:
-        rows.put(workspace, "repository", row.id, replace(row, default_branch=event.default_branch))
-    itself = _itself(rows, event.organization_id, event.repository_id)
-    if itself is None:
+    id, default = event.repository_id, event.default_branch
+    workspace, topic = f"workspace/{event.organization_id}", f"repository/{id}"
+    rows.patch(workspace, "repository", id, Repository, default_branch=default)
+    if _itself(rows, event.organization_id, id) is None:
         return
-    topic = f"repository/{event.repository_id}"
-    rows.put(topic, "self", itself.id, replace(itself, default_branch=event.default_branch))
+    rows.patch(topic, "self", id, RepositorySelf, default_branch=default)
     names = {branch.name for branch in event.branches}
     for gone in rows.ids(topic, "branch"):
         if gone not in names:
@@ -242,12 +234,4 @@ def _set_parent(rows: Rows, event: BranchParentRecorded) -> None:
         return
     topic = f"repository/{event.repository_id}"
     rows.put(topic, "_parent_of_branch", event.branch, ParentOfBranch(event.parent))
-    row = rows.get(topic, "branch", event.branch, Branch)
-    if row is not None:
-        rows.put(topic, "branch", event.branch, replace(row, parent=event.parent))
-
-
-def _set_task(rows: Rows, topic: str, branch: str, task_id: TaskId | None) -> None:
-    row = rows.get(topic, "branch", branch, Branch)
-    if row is not None:
-        rows.put(topic, "branch", branch, replace(row, task_id=task_id))
+    rows.patch(topic, "branch", event.branch, Branch, parent=event.parent)

@@ -6,7 +6,14 @@ from events.agent_session import MessageQueued, TurnEnded
 from events.fact import TaskFact
 from events.ids import IssueId, OrganizationId, RepositoryId, TaskId, Timestamp
 from events.job import JobAnnounced, JobEvent
-from events.task import IssueRaised, IssueResolved, TaskCreated, TaskEvent, TaskNamed
+from events.task import (
+    IssueRaised,
+    IssueResolved,
+    SandboxReady,
+    TaskCreated,
+    TaskEvent,
+    TaskNamed,
+)
 from events.task_files import FilesCaptured
 from projectors.agent_sessions import Session
 from projectors.jobs import ENDED, JobBrief, brief_after
@@ -111,10 +118,12 @@ def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
         return
     known = _known_after(before, event, at)
     _show(rows, topic, known)
-    if isinstance(event, TaskNamed):
-        if before.course.branch not in (None, event.branch):
-            forget_branch(rows, event, before.course.branch)
-        _take_branch(rows, event, event.branch)
+    if isinstance(event, TaskNamed) and before.course.branch not in (None, event.branch):
+        forget_branch(rows, event, before.course.branch)
+    # Before there is a sandbox with it the name is only wanted, and may be that of another branch.
+    ready, branch = known.course.sandbox_ready, known.course.branch
+    if isinstance(event, TaskNamed | SandboxReady) and ready and branch is not None:
+        _take_branch(rows, event, branch)
     if isinstance(event, MessageQueued | TurnEnded):
         note_activity(rows, event, at)
     if known.over and not before.over:

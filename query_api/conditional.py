@@ -41,6 +41,6 @@ def unmodified(tag: str) -> Response:
     return Response(status_code=304, headers={"ETag": tag, **KEPT})
 
 
-def tagged(tag: str, body: bytes, *, media_type: str) -> Response:
-    """200 with the body and the tag to ask about it later."""
-    return Response(body, media_type=media_type, headers={"ETag": tag, **KEPT})
+def tagged(tag: str, document: bytes) -> Response:
+    """200 with a JSON document and the tag to ask about it later."""
+    return Response(document, media_type="application/json", headers={"ETag": tag, **KEPT})

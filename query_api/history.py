@@ -1,6 +1,7 @@
 """`GET /v1/history/{id}`: the audit trail of one aggregate, read from the log itself and not from a projection."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -8,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.codec import Undecodable
-from events.commit import Recorded, tag_of
+from events.commit import CommandRef, Recorded, tag_of
 from events.ids import BEGINNING, Position, Timestamp
 from events.log import AggregateKind, kind_of_id
 from events.shown import shown
@@ -36,6 +37,10 @@ PAGE_BYTES = 4 * 1024 * 1024
 class CommandName(Struct, frozen=True, kw_only=True):
     id: str
     name: str
+
+    @classmethod
+    def of(cls, command: CommandRef | None) -> Self | None:
+        return cls(id=command.id, name=command.name) if command else None
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):
@@ -122,9 +127,7 @@ def entry_of(recorded: Recorded, *, with_facts: bool) -> HistoryEntry:
         position=recorded.position,
         events=[tag_of(event) for event in commit.events],
         actor=commit.actor,
-        command=CommandName(id=commit.command.id, name=commit.command.name)
-        if commit.command
-        else None,
+        command=CommandName.of(commit.command),
         at=commit.at,
         facts=[Raw(msgspec.json.encode(shown(event))) for event in commit.events]
         if with_facts

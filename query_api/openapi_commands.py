@@ -55,6 +55,12 @@ def command_routes(commands: Mapping[str, type]) -> list[DocumentedRoute]:
         parameters=(KEY,),
         body=Body(CommandLine, media=NDJSON, required=False),
         answers=(Answer("one line each, in order", CommandLineAnswer, media=NDJSON),),
-        problems=("malformed", "too_large", "unsupported_media_type", "too_many_requests"),
+        problems=(
+            "malformed",
+            "forbidden",
+            "too_large",
+            "unsupported_media_type",
+            "too_many_requests",
+        ),
     )
     return [*single, several]

@@ -239,6 +239,7 @@ ELSEWHERE = (
             "forbidden",
             "too_large",
             "unsupported_media_type",
+            "too_many_requests",
             "draining",
         ),
         open_to_all=True,
@@ -249,7 +250,7 @@ ELSEWHERE = (
         tag="identity",
         summary="End the app session of the cookie",
         answers=(Answer("signed out", media="", status=204),),
-        problems=("forbidden",),
+        problems=("forbidden", "too_many_requests", "draining"),
         open_to_all=True,
     ),
     *(

@@ -41,18 +41,12 @@ class ViewAnswers:
         if (as_of := position(query, "as_of")) is not None:
             snapshot = await self._past(stored, as_of)
             tag = etag(snapshot.epoch, snapshot.version)
-            return not_modified(request, tag) or tagged(
-                tag, snapshot.document, media_type="application/json"
-            )
+            return not_modified(request, tag) or tagged(tag, snapshot.document)
         if held := await unchanged(request, self._views, stored):
             return held
         with BOOTSTRAP_SECONDS.labels(topic.partition("/")[0]).time():
             snapshot = await self.present(stored, query)
-        return tagged(
-            etag(snapshot.epoch, snapshot.version),
-            snapshot.document,
-            media_type="application/json",
-        )
+        return tagged(etag(snapshot.epoch, snapshot.version), snapshot.document)
 
     async def _past(self, stored: str, as_of: Position) -> Snapshot:
         # A position nobody has reached yet is waited for like any other, then refused as one.

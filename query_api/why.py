@@ -78,9 +78,7 @@ def last_change(
         value=Raw(msgspec.json.encode(value)),
         position=changed_by.commit.position,
         event=changed_by.event,
-        command=CommandName(id=envelope.command.id, name=envelope.command.name)
-        if envelope.command
-        else None,
+        command=CommandName.of(envelope.command),
         actor=envelope.actor,
         at=envelope.at,
     )

@@ -64,7 +64,7 @@ PROJECTION_PARKED = Gauge(
 )
 PROJECTION_LAG_SECONDS = Gauge(
     "foundry_projection_lag_seconds",
-    "Age of the oldest commit that is stored and not yet dispatched.",
+    "For how long the node is behind the log, or has no word of it.",
 )
 EVENT_TO_DISPATCH_SECONDS = Histogram(
     "foundry_event_to_dispatch_seconds",

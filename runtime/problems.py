@@ -1,6 +1,7 @@
 """Errors to RFC 9457 problem documents: the one place where an error gets a status code (docs/protocol.md, "Problems")."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -97,15 +98,7 @@ def status_of(error: FoundryError) -> int:
 
 def problem_document(error: FoundryError, *, instance: str) -> dict[str, Any]:
     """The members of the problem document for an error."""
-    status = status_of(error)
-    document: dict[str, Any] = {
-        "type": f"/problems/{error.code}",
-        "title": TITLES[status],
-        "status": status,
-        "detail": error.detail,
-        "instance": instance,
-        "code": error.code,
-    }
+    document = _document(error.code, status_of(error), error.detail, instance)
     if error.errors:
         document["errors"] = msgspec.to_builtins(error.errors)
     return document
@@ -119,36 +112,39 @@ def problem_response(error: FoundryError, *, instance: str) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="foundry"'
-    return Response(
-        msgspec.json.encode(problem_document(error, instance=instance)),
-        status_code=status,
-        headers=headers,
-        media_type="application/problem+json",
-    )
+    return _response(problem_document(error, instance=instance), headers)
 
 
 def internal_problem(error: Exception, *, instance: str) -> Response:
     """What is said of a defect: where to look, and nothing of the inside."""
     log.error("request failed unexpectedly", extra={"path": instance}, exc_info=error)
-    return Response(
-        msgspec.json.encode(
-            {
-                "type": "/problems/internal",
-                "title": TITLES[500],
-                "status": 500,
-                "detail": "This is a defect of the server; its log has the details under the request id.",
-                "instance": instance,
-                "code": "internal",
-            }
-        ),
-        status_code=500,
-        media_type="application/problem+json",
-    )
+    detail = "This is a defect of the server; its log has the details under the request id."
+    return _response(_document("internal", 500, detail, instance))
 
 
 def instance_of(scope: Scope) -> str:
     """What an answer's `instance` says: the path that was asked for, as an address spells it."""
     return URL(scope=scope).path
+
+
+def _document(code: str, status: int, detail: str, instance: str) -> dict[str, Any]:
+    return {
+        "type": f"/problems/{code}",
+        "title": TITLES.get(status, "The request failed"),
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        "code": code,
+    }
+
+
+def _response(document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(
+        msgspec.json.encode(document),
+        status_code=document["status"],
+        headers=headers,
+        media_type="application/problem+json",
+    )
 
 
 async def _foundry_error(request: Request, error: Exception) -> Response:
@@ -163,24 +159,12 @@ async def _http_exception(request: Request, error: Exception) -> Response:
             NotFound("There is nothing at this address; /v1/openapi.json lists what there is."),
             instance=request.url.path,
         )
-    code = "method_not_allowed" if error.status_code == 405 else "malformed"
-    return Response(
-        msgspec.json.encode(
-            {
-                "type": f"/problems/{code}",
-                "title": TITLES.get(error.status_code, "The request failed"),
-                "status": error.status_code,
-                "detail": "The Allow header lists the methods this address takes."
-                if error.status_code == 405
-                else str(error.detail),
-                "instance": request.url.path,
-                "code": code,
-            }
-        ),
-        status_code=error.status_code,
-        headers=dict(error.headers or {}),
-        media_type="application/problem+json",
-    )
+    code, detail = "malformed", str(error.detail)
+    if error.status_code == 405:
+        code = "method_not_allowed"
+        detail = "The Allow header lists the methods this address takes."
+    document = _document(code, error.status_code, detail, request.url.path)
+    return _response(document, error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -36,7 +36,11 @@ DOCS = ROOT / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text()
 PROTOCOL = (DOCS / "protocol.md").read_text()
 README = (ROOT / "README.md").read_text()
-PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")))
+PAGES = (
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob("clients/**/*.md")),
+    *sorted(DOCS.rglob("*.md")),
+)
 FOLDERS = (*PACKAGES, "tests", "docs", "deploy", "web")
 WRITTEN = {".py", ".js", ".mjs", ".ts", ".css", ".html", ".md", ".toml", ".yaml", ".yml", ".conf"}
 STREAMS = {"/v1/stream", "/v1/stream/{sid}/interest"}
@@ -176,7 +180,7 @@ def test_every_word_of_the_command_line_is_documented() -> None:
     assert documented == set(words_of(_parser()))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_and_every_file_a_document_names_is_there(page: Path) -> None:
     text = page.read_text()
     linked = [page.parent / target for target in re.findall(r"\]\(([^)#]+)\)", text)]

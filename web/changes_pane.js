@@ -11,7 +11,7 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { sentenceOf } from "./orders.js";
 import { Patch } from "./patch.js";
-import { empty, loading, problem } from "./states.js";
+import { empty, loading, missing } from "./states.js";
 import { clock, count, size, tailOf } from "./words.js";
 
 /** So many lines of a patch are shown at once; whoever scrolls near their end is shown as many more. */
@@ -47,7 +47,7 @@ export class ChangesPane {
   show(task, id) {
     const view = this.#bench.views.of(`files/${id}`);
     if (id !== this.#task) this.#enter(id);
-    if (!view.data) return view.state === "loading" ? loading("the changed files") : problem(view.state);
+    if (!view.data) return missing(view.state, "the changed files");
     this.#refresh(view.data);
     const { files, status, captured_at: at } = view.data;
     const total = files.reduce((sum, file) => ({ added: sum.added + file.added, removed: sum.removed + file.removed }), { added: 0, removed: 0 });

@@ -7,6 +7,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { ENDING } from "./task_actions.js";
 import { lasting, sessionStatus } from "./words.js";
 
 export class Composer {
@@ -63,7 +64,7 @@ export class Composer {
    */
   show(task, session) {
     const bench = this.#bench;
-    const closed = session.status === "closed" || ["archived", "killed", "archiving", "killing"].includes(task.status);
+    const closed = session.status === "closed" || ENDING.includes(task.status);
     const stopping = bench.orders.pending("agent_session.stop", session.id);
     const text = this.#textOf(session.id);
     if (closed) this.giveUp();

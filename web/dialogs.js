@@ -234,7 +234,7 @@ const KINDS = {
     ],
     order: ({ name, model }) => {
       const its = { task_id: task.id, session_id: session.id };
-      // Two orders at most; the second one is given when the first has been taken.
+      // Two orders at most, side by side; the dialog waits for the one about the model.
       if (model && model !== session.model) {
         const order = { name: "agent_session.change_model", data: { ...its, model } };
         if (name === session.name) return order;

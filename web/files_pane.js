@@ -3,8 +3,7 @@
 /**
  * @import {TreeFile} from "./types.js"
  * @import {Workbench} from "./workbench.js"
- * @import {Folders} from "./file_tree.js"
- * @import {TreeRow} from "./file_tree.js"
+ * @import {Folders, TreeRow} from "./file_tree.js"
  */
 
 import { text } from "./entry.js";
@@ -13,7 +12,7 @@ import { foldersOf, rowsOf } from "./file_tree.js";
 import { icon } from "./icons.js";
 import { sentenceOf } from "./orders.js";
 import { rowsBetween, topsOf } from "./scroll_window.js";
-import { empty, loading, problem } from "./states.js";
+import { empty, loading, missing } from "./states.js";
 import { count, size } from "./words.js";
 
 const ROW = 28;
@@ -54,7 +53,7 @@ export class FilesPane {
       this.#cursor = "";
       this.#tree = [];
     }
-    if (!view.data) return view.state === "loading" ? loading("the files", 6) : problem(view.state);
+    if (!view.data) return missing(view.state, "the files", 6);
     if (view.data.tree.length === 0) return empty("No files yet", "They are listed when the repository is checked out and the first turn has ended.");
     if (view.data.tree !== this.#tree) {
       this.#tree = view.data.tree;

@@ -11,7 +11,8 @@ import { timeOf } from "./provisioning.js";
 import { empty } from "./states.js";
 import { clock, jobKind, stageName } from "./words.js";
 
-const OPEN = ["queued", "running", "retrying"];
+/** @param {{status: string}} job */
+export const isOpen = (job) => ["queued", "running", "retrying"].includes(job.status);
 
 /**
  * @param {Workbench} bench
@@ -32,7 +33,6 @@ export function jobsPane(bench, task) {
  * @param {Job} job
  */
 export function jobCard(bench, job) {
-  const open = OPEN.includes(job.status);
   if (job.stages.some((stage) => stage.status === "running")) bench.frame.again(500);
   return h(
     "section",
@@ -43,7 +43,7 @@ export function jobCard(bench, job) {
       h("span", { class: `mark mark-${job.status}`, role: "img", "aria-label": job.status }),
       h("h3", null, jobKind(job.kind)),
       h("span", { class: "quiet" }, Number.isFinite(began(job)) ? clock(began(job)) : "queued"),
-      open && h("button", { class: "plain", disabled: bench.orders.pending("job.cancel", job.id), onclick: () => bench.orders.give("job.cancel", { job_id: job.id }, { id: job.id }) }, "Cancel"),
+      isOpen(job) && h("button", { class: "plain", disabled: bench.orders.pending("job.cancel", job.id), onclick: () => bench.orders.give("job.cancel", { job_id: job.id }, { id: job.id }) }, "Cancel"),
       (job.status === "failed" || job.status === "cancelled") &&
         h("button", { disabled: bench.orders.pending("job.retry", job.id), onclick: () => bench.orders.give("job.retry", { job_id: job.id }, { id: job.id }) }, icon("retry"), "Retry"),
     ),

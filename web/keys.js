@@ -9,7 +9,7 @@ import { icon } from "./icons.js";
 /** @typedef {{keys: string[], shown: string, does: string, act?: (bench: Workbench, key: string) => unknown}} Key */
 
 /** @type {Key[]} */
-export const KEYS = [
+const KEYS = [
   { keys: ["j", "ArrowDown"], shown: "j ↓", does: "Next task", act: (bench) => bench.sidebar.move(1) },
   { keys: ["k", "ArrowUp"], shown: "k ↑", does: "Previous task", act: (bench) => bench.sidebar.move(-1) },
   { keys: [], shown: "Enter", does: "Open the task" },

@@ -8,7 +8,7 @@
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { empty, loading, problem } from "./states.js";
+import { empty, missing } from "./states.js";
 import { clock, lasting } from "./words.js";
 
 export class ProcessesPane {
@@ -28,7 +28,7 @@ export class ProcessesPane {
    */
   show(task, id) {
     const view = this.#bench.views.of(`processes/${id}`);
-    if (!view.data) return view.state === "loading" ? loading("the processes") : problem(view.state);
+    if (!view.data) return missing(view.state, "the processes");
     const newestFirst = [...view.data.processes].sort((one, other) => (other.started_at ?? Infinity) - (one.started_at ?? Infinity));
     const over = ["archived", "killed"].includes(task?.status ?? "");
     return [

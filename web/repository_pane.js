@@ -8,8 +8,8 @@
 import { addressOf } from "./address.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { jobCard } from "./jobs_pane.js";
-import { empty, loading, problem } from "./states.js";
+import { isOpen, jobCard } from "./jobs_pane.js";
+import { empty, missing } from "./states.js";
 import { ago, count } from "./words.js";
 
 /** @param {Workbench} bench */
@@ -27,7 +27,7 @@ export function repositoryPane(bench) {
       h("div", { class: "task-name" }, h("h1", null, data?.name ?? " "), h("p", { class: "task-facts" }, h("span", { class: "quiet" }, data?.remote_url ?? " "))),
       data && actions(bench, data),
     ),
-    h("div", { class: "page-body" }, data ? [branches(bench, data), jobs(bench, data)] : view.state === "loading" ? loading("the repository", 6) : problem(view.state)),
+    h("div", { class: "page-body" }, data ? [branches(bench, data), jobs(bench, data)] : missing(view.state, "the repository", 6)),
   );
 }
 
@@ -36,7 +36,7 @@ export function repositoryPane(bench) {
  * @param {Repository} repository
  */
 function actions(bench, repository) {
-  const busy = repository.jobs.some((job) => ["queued", "running", "retrying"].includes(job.status)) || bench.orders.pending("repository.refresh", repository.id);
+  const busy = repository.jobs.some(isOpen) || bench.orders.pending("repository.refresh", repository.id);
   return h(
     "div",
     { class: "task-actions" },

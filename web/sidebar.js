@@ -14,7 +14,7 @@ import { rowsBetween, topsOf } from "./scroll_window.js";
 import { sidebarFoot } from "./sidebar_foot.js";
 import { sidebarHead } from "./sidebar_head.js";
 import { RepositoryRow, TaskRow } from "./sidebar_rows.js";
-import { empty, loading, problem } from "./states.js";
+import { empty, loading, missing } from "./states.js";
 import { rowsOf } from "./task_rows.js";
 
 const AROUND = 400;
@@ -150,7 +150,7 @@ export class Sidebar {
   #list(view, app) {
     const bench = this.#bench;
     if (!bench.places.organization) return h("div", { class: "list" }, app ? this.#firstOrganization() : loading("your organizations", 6));
-    if (!view.data) return h("div", { class: "list" }, view.state === "loading" ? loading("the workspace", 8) : problem(view.state));
+    if (!view.data) return h("div", { class: "list" }, missing(view.state, "the workspace", 8));
     if (view.data.repositories.length === 0) {
       return h("div", { class: "list" }, empty("No repository yet", "Add one, and give its first task to an agent.", this.#addRepository()));
     }

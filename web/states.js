@@ -29,6 +29,17 @@ export function empty(title, hint, ...actions) {
   return h("div", { class: "empty", key: `empty ${title}` }, h("p", { class: "empty-title" }, title), hint && h("p", { class: "empty-hint" }, hint), actions.length > 0 && h("div", { class: "empty-actions" }, actions));
 }
 
+/**
+ * In the place of a view that is not there: it is still loading, or cannot be had.
+ *
+ * @param {string} state
+ * @param {string} what
+ * @param {number} [rows]
+ */
+export function missing(state, what, rows) {
+  return state === "loading" ? loading(what, rows) : problem(state);
+}
+
 /** @type {Record<string, [string, string]>} */
 const WHY = {
   forbidden: ["Not here", "It does not exist, or it is not yours to see."],

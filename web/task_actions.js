@@ -7,9 +7,11 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { isOpen } from "./jobs_pane.js";
 import { SEPARATOR } from "./menu.js";
 
-const OVER = ["archived", "killed", "archiving", "killing"];
+/** Tasks that are over, or about to be: nothing more is done in them. */
+export const ENDING = ["archiving", "archived", "killing", "killed"];
 
 export class TaskActions {
   #bench;
@@ -22,7 +24,7 @@ export class TaskActions {
   /** @param {Task} task */
   show(task) {
     const bench = this.#bench;
-    const over = OVER.includes(task.status);
+    const over = ENDING.includes(task.status);
     const early = task.sandboxes.every((sandbox) => sandbox.status !== "ready");
     return h(
       "div",
@@ -57,7 +59,7 @@ export class TaskActions {
    */
   #button(task, name, label, { disabled }) {
     const kind = name.replace("task.", "task_");
-    const running = task.jobs.some((job) => job.kind === kind && ["queued", "running", "retrying"].includes(job.status));
+    const running = task.jobs.some((job) => job.kind === kind && isOpen(job));
     const busy = running || this.#bench.orders.pending(name, task.id);
     return h("button", { disabled: disabled || busy, "aria-busy": String(busy), onclick: () => this.#order(name, task) }, label);
   }

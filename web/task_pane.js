@@ -18,7 +18,7 @@ import { permissionRequests } from "./permissions.js";
 import { ProcessesPane } from "./processes_pane.js";
 import { provisioning } from "./provisioning.js";
 import { sessionTabs } from "./session_tabs.js";
-import { loading, problem } from "./states.js";
+import { loading, missing, problem } from "./states.js";
 import { TaskActions } from "./task_actions.js";
 import { TranscriptPane } from "./transcript_pane.js";
 import { taskStatus } from "./words.js";
@@ -158,7 +158,7 @@ export class TaskPane {
       case "processes":
         return this.processes.show(task, id);
       case "jobs":
-        if (!task) return view.state === "loading" ? loading("the jobs") : problem(view.state);
+        if (!task) return missing(view.state, "the jobs");
         return jobsPane(this.#bench, task);
       default:
         return this.changes.show(task, id);
@@ -171,6 +171,6 @@ export class TaskPane {
  *
  * @param {string | null} url
  */
-export function safeLink(url) {
+function safeLink(url) {
   return /^https?:\/\//.test(url ?? "") ? url : null;
 }

@@ -2,8 +2,8 @@
 
 /** @import {ListedRepository, ListedTask} from "./types.js" */
 
-export const REPOSITORY_HEIGHT = 36;
-export const TASK_HEIGHT = 54;
+const REPOSITORY_HEIGHT = 36;
+const TASK_HEIGHT = 54;
 
 const OVER = new Set(["archived", "killed"]);
 
@@ -14,8 +14,8 @@ const OVER = new Set(["archived", "killed"]);
  */
 
 /**
- * Rows from the workspace's lists. Tasks stand in the order in which
- * they were made, newest first: a list that sorts itself by activity would move under one's hand.
+ * Rows from the workspace's lists. Tasks stand in the order in which they were made, newest first: a list that sorts
+ * itself by activity would move under one's hand.
  *
  * @param {{repositories: ListedRepository[], tasks: ListedTask[], filter: string, showOver: boolean, current: string | null | undefined}} options
  */

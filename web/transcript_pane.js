@@ -8,7 +8,7 @@
 import { h } from "./dom.js";
 import { sentenceOf } from "./orders.js";
 import { Entry } from "./entry.js";
-import { empty, loading, problem } from "./states.js";
+import { empty, missing } from "./states.js";
 import { Transcript } from "./transcript.js";
 import { TranscriptScroll } from "./transcript_scroll.js";
 import { count } from "./words.js";
@@ -42,7 +42,7 @@ export class TranscriptPane {
       this.#window = view.data.entries;
       this.#transcript.follow(view.data.entries);
     }
-    if (!view.data) return view.state === "loading" ? loading("the transcript") : problem(view.state);
+    if (!view.data) return missing(view.state, "the transcript");
     if (view.data.last_index === 0) return nothingSaid(task, session);
     return this.#list(session, view.data);
   }

@@ -14,13 +14,6 @@ const AT_THE_END = 24;
 const NEAR_THE_START = 600;
 
 export class TranscriptScroll {
-  /** @param {{invalidate: () => void, wantOlder: () => void}} options */
-  constructor({ invalidate, wantOlder }) {
-    this.#invalidate = invalidate;
-    this.#wantOlder = wantOlder;
-    this.following = true;
-  }
-
   #invalidate;
   #wantOlder;
   /** @type {HTMLElement | null} */
@@ -36,6 +29,13 @@ export class TranscriptScroll {
   #anchor = null;
   #revision = -1;
   #top = 0;
+
+  /** @param {{invalidate: () => void, wantOlder: () => void}} options */
+  constructor({ invalidate, wantOlder }) {
+    this.#invalidate = invalidate;
+    this.#wantOlder = wantOlder;
+    this.following = true;
+  }
 
   /**
    * Told the scrolling element, once.

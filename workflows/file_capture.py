@@ -7,8 +7,8 @@ do people see `queued` or `running`, and `stale` when it failed.
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 from commands.aggregates import Aggregates
@@ -97,14 +97,31 @@ class FileCapture:
         async with self._locks.setdefault(task_id, asyncio.Lock()):
             task = (await self._aggregates.load(TASK, task_id)).state
             if isinstance(task, Task) and task.sandbox is not None and task.sandbox.base:
+                # Whoever asked until now asked for this look.
+                asked = self._wanted.pop(task_id, None) is not None
                 self._running[task_id] = _clock()
                 try:
                     await self._capture(task, task.sandbox.base)
+                except (FoundryError, GitFailed, OSError):
+                    if asked:
+                        self.request(task_id)
+                    raise
                 finally:
                     self._running.pop(task_id, None)
-            if not isinstance(task, Task) or task.over:
-                self._locks.pop(task_id, None)
-                self._trees.forget(task_id)
+            else:
+                self.forget(task_id)
+
+    @asynccontextmanager
+    async def still(self, task_id: TaskId) -> AsyncIterator[None]:
+        """Nobody looks meanwhile, so nobody takes a working tree that is half gone for what the task made."""
+        async with self._locks.setdefault(task_id, asyncio.Lock()):
+            yield
+
+    def forget(self, task_id: TaskId) -> None:
+        """There is no working tree to look at, most likely for good."""
+        self._wanted.pop(task_id, None)
+        self._locks.pop(task_id, None)
+        self._trees.forget(task_id)
 
     async def attempt(self, task_id: TaskId) -> None:
         """Capture now; when that fails, the files stored are said to be stale, and the sandbox gone if it is."""
@@ -151,7 +168,9 @@ class FileCapture:
                     await self._tell(task_id, partial(self._outdated, task_id))
 
     def _outdated(self, task_id: TaskId, task: TaskState) -> list[TaskEvent]:
-        """Asked again when another fact came first: by then the capture may be over."""
+        """Asked again when another fact came first: by then the capture may be over, or the sandbox gone."""
+        if not isinstance(task, Task) or task.sandbox is None:
+            return []
         if task_id in self._running:
             return files_outdated(task, status="running")
         if task_id in self._wanted:

@@ -6,7 +6,6 @@ from contextlib import aclosing
 
 from events.codec import Undecodable
 from events.commit import Recorded
-from events.store import kind_of
 from runtime.errors import FoundryError
 from runtime.pulse import Pulse
 from workflows.job_lanes import JobLanes
@@ -45,7 +44,7 @@ class JobHints:
                 await self._lanes.room()
 
     async def _take(self, recorded: Recorded) -> None:
-        if kind_of(recorded.subject) == "transcript":
+        if recorded.kind == "transcript":
             return
         try:
             for job in jobs_of(recorded):

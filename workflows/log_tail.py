@@ -19,7 +19,7 @@ from events.job import JobAnnounced, JobCancelRequested
 from events.log import LogCut, PoisonSkipped
 from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from events.repository import RepositorySynced
-from events.store import EventStore, kind_of
+from events.store import EventStore
 from events.task import IssueRaised, TaskProvisioned
 from runtime.errors import FoundryError, Unavailable
 from runtime.pulse import Pulse
@@ -111,7 +111,7 @@ class LogTail:
             if recorded.position <= self._checkpoint:
                 continue
             self._checkpoint = recorded.position
-            if kind_of(recorded.subject) == "transcript":
+            if recorded.kind == "transcript":
                 continue
             try:
                 self._note(recorded)

@@ -7,9 +7,8 @@ from commands.aggregates import Aggregates
 from commands.job import JOB
 from commands.job_state import Job
 from commands.task import TASK
-from commands.task_evolve import KILL
 from commands.task_state import Sandbox, Task
-from events.job import JobAnnounced
+from events.job import TASK_KILL, JobAnnounced
 from workflows.presence import Presence
 
 Place: TypeAlias = Literal["here", "anywhere", "elsewhere"]
@@ -52,6 +51,6 @@ def place(
         return "anywhere"
     if sandbox.host == here:
         return "here"
-    if (kind == KILL or cancelled) and away(sandbox.host):
+    if (kind == TASK_KILL or cancelled) and away(sandbox.host):
         return "anywhere"
     return "elsewhere"

@@ -7,6 +7,7 @@ from commands.aggregates import Aggregates
 from commands.organization import ORGANIZATION
 from commands.organization_state import Organization
 from commands.repository import REPOSITORY, sync_failed, synced
+from events.job import REPOSITORY_SYNC
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
 from workflows.sandbox import SandboxProvider
 from workflows.steady_reports import SteadyReports
@@ -15,7 +16,7 @@ from workflows.steady_reports import SteadyReports
 def kind(stages: "RepositorySync") -> JobKind:
     """The declaration of the job."""
     return JobKind(
-        name="repository_sync",
+        name=REPOSITORY_SYNC,
         stages=(Stage(name="remote_read", run=stages.read_remote, deadline=900),),
         failed=stages.failed,
         at_once=3,

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from commands.stack import REBASE_BRANCH, REPARENT_BRANCH, RESTACK_REPO, Parent, above
+from commands.stack import Parent, above
+from events.job import BRANCH_REBASE, BRANCH_REPARENT, REPOSITORY_RESTACK
 from workflows.sandbox import NoSuchBranch
 
 
@@ -34,16 +35,16 @@ def steps_of(
         if named not in present:
             raise NoSuchBranch(f"There is no branch {named}, neither in the remote nor here.")
     stacked = dict(parents)
-    if branch is not None and kind == REPARENT_BRANCH and parent is not None:
+    if branch is not None and kind == BRANCH_REPARENT and parent is not None:
         before = parents.get(branch)
         stacked[branch] = Parent(name=parent, base=before.base if before else "")
-    if branch is not None and kind == REBASE_BRANCH:
+    if branch is not None and kind == BRANCH_REBASE:
         before = parents.get(branch)
         if before is None and default is not None:
             stacked[branch] = Parent(name=default, base="")
-    if kind == RESTACK_REPO:
+    if kind == REPOSITORY_RESTACK:
         wanted = set(stacked)
-    elif kind == REBASE_BRANCH:
+    elif kind == BRANCH_REBASE:
         wanted = {branch} if branch in stacked else set()
     else:
         wanted = {one for one in stacked if branch in (one, *above(stacked, one))}

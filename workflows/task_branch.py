@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from commands.aggregates import Aggregates
 from commands.task import TASK
-from commands.task_evolve import MERGE, PUSH, RENAME_BRANCH, REVERT_FILE
 from commands.task_reports import issues_settled, task_named
 from commands.task_state import Task
+from events.job import TASK_MERGE, TASK_PUSH, TASK_RENAME_BRANCH, TASK_REVERT_FILE
 from workflows.agent_pool import sandbox_of
 from workflows.branches import Branches
 from workflows.file_capture import FileCapture
@@ -29,16 +29,16 @@ def kinds(work: "BranchWork") -> tuple[JobKind, ...]:
     read = Stage(name="remote_read", run=work.read_remote, deadline=900)
     captured = Stage(name="files_captured", run=work.capture, deadline=180)
     return (
-        work.kind(PUSH, committed, Stage(name="pushed", run=work.push, deadline=600), read),
-        work.kind(MERGE, committed, Stage(name="merged", run=work.merge, deadline=600), read),
+        work.kind(TASK_PUSH, committed, Stage(name="pushed", run=work.push, deadline=600), read),
+        work.kind(TASK_MERGE, committed, Stage(name="merged", run=work.merge, deadline=600), read),
         work.kind(
-            REVERT_FILE,
+            TASK_REVERT_FILE,
             Stage(name="file_found", run=work.find_file, deadline=180),
             Stage(name="file_reverted", run=work.revert_file, deadline=180),
             captured,
         ),
         work.kind(
-            RENAME_BRANCH,
+            TASK_RENAME_BRANCH,
             Stage(name="branch_renamed", run=work.rename, deadline=600),
         ),
     )

@@ -5,14 +5,15 @@ An archive keeps the work: what is not committed yet is committed to the task's 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
+from commands import job_reports
 from commands.aggregates import Aggregates
 from commands.job import JOB
-from commands.job_state import Job, JobState
+from commands.job_state import Job
 from commands.task import TASK
-from commands.task_evolve import ARCHIVE, KILL
 from commands.task_reports import (
     issue_resolved,
     sandbox_released,
@@ -21,9 +22,10 @@ from commands.task_reports import (
 )
 from commands.task_state import Sandbox, Task
 from events.ids import JobId
-from events.job import JobCancelRequested, JobEvent
+from events.job import TASK_ARCHIVE, TASK_KILL
 from runtime.errors import FoundryError, Rejected
 from workflows.agent_pool import sandbox_of
+from workflows.file_capture import FileCapture
 from workflows.host_watch import away_issue
 from workflows.job_kind import (
     JobContext,
@@ -50,20 +52,22 @@ LOOK_SECONDS = 0.05
 
 def archive_kind(ending: "Ending") -> JobKind:
     """Keeps the branch."""
-    return _kind(ARCHIVE, ending, "keep", "archived")
+    return _kind(TASK_ARCHIVE, ending, "keep", "archived")
 
 
 def kill_kind(ending: "Ending") -> JobKind:
     """Deletes the branch too."""
-    return _kind(KILL, ending, "delete", "killed")
+    return _kind(TASK_KILL, ending, "delete", "killed")
 
 
 def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: str) -> JobKind:
     async def release(job: JobContext) -> StageResult:
-        return await ending.release(job, branch=branch)
+        # A kill does not wait for a look at what it throws away.
+        async with ending.files.still(job.task) if name == TASK_ARCHIVE else nullcontext():
+            return await ending.release(job, branch=branch)
 
     async def failed(job: JobContext, stage: str, failure: StageFailure) -> None:
-        await ending.failed(job, stage, failure, unless_killing=name != KILL)
+        await ending.failed(job, stage, failure, unless_killing=name != TASK_KILL)
 
     def unless_killed(stage: Step) -> Step:
         """An archive gives way to a kill, which waits for its end and then does all of it."""
@@ -73,15 +77,15 @@ def _kind(name: str, ending: "Ending", branch: Literal["keep", "delete"], last: 
                 raise JobNotWanted("the task is being killed")
             return await stage(job)
 
-        return stage if name == KILL else run
+        return stage if name == TASK_KILL else run
 
     stopped = Stage(
         name="work_stopped", run=unless_killed(ending.stop_work), deadline=2 * STOPPING_SECONDS
     )
-    committed = Stage(name="work_committed", run=unless_killed(ending.commit_work), deadline=180)
+    committed = Stage(name="work_committed", run=unless_killed(ending.commit_work), deadline=300)
     released = Stage(name="sandbox_released", run=unless_killed(release), deadline=300)
     ended = Stage(name=last, run=unless_killed(ending.finish), deadline=30)
-    kept = (committed,) if name == ARCHIVE else ()
+    kept = (committed,) if name == TASK_ARCHIVE else ()
     return JobKind(name=name, stages=(stopped, *kept, released, ended), failed=failed)
 
 
@@ -94,17 +98,23 @@ class Ending:
     presence: Presence
     host: str
     processes: TaskProcesses
+    files: FileCapture
 
     async def stop_work(self, job: JobContext) -> StageResult:
         """Cancel the task's other jobs and end its turns, agents and processes."""
         task = await self._task(job)
         # A kill is nobody's to cancel: it cancels the archive, which may have begun before it.
         others = [
-            job_id for kind, job_id in task.jobs.items() if kind != KILL and job_id != job.job_id
+            job_id
+            for kind, job_id in task.jobs.items()
+            if kind != TASK_KILL and job_id != job.job_id
         ]
         for job_id in others:
             await self.reports.report(
-                JOB, job_id, _cancel_requested, report_id=f"{job.job_id}/cancels/{job_id}"
+                JOB,
+                job_id,
+                job_reports.cancel_requested,
+                report_id=f"{job.job_id}/cancels/{job_id}",
             )
         await self.sessions.end_task(job.task)
         async with asyncio.timeout(STOPPING_SECONDS):
@@ -116,7 +126,7 @@ class Ending:
         return {}
 
     async def commit_work(self, job: JobContext) -> StageResult:
-        """Commit what the agent left uncommitted; where there is no working tree, that is nothing."""
+        """Commit and capture what the agent left; where there is no working tree, that is nothing."""
         task = await self._task(job)
         sandbox, branch = task.sandbox, task.branch
         if not sandbox or not sandbox.base or not branch or not self._here(sandbox):
@@ -136,6 +146,8 @@ class Ending:
                 code=error.code,
                 permanent=isinstance(error, Rejected),
             ) from error
+        # Nobody can look again once the working tree is gone.
+        await self.files.attempt(job.task)
         return {"committed": "yes" if made else "no"}
 
     async def release(self, job: JobContext, *, branch: Literal["keep", "delete"]) -> StageResult:
@@ -184,6 +196,7 @@ class Ending:
         await tell_task(
             self.reports, job, "ended", lambda now: [*task_archived(now), *task_killed(now)]
         )
+        self.files.forget(job.task)
         return {}
 
     async def failed(
@@ -211,19 +224,3 @@ class Ending:
             if not isinstance(state, Job) or not state.open:
                 return
             await asyncio.sleep(LOOK_SECONDS)
-
-
-def _cancel_requested(job: JobState) -> list[JobEvent]:
-    match job:
-        case Job(open=True, cancel_requested=False):
-            return [
-                JobCancelRequested(
-                    job_id=job.job_id,
-                    kind=job.kind,
-                    organization_id=job.organization_id,
-                    repository_id=job.repository_id,
-                    task_id=job.task_id,
-                )
-            ]
-        case _:
-            return []

@@ -16,6 +16,7 @@ from commands.task_reports import (
 )
 from commands.task_state import Session, Task, TaskState
 from events.ids import IssueId, derive_id
+from events.job import TASK_PROVISION
 from events.task import TaskEvent
 from workflows.acp_agent import AgentDied, AgentFailed
 from workflows.agent_pool import AgentPool, sandbox_of
@@ -29,7 +30,7 @@ from workflows.steady_reports import SteadyReports
 def kind(stages: "Provisioning") -> JobKind:
     """The declaration of the job."""
     return JobKind(
-        name="task_provision",
+        name=TASK_PROVISION,
         stages=(
             Stage(name="name_ensured", run=stages.ensure_name, deadline=30),
             Stage(name="sandbox_allocated", run=stages.allocate_sandbox, deadline=60),

@@ -1,4 +1,4 @@
-"""RivetKit, the ancestor's runtime: an action that changes an actor's state and broadcasts to its connections."""
+"""RivetKit: an action that changes an actor's state and broadcasts to its connections."""
 
 import asyncio
 import json

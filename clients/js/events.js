@@ -105,8 +105,8 @@ const HANDLERS = {
   },
 
   snapshot(turn, connection, { topic: name, epoch, version, data, cause }) {
-    const topic = turn.topic(name);
-    if (topic === null || topic.live !== "on" || topic.refused !== null) return;
+    const topic = live(turn, name);
+    if (topic === null) return;
     const { view, gap } = topic;
     const kind = cause?.kind ?? "bootstrap";
     const older = view !== null && view.epoch === epoch && version < view.version;
@@ -121,8 +121,8 @@ const HANDLERS = {
   },
 
   change(turn, connection, { topic: name, epoch, base, version, changes, cause }) {
-    const topic = turn.topic(name);
-    if (topic === null || topic.live !== "on" || topic.refused !== null) return true;
+    const topic = live(turn, name);
+    if (topic === null) return true;
     const { view } = topic;
     if (view !== null && view.epoch === epoch) {
       if (version <= view.version) return true;
@@ -187,10 +187,20 @@ function end(turn, connection, name, refused) {
   const carried = { ...(place && turn.state[place]?.carried) };
   delete carried[name];
   if (place !== null) turn.setConnection(place, { carried });
-  const topic = turn.topic(name);
-  if (topic === null || topic.live !== "on" || topic.refused !== null) return;
+  if (live(turn, name) === null) return;
   refuse(turn, name, refused);
   if (wanted(turn).length === 0) interestChanged(turn);
+}
+
+/**
+ * A topic that the stream may tell of.
+ *
+ * @param {Turn} turn
+ * @param {string} name
+ */
+function live(turn, name) {
+  const topic = turn.topic(name);
+  return topic?.live === "on" && topic.refused === null ? topic : null;
 }
 
 /**
@@ -201,8 +211,8 @@ function end(turn, connection, name, refused) {
  * @param {string} etag
  */
 function holds(turn, name, etag) {
-  const topic = turn.topic(name);
-  if (topic === null || topic.live !== "on" || topic.refused !== null || topic.gap !== null) return true;
+  const topic = live(turn, name);
+  if (topic === null || topic.gap !== null) return true;
   if (topic.view === null) return false;
   const [, epoch, version] = /^(.*)\.(\d+)$/s.exec(etag) ?? [];
   return tag(topic.view) === etag || (topic.view.epoch === epoch && topic.view.version > Number(version));

@@ -17,7 +17,7 @@ export function fold(data, changes) {
   let folded = data;
   for (const { op, entity, id, value } of changes) {
     if (entity === "self") {
-      if (op === "put") folded = share(folded, { ...value, ...listsOf(folded), ...value });
+      if (op === "put") folded = share(folded, { ...listsOf(folded), ...value });
       continue;
     }
     const list = listOf(data, entity);

@@ -97,3 +97,24 @@ def test_a_path_may_have_any_character_but_nul() -> None:
     assert getattr(order, "path", "") == "tab\tline\n"
     with pytest.raises(Invalid):
         order_of("task.revert_file", revert("a\0b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "said"),
+    [
+        ("task.create", {"permissions": "maybe"}, "Expected one of ask, allow, deny"),
+        ("organization.set_role", {"role": 7}, "Expected one of owner, admin, member"),
+        ("organization.set_role", {}, "Object missing required field `role`"),
+    ],
+)
+def test_a_word_that_is_none_is_told_those_there_are(
+    name: str, body: dict[str, object], said: str
+) -> None:
+    others = {"repository_id": "repo_1", "prompt": "true"}
+    if name != "task.create":
+        others = {"organization_id": "org_1", "user_id": "usr_1"}
+
+    with pytest.raises(Invalid) as refused:
+        order_of(name, json.dumps(others | body).encode())
+
+    assert [place.detail for place in refused.value.errors] == [said]

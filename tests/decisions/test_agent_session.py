@@ -193,6 +193,15 @@ def test_a_permission_request_ends_with_its_turn() -> None:
     )
 
 
+@pytest.mark.parametrize("end", [facts.session_stop_requested(), facts.task_archive_requested()])
+def test_a_turn_that_is_being_ended_takes_no_answer(end: Event) -> None:
+    session(
+        given=[*RUNNING, facts.permission_requested(), end],
+        when=AnswerPermission(**OF_ONE, request_id="p1", option_id="no"),
+        refused="not_asked",
+    )
+
+
 def test_who_answers_after_somebody_elses_answer_ended_the_turn_is_told_so() -> None:
     ended = [
         *(*RUNNING, facts.permission_requested(), facts.permission_answered()),

@@ -103,6 +103,15 @@ def test_a_sandbox_is_released_once() -> None:
     assert sandbox_released(gone, sandbox_id=facts.SANDBOX, branch_kept=True) == []
 
 
+def test_with_a_sandbox_goes_what_its_files_still_wait_for() -> None:
+    waiting = after(*READY, *files_outdated(after(*READY), status="queued"))
+
+    given_up, released = sandbox_released(waiting, sandbox_id=facts.SANDBOX, branch_kept=True)
+
+    assert [given_up] == files_outdated(waiting, status="stale")
+    assert released == facts.sandbox_released()
+
+
 def test_what_is_provisioned_has_no_open_issue_of_that_job_left() -> None:
     failed = after(*MADE, facts.task_failed(), facts.issue_raised())
 

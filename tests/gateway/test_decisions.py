@@ -20,7 +20,6 @@ from tests.gateway.node import TOPICS
 @pytest.mark.parametrize(
     ("holding", "expected"),
     [
-        (None, Whole("bootstrap")),
         (Holding("old", Position(7), exact=True), Whole("reset")),
         (Holding("new", Position(7), exact=True), Nothing(Position(7))),
         (Holding("new", Position(9), exact=False), Nothing(Position(7))),
@@ -29,9 +28,7 @@ from tests.gateway.node import TOPICS
         (Holding("new", Position(5), exact=False), Replay(Position(5))),
     ],
 )
-def test_what_a_client_needs_follows_from_what_it_holds(
-    holding: Holding | None, expected: Need
-) -> None:
+def test_what_a_client_needs_follows_from_what_it_holds(holding: Holding, expected: Need) -> None:
     assert need(holding, epoch="new", version=Position(7)) == expected
 
 

@@ -12,6 +12,8 @@ from events.memory import MemoryStore
 from projectors.catalog import PROJECTIONS
 from projectors.read_models import ReadModels
 from projectors.views import Change
+from tests import facts
+from tests.facts import commit
 from tests.projections.log import recorded, subject_for
 
 Json = dict[str, Any]
@@ -28,8 +30,8 @@ class World:
     async def happen(self, *commits: Commit) -> list[Change]:
         """Store commits and apply each; gives what was told of them."""
         before = len(self.told)
-        for commit in commits:
-            await self.models.apply([recorded(commit, await keep(self.store, commit))])
+        for one in commits:
+            await self.models.apply([recorded(one, await keep(self.store, one))])
         return self.told[before:]
 
     async def view(self, topic: str) -> Json:
@@ -48,6 +50,30 @@ async def keep(store: MemoryStore, commit: Commit) -> Position:
         commit,
         expected=last.position if last else BEGINNING,
         message_id=f"m{await store.head() + 1}",
+    )
+
+
+async def begin(world: World) -> None:
+    """An organization, its repository, and a task that waits to be provisioned."""
+    await world.happen(
+        commit(facts.organization_created()),
+        commit(facts.repository_added(), facts.job_announced(facts.OfRepository())),
+        commit(
+            facts.task_created(),
+            facts.session_created(),
+            facts.message_queued(),
+            facts.job_announced(),
+        ),
+    )
+
+
+async def provision(world: World) -> None:
+    await begin(world)
+    await world.happen(
+        commit(facts.job_opened(), facts.job_started()),
+        commit(facts.sandbox_ready(), facts.task_named(), facts.session_ready()),
+        commit(facts.task_provisioned()),
+        commit(facts.job_succeeded()),
     )
 
 

@@ -100,6 +100,20 @@ async def test_the_protocol_before_this_one_is_understood(pair: Pair) -> None:
     held_to_contract(missing, 404, "not_found")
 
 
+async def test_the_protocol_before_this_one_gets_no_chunks(pair: Pair) -> None:
+    lines = b'{"name": "organization.create", "data": {"name": "Raw"}}\n' * 2
+    size = f"Content-Length: {len(lines)}"
+    kind = "application/x-ndjson"
+
+    answer = await ask_once(
+        pair[0].address,
+        request("/v1/commands", size, version="1.0", body=lines, media_type=kind),
+    )
+
+    assert "transfer-encoding" not in answer.headers
+    assert [json.loads(line)["status"] for line in answer.body.splitlines()] == [202, 202]
+
+
 async def test_two_keys_are_one_too_many(pair: Pair) -> None:
     keys = [f"Idempotency-Key: {new_key()}" for _ in range(2)]
 

@@ -36,7 +36,8 @@ def test_killed_with_no_word_of_farewell_it_leaves_no_server_behind(
     node = NodeProcess(tmp_path / "data")
     with Popen(
         [sys.executable, "-m", "foundry", "demo", "--json", "--repository", git_repository.url],
-        env=node.environment(),
+        # The folder of its own that it cannot remove any more is in the test's.
+        env=node.environment() | {"TMPDIR": str(tmp_path)},
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

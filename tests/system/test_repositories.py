@@ -68,6 +68,19 @@ async def test_of_the_looks_at_one_remote_only_the_newest_is_taken_up_again(
     assert (again.events, again.ids["job_id"]) == ([], second)
 
 
+async def test_the_work_for_a_repository_that_was_removed_is_not_taken_up_again(
+    house: House, tmp_path: Path
+) -> None:
+    added = await _added_in_vain(house, tmp_path)
+    job_id = added.ids["job_id"]
+    await _cancelled(house, job_id)
+    await house.owner.command("repository.remove", repository_id=added.ids["repository_id"])
+
+    refused = await house.owner.refused("job.retry", job_id=job_id)
+
+    assert (refused["status"], refused["code"]) == (422, "rejected")
+
+
 async def _added_in_vain(house: House, folder: Path) -> Accepted:
     """A repository whose remote is not there."""
     return await house.owner.command(

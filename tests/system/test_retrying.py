@@ -187,6 +187,24 @@ async def test_a_batch_answers_line_by_line(house: House) -> None:
     assert second.text == first.text
 
 
+async def test_a_batch_points_at_what_is_wrong_from_the_root_of_its_line(house: House) -> None:
+    nested = '{"text": "a", "attachments": [{"name": "b", "name": "c"}]}'
+    lines = [
+        '{"name": "task.rename", "data": {"task_id": "task_1", "title": "a", "x": 1}}',
+        '{"name": "task.rename", "data": {"task_id": "task_1", "title": "a"}, "x": 1}',
+        '{"name": "task.rename", "data": {"task_id": "task_1", "title": "a", "title": "b"}}',
+        f'{{"name": "agent_session.send", "data": {nested}}}',
+        '{"name": "task.rename", "data": {"a": 1, "a": 2, "b": ' + "[" * 5_000 + "]" * 5_000 + "}}",
+    ]
+
+    answered = await house.owner.batch("\n".join(lines).encode())
+
+    problems = [json.loads(line) for line in answered.text.splitlines()]
+    pointers = [problem["errors"][0]["pointer"] for problem in problems if "errors" in problem]
+    assert [problem["status"] for problem in problems] == [400] * 5
+    assert pointers == ["/data/x", "/x", "/data/title", "/data/attachments/0/name"]
+
+
 async def test_a_batch_is_bounded_as_a_whole_and_line_by_line(house: House) -> None:
     long_line = b'{"name":"organization.create","data":{"name":"' + b"x" * 600_000 + b'"}}'
     good = b'{"name":"organization.select","data":{"organization_id":"%b"}}' % (

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.remote import PATH, Remote
+from tests.workflows.work import Work
+from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
 from workflows.processes import Processes
@@ -39,3 +41,18 @@ def sandboxes(
     return LocalSandboxes(
         data=tmp_path / "data", git=git, repositories=repositories, processes=processes
     )
+
+
+@pytest.fixture
+def branches(repositories: Repositories, sandboxes: LocalSandboxes) -> Branches:
+    return Branches(repositories, sandboxes)
+
+
+@pytest.fixture
+async def work(remote: Remote, sandboxes: LocalSandboxes, branches: Branches) -> Work:
+    """Work on a repository whose default branch nobody has checked out, so that it can be merged into."""
+    remote.commit(a="1\n", **{"b c__ü": "1\n"})
+    remote.git("checkout", "--quiet", "--detach")
+    work = Work(remote, sandboxes, branches)
+    await work.begin()
+    return work

@@ -5,9 +5,12 @@ import os
 import subprocess
 from pathlib import Path
 
-from events.ids import RepositoryId, SandboxId
+from events.ids import RepositoryId, SandboxId, TaskId
+from workflows.local_sandbox import LocalSandboxes
 from workflows.processes import Child
+from workflows.sandbox import Checkout, ExistingBranch, NewBranch, Sandbox
 
+ONE, TWO = TaskId("task_1"), TaskId("task_2")
 REPOSITORY = RepositoryId("repo_1")
 SANDBOX = SandboxId("sbx_1")
 PATH = os.environ["PATH"]
@@ -51,3 +54,22 @@ async def said(child: Child) -> tuple[int, str]:
     async with asyncio.timeout(20):
         output = await child.stdout.read()
         return await child.wait(), output.decode()
+
+
+async def prepare(
+    sandboxes: LocalSandboxes,
+    remote: Remote,
+    branch: NewBranch | ExistingBranch,
+    task_id: TaskId = ONE,
+) -> tuple[Sandbox, Checkout]:
+    sandbox = sandboxes.allocate(task_id=task_id, repository_id=REPOSITORY)
+    return sandbox, await sandboxes.prepare(sandbox, remote_url=remote.url, branch=branch)
+
+
+async def run(sandboxes: LocalSandboxes, sandbox: Sandbox, script: str) -> str:
+    """What a script prints in a sandbox; it must succeed and complain of nothing."""
+    child = await sandboxes.start(sandbox, ["sh", "-c", script])
+    async with asyncio.timeout(20):
+        output, errors = await asyncio.gather(child.stdout.read(), child.stderr.read())
+        assert (await child.wait(), errors.decode()) == (0, "")
+    return output.decode().strip()

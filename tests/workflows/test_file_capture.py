@@ -1,7 +1,7 @@
 """What is stored of a capture, and what becomes of one that cannot be made."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -22,9 +22,14 @@ from workflows.file_capture import FileCapture
 from workflows.git import GitFailed
 from workflows.job_kind import JobContext
 from workflows.local_sandbox import LocalSandboxes
+from workflows.presence import Presence
+from workflows.processes import Child
 from workflows.sandbox import Captured, Checkout, ExistingBranch, NewBranch, Sandbox
+from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
 from workflows.stored_trees import StoredTrees
+from workflows.task_ending import Ending
+from workflows.task_processes import TaskProcesses
 from workflows.task_provision import Provisioning
 
 COMMIT_BYTES = 256 << 10
@@ -41,12 +46,13 @@ class Desk:
             aggregates=self.aggregates, reports=self.reports, store=self.store, providers=providers
         )
 
-    async def begin(self) -> None:
+    async def begin(self, *further: Event) -> None:
         history: list[Event] = [
             facts.task_created(),
             facts.session_created(),
             facts.sandbox_allocated(),
             facts.sandbox_ready(),
+            *further,
         ]
         await self.reports.report(TASK, facts.TASK, lambda now: history, report_id="given")
 
@@ -83,6 +89,7 @@ class Fixed(LocalSandboxes):
 
     tree: tuple[TreeFile, ...] = ()
     omitted = 0
+    looks = 0
 
     def __init__(self) -> None:
         """It has no place on any disk."""
@@ -90,9 +97,37 @@ class Fixed(LocalSandboxes):
     async def capture(
         self, sandbox: Sandbox, *, base: str, unless: str | None = None
     ) -> Captured | None:
+        self.looks += 1
         return Captured(
             base=base, tree_id=f"t{len(self.tree)}", files=(), tree=self.tree, omitted=self.omitted
         )
+
+
+class Committed(Fixed):
+    """Git has nothing to say there: all is committed."""
+
+    async def start(
+        self, sandbox: Sandbox, command: Sequence[str], *, env: Mapping[str, str] | None = None
+    ) -> Child:
+        return cast("Child", Silent())
+
+
+class Silent:
+    """A command that ends at once, well and without a word."""
+
+    def __init__(self) -> None:
+        self.stdout, self.stderr = asyncio.StreamReader(), asyncio.StreamReader()
+        self.stdout.feed_eof()
+        self.stderr.feed_eof()
+
+    async def wait(self) -> int:
+        return 0
+
+    async def stop(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """It has no pipes."""
 
 
 async def test_the_files_of_a_small_tree_are_one_commit_with_the_capture() -> None:
@@ -220,20 +255,77 @@ async def test_a_task_is_provisioned_though_its_files_cannot_be_captured() -> No
         host="host_1",
     )
 
-    result = await stages.prepare_repository(
-        JobContext(
-            job_id=facts.JOB,
-            organization_id=facts.ORGANIZATION,
-            repository_id=facts.REPOSITORY,
-            task_id=facts.TASK,
-            input={},
-            results={"name_ensured": {"branch": "fix-login"}},
-            correlation_id="c",
-        )
-    )
+    result = await stages.prepare_repository(job_of_task(name_ensured={"branch": "fix-login"}))
 
     assert result == {"base": "b" * 40}
     assert [event for event in await desk.events() if isinstance(event, FilesOutdated)]
+
+
+def archiving(desk: Desk, provider: LocalSandboxes) -> Ending:
+    return Ending(
+        aggregates=desk.aggregates,
+        reports=desk.reports,
+        providers={"local": provider},
+        sessions=cast("Sessions", None),
+        presence=cast("Presence", None),
+        host="h1",
+        processes=cast("TaskProcesses", None),
+        files=desk.files,
+    )
+
+
+def job_of_task(**results: dict[str, str]) -> JobContext:
+    return JobContext(
+        job_id=facts.JOB,
+        organization_id=facts.ORGANIZATION,
+        repository_id=facts.REPOSITORY,
+        task_id=facts.TASK,
+        input={},
+        results=results,
+        correlation_id="c",
+    )
+
+
+async def test_an_archive_looks_at_the_files_once_more_and_nobody_has_to_after_it() -> None:
+    provider = Committed()
+    desk = Desk(local=provider)
+    await desk.begin(facts.task_named(), facts.task_archive_requested())
+    provider.tree = (TreeFile(path="last", size=1),)
+    # All lanes are busy with the files of others.
+    desk.files.request(facts.TASK)
+
+    await archiving(desk, provider).commit_work(job_of_task())
+
+    [*_, changed, captured] = await desk.events()
+    assert isinstance(changed, TreeChanged)
+    assert isinstance(captured, FilesCaptured)
+    assert changed.put == provider.tree
+
+    serving = asyncio.create_task(desk.files.run())
+    await _others_go_on()
+    serving.cancel()
+    await asyncio.wait([serving])
+    assert provider.looks == 1
+
+
+async def _others_go_on() -> None:
+    """Long enough for a look that nothing keeps from it."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def test_nobody_looks_at_a_working_tree_that_is_being_removed() -> None:
+    desk = Desk(local=Broken())
+    await desk.begin()
+
+    async with desk.files.still(facts.TASK):
+        look = asyncio.create_task(desk.files.attempt(facts.TASK))
+        await _others_go_on()
+        gone: list[Event] = [facts.sandbox_released()]
+        await desk.reports.report(TASK, facts.TASK, always(gone), report_id="gone")
+    await look
+
+    assert not any(isinstance(event, FilesOutdated) for event in await desk.events())
 
 
 async def test_a_sandbox_whose_provider_is_not_known_here_any_more_does_not_end_the_captures() -> (

@@ -1,18 +1,14 @@
 import asyncio
-import os
 import shutil
 import stat
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from events.ids import RepositoryId, TaskId
-from events.repository import Branch
-from events.store import MAX_COMMIT_BYTES
+from events.ids import TaskId
 from runtime.errors import Invalid, Rejected, Unavailable
 from tests.process_tree import gone
-from tests.workflows.remote import REPOSITORY, Remote
+from tests.workflows.remote import ONE, REPOSITORY, TWO, Remote, prepare, run
 from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
@@ -25,33 +21,10 @@ from workflows.sandbox import (
     ExistingBranch,
     NewBranch,
     NoSuchBranch,
-    RemoteState,
     RemoteUnavailable,
-    Sandbox,
 )
 from workflows.sandbox_git import SandboxGit
 from workflows.working_tree import EMPTY_TREE
-
-ONE = TaskId("task_1")
-TWO = TaskId("task_2")
-
-
-async def prepare(
-    sandboxes: LocalSandboxes,
-    remote: Remote,
-    branch: NewBranch | ExistingBranch,
-    task_id: TaskId = ONE,
-) -> tuple[Sandbox, Checkout]:
-    sandbox = sandboxes.allocate(task_id=task_id, repository_id=REPOSITORY)
-    return sandbox, await sandboxes.prepare(sandbox, remote_url=remote.url, branch=branch)
-
-
-async def run(sandboxes: LocalSandboxes, sandbox: Sandbox, script: str) -> str:
-    child = await sandboxes.start(sandbox, ["sh", "-c", script])
-    async with asyncio.timeout(20):
-        output, errors = await asyncio.gather(child.stdout.read(), child.stderr.read())
-        assert (await child.wait(), errors.decode()) == (0, "")
-    return output.decode().strip()
 
 
 async def test_a_new_branch_starts_at_the_tip_of_the_default_branch(
@@ -404,20 +377,6 @@ async def test_a_remote_that_disappeared_is_told_in_a_sentence(
         await sandboxes.sync(REPOSITORY, remote_url=remote.url)
 
 
-async def test_a_link_out_of_the_allowed_folder_is_not_followed(
-    git_link: Path, sandboxes: LocalSandboxes
-) -> None:
-    with pytest.raises(Rejected, match="no repository from that place"):
-        await sandboxes.sync(RepositoryId("repo_2"), remote_url=str(git_link))
-
-
-@pytest.fixture
-def git_link(tmp_path: Path) -> Path:
-    link = tmp_path / "link"
-    link.symlink_to("/usr")
-    return link
-
-
 async def test_filters_an_agent_installed_do_not_run_for_the_next_task(
     sandboxes: LocalSandboxes, remote: Remote, tmp_path: Path
 ) -> None:
@@ -429,75 +388,3 @@ async def test_filters_an_agent_installed_do_not_run_for_the_next_task(
 
     assert not (tmp_path / "ran").exists()
     assert Path(other.path, "a").read_text() == "1"
-
-
-async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
-    sandboxes: LocalSandboxes, remote: Remote
-) -> None:
-    remote.commit(a="1")
-    remote.git("checkout", "--quiet", "-b", "feature")
-    feature = remote.commit(b="1")
-    remote.git("branch", "gone")
-    remote.git("checkout", "--quiet", "main")
-    remote.commit(a="2")
-    main = remote.commit(a="3")
-    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
-    remote.git("branch", "-D", "gone")
-
-    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
-
-    assert state == RemoteState(
-        default_branch="main",
-        branches=(
-            Branch(name="feature", sha=feature, ahead=1, behind=2, conflicts=False),
-            Branch(name="main", sha=main, ahead=0, behind=0, conflicts=False),
-        ),
-    )
-
-
-async def test_a_branch_whose_name_is_no_text_is_none_for_anybody(
-    sandboxes: LocalSandboxes, remote: Remote
-) -> None:
-    main = remote.commit(a="1")
-    remote.git("update-ref", os.fsdecode(b"refs/heads/caf\xe9"), main)
-
-    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
-    again = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
-
-    assert [branch.name for branch in state.branches] == ["main"]
-    assert msgspec.json.encode(again) == msgspec.json.encode(state)
-
-
-async def test_of_very_many_branches_so_many_are_told_as_one_fact_can_hold(
-    sandboxes: LocalSandboxes, remote: Remote
-) -> None:
-    main = remote.commit(a="1")
-    many = "".join(f"{main} refs/heads/{number:05}{'x' * 50}\n" for number in range(9_000))
-    (remote.path / ".git" / "packed-refs").write_text(many)
-    await prepare(sandboxes, remote, ExistingBranch(f"08888{'x' * 50}"))
-
-    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
-
-    names = {branch.name for branch in state.branches}
-    assert {"main", f"08888{'x' * 50}"} < names
-    assert len(names) + state.left_out == 9_001
-    assert MAX_COMMIT_BYTES // 2 < len(msgspec.json.encode(state)) < MAX_COMMIT_BYTES
-
-
-async def test_a_sync_of_a_repository_without_a_commit_finds_nothing(
-    sandboxes: LocalSandboxes, remote: Remote
-) -> None:
-    assert await sandboxes.sync(REPOSITORY, remote_url=remote.url) == RemoteState(
-        default_branch=None, branches=()
-    )
-
-
-async def test_a_task_branch_survives_the_syncs(sandboxes: LocalSandboxes, remote: Remote) -> None:
-    remote.commit(a="1")
-    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
-    await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
-    remote.commit(a="3")
-
-    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
-
-    assert await run(sandboxes, sandbox, "git log --format=%s -1") == "two"

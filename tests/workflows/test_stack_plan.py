@@ -2,13 +2,8 @@
 
 import pytest
 
-from commands.stack import (
-    REBASE_BRANCH,
-    REPARENT_BRANCH,
-    RESTACK_REPO,
-    RESTACK_SUBTREE,
-    Parent,
-)
+from commands.stack import Parent
+from events.job import BRANCH_REBASE, BRANCH_REPARENT, REPOSITORY_RESTACK, SUBTREE_RESTACK
 from workflows.sandbox import NoSuchBranch
 from workflows.stack_plan import Step, steps_of
 
@@ -31,7 +26,7 @@ def plan(
 
 
 def test_a_restack_moves_every_stacked_branch_after_the_one_below_it() -> None:
-    assert plan(RESTACK_REPO) == [
+    assert plan(REPOSITORY_RESTACK) == [
         ("a", "main", "m0"),
         ("b", "a", "a0"),
         ("d", "a", "a0"),
@@ -40,38 +35,38 @@ def test_a_restack_moves_every_stacked_branch_after_the_one_below_it() -> None:
 
 
 def test_a_subtree_is_a_branch_with_all_above_it() -> None:
-    assert plan(RESTACK_SUBTREE, "b") == [("b", "a", "a0"), ("c", "b", "b0")]
-    assert plan(RESTACK_SUBTREE, "free") == []
+    assert plan(SUBTREE_RESTACK, "b") == [("b", "a", "a0"), ("c", "b", "b0")]
+    assert plan(SUBTREE_RESTACK, "free") == []
 
 
 def test_a_rebase_moves_one_branch_onto_its_parent_else_the_default_branch() -> None:
-    assert plan(REBASE_BRANCH, "b") == [("b", "a", "a0")]
-    assert plan(REBASE_BRANCH, "free") == [("free", "main", None)]
+    assert plan(BRANCH_REBASE, "b") == [("b", "a", "a0")]
+    assert plan(BRANCH_REBASE, "free") == [("free", "main", None)]
 
 
 def test_a_new_parent_moves_the_branch_and_all_above_it() -> None:
-    assert plan(REPARENT_BRANCH, "b", "main") == [("b", "main", "a0"), ("c", "b", "b0")]
-    assert plan(REPARENT_BRANCH, "free", "c") == [("free", "c", None)]
+    assert plan(BRANCH_REPARENT, "b", "main") == [("b", "main", "a0"), ("c", "b", "b0")]
+    assert plan(BRANCH_REPARENT, "free", "c") == [("free", "c", None)]
 
 
 def test_a_parent_that_is_gone_gives_way_to_the_one_below_it() -> None:
     left = ALL - {"a", "b"}
 
-    assert plan(RESTACK_REPO, present=left) == [("d", "main", "a0"), ("c", "main", "b0")]
+    assert plan(REPOSITORY_RESTACK, present=left) == [("d", "main", "a0"), ("c", "main", "b0")]
 
 
 def test_a_branch_that_was_named_and_is_not_there_is_refused() -> None:
     with pytest.raises(NoSuchBranch):
-        plan(REBASE_BRANCH, "never")
+        plan(BRANCH_REBASE, "never")
 
 
 def test_an_empty_repository_has_nothing_to_move_onto() -> None:
-    assert steps_of(RESTACK_REPO, parents=STACK, present={"c"}, default=None) == []
+    assert steps_of(REPOSITORY_RESTACK, parents=STACK, present={"c"}, default=None) == []
 
 
 def test_a_circle_that_was_recorded_all_the_same_ends() -> None:
     circle = {"a": Parent(name="b", base="x"), "b": Parent(name="a", base="y")}
 
-    steps = steps_of(RESTACK_REPO, parents=circle, present={"a", "b"}, default="main")
+    steps = steps_of(REPOSITORY_RESTACK, parents=circle, present={"a", "b"}, default="main")
 
     assert [type(step) for step in steps] == [Step, Step]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from commands.stack import REBASE_BRANCH, RESTACK_REPO, Parent
+from commands.stack import Parent
 from events.ids import TaskId
+from events.job import BRANCH_REBASE, REPOSITORY_RESTACK
 from runtime.errors import Rejected
 from tests.workflows.remote import REPOSITORY, Remote
 from workflows.local_sandbox import LocalSandboxes
@@ -56,7 +57,9 @@ class Stacked:
 
         return steps
 
-    async def rebase(self, kind: str = RESTACK_REPO, branch: str | None = None) -> list[Restacked]:
+    async def rebase(
+        self, kind: str = REPOSITORY_RESTACK, branch: str | None = None
+    ) -> list[Restacked]:
         return await self.stacks.rebase(
             REPOSITORY, remote_url=self.remote.url, steps=self.steps(kind, branch)
         )
@@ -132,7 +135,7 @@ async def test_one_branch_is_rebased_and_those_above_it_find_it_later(stack: Sta
     stack.on("main", news="1\n")
     two = stack.tip("two")
 
-    await stack.finish(await stack.rebase(REBASE_BRANCH, "one"))
+    await stack.finish(await stack.rebase(BRANCH_REBASE, "one"))
     assert stack.tip("two") == two
     await stack.finish(await stack.rebase())
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from foundry_client.problem import problem_of, retry_after_ms
 
 ANSWER_SECONDS = 15.0
-COMMAND_SECONDS = 35.0
+COMMAND_ANSWER_SECONDS = 35.0
 """The server ends a command within 30 s."""
 
 UNREACHABLE = (httpx.HTTPError, httpx.StreamError, OSError)
@@ -61,7 +61,7 @@ class Server:
     ) -> Answer:
         body = {"revision": revision, "add": add, "remove": remove}
         return await self._ask(
-            "POST", f"/v1/stream/{quote(sid, safe='')}/interest", content=_encode(body)
+            "POST", f"/v1/stream/{quote(sid, safe='')}/interest", content=msgspec.json.encode(body)
         )
 
     async def view(self, topic: str, *, etag: str | None, at_least: int | None) -> Answer:
@@ -81,9 +81,9 @@ class Server:
         return await self._ask(
             "POST",
             f"/v1/commands/{quote(name, safe='')}",
-            content=_encode(data),
+            content=msgspec.json.encode(data),
             headers=headers,
-            timeout=COMMAND_SECONDS,
+            timeout=COMMAND_ANSWER_SECONDS,
         )
 
     async def _ask(
@@ -141,7 +141,3 @@ def _is_view(body: object) -> bool:
         and isinstance(body.get("version"), int)
         and isinstance(body.get("data"), dict)
     )
-
-
-def _encode(body: object) -> bytes:
-    return msgspec.json.encode(body)

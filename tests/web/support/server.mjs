@@ -16,18 +16,20 @@ const PYTHON = process.env.FOUNDRY_PYTHON ?? join(ROOT, ".venv/bin/python");
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 
-/** A folder that is gone when the test is over. */
-export function scratch(t) {
+/** A folder that is gone when the test is over, once whoever writes there has `ended`. */
+export function scratch(t, ended = () => {}) {
   const folder = mkdtempSync(join(tmpdir(), "foundry-web-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  t.after(async () => {
+    await ended();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
   return folder;
 }
 
 /** Start a server; it ends with the test. `settings` are FOUNDRY_… variables. */
 export async function startServer(t, { roles = [], settings = {} } = {}) {
-  const folder = scratch(t);
+  const folder = scratch(t, () => server.stop());
   const server = new Server({ folder, roles, settings, port: await freePort() });
-  t.after(() => server.stop());
   await server.start();
   return server;
 }
@@ -168,12 +170,7 @@ class Server {
   async #end(signal) {
     const ended = this.#process;
     this.#process = null;
-    if (!ended || ended.exitCode !== null) return;
-    const gone = new Promise((resolve) => ended.once("exit", resolve));
-    ended.kill(signal);
-    const timer = setTimeout(() => ended.kill("SIGKILL"), STOP_MS);
-    await gone;
-    clearTimeout(timer);
+    if (ended) await end(ended, signal);
   }
 }
 
@@ -188,14 +185,23 @@ async function* changing(client, topic) {
   }
 }
 
+async function end(child, signal) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  await gone;
+  clearTimeout(timer);
+}
+
 async function startNats(t) {
-  const folder = scratch(t);
+  let nats = null;
+  const folder = scratch(t, () => nats && end(nats, "SIGTERM"));
   const program = execFileSync(PYTHON, ["-c", "from runtime.embedded_server import server_program; print(server_program())"], { cwd: ROOT, env: { ...process.env, PYTHONPATH: ROOT }, encoding: "utf8" }).trim();
   const port = await freePort();
   const config = join(folder, "server.conf");
   writeFileSync(config, JSON.stringify({ listen: `127.0.0.1:${port}`, authorization: { user: "test", password: "only-for-this-test" }, jetstream: { store_dir: folder } }));
-  const nats = spawn(program, ["-c", config], { stdio: ["ignore", "ignore", "pipe"] });
-  t.after(() => nats.kill());
+  nats = spawn(program, ["-c", config], { stdio: ["ignore", "ignore", "pipe"] });
   await saidUntil(nats, /Server is ready/, START_MS, nats.stderr);
   return `nats://test:only-for-this-test@127.0.0.1:${port}`;
 }
