@@ -1,7 +1,8 @@
 // Who the page is for. All tabs of a browser have one cookie: what becomes of it in one is told to the others.
 
-const SIGNED_IN = "foundry.signed_in";
 const READ_MS = 5000;
+// Not the browser's store, which may be full.
+const others = new BroadcastChannel("foundry.signed_in");
 
 /** The id of whoever is signed in; null for nobody, or when that cannot be learned at the moment. */
 export async function whoIsThere() {
@@ -19,8 +20,7 @@ export async function whoIsThere() {
  * @param {string | null} person
  */
 export function tellOtherTabs(person) {
-  // The same person once more is news too: their session may have ended before.
-  localStorage.setItem(SIGNED_IN, JSON.stringify([person, Date.now()]));
+  others.postMessage(person);
 }
 
 /**
@@ -29,5 +29,5 @@ export function tellOtherTabs(person) {
  * @param {(person: string | null) => void} listener
  */
 export function listenToOtherTabs(listener) {
-  addEventListener("storage", ({ key, newValue }) => key === SIGNED_IN && newValue !== null && listener(JSON.parse(newValue)[0]));
+  others.addEventListener("message", ({ data }) => listener(data));
 }

@@ -1,6 +1,7 @@
 """A log file of bounded size for what an agent prints on its standard error."""
 
 import logging
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
@@ -41,7 +42,9 @@ class CappedLog:
     def _append(self, chunk: bytes) -> None:
         if self._size >= LOG_BYTES:
             self.close()
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+            # It may have been tidied away.
+            with suppress(FileNotFoundError):
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
             self._file, self._size = None, 0
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,14 @@
 """The tasks whose sandbox is on this host, taken up where an earlier life, or somebody else's doubt, left them."""
 
 import logging
+from functools import partial
 
 from commands.directory import Directory
 from events.ids import RepositoryId, TaskId
 from runtime.errors import FoundryError
 from workflows.file_capture import FileCapture
 from workflows.host_watch import HostWatch
+from workflows.once_answered import once_answered
 from workflows.sessions import Sessions
 from workflows.task_processes import TaskProcesses
 
@@ -35,7 +37,7 @@ class HostTasks:
         """Take up all of them: turns that were cut end as interrupted."""
         for task_id in await self._directory.tasks_on(self._host):
             try:
-                await self._take_up(task_id)
+                await once_answered(partial(self._take_up, task_id))
             except FoundryError as error:
                 # A history that cannot be read keeps its own task waiting, and nobody else's.
                 log.error(

@@ -64,12 +64,14 @@ class HostWatch:
             log.warning("host stays away", extra={"host": host})
             self._touched |= dict.fromkeys(await self._directory.tasks_on(host))
         self._away = away
-        touched, self._touched = self._touched, {}
-        for task_id in touched:
+        while self._touched:
+            task_id = next(iter(self._touched))
+            del self._touched[task_id]
             try:
                 await self._look_at(task_id)
             except Unavailable as error:
                 if error.code != "unreadable":
+                    self._touched[task_id] = None
                     raise
                 # A history that cannot be read keeps nobody else's host unwatched.
                 log.warning(

@@ -21,7 +21,7 @@ from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from events.repository import RepositorySynced
 from events.store import EventStore
 from events.task import IssueRaised, TaskProvisioned
-from runtime.errors import FoundryError
+from runtime.errors import FoundryError, Unavailable
 from runtime.pulse import Pulse
 from workflows.announcements import Announcement
 from workflows.host_tasks import HostTasks
@@ -47,6 +47,8 @@ SESSION_WORK = (
 
 TOLD = 10_000
 """So many things wait to be looked at; of jobs beyond that the sweep takes care."""
+
+AGAIN_SECONDS = 1.0
 
 Look = Callable[[], Awaitable[None]]
 
@@ -144,12 +146,12 @@ class LogTail:
                 case RepositorySynced(repository_id=id):
                     self._look_later("files", id, partial(self._tasks.look_at_files, id))
                 case PoisonSkipped(kind="task", aggregate_id=id):
-                    self._look_later("task", id, partial(self._tasks.take_up, TaskId(id)))
+                    self._look_for_sure("task", id, partial(self._tasks.take_up, TaskId(id)))
                 case LogCut(mark=mark):
                     # Others noticed. What this worker knows of the lost end it knows from its own reports.
                     self._look_later("cut", mark, partial(once_answered, self.begin_anew))
                 case IssueRaised(code=code, task_id=id) if code == AWAY:
-                    self._look_later("away", id, partial(self._hosts.is_back, id))
+                    self._look_for_sure("away", id, partial(self._hosts.is_back, id))
                 case _ if isinstance(event, SESSION_WORK):
                     self._sessions.wake(event.task_id)
                     self._hosts.touched(event.task_id)
@@ -168,3 +170,18 @@ class LogTail:
     def _look_later(self, kind: str, id: str, look: Look) -> None:
         self._told[kind, id] = look
         self._news.set()
+
+    def _look_for_sure(self, kind: str, id: str, look: Look) -> None:
+        """Of this the sweep knows nothing: while the log does not answer it is looked at again and again."""
+
+        async def attempt() -> None:
+            try:
+                await look()
+            except Unavailable as error:
+                if error.code == "unreadable":
+                    raise
+                log.warning("looked at again soon", extra={"reason": error.detail})
+                loop = asyncio.get_running_loop()
+                loop.call_later(AGAIN_SECONDS, self._look_for_sure, kind, id, look)
+
+        self._look_later(kind, id, attempt)

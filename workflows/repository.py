@@ -13,7 +13,7 @@ FETCH_SECONDS = 240.0
 LOOK_SECONDS = 60.0
 
 _ORIGIN = "refs/remotes/origin/"
-_LOCKS = ("*.lock", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
+_LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
 
 @dataclass(frozen=True)
@@ -179,6 +179,7 @@ class Repository:
     async def remove_left_locks(self) -> None:
         """Remove the lock files of killed git commands, also those in working trees.
 
+        `packed-refs.new` is in their way as well: git makes it beside the lock, and only where there is none.
         Only before anything runs there in this life, and when what an earlier one left running has ended.
         """
         files = (file for pattern in _LOCKS for file in self.path.glob(pattern))

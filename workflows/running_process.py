@@ -3,11 +3,13 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from events.codec import is_readable
 from events.ids import Position, ProcessId, TaskId
 from events.process import ProcessInput, ProcessStopRequested
 from events.store import EventStore, subject_of
+from workflows.once_answered import once_answered
 from workflows.output_tail import OutputTail, pump
 from workflows.processes import KILL
 from workflows.sandbox import Running
@@ -109,7 +111,9 @@ class RunningProcess:
         while True:
             await self._orders.wait()
             self._orders.clear()
-            for recorded in await self._store.load(subject, after=self._read_to):
+            # What runs is not ended because the log is away; what was ordered is done once it answers.
+            ordered = partial(self._store.load, subject, after=self._read_to)
+            for recorded in await once_answered(ordered):
                 self._read_to = recorded.position
                 for event in recorded.commit.events if is_readable(recorded) else ():
                     match event:

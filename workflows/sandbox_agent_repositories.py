@@ -58,7 +58,7 @@ class SandboxAgentRepositories(Repositories):
 
 
 _REMOVE_LOCKS = """
-find "$1" "$2" -path '*/objects/??' -prune -o -name '*.lock' -type f -exec rm -f {} +
+find "$1" "$2" -path '*/objects/??' -prune -o '(' -name '*.lock' -o -name packed-refs.new ')' -type f -exec rm -f {} +
 """
 
 

@@ -3,8 +3,10 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from runtime.errors import Rejected, Unavailable
+from workflows.git import ceiling, first_complaint
 from workflows.output_tail import OutputTail, pump
 from workflows.sandbox import Sandbox, SandboxProvider
 
@@ -27,9 +29,28 @@ class SandboxGit:
 
     async def has_uncommitted(self) -> bool:
         """Whether something would be lost with the working tree: changed or new files that are not ignored."""
-        return bool(
-            (await self._run("status", "--porcelain", "-z", "--ignore-submodules=dirty"))[1]
+        # The settings may say that new files are not shown.
+        shown = ("--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=dirty")
+        return bool((await self._run("status", *shown))[1])
+
+    async def check_kept(self, *, base: str) -> None:
+        """Raises `Rejected` (`branch_left`) where commits would be lost with the working tree.
+
+        They are on no branch, or in a repository that somebody put in the place of the one with `base`.
+        """
+        unborn, _ = await self._run("rev-parse", "--verify", "--quiet", "HEAD", accept=(0, 1))
+        if unborn:
+            return
+        elsewhere, lost = await self._run(
+            *("rev-list", "--max-count=1", "HEAD", "--not", base),
+            *("--branches", "--remotes", "--tags"),
+            accept=(0, 128),
         )
+        if elsewhere or lost:
+            raise Rejected(
+                "What is checked out in the sandbox is on no branch of the repository; make one of it there first.",
+                code="branch_left",
+            )
 
     async def commit_all(self, *, branch: str, message: str) -> bool:
         """Commit all that is not committed, new files too; whether there was something.
@@ -95,7 +116,9 @@ class SandboxGit:
     async def _command(
         self, command: Sequence[str], *, what: str, accept: Sequence[int]
     ) -> tuple[int, str]:
-        child = await self._provider.start(self._sandbox, command)
+        # A tree that lost its own repository may lie in one of the operator's.
+        env = ceiling(Path(self._sandbox.path))
+        child = await self._provider.start(self._sandbox, command, env=env)
         said, complained = OutputTail(OUTPUT_BYTES), OutputTail(OUTPUT_BYTES)
         try:
             async with asyncio.timeout(DEADLINE):
@@ -112,6 +135,6 @@ class SandboxGit:
             await child.stop()
             child.close()
         if exit_code is None or exit_code not in accept:
-            last_words = complained.text().strip().rpartition("\n")[2][:300]
-            raise Unavailable(f"{what} in the sandbox: {last_words}", code="git_failed")
+            complaint = first_complaint(complained.text().encode())[:300]
+            raise Unavailable(f"{what} in the sandbox: {complaint}", code="git_failed")
         return exit_code, said.text()

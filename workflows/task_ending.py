@@ -129,13 +129,14 @@ class Ending:
         """Commit and capture what the agent left; where there is no working tree, that is nothing."""
         task = await self._task(job)
         sandbox, branch = task.sandbox, task.branch
-        if sandbox is None or not sandbox.ready or branch is None or not self._here(sandbox):
+        if not sandbox or not sandbox.base or not branch or not self._here(sandbox):
             return {"committed": "no"}
         git = SandboxGit(provider_named(sandbox.provider, self.providers), sandbox_of(task))
         try:
             made = await git.has_uncommitted() and await git.commit_all(
                 branch=branch, message=task.title
             )
+            await git.check_kept(base=sandbox.base)
         except FoundryError as error:
             if error.code == "sandbox_gone":
                 return {"committed": "no"}

@@ -65,6 +65,27 @@ async def test_a_report_that_no_longer_fits_answers_the_present_position(node: N
     assert (position, events) == (made.position, [])
 
 
+async def test_a_report_that_another_node_stored_is_answered_as_it_is_stored(
+    memory_store: MemoryStore,
+) -> None:
+    async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
+        task_id = (await task_of(first, await acme(first))).ids["task_id"]
+        await second.aggregates.load(TASK, task_id)
+        await first.reports.report(
+            TASK, task_id, lambda task: task_named(task, branch="a"), report_id="other"
+        )
+
+        one = await first.reports.report(
+            TASK, task_id, lambda task: task_named(task, branch="b"), report_id="named"
+        )
+        two = await second.reports.report(
+            TASK, task_id, lambda task: task_named(task, branch="c"), report_id="named"
+        )
+
+        assert one == two
+        assert (await second.aggregates.load(TASK, task_id)).position == one[0]
+
+
 async def test_a_report_by_a_node_with_an_old_state_is_decided_again(
     memory_store: MemoryStore,
 ) -> None:

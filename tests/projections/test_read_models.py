@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing, suppress
 from pathlib import Path
 
@@ -76,15 +76,37 @@ async def test_all_who_ask_at_once_share_one_read(world: World) -> None:
     assert all(one is first for one in others)
 
 
-async def test_who_asks_after_a_change_shares_no_read_from_before_it(world: World) -> None:
-    await world.happen(*renames(1))
-    before = asyncio.create_task(world.models.snapshot(WORKSPACE))
-    await asyncio.sleep(0)
-    await world.happen(commit(facts.organization_updated(name="Other")))
+@pytest.mark.parametrize(
+    "change", [lambda cache: cache.outdate([WORKSPACE]), SnapshotCache.clear], ids=["one", "all"]
+)
+async def test_who_asks_after_a_change_shares_no_read_from_before_it(
+    change: Callable[[SnapshotCache], None],
+) -> None:
+    cache = SnapshotCache()
+    old, new = [
+        snapshot_of(WORKSPACE, epoch="e", version=Position(version), data=b"{}")
+        for version in (1, 2)
+    ]
+    begun, go_on = asyncio.Event(), asyncio.Event()
 
-    assert await name_of_workspace(world.models) == "Other"
-    assert await before is not None
-    assert await name_of_workspace(world.models) == "Other"
+    async def read_old(topic: str) -> Snapshot | None:
+        begun.set()
+        await go_on.wait()
+        return old
+
+    async def read_new(topic: str) -> Snapshot | None:
+        return new
+
+    before = asyncio.create_task(cache.get(WORKSPACE, read_old))
+    await begun.wait()
+    change(cache)
+
+    async with asyncio.timeout(5):
+        after = await cache.get(WORKSPACE, read_new)
+    go_on.set()
+
+    assert (await before, after) == (old, new)
+    assert cache.kept(WORKSPACE) is new
 
 
 async def test_a_read_that_fails_fails_for_all_who_share_it_and_is_not_kept() -> None:

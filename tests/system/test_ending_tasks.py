@@ -49,7 +49,8 @@ async def test_the_working_tree_and_all_processes_go(
 
 
 async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: House) -> None:
-    one = await house.finished_task("echo mine >kept.txt", title="Half done")
+    hidden = "git config status.showUntrackedFiles no"
+    one = await house.finished_task(f"{hidden}; echo mine >kept.txt", title="Half done")
     branch = (await house.owner.data(f"task/{one.ids['task_id']}"))["branch"]
 
     task = await _ended(house, "task.archive", one.ids["task_id"], "archived")
@@ -63,8 +64,19 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
     )
 
 
-async def test_work_that_cannot_be_kept_is_thrown_away_by_a_kill_only(house: House) -> None:
-    created = await house.finished_task("git checkout --quiet -b elsewhere; echo mine >kept.txt")
+@pytest.mark.parametrize(
+    "left",
+    [
+        "git checkout --quiet -b elsewhere; echo mine >kept.txt",
+        "git checkout --quiet --detach; echo mine >kept.txt; git add .; git commit --quiet -m one",
+        "rm .git; git init --quiet; echo mine >kept.txt; git add .; git commit --quiet -m one",
+    ],
+    ids=["on another branch", "committed to no branch", "in another repository"],
+)
+async def test_work_that_cannot_be_kept_is_thrown_away_by_a_kill_only(
+    house: House, left: str
+) -> None:
+    created = await house.finished_task(left)
     topic = f"task/{created.ids['task_id']}"
 
     await house.owner.command("task.archive", task_id=created.ids["task_id"])

@@ -67,5 +67,22 @@ test("all tabs of a browser are the person's who signed in last", { timeout: 300
     await first.waitForFunction(() => document.querySelector(".composer textarea")?.value === "the owner's own words");
   });
 
+  await t.test("a browser whose store is full signs everybody out and in all the same", async () => {
+    await first.evaluate(() => {
+      localStorage.clear();
+      for (let size = 2 ** 23; size >= 1; size /= 2) {
+        try {
+          localStorage.setItem(`full ${size}`, "x".repeat(size));
+        } catch {
+          // No room for that much.
+        }
+      }
+    });
+    await first.evaluate(() => void foundry.signOut());
+    for (const page of [second, first]) await page.getByLabel("Token").waitFor();
+    await signIn(first, ben);
+    for (const page of [second, first]) await isOf(page, "Ben");
+  });
+
   assert.deepEqual(profile.errors, []);
 });

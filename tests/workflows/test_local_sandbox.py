@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from events.ids import TaskId
-from runtime.errors import Invalid, Rejected
+from runtime.errors import Invalid, Rejected, Unavailable
 from tests.process_tree import gone
 from tests.workflows.remote import ONE, REPOSITORY, TWO, Remote, prepare, run
 from workflows.branches import Branches
@@ -243,14 +243,16 @@ async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way(
 ) -> None:
     remote.commit(a="1")
     sandbox, checkout = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "git pack-refs --all")
     repository = tmp_path / "data" / "repositories" / REPOSITORY
     for name in (
-        "worktrees/task_1/index",
-        "worktrees/task_1/HEAD",
-        "packed-refs",
-        "refs/heads/one",
+        "worktrees/task_1/index.lock",
+        "worktrees/task_1/HEAD.lock",
+        "packed-refs.lock",
+        "packed-refs.new",
+        "refs/heads/one.lock",
     ):
-        (repository / f"{name}.lock").touch()
+        (repository / name).touch()
     repositories = Repositories(git, repository.parent, local_root=tmp_path)
     born_again = LocalSandboxes(
         data=tmp_path / "data", git=git, repositories=repositories, processes=processes
@@ -262,8 +264,32 @@ async def test_locks_of_a_life_that_was_killed_are_in_nobodys_way(
         REPOSITORY, remote_url=remote.url, branch="one", base=checkout.base
     )
 
+    await born_again.release(ONE, branch="delete")
+
     assert remote.git("rev-parse", "one") == pushed
     assert list(repository.rglob("*.lock")) == []
+
+
+async def test_a_lock_that_keeps_git_from_its_work_is_named(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, 'touch b "$(git rev-parse --git-dir)/index.lock"')
+
+    with pytest.raises(Unavailable, match=r"index\.lock': File exists"):
+        await SandboxGit(sandboxes, sandbox).commit_all(branch="one", message="work")
+
+
+async def test_a_working_tree_without_its_repository_is_not_taken_for_part_of_one_around_it(
+    sandboxes: LocalSandboxes, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, f"rm .git && git init --quiet {tmp_path}")
+
+    with pytest.raises(Unavailable, match="not a git repository"):
+        await SandboxGit(sandboxes, sandbox).has_uncommitted()
 
 
 async def test_releasing_ends_what_runs_and_keeps_the_branch(

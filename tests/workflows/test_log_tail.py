@@ -4,16 +4,19 @@ import asyncio
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from events.commit import Commit, Event, Recorded
-from events.ids import JobId, Position, RepositoryId, Timestamp
+from events.ids import JobId, Position, RepositoryId, TaskId, Timestamp
 from events.job import JobAnnounced
 from events.log import LogCut
 from events.memory import MemoryStore
 from events.store import subject_of
+from runtime.errors import Unavailable
 from tests import facts
 from workflows import log_tail
 from workflows.announcements import Announcement
+from workflows.host_watch import AWAY
 from workflows.job_offers import JobOffers
 from workflows.log_tail import LogTail
 from workflows.placement import Place
@@ -32,10 +35,17 @@ class Here:
 
     def __init__(self) -> None:
         self.looked_at: list[str] = []
+        self.refusals: list[Unavailable] = []
+        self.back: list[str] = []
         self.renewed = 0
 
     async def look_at_files(self, repository_id: RepositoryId) -> None:
         self.looked_at.append(repository_id)
+
+    async def is_back(self, task_id: TaskId) -> None:
+        if self.refusals:
+            raise self.refusals.pop()
+        self.back.append(task_id)
 
     async def renew(self) -> None:
         self.renewed += 1
@@ -121,3 +131,19 @@ async def test_what_is_told_again_before_it_was_looked_at_waits_once() -> None:
     assert len(told.tail) == 2
     await told.look()
     assert (told.offered.jobs, told.here.looked_at) == (["job_1"], [facts.REPOSITORY])
+
+
+async def test_a_host_says_that_it_is_there_once_the_log_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_tail, "AGAIN_SECONDS", 0.0)
+    told = Tail()
+    told.here.refusals = [Unavailable("There is no leader.")]
+    await told.hear(replace(facts.issue_raised(), code=AWAY))
+
+    looking = asyncio.create_task(told.tail.run())
+    async with asyncio.timeout(5):
+        while told.here.back != [facts.TASK]:
+            await asyncio.sleep(0)
+    looking.cancel()
+    await asyncio.wait([looking])

@@ -2,20 +2,36 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from events.commit import Event
+from events.commit import Event, Recorded
 from events.ids import BEGINNING, Position
 from events.memory import MemoryStore
-from events.store import subject_of
+from events.store import ALL, Limit, subject_of
+from runtime.errors import Unavailable
 from tests import facts
 from tests.process_tree import gone
 from tests.workflows.remote import SANDBOX
+from workflows import once_answered
 from workflows.processes import Processes
 from workflows.running_process import INPUT_BYTES, TAIL_BYTES, TELL_SECONDS, RunningProcess
+
+
+class Away(MemoryStore):
+    """Answers no question about a history for the next `silences` times."""
+
+    silences = 0
+
+    async def load(
+        self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
+        if self.silences:
+            self.silences -= 1
+            raise Unavailable("There is no leader.")
+        return await super().load(subject, after=after, limit=limit)
 
 
 class Desk:
@@ -24,7 +40,7 @@ class Desk:
     def __init__(self, processes: Processes, folder: Path) -> None:
         self._processes = processes
         self._folder = folder
-        self._store = MemoryStore()
+        self.store = Away()
         self._ordered = 0
         self.told: list[str] = []
         self._news = asyncio.Condition()
@@ -40,15 +56,15 @@ class Desk:
             task_id=facts.TASK,
             process_id=facts.PROCESS,
             requested_at=requested_at,
-            store=self._store,
+            store=self.store,
             tell=self._tell,
         )
         self.ended = asyncio.create_task(self.running.run())
 
     async def order(self, *events: Event) -> None:
-        last = await self._store.last(subject_of("task", facts.TASK))
+        last = await self.store.last(subject_of("task", facts.TASK))
         self._ordered += 1
-        await self._store.append(
+        await self.store.append(
             subject_of("task", facts.TASK),
             facts.commit(*events),
             expected=last.position if last else 0,  # type: ignore[arg-type]
@@ -175,3 +191,17 @@ async def test_a_command_that_is_not_there_ends_with_127_and_says_so(desk: Desk)
 
     assert exit_code == 127
     assert "nothing-of-that-name" in (tail or desk.told[-1])
+
+
+async def test_a_log_that_is_away_for_a_while_ends_no_process_and_loses_no_order(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once_answered, "PAUSE_SECONDS", 0.0)
+    await desk.start("echo ready; read line; echo got $line")
+    await desk.hears(lambda tail: "ready" in tail)
+
+    desk.store.silences = 3
+    await desk.order(facts.process_input(text="yes\n"))
+
+    exit_code, tail = await desk.end()
+    assert (exit_code, (tail or desk.told[-1]).split("\n")[-2]) == (0, "got yes")
