@@ -44,7 +44,7 @@ class Subscriber(Protocol):
         """Write what was taken; the last event may carry the `id:` of the batch. Returns how many events."""
 
     def replaced(self, subscription: Subscription) -> None:
-        """The projection of this topic has another epoch now."""
+        """This topic has another epoch now, or has ended."""
 
 
 class Hub:
@@ -120,6 +120,9 @@ class Hub:
         stamp = self.stamp()
         # Counted once a batch: a counter costs as much as a delivery.
         FRAMES.labels("change").inc(sum(subscriber.flush(stamp) for subscriber in touched))
+        for change in changes:
+            if change.ended:
+                self._replaced(change.topic)
         if touched and log.isEnabledFor(logging.INFO):
             for change in changes:
                 self._log(change)
@@ -143,10 +146,13 @@ class Hub:
         self._marks = epoch_marks(self._views)
         # After a cut of the log it is lower: an old position must not get the new epoch's marks.
         self.position = self._views.position
-        for subscribers in tuple(self._topics.values()):
-            for subscription, subscriber in tuple(subscribers.items()):
-                if subscription.topic.projection == projection:
-                    subscriber.replaced(subscription)
+        for topic, subscribers in tuple(self._topics.items()):
+            if any(one.topic.projection == projection for one in subscribers):
+                self._replaced(topic)
+
+    def _replaced(self, topic: str) -> None:
+        for subscription, subscriber in tuple(self._topics.get(topic, {}).items()):
+            subscriber.replaced(subscription)
 
 
 def _topics_of(subscriptions: Mapping[str, Subscription]) -> frozenset[str]:

@@ -180,6 +180,7 @@ class Projector:
             version=recorded.position,
             changes=_encode(changes),
             cause=_encode(cause),
+            ended=sealed.ended,
         )
 
     def _version(self, topic: str) -> Position:

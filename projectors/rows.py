@@ -145,10 +145,15 @@ class Rows:
         return sorted(id for _, _, id in self._keys(topic, entity))
 
     def end(self, topic: str) -> None:
-        """The topic is over: every row goes, shown or hidden, and nobody finds it any more."""
+        """The topic is over: every row goes, shown or hidden, and nobody finds it any more.
+
+        That the view itself goes is no change of it: streams say `gone`.
+        """
         for key in self._keys(topic, None):
             self._delete(key)
-        self._tell(topic).ended = True
+        told = self._tell(topic)
+        told.ended = True
+        told.touched = {key: row for key, row in told.touched.items() if key[1] != "self"}
 
     # --- What the one who folds calls ---
 

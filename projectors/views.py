@@ -21,6 +21,8 @@ class Change(Struct, frozen=True, kw_only=True):
     version: Position
     changes: bytes
     cause: bytes
+    ended: bool = False
+    """There is no such topic any more."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

@@ -128,8 +128,14 @@ class MemoryViews:
         self._floor[topic] = self._head
         self._log[topic] = []
 
-    def end(self, topic: str) -> None:
+    def end(self, topic: str, *ops: Op) -> None:
+        """There is no such topic any more; with `ops` its last change is told."""
+        if ops:
+            self.write({topic: ops})
+            self._untold[-1] = msgspec.structs.replace(self._untold[-1], ended=True)
         del self._documents[topic], self._versions[topic]
+        if ops:
+            self.tell()
 
     def rebuild(self, projection: str) -> None:
         """The projection's file is replaced by one with another epoch; no change log comes with it."""

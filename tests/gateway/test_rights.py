@@ -1,6 +1,8 @@
-"""An open stream is checked again at every heartbeat."""
+"""An open stream is checked again at every heartbeat, and told at once that a topic has ended."""
 
-from tests.gateway.memory_views import MemoryViews, put
+import pytest
+
+from tests.gateway.memory_views import MemoryViews, put, remove
 from tests.gateway.node import TOPICS, running
 
 
@@ -55,6 +57,25 @@ async def test_a_revoked_token_ends_the_stream_for_good() -> None:
 
     assert bye.name == "bye"
     assert (bye.data["code"], bye.data["retry"]) == ("unauthenticated", False)
+
+
+@pytest.mark.parametrize("also", [(), ("app",)], ids=["all of it", "beside another"])
+async def test_whoever_follows_a_topic_to_its_end_is_told_at_once(also: tuple[str, ...]) -> None:
+    async with (
+        running(heartbeat_seconds=60) as node,
+        node.stream("workspace/org_1", *also) as one,
+        node.stream("workspace/org_1", *also) as other,
+    ):
+        for reader in (one, other):
+            await reader.until("ready")
+
+        node.views.end("workspace/org_1", remove("task", "task_1"))
+
+        for reader in (one, other):
+            last = await reader.until("change")
+            gone = await reader.until("gone")
+            assert last.data["changes"] == [{"op": "remove", "entity": "task", "id": "task_1"}]
+            assert gone.data == {"topic": "workspace/org_1"}
 
 
 async def test_a_topic_that_ended_is_gone() -> None:

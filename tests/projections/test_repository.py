@@ -162,7 +162,8 @@ async def test_a_removed_repository_is_gone_and_says_so(world: World) -> None:
     [last] = [change for change in told if change.topic == REPOSITORY]
     operations = msgspec.json.decode(last.changes)
     assert {operation["op"] for operation in operations} == {"remove"}
-    assert {operation["entity"] for operation in operations} == {"self", "branch", "job"}
+    assert {operation["entity"] for operation in operations} == {"branch", "job"}
+    assert last.ended
     assert (await world.view(WORKSPACE))["repositories"] == []
 
 

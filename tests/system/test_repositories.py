@@ -98,11 +98,18 @@ async def _cancelled(house: House, job_id: str) -> None:
 
 
 async def test_a_repository_without_tasks_is_removed(house: House) -> None:
-    async with house.owner.stream(house.workspace) as stream:
-        await stream.until_ready()
-        await house.owner.command("repository.remove", repository_id=house.repository_id)
+    topic = f"repository/{house.repository_id}"
+    async with house.owner.stream(house.workspace, topic) as stream:
+        await stream.until_data(topic, lambda data: data["branches"], PROVISIONED_WITHIN)
+        removed = await house.owner.command("repository.remove", repository_id=house.repository_id)
         await stream.until_data(house.workspace, lambda data: not data["repositories"])
+        if not stream.named("gone"):
+            await stream.until_named("gone")
         await house.owner.agrees_with(stream)
+
+    last = stream.about(topic)[-1].data
+    assert (last["version"], last["cause"]["command_id"]) == (removed.position, removed.command_id)
+    assert [one.data for one in stream.named("gone")] == [{"topic": topic}]
 
     refused = await house.owner.order(
         "task.create", repository_id=house.repository_id, prompt="true"
