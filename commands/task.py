@@ -35,7 +35,7 @@ from commands.task_orders import (
     WriteProcess,
 )
 from commands.task_state import Task, TaskState
-from commands.task_work import announced, decide_work, still_open
+from commands.task_work import announced, begun_anew, decide_work, still_open
 from events.agent_session import AgentSessionCreated, MessageQueued
 from events.commit import Event
 from events.ids import IssueId, JobId, MessageId, RepositoryId, SessionId, TaskId
@@ -168,7 +168,7 @@ def _kill(task: Task, context: Context) -> list[Event]:
 
 def _once_more(task: Task, kind: str, context: Context) -> list[Event]:
     """Its job may have failed or been cancelled, and who orders it again wants it to be done."""
-    return [] if still_open(task, kind, context) else [announced(task, kind, context)]
+    return [] if still_open(task, kind, context) else begun_anew(task, kind, context)
 
 
 def _resolve_issue(task: Task, order: ResolveIssue) -> list[Event]:

@@ -26,6 +26,7 @@ from events.job import (
     TASK_REVERT_FILE,
     JobAnnounced,
 )
+from events.task import IssueResolved
 from runtime.errors import Rejected
 
 
@@ -87,11 +88,22 @@ def announced(task: Task, kind: str, context: Context, **details: str) -> JobAnn
     )
 
 
+def begun_anew(task: Task, kind: str, context: Context, **details: str) -> list[Event]:
+    """Its job, for the first time or once more: then the issue of the last one is settled, for its retry would be refused."""
+    last = task.jobs.get(kind)
+    settled = [
+        IssueResolved(**task_owners(task), issue_id=issue_id)
+        for issue_id, issue in task.issues.items()
+        if issue.open and last is not None and issue.retry_job_id == last
+    ]
+    return [announced(task, kind, context, **details), *settled]
+
+
 def _once(task: Task, kind: str, context: Context) -> list[Event]:
     if still_open(task, kind, context):
         return []
     _check_still(task)
-    return [announced(task, kind, context)]
+    return begun_anew(task, kind, context)
 
 
 def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
@@ -106,7 +118,7 @@ def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
     if task.branch == order.branch:
         return []
     _check_still(task)
-    return [announced(task, TASK_RENAME_BRANCH, context, branch=order.branch)]
+    return begun_anew(task, TASK_RENAME_BRANCH, context, branch=order.branch)
 
 
 def _revert(task: Task, order: RevertFile, context: Context) -> list[Event]:

@@ -5,6 +5,8 @@
  * @import {Workbench} from "./workbench.js"
  */
 
+import { sessionsOf } from "./session_tabs.js";
+
 export class Presence {
   #bench;
   /** @type {string | null} */
@@ -55,8 +57,9 @@ export class Presence {
    */
   #completeSession(places, task) {
     if (!task) return;
-    const known = task.sessions.find((one) => one.id === this.#lastSession.get(places.task ?? ""));
-    const session = known ?? task.sessions.find((one) => one.status !== "closed") ?? task.sessions[0];
+    const sessions = sessionsOf(task);
+    const known = sessions.find((one) => one.id === this.#lastSession.get(places.task ?? ""));
+    const session = known ?? sessions.find((one) => one.status !== "closed") ?? sessions[0];
     if (session) this.#bench.goTo({ ...places, session: session.id }, { instead: true });
   }
 

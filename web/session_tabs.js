@@ -12,14 +12,26 @@ import { icon } from "./icons.js";
 import { SEPARATOR } from "./menu.js";
 import { sessionStatus } from "./words.js";
 
+const { compare } = new Intl.Collator(undefined, { numeric: true });
+
+/**
+ * A task's sessions by name, as people look for them: what is listed by id stands in no order one would expect.
+ *
+ * @param {Task} task
+ */
+export function sessionsOf(task) {
+  return [...task.sessions].sort((one, other) => compare(one.name, other.name));
+}
+
 /**
  * @param {Workbench} bench
  * @param {Task} task
  * @param {Session | undefined} current
  */
 export function sessionTabs(bench, task, current) {
-  const open = task.sessions.filter((one) => one.status !== "closed" || one.id === current?.id);
-  const closed = task.sessions.filter((one) => one.status === "closed" && one.id !== current?.id);
+  const sessions = sessionsOf(task);
+  const open = sessions.filter((one) => one.status !== "closed" || one.id === current?.id);
+  const closed = sessions.filter((one) => one.status === "closed" && one.id !== current?.id);
   const unread = unreadIn(bench, task.id);
   return h(
     "div",
@@ -75,7 +87,7 @@ export function sessionTabs(bench, task, current) {
  */
 async function close(bench, task, session) {
   const answer = await bench.orders.give("agent_session.close", { task_id: task.id, session_id: session.id }, { id: session.id });
-  const next = task.sessions.find((one) => one.id !== session.id && one.status !== "closed");
+  const next = sessionsOf(task).find((one) => one.id !== session.id && one.status !== "closed");
   if (answer && next && bench.places.session === session.id) bench.goTo({ ...bench.places, session: next.id });
 }
 

@@ -18,6 +18,7 @@ import { Orders } from "./orders.js";
 import { tellOtherTabs } from "./person.js";
 import { Presence } from "./presence.js";
 import { repositoryPane } from "./repository_pane.js";
+import { sessionsOf } from "./session_tabs.js";
 import { Sidebar } from "./sidebar.js";
 import { isInvited, SignIn } from "./sign_in.js";
 import { empty } from "./states.js";
@@ -196,7 +197,8 @@ export class Workbench {
 
   /** @param {number} step */
   nextSession(step) {
-    const open = this.#taskView.data?.sessions.filter((one) => one.status !== "closed") ?? [];
+    const task = this.#taskView.data;
+    const open = task ? sessionsOf(task).filter((one) => one.status !== "closed") : [];
     if (open.length === 0) return;
     const at = open.findIndex((one) => one.id === this.places.session);
     this.goTo({ ...this.places, session: open[(at + step + open.length) % open.length].id });

@@ -98,6 +98,16 @@ def test_a_push_that_ended_does_not_stand_in_the_way_of_the_next() -> None:
     assert TASK.decide(folded(TASK, given), ORDERS[0], ended) == [announced("task_push")]
 
 
+def test_a_push_that_is_ordered_again_settles_the_issue_of_the_one_that_failed() -> None:
+    of_push = facts.OfTask(kind="task_push")
+    given = [*READY, facts.job_announced(of_push), facts.issue_raised()]
+    failed = with_job("task_push", facts.job_started(of_push), facts.job_failed(of_push))
+
+    again = TASK.decide(folded(TASK, given), ORDERS[0], failed)
+
+    assert again == [announced("task_push"), facts.issue_resolved()]
+
+
 def test_a_branch_is_renamed_to_one_name_at_a_time() -> None:
     renaming = [*READY, announced("task_rename_branch", branch="mend-login")]
 
