@@ -155,8 +155,14 @@ class GitSandboxes(ABC):
         return self.state_folder(task_id) / "home"
 
     async def _tree(self, sandbox: Sandbox) -> Path:
-        tree = Path(sandbox.path)
+        tree, ours = Path(sandbox.path), self._trees / sandbox.task_id
         if not await self._disk.exists(tree):
+            if tree != ours and await self._disk.exists(ours):
+                raise Rejected(
+                    f"The sandbox was made at {tree} and is at {ours} now: the worker's data folder was"
+                    " moved. Move it back, or leave a link at its old place.",
+                    code="sandbox_moved",
+                )
             raise Rejected("The sandbox is not there (any more).", code="sandbox_gone")
         await self.repositories.unlock(sandbox.repository_id)
         return tree

@@ -18,7 +18,7 @@ from tests.query_api.house import House, Json, Order, problem
 ANSWERING = ("commands", "query_api", "gateway", "projectors", "runtime")
 """Packages whose errors become problem documents."""
 
-NEVER_ANSWERED = {"failed", "fenced", "sandbox_exists", "sandbox_gone"}
+NEVER_ANSWERED = {"failed", "fenced", "sandbox_exists", "sandbox_gone", "sandbox_moved"}
 """Codes only workers get to see."""
 
 

@@ -344,6 +344,24 @@ async def test_what_is_removed_in_a_copy_of_the_data_folder_stays_in_the_origina
     assert Path(sandbox.path, "a").read_text() == "not committed"
 
 
+async def test_a_working_tree_whose_data_folder_was_moved_is_not_taken_for_lost(
+    sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    moved = (tmp_path / "data").rename(tmp_path / "moved")
+    repositories = Repositories(git, moved / "repositories", local_root=tmp_path)
+    there = LocalSandboxes(data=moved, git=git, repositories=repositories, processes=processes)
+
+    with pytest.raises(Rejected) as refusal:
+        await there.start(sandbox, ["git", "status"])
+    (tmp_path / "data").symlink_to(moved)
+    status = await there.start(sandbox, ["git", "status"])
+
+    assert refusal.value.code == "sandbox_moved"
+    assert await status.wait() == 0
+
+
 async def test_what_nobody_knows_is_listed_and_can_be_released(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:
