@@ -50,8 +50,8 @@ async def test_states_of_a_lost_end_of_the_log_are_replaced_everywhere(
 
     async with one.stream(topic) as watching, two.stream(topic) as told:
         await watching.until_ready()
-        await told.until_version(topic, lost[-1])
         await told.until_ready()
+        await told.until_version(topic, lost[-1])
         assert (await one.view(topic))["epoch"] == before["epoch"]
 
         await asyncio.to_thread(restored_log.restore)
@@ -95,8 +95,8 @@ async def test_commits_of_others_over_the_lost_positions_are_noticed_at_the_star
     await asyncio.to_thread(restored_log.keep)
     lost = [await renamed(client, organization_id, f"Lost {number}") for number in range(3)]
     async with client.stream(topic) as told:
-        await told.until_version(topic, lost[-1])
         await told.until_ready()
+        await told.until_version(topic, lost[-1])
     tag = told.held[topic].tag
     await asyncio.to_thread(node.stop)
 
@@ -178,8 +178,8 @@ async def test_a_whole_data_folder_that_was_put_back_is_told_by_its_operator(
     client = await enter(node.address, node.token)
     lost = await renamed(client, organization_id, "Lost")
     async with client.stream(topic) as told:
-        await told.until_version(topic, lost)
         await told.until_ready()
+        await told.until_version(topic, lost)
     await asyncio.to_thread(node.stop)
 
     await asyncio.to_thread(shutil.rmtree, node.data)
