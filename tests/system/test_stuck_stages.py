@@ -122,7 +122,7 @@ async def test_an_archive_that_was_cancelled_is_begun_anew_by_the_same_command(
 
     await until(house.owner, task_id, lambda task: task["status"] == "archived")
     assert (standing.events, standing.ids["job_id"]) == ([], first.ids["job_id"])
-    assert again.events == ["job_announced"]
+    assert again.events == ["job_announced", "issue_resolved"]
     assert again.ids["job_id"] != first.ids["job_id"]
 
 
