@@ -11,7 +11,7 @@ import { makeTasks } from "./support/tasks.mjs";
 for (const [stream, script] of [
   ["shared with other tabs", () => undefined],
   // As in a page that came over plain HTTP from another machine.
-  ["of its own", () => delete globalThis.BroadcastChannel],
+  ["of its own", () => delete Navigator.prototype.locks],
 ]) {
   test(`a page that missed something of a stream ${stream} says so until it has it`, { timeout: 300_000 }, (t) => fallBehind(t, script));
 }
