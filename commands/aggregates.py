@@ -1,4 +1,4 @@
-"""The states decisions are made from: folded once, kept while there is room, kept fresh by the log's tail.
+"""The states decisions are made from: folded once, kept while there is room, kept fresh by the log's tail, and the way a decision is stored.
 
 What is kept may be behind: only an append (by its expected position) or `confirmed` proves a state.
 """
