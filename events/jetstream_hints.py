@@ -1,7 +1,7 @@
-"""The durable consumer `workers`: of all who read it, each commit is told to one, as a hint that there is work.
+"""The consumer `hints`: of all who read it, each commit that may announce a job is told to one.
 
-A hint is acknowledged as soon as it is taken: it may be lost with the worker that took it, and
-then the list of open jobs tells of the work. Only what nobody took is sent again by the server.
+Nothing is acknowledged and nothing is kept on disk: a hint may be lost, with the worker that took it
+or with the server, and then the list of open jobs tells of the work.
 """
 
 import asyncio
@@ -10,36 +10,37 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 
 import msgspec
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error
 
 from events.commit import Recorded
 from events.jetstream_api import NANOSECONDS, PREFIX, ApiError, JetStreamApi
-from events.jetstream_messages import MESSAGE_ID, recorded
-from events.jetstream_pull import HEARTBEAT_SECONDS, SILENCE_SECONDS, position_in
+from events.jetstream_pull import (
+    HEARTBEAT,
+    HEARTBEAT_SECONDS,
+    INACTIVE_SECONDS,
+    REST,
+    SILENCE_SECONDS,
+    Broken,
+    received,
+)
+from events.store import subject_of
 from runtime.errors import Unavailable
+from runtime.nats_headers import STATUS_LINE, value_in
 
 log = logging.getLogger(__name__)
 
-CONSUMER = "workers"
-MAX_PENDING = 1000
-ACK_SECONDS = 30
+CONSUMER = "hints"
+FORMER_CONSUMER = "workers"
+"""Of older code: it had every commit acknowledged, and stays in the stream until it is removed."""
+
+KINDS = ("organization", "repository", "task", "job")
+"""The aggregates whose commits announce jobs, or ask for one again."""
+
 BATCH = 64
 PULL_BYTES = 2 * 1024 * 1024
 PULL_SECONDS = 30
 PAUSE_SECONDS = 0.5
 NOT_FOUND = 404
-
-STATUS = "Status"
-"""Where nats-py puts the status of what is the server's own word."""
-
-HEARTBEAT = "100"
-REST = "Nats-Pending-Messages"
-
-
-class _Broken(Exception):
-    """Ask anew: the server forgot the consumer, or says nothing."""
 
 
 class Hints:
@@ -55,7 +56,7 @@ class Hints:
                 await self._make_consumer()
                 async for batch in self._pulls():
                     yield batch
-            except _Broken as reason:
+            except Broken as reason:
                 log.info("hints are asked for anew", extra={"reason": str(reason)})
             except (Unavailable, ApiError, Error) as reason:
                 log.warning("hints cannot be read, waiting", extra={"reason": str(reason)})
@@ -63,22 +64,21 @@ class Hints:
 
     async def forget(self) -> None:
         """Remove the consumer; whoever reads makes it anew. Raises `Unavailable`."""
-        try:
-            await self._api.call(f"CONSUMER.DELETE.{self._api.stream}.{CONSUMER}", {}, msgspec.Raw)
-        except ApiError as error:
-            if error.code != NOT_FOUND:
-                raise
+        await self._remove(CONSUMER)
 
     async def _make_consumer(self) -> None:
         """Made once; the same wish again changes nothing."""
+        await self._remove(FORMER_CONSUMER)
         config = {
             "durable_name": CONSUMER,
             "name": CONSUMER,
+            "filter_subjects": [subject_of(kind, "*") for kind in KINDS],
             "deliver_policy": "new",
-            "ack_policy": "explicit",
-            "ack_wait": ACK_SECONDS * NANOSECONDS,
-            "max_ack_pending": MAX_PENDING,
+            "ack_policy": "none",
             "replay_policy": "instant",
+            "mem_storage": True,
+            "num_replicas": 1,
+            "inactive_threshold": INACTIVE_SECONDS * NANOSECONDS,
         }
         await self._api.call(
             f"CONSUMER.CREATE.{self._api.stream}.{CONSUMER}",
@@ -86,10 +86,20 @@ class Hints:
             msgspec.Raw,
         )
 
+    async def _remove(self, consumer: str) -> None:
+        try:
+            await self._api.call(f"CONSUMER.DELETE.{self._api.stream}.{consumer}", {}, msgspec.Raw)
+        except ApiError as error:
+            if error.code != NOT_FOUND:
+                raise
+
     async def _pulls(self) -> AsyncGenerator[Sequence[Recorded], None]:
-        client = self._api.connection.client
+        connection = self._api.connection
+        client = connection.client
         inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox)
+        arrived = _Arrived()
+        subscription = await client.subscribe_raw(inbox, arrived.take)
+        forget_reconnect = connection.on_reconnect(arrived.reconnected)
         try:
             while True:
                 await client.publish(
@@ -97,34 +107,53 @@ class Hints:
                 )
                 left = BATCH
                 while left > 0:
-                    batch, ended = await self._arrived(subscription)
+                    batch, ended = await arrived.batch()
                     left = 0 if ended else left - len(batch)
                     if batch:
                         yield batch
         finally:
+            forget_reconnect()
             with suppress(Error):
                 await subscription.unsubscribe()
 
-    async def _arrived(self, subscription: Subscription) -> tuple[Sequence[Recorded], bool]:
-        """What is here, as soon as it is anything, and whether the pull has ended. Raises `_Broken`."""
-        batch: list[Recorded] = []
-        while not batch or subscription.pending_msgs:
+
+class _Arrived:
+    """What the server sent for one pull after the other and nobody took yet."""
+
+    def __init__(self) -> None:
+        self._commits: list[Recorded] = []
+        self._ended = False
+        self._broken = ""
+        self._word = asyncio.Event()
+
+    def take(self, subject: bytes, reply: bytes, header: bytes, body: bytes) -> None:
+        if not header.startswith(STATUS_LINE):
+            self._commits.append(received(subject, reply, header, body))
+        elif value_in(header, REST):
+            # A pull that is merely over says how much it still owed.
+            self._ended = True
+        elif not header.startswith(HEARTBEAT):
+            self._broken = f"the server ended the consumer ({header!r})"
+        self._word.set()
+
+    def reconnected(self) -> None:
+        self._broken = "the connection was made anew"
+        self._word.set()
+
+    async def batch(self) -> tuple[Sequence[Recorded], bool]:
+        """What is here, as soon as it is anything, and whether the pull has ended. Raises `Broken`."""
+        while not (self._commits or self._ended):
+            if self._broken:
+                raise Broken(self._broken)
+            self._word.clear()
             try:
-                # Not nats-py's own limit: with it a cancellation that comes together with a message is forgotten.
                 async with asyncio.timeout(SILENCE_SECONDS):
-                    message = await subscription.next_msg(timeout=None)
+                    await self._word.wait()
             except TimeoutError:
-                raise _Broken("two heartbeats did not come") from None
-            status = (message.headers or {}).get(STATUS)
-            if status is None:
-                await self._api.connection.client.publish(message.reply, b"+ACK")
-                batch.append(_recorded(message))
-            elif status != HEARTBEAT:
-                # A pull that is merely over says how much it still owed.
-                if REST in (message.headers or {}):
-                    return batch, True
-                raise _Broken(f"the server ended the consumer ({message.headers})")
-        return batch, False
+                raise Broken("two heartbeats did not come") from None
+        commits, self._commits = self._commits, []
+        ended, self._ended = self._ended, False
+        return commits, ended
 
 
 _PULL = msgspec.json.encode(
@@ -135,13 +164,3 @@ _PULL = msgspec.json.encode(
         "idle_heartbeat": int(HEARTBEAT_SECONDS * NANOSECONDS),
     }
 )
-
-
-def _recorded(message: Msg) -> Recorded:
-    headers = message.headers or {}
-    return recorded(
-        position_in(message.reply.encode()),
-        message.subject,
-        headers.get(MESSAGE_ID, ""),
-        message.data,
-    )

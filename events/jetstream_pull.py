@@ -152,10 +152,7 @@ class Pull:
             self._note(header)
         else:
             self._received += 1
-            stored_id = value_in(header, MESSAGE_ID_FIELD)
-            # Whoever may publish can name a subject that is no text; an error here ends the connection.
-            name = subject.decode(errors="replace")
-            self._buffer.append(recorded(position_in(reply), name, stored_id, body))
+            self._buffer.append(received(subject, reply, header, body))
         self._arrived.set()
 
     def _note(self, header: bytes) -> None:
@@ -181,6 +178,13 @@ _PULL = msgspec.json.encode(
         "idle_heartbeat": int(HEARTBEAT_SECONDS * NANOSECONDS),
     }
 )
+
+
+def received(subject: bytes, reply: bytes, header: bytes, body: bytes) -> Recorded:
+    """The commit in a message that a consumer sent."""
+    # Whoever may publish can name a subject that is no text; an error here ends the connection.
+    name = subject.decode(errors="replace")
+    return recorded(position_in(reply), name, value_in(header, MESSAGE_ID_FIELD), body)
 
 
 def position_in(reply: bytes) -> Position:

@@ -1,11 +1,15 @@
 """Fixtures shared by all tests: a real nats-server for the whole session, and fresh event stores on it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 
 from events.jetstream import JetStreamStore, open_store
+from events.jetstream_api import STREAM_NOT_FOUND
 from events.memory import MemoryStore
 from runtime.connection import Connection, connect
 from tests.nats_process import NatsServer, nats_server_in
@@ -41,9 +45,29 @@ async def nats_connection(nats_server: NatsServer) -> AsyncIterator[Connection]:
     async with connect(
         nats_server.url, user=nats_server.user, password=nats_server.password
     ) as connection:
-        for stream in STREAMS:
-            await connection.request(f"$JS.API.STREAM.DELETE.{stream}", b"", within=5)
+        await delete_streams(connection, nats_server.folder)
         yield connection
+
+
+async def delete_streams(connection: Connection, folder: Path) -> None:
+    """Take away what an earlier test left on the servers that keep everything in `folder`."""
+    for stream in STREAMS:
+        answer = await connection.request(f"$JS.API.STREAM.DELETE.{stream}", b"", within=30)
+        error = msgspec.json.decode(answer.data).get("error")
+        assert error is None or error["err_code"] == STREAM_NOT_FOUND, error
+        while _keeps(stream, folder):
+            await asyncio.sleep(0.01)
+
+
+def _keeps(stream: str, folder: Path) -> bool:
+    """Whether files of it are left. The server moves them to `.<stream>` and removes them after it answered.
+
+    As long as they are there it cannot move those of the next one of that name: that one stays, and is found.
+    """
+    try:
+        return any(folder.rglob(f"streams/*{stream}"))
+    except FileNotFoundError:
+        return True
 
 
 @pytest.fixture

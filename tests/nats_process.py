@@ -18,6 +18,8 @@ class NatsServer(Struct, frozen=True):
     url: str
     user: str
     password: str
+    folder: Path
+    """Where it keeps everything."""
 
     @property
     def port(self) -> int:
@@ -52,7 +54,7 @@ def nats_server_in(
         [server_program(), "-c", folder / "server.conf"], stdout=DEVNULL, stderr=DEVNULL
     ) as server:
         try:
-            yield NatsServer(listening_at(folder), user, password)
+            yield NatsServer(listening_at(folder), user, password, folder)
         finally:
             server.terminate()
 

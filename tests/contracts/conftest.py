@@ -6,7 +6,7 @@ import pytest
 
 from events.jetstream import JetStreamStore, open_store
 from runtime.connection import connect
-from tests.conftest import STREAMS
+from tests.conftest import delete_streams
 from tests.contracts.nats_cluster import NatsCluster, nats_cluster
 
 
@@ -21,7 +21,6 @@ async def cluster_store(cluster: NatsCluster) -> AsyncIterator[JetStreamStore]:
     """Three replicas of every commit; emptied of what the test before left there."""
     async with connect(cluster.urls) as connection:
         store = await open_store(connection, replicas=3)
-        for stream in STREAMS:
-            await connection.request(f"$JS.API.STREAM.DELETE.{stream}", b"", within=5)
+        await delete_streams(connection, cluster.folder)
         store = await open_store(connection, replicas=3, doubt=2.0)
         yield store

@@ -17,8 +17,9 @@ SIZE = 3
 class NatsCluster:
     """Addresses for a client, and the power over each server's life."""
 
-    def __init__(self, urls: list[str], files: list[Path], founders: int) -> None:
+    def __init__(self, urls: list[str], folder: Path, files: list[Path], founders: int) -> None:
         self.urls = urls
+        self.folder = folder
         self._files = files
         self._servers = {index: _started(files[index]) for index in range(founders)}
 
@@ -58,7 +59,8 @@ def nats_cluster(folder: Path, *, founders: int = SIZE) -> Iterator[NatsCluster]
         file = folder / f"n{index}.conf"
         file.write_bytes(msgspec.json.encode(settings))
         files.append(file)
-    cluster = NatsCluster([f"nats://127.0.0.1:{port}" for port in client_ports], files, founders)
+    urls = [f"nats://127.0.0.1:{port}" for port in client_ports]
+    cluster = NatsCluster(urls, folder, files, founders)
     try:
         yield cluster
     finally:
