@@ -76,8 +76,8 @@ class Hints:
             "deliver_policy": "new",
             "ack_policy": "none",
             "replay_policy": "instant",
+            # As many replicas as the stream has: one alone would be gone as long as its server is.
             "mem_storage": True,
-            "num_replicas": 1,
             "inactive_threshold": INACTIVE_SECONDS * NANOSECONDS,
         }
         await self._api.call(

@@ -1,10 +1,12 @@
 """Commits for the contract tests: what is in them does not matter, only which is which."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 
 from events.commit import Commit, Recorded
 from events.ids import Position, Timestamp, UserId
+from events.jetstream import JetStreamStore
 from events.store import EventStore, subject_of
 from events.user import UserCreated
 
@@ -43,3 +45,21 @@ async def take(store: EventStore, after: Position, count: int) -> Sequence[Recor
             if len(taken) >= count:
                 return taken
     raise AssertionError("a reader never ends")
+
+
+@asynccontextmanager
+async def hints_of(store: JetStreamStore) -> AsyncIterator[list[Position]]:
+    """Where the commits are that one reader of the hints was told of, in a list that grows."""
+    told: list[Position] = []
+    reading = asyncio.create_task(read_hints(store, told))
+    try:
+        yield told
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
+async def read_hints(store: JetStreamStore, told: list[Position]) -> None:
+    async with aclosing(store.hints()) as batches:
+        async for batch in batches:
+            told += [one.position for one in batch]

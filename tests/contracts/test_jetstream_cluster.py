@@ -11,14 +11,15 @@ import pytest
 from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from events.jetstream import open_store
-from events.jetstream_api import JetStreamApi
-from events.store import EventStore
+from events.jetstream_api import ApiError, JetStreamApi
+from events.store import STREAM, EventStore, subject_of
 from runtime.connection import Connection, connect
 from runtime.errors import Unavailable
 from tests.contracts.nats_cluster import nats_cluster
-from tests.contracts.sample_commits import ANNA, commit, take
+from tests.contracts.sample_commits import ANNA, commit, hints_of, take
 
 COMMITS = 300
+TASK = subject_of("task", "task_1")
 
 
 async def test_a_killed_server_of_three_loses_no_acknowledged_commit(tmp_path: Path) -> None:
@@ -56,6 +57,23 @@ async def test_a_load_after_an_append_never_meets_a_replica_that_is_behind(tmp_p
                 assert {loaded.position, newest.position, there.position} == {last}
 
 
+async def test_hints_outlive_the_server_that_gives_them(tmp_path: Path) -> None:
+    with nats_cluster(tmp_path) as cluster:
+        async with connect(cluster.urls) as connection:
+            store = await open_store(connection, replicas=3)
+            async with hints_of(store) as told:
+                cluster.kill(await leader_of_the_hints(connection))
+                last = BEGINNING
+                for number in range(60):
+                    last = await append_however_long_it_takes(store, number, last, subject=TASK)
+                    await asyncio.sleep(1)
+                    if told:
+                        break
+
+            assert told
+            assert told[-1] <= last
+
+
 async def test_the_log_is_made_as_soon_as_there_are_servers_enough(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -84,15 +102,27 @@ async def the_servers_have_a_leader(connection: Connection) -> None:
                 return
 
 
+async def leader_of_the_hints(connection: Connection) -> int:
+    """The number of its server, once somebody reads them."""
+    api = JetStreamApi(connection, STREAM)
+    async with asyncio.timeout(60):
+        while True:
+            # There is none yet, or it has not been chosen.
+            with suppress(ApiError, Unavailable, KeyError):
+                info = await api.call(f"CONSUMER.INFO.{STREAM}.hints", None, dict[str, Any])
+                return int(info["cluster"]["leader"].removeprefix("n"))
+            await asyncio.sleep(0.05)
+
+
 async def append_however_long_it_takes(
-    store: EventStore, number: int, expected: Position
+    store: EventStore, number: int, expected: Position, *, subject: str = ANNA
 ) -> Position:
     """What every caller does who is told to try again: an election may outlast one append."""
     async with asyncio.timeout(60):
         while True:
             with suppress(Unavailable):
                 return await store.append(
-                    ANNA, commit(str(number)), expected=expected, message_id=f"m{number}"
+                    subject, commit(str(number)), expected=expected, message_id=f"m{number}"
                 )
 
 

@@ -1,17 +1,16 @@
 """The shared hints of the store on JetStream: one of all readers is told, nothing is kept, and each can be stopped at any moment."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from events.ids import BEGINNING, Position
+from events.ids import BEGINNING
 from events.jetstream import JetStreamStore
 from events.store import STREAM, subject_of
 from runtime.connection import Connection
-from tests.contracts.sample_commits import ANNA, commit, fill
+from tests.contracts.sample_commits import ANNA, commit, fill, hints_of, read_hints
 
 TASK = subject_of("task", "task_1")
 API = "$JS.API.CONSUMER"
@@ -22,7 +21,7 @@ async def test_each_commit_is_told_to_one_of_all_who_read(
     jetstream_store: JetStreamStore, nats_connection: Connection
 ) -> None:
     asked = await _Asked.since_now(nats_connection)
-    async with _reading(jetstream_store) as one, _reading(jetstream_store) as other:
+    async with hints_of(jetstream_store) as one, hints_of(jetstream_store) as other:
         await asked.times(2)
         positions = await fill(jetstream_store, 200, subject=TASK)
         await _until(lambda: len(one) + len(other) == len(positions))
@@ -36,7 +35,7 @@ async def test_only_what_may_announce_a_job_is_told(
     jetstream_store: JetStreamStore, nats_connection: Connection
 ) -> None:
     asked = await _Asked.since_now(nats_connection)
-    async with _reading(jetstream_store) as told:
+    async with hints_of(jetstream_store) as told:
         await asked.times(1)
         await fill(jetstream_store, 3, subject=ANNA)
         await fill(jetstream_store, 3, subject=subject_of("transcript", "ses_1"))
@@ -53,7 +52,7 @@ async def test_hints_go_on_when_the_server_has_forgotten_whom_to_tell(
     jetstream_store: JetStreamStore, nats_connection: Connection
 ) -> None:
     asked = await _Asked.since_now(nats_connection)
-    async with _reading(jetstream_store) as told:
+    async with hints_of(jetstream_store) as told:
         await asked.times(1)
         [consumer] = await _consumers(nats_connection)
         await nats_connection.request(f"{API}.DELETE.{STREAM}.{consumer}", b"", within=WITHIN)
@@ -76,7 +75,7 @@ async def test_the_consumer_of_older_code_is_removed(
     assert await _consumers(nats_connection) == ["workers"]
 
     asked = await _Asked.since_now(nats_connection)
-    async with _reading(jetstream_store):
+    async with hints_of(jetstream_store):
         await asked.times(1)
         assert await _consumers(nats_connection) == ["hints"]
 
@@ -86,7 +85,7 @@ async def test_whoever_is_stopped_just_when_a_hint_comes_stops(
     jetstream_store: JetStreamStore, nats_connection: Connection, turns: int
 ) -> None:
     asked = await _Asked.since_now(nats_connection)
-    reading = asyncio.create_task(_read(jetstream_store, []))
+    reading = asyncio.create_task(read_hints(jetstream_store, []))
     await asked.times(1)
 
     # Subscribed after the reader, so that this is told of a hint after the reader is.
@@ -123,23 +122,6 @@ async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(WITHIN):
         while not holds():
             await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def _reading(store: JetStreamStore) -> AsyncIterator[list[Position]]:
-    told: list[Position] = []
-    reading = asyncio.create_task(_read(store, told))
-    try:
-        yield told
-    finally:
-        reading.cancel()
-        await asyncio.wait([reading])
-
-
-async def _read(store: JetStreamStore, told: list[Position]) -> None:
-    async with aclosing(store.hints()) as batches:
-        async for batch in batches:
-            told += [one.position for one in batch]
 
 
 async def _consumers(connection: Connection) -> list[str]:
