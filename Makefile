@@ -23,7 +23,7 @@ DECODERS := tests/commands/test_decoding.py \
 IDLE := tests/web/idle.test.mjs
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --loglevel error
 
-.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-burst bench-guard bench-peers bench-plots bench-flame chaos soak overload mutations fuzz audit screenshots chromium clean help
+.PHONY: run test setup check format demo test-agents test-web test-containers bench bench-workbench bench-burst bench-guard bench-peers bench-plots bench-flame chaos soak overload contradict mutations fuzz audit screenshots chromium clean help
 
 run: $(INSTALLED)  ## set up, then start everything on an embedded nats-server
 	$(BIN)/foundry serve
@@ -89,6 +89,9 @@ soak: $(INSTALLED)  ## an hour of ordinary work, and whether anything grows (MIN
 
 overload: $(INSTALLED)  ## far more orders at once than a node takes: what is let in stays quick, the rest is told when to come back
 	$(BIN)/python -m chaos.overload
+
+contradict: $(INSTALLED)  ## contradictory orders for tasks, and a server that is killed meanwhile: everything must add up (SEED=7 ROUNDS=5)
+	$(BIN)/python -m chaos.contradict $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)
 	$(BIN)/python -m chaos.mutate $(ONLY)

@@ -194,16 +194,19 @@ def issue_raised(
         case Task(status="archived" | "killed"):
             return []
         case Task() if not _says(task.issues.get(issue_id), code):
-            return [
-                IssueRaised(
-                    **task_owners(task),
-                    issue_id=issue_id,
-                    code=code,
-                    message=message,
-                    stage=stage,
-                    retry_job_id=retry_job_id,
-                )
-            ]
+            # A job that was taken up again got past the stage where an earlier try had stopped.
+            passed = _resolved(
+                task, lambda issue: issue.retry_job_id == retry_job_id and issue.stage != stage
+            )
+            raised = IssueRaised(
+                **task_owners(task),
+                issue_id=issue_id,
+                code=code,
+                message=message,
+                stage=stage,
+                retry_job_id=retry_job_id,
+            )
+            return [*passed, raised]
         case _:
             return []
 

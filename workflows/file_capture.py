@@ -168,8 +168,11 @@ class FileCapture:
                     await self._tell(task_id, partial(self._outdated, task_id))
 
     def _outdated(self, task_id: TaskId, task: TaskState) -> list[TaskEvent]:
-        """Asked again when another fact came first: by then the capture may be over, or the sandbox gone."""
-        if not isinstance(task, Task) or task.sandbox is None:
+        """Asked again when another fact came first: by then the capture may be over, or the sandbox gone.
+
+        Before the repository is checked out there is nothing to look at, and no capture would take the word back.
+        """
+        if not isinstance(task, Task) or task.sandbox is None or not task.sandbox.base:
             return []
         if task_id in self._running:
             return files_outdated(task, status="running")

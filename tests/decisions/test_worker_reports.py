@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from commands.session_reports import (
     message_delivered,
@@ -31,7 +32,7 @@ from commands.task_state import Task, TaskState
 from commands.transcript import TRANSCRIPT, Transcript, appended
 from events.agent_session import PermissionOption
 from events.commit import Event
-from events.ids import IssueId, MessageId, Position, SandboxId
+from events.ids import IssueId, JobId, MessageId, Position, SandboxId
 from events.task_files import TreeFile
 from runtime.errors import Rejected
 from tests import facts
@@ -156,6 +157,24 @@ def test_a_retry_that_fails_too_leaves_an_issue_that_says_why(
     )
 
     assert events == raised
+
+
+def test_a_retry_that_fails_at_a_later_stage_settles_the_issue_of_the_earlier_one() -> None:
+    elsewhere = replace(facts.issue_raised(issue=IssueId("iss_2")), retry_job_id=JobId("job_2"))
+    failed = after(*MADE, facts.task_failed(), facts.issue_raised(), elsewhere)
+    later = IssueId("iss_3")
+
+    events = task_failed(
+        failed,
+        job_id=facts.JOB,
+        stage=facts.STAGES[1],
+        message="disk full",
+        issue_id=later,
+        code="stage_failed",
+    )
+
+    raised = replace(facts.issue_raised(issue=later), stage=facts.STAGES[1])
+    assert events == [facts.issue_resolved(), raised]
 
 
 def test_a_task_is_archived_or_killed_only_when_that_was_asked_for() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import msgspec
+import pytest
 
 from commands.aggregates import Aggregates
 from commands.reports import Reports
@@ -17,6 +18,7 @@ from events.task import IssueRaised
 from events.task_files import FilesCaptured, FilesOutdated, TreeChanged, TreeFile
 from runtime.errors import Rejected
 from tests import facts
+from workflows import file_capture
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
 from workflows.git import GitFailed
@@ -326,6 +328,33 @@ async def test_nobody_looks_at_a_working_tree_that_is_being_removed() -> None:
     await look
 
     assert not any(isinstance(event, FilesOutdated) for event in await desk.events())
+
+
+@pytest.mark.parametrize(
+    ("history", "told"),
+    [
+        ([facts.sandbox_allocated(), facts.sandbox_ready()], ["queued"]),
+        ([facts.sandbox_allocated()], []),
+    ],
+)
+async def test_what_waits_for_a_lane_is_said_to_be_queued_if_there_is_something_to_look_at(
+    monkeypatch: pytest.MonkeyPatch, history: list[Event], told: list[str]
+) -> None:
+    monkeypatch.setattr(file_capture, "SLOW_SECONDS", 0)
+    desk = Desk(local=Fixed())
+    given: list[Event] = [facts.task_created(), facts.session_created(), *history]
+    await desk.reports.report(TASK, facts.TASK, always(given), report_id="given")
+
+    async with desk.files.still(TaskId("task_2")), desk.files.still(TaskId("task_3")):
+        serving = asyncio.create_task(desk.files.run())
+        for task in ("task_2", "task_3", facts.TASK):
+            desk.files.request(TaskId(task))
+        await _others_go_on()
+        serving.cancel()
+        await asyncio.wait([serving])
+
+    outdated = [event for event in await desk.events() if isinstance(event, FilesOutdated)]
+    assert [event.status for event in outdated] == told
 
 
 async def test_a_sandbox_whose_provider_is_not_known_here_any_more_does_not_end_the_captures() -> (
