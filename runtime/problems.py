@@ -76,7 +76,7 @@ STATUS: dict[type[FoundryError], int] = {
 
 TITLES = {
     400: "The request cannot be understood",
-    401: "Who is asking is not known",
+    401: "No valid credential",
     403: "Not allowed",
     404: "There is no such thing",
     405: "This address does not take that method",
