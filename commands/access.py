@@ -9,8 +9,7 @@ from commands.organization import ORGANIZATION
 from commands.organization_state import Organization
 from commands.user import USER
 from commands.user_state import User, UserState
-from events.ids import Timestamp, UserId, is_id
-from events.organization import Role
+from events.ids import Timestamp, is_id
 from events.topics import names_a_topic
 from runtime.identity import Caller
 
@@ -58,14 +57,11 @@ class Membership:
         located = await self._directory.locate(thing_id)
         return located.organization_id if located else None
 
-    async def role(self, caller: Caller, organization_id: str) -> Role | None:
+    async def is_member(self, caller: Caller, organization_id: str) -> bool:
         if not is_id(organization_id, "org"):
-            return None
-        match (await self._aggregates.load(ORGANIZATION, organization_id)).state:
-            case Organization(members=members):
-                return members.get(UserId(caller.user_id))
-            case _:
-                return None
+            return False
+        state = (await self._aggregates.load(ORGANIZATION, organization_id)).state
+        return isinstance(state, Organization) and caller.user_id in state.members
 
     def _caller(self, state: UserState, secret: str) -> Caller | None:
         found = matching(state, secret)

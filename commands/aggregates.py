@@ -134,7 +134,7 @@ class Aggregates:
             return loaded
         except TimeoutError:
             raise Unavailable(
-                f"{aggregate_id} was announced and nobody has begun with it yet; try again.",
+                f"{aggregate_id} was announced, and no worker has opened it yet; try again.",
                 code="not_caught_up",
             ) from None
         finally:

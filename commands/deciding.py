@@ -86,7 +86,9 @@ class Deciding:
                         repeated = await self.repeated(stored.position, request)
                         if repeated is not None:
                             return repeated
-                        raise Unavailable("What became of this is unknown; try again.") from None
+                        raise Unavailable(
+                            "Whether this was stored is not known; send it again."
+                        ) from None
                     except StalePosition:
                         APPEND_RETRIES.labels("stale").inc()
                         loaded = await self._aggregates.load(decider, aggregate_id)

@@ -112,7 +112,7 @@ class Commands:
 
     async def _answer(self, request: Request, order: AnyCommand) -> Answer:
         if not await self._access.surely_valid(request.caller):
-            raise Unauthenticated("This credential does not hold any more; sign in again.")
+            raise Unauthenticated("This credential is no longer valid; sign in again.")
         async with self._keys.lock(request.key):
             position = self._keys.position(request.key) or self._directory.key_position(request.key)
             # Also finds a key that was used for another aggregate, which that aggregate cannot know.

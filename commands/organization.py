@@ -197,7 +197,7 @@ def _keep_an_owner(organization: Organization, leaving: UserId) -> None:
     owners = [who for who, role in organization.members.items() if role == "owner"]
     if owners == [leaving]:
         raise Rejected(
-            "An organization keeps one owner at least; make somebody else owner first.",
+            "An organization keeps at least one owner; make somebody else an owner first.",
             code="last_owner",
         )
 

@@ -40,7 +40,7 @@ def _start(task: Task, order: StartProcess, context: Context) -> list[Event]:
     check_workable(task)
     if len(task.processes) >= MAX_RUNNING:
         raise Rejected(
-            f"{MAX_RUNNING} processes of this task run already; stop one of them first.",
+            f"{MAX_RUNNING} processes of this task are running already; stop one of them first.",
             code="too_many_processes",
         )
     return [

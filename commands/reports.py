@@ -40,15 +40,13 @@ class Reports:
         *,
         report_id: str,
         correlation_id: str = "",
-        exclusive: bool = False,
         actor: str = WORKER,
     ) -> tuple[Position, list[Event]]:
         """Decide and append; answers the commit's position and events, or the present position and `[]`.
 
         A `report_id` is stored once per aggregate: the second call answers the first one's commit,
         so it names one content. Where only one process may act on the answer, it names that process.
-        When somebody else appended meanwhile the report is decided again on the newer state;
-        `exclusive` raises `StalePosition` instead, for writers that must be the only one. Raises
+        When somebody else appended meanwhile the report is decided again on the newer state. Raises
         what `decide` raises, `Conflict` when the aggregate kept changing, and `Unavailable`.
         """
         subject = subject_of(kind.name, aggregate_id)
@@ -73,8 +71,6 @@ class Reports:
                     return await self._stored(stored.position)
                 except StalePosition:
                     APPEND_RETRIES.labels("stale").inc()
-                    if exclusive:
-                        raise
                     loaded = await self._aggregates.load(kind, aggregate_id)
         raise Conflict(f"{aggregate_id} kept changing; report again.")
 

@@ -30,7 +30,7 @@ def appended(
     session_id: SessionId,
     entries: Sequence[Entry],
 ) -> list[TranscriptEvent]:
-    """The next entries of the session. One writer: report exclusively, so that a zombie cannot append."""
+    """The next entries of the session."""
     if not entries:
         return []
     return [

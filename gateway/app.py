@@ -43,6 +43,12 @@ HEAD = (
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 )
+WAITING_BYTES = 128 * 1024
+"""What one reader may leave untaken here; the kernel keeps as much again."""
+
+READS = 16
+"""Bootstraps in flight."""
+
 CLOSING_SECONDS = 5.0
 TURNED_AWAY_MS = (1000, 5000)
 
@@ -55,10 +61,7 @@ class _Full(Unavailable):
 
 
 class Gateway:
-    """Streams of one node. `run` must be running, or nobody gets a heartbeat; times are seconds.
-
-    `max_pending_bytes` is what one reader may leave untaken, half of it in the kernel.
-    """
+    """Streams of one node. `run` must be running, or nobody gets a heartbeat; times are seconds."""
 
     def __init__(
         self,
@@ -77,22 +80,20 @@ class Gateway:
         retry_ms: int = 2000,
         max_streams: int = 20_000,
         max_streams_each: int = 10_000,
-        max_pending_bytes: int = 256 * 1024,
-        max_reads: int = 16,
         max_large_bytes: int = 256 * 1024 * 1024,
     ) -> None:
         self.node = _UNSAFE.sub("-", node)
         # Two nodes may listen on addresses of the same name, and a restarted one has none of its old streams.
         self._instance = f"{self.node}-{secrets.token_hex(4)}"
         self._views = views
-        self._hub = Hub(views, lag_ms=lag_ms, most_bytes=max_pending_bytes // 2)
+        self._hub = Hub(views, lag_ms=lag_ms, most_bytes=WAITING_BYTES)
         self._source = Source(
             views=views,
             access=access,
             hub=self._hub,
-            reads=asyncio.Semaphore(max_reads),
+            reads=asyncio.Semaphore(READS),
             budget=Budget(max_large_bytes),
-            max_waiting_bytes=max_pending_bytes // 2,
+            max_waiting_bytes=WAITING_BYTES,
             head=head,
             behind_seconds=behind_seconds,
             read_seconds=read_seconds,
@@ -107,7 +108,6 @@ class Gateway:
         self._retry_ms = retry_ms
         self._max_streams = max_streams
         self._shares = Shares("streams of one person", each=max_streams_each)
-        self._max_pending_bytes = max_pending_bytes
         self._gate = Gate("gateway")
 
     @property
@@ -191,7 +191,7 @@ class Gateway:
         return caller, opening, self._wire(scope, receive, send)
 
     def _wire(self, scope: Scope, receive: Receive, send: Send) -> Wire:
-        return wire_of(scope, receive, send, most_bytes=self._max_pending_bytes // 2)
+        return wire_of(scope, receive, send, most_bytes=WAITING_BYTES)
 
     async def _stream(self, caller: Caller, opening: Opening, wire: Wire) -> None:
         async with self._gate.work("stream"):

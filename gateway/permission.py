@@ -10,7 +10,7 @@ class Permission:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._organizations: dict[str, str | None] = {}
-        self._roles: dict[tuple[str, str], str | None] = {}
+        self._members: dict[tuple[str, str], bool] = {}
         self._valid: dict[str, bool] = {}
 
     async def is_valid(self, caller: Caller) -> bool:
@@ -30,6 +30,6 @@ class Permission:
         if organization is None:
             return False
         key = (caller.user_id, organization)
-        if key not in self._roles:
-            self._roles[key] = await self._access.role(caller, organization)
-        return self._roles[key] is not None
+        if key not in self._members:
+            self._members[key] = await self._access.is_member(caller, organization)
+        return self._members[key]

@@ -12,14 +12,14 @@ from runtime.http import Authenticator
 from runtime.identity import Caller
 from runtime.lifecycle import Gate
 
-Answer = Callable[[Request, Caller], Awaitable[Response]]
+Handler = Callable[[Request, Caller], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 WAIT_SECONDS = 5.0
 """How long a question waits for the position it names, or for what the write side knows already."""
 
 
-def asked(answer: Answer, *, gate: Gate, authenticator: Authenticator) -> Endpoint:
+def asked(answer: Handler, *, gate: Gate, authenticator: Authenticator) -> Endpoint:
     """A Starlette endpoint: 503 while draining, 401 for strangers, then the answer."""
     name = getattr(answer, "__name__", "question")
 

@@ -15,7 +15,7 @@ from events.log import AggregateKind, kind_of_id
 from events.shown import shown
 from events.store import EventStore, Limit, subject_of
 from query_api.conditional import KEPT
-from query_api.parameters import page_size, position
+from query_api.parameters import boolean, page_size, position
 from query_api.visibility import Visibility, unseen
 from runtime.http import JsonResponse
 from runtime.identity import Caller
@@ -75,13 +75,13 @@ class HistoryAnswers:
         query = request.query_params
         after = position(query, "after") or BEGINNING
         limit = page_size(query, default=PAGE, largest=LARGEST_PAGE)
+        with_facts = boolean(query, "facts")
         aggregate_id = request.path_params["id"]
         subject = await self._subject(caller, aggregate_id)
         # One more tells whether there is a next page.
         enough = Limit(commits=limit + 1, bytes=PAGE_BYTES)
         commits = await self._store.load(subject, after=after, limit=enough)
         page = one_page(commits, limit)
-        with_facts = query.get("facts") == "true"
         return JsonResponse(
             History(
                 id=aggregate_id,

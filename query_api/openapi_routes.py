@@ -150,7 +150,7 @@ ASKED = (
             in_path("id", "the id; a user's only by that user, a transcript's is its session's"),
             position("after", "only commits after this position"),
             page_size("100 unless told, 1000 at most"),
-            Parameter("facts", "`true`: with the events in full"),
+            Parameter("facts", "with the events in full", type="boolean"),
         ),
         answers=(Answer("a page, oldest first", History),),
         problems=("malformed", "not_found", "too_many_requests"),

@@ -33,6 +33,14 @@ def page_size(query: Mapping[str, str], *, default: int, largest: int) -> int:
     return min(whole_number(query, "limit", lowest=1) or default, largest)
 
 
+def boolean(query: Mapping[str, str], name: str) -> bool:
+    """`true` or `false`, which a parameter that is absent is too. Raises `Invalid`."""
+    text = query.get(name, "false")
+    if text not in ("true", "false"):
+        raise wrong(name, "must be true or false")
+    return text == "true"
+
+
 def line(query: Mapping[str, str], name: str, *, longest: int) -> str | None:
     """One line of text, None when the parameter is absent. Control characters are refused."""
     text = query.get(name)

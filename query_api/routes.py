@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from events.store import EventStore
 from projectors.read_models import ReadModels
-from query_api.asked import Answer, asked
+from query_api.asked import Handler, asked
 from query_api.blobs import BlobAnswers
 from query_api.files import FileAnswers
 from query_api.history import HistoryAnswers
@@ -24,7 +24,7 @@ from runtime.identity import Access
 from runtime.lifecycle import Gate
 
 
-class Questions(NamedTuple):
+class QueryRoutes(NamedTuple):
     """All routes, and the one of views, which may be asked without a look at the others."""
 
     routes: list[Route]
@@ -40,7 +40,7 @@ def questions(
     *,
     commands: Mapping[str, type],
     version: str,
-) -> Questions:
+) -> QueryRoutes:
     """`commands` are the command names with the type of their bodies, `version` that of the system: for OpenAPI."""
     visibility = Visibility(access)
     pasts = TaskPasts(models, store)
@@ -48,7 +48,7 @@ def questions(
     views = ViewRoute(models, answers, visibility, authenticator, gate)
     files = FileAnswers(models, store, visibility)
 
-    def question(path: str, answer: Answer) -> Route:
+    def question(path: str, answer: Handler) -> Route:
         return Route(path, asked(answer, gate=gate, authenticator=authenticator), methods=["GET"])
 
     routes = [
@@ -62,4 +62,4 @@ def questions(
         Route("/v1/openapi.json", openapi_endpoint(commands, version=version), methods=["GET"]),
         Route("/problems/{code}", problem, methods=["GET"]),
     ]
-    return Questions(routes, views)
+    return QueryRoutes(routes, views)

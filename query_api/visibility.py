@@ -46,4 +46,4 @@ class Visibility:
             raise unseen()
 
     async def is_member(self, caller: Caller, organization_id: str) -> bool:
-        return await self._access.role(caller, organization_id) is not None
+        return await self._access.is_member(caller, organization_id)

@@ -55,17 +55,6 @@ class Conflict(FoundryError):
 
 
 class Unavailable(FoundryError):
-    """Not now: try again after `retry_after` seconds."""
+    """Not now: try again after a moment."""
 
     default_code = "unavailable"
-
-    def __init__(
-        self,
-        detail: str,
-        *,
-        code: str | None = None,
-        errors: Sequence[FieldError] = (),
-        retry_after: int = 1,
-    ) -> None:
-        super().__init__(detail, code=code, errors=errors)
-        self.retry_after = retry_after

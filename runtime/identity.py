@@ -24,8 +24,8 @@ class Access(Protocol):
     async def organization_of(self, topic: str) -> str | None:
         """The organization a topic (`task/task_1`) belongs to; None when there is no such thing."""
 
-    async def role(self, caller: Caller, organization_id: str) -> str | None:
-        """`owner`, `admin`, `member`, or None for a stranger."""
+    async def is_member(self, caller: Caller, organization_id: str) -> bool:
+        """Whether the caller belongs to the organization, in whatever role."""
 
 
 BEARER = "bearer "

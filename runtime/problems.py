@@ -74,9 +74,12 @@ STATUS: dict[type[FoundryError], int] = {
     Unavailable: 503,
 }
 
+RETRY_AFTER = "1"
+"""Seconds, for what may be asked again."""
+
 TITLES = {
     400: "The request cannot be understood",
-    401: "Who is asking is not known",
+    401: "No valid credential",
     403: "Not allowed",
     404: "There is no such thing",
     405: "This address does not take that method",
@@ -109,7 +112,7 @@ def problem_response(error: FoundryError, *, instance: str) -> Response:
     status = status_of(error)
     headers = {}
     if isinstance(error, Unavailable):
-        headers["Retry-After"] = str(error.retry_after)
+        headers["Retry-After"] = RETRY_AFTER
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="foundry"'
     return _response(problem_document(error, instance=instance), headers)

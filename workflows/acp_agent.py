@@ -26,7 +26,7 @@ from workflows.capped_log import CappedLog
 from workflows.frames import end_entries, entry_of, noise_entry
 from workflows.json_rpc import Connection, Disconnected, Message, RemoteError
 from workflows.output_tail import OutputTail, pump
-from workflows.questions import Ask, Questions
+from workflows.questions import Ask, PermissionRequests
 from workflows.sandbox import Running
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class AgentProcess:
         self._log = CappedLog(log) if log is not None else None
         self._connection = Connection(child.stdout, child.stdin, self)
         self._on_entry: OnEntry = self._hold
-        self._questions = Questions(self._connection)
+        self._questions = PermissionRequests(self._connection)
         self._held: deque[Entry] = deque(maxlen=HELD_ENTRIES)
         self._options: object = None
         self._muted = True

@@ -18,7 +18,7 @@ QUESTIONS = 16
 """Permission requests open at once; an agent that has more open gets "cancelled" for the others."""
 
 
-class Questions:
+class PermissionRequests:
     """`ask` is whoever answers now; while there is nobody, every question is "cancelled"."""
 
     def __init__(self, connection: Connection) -> None:

@@ -162,19 +162,14 @@ class Repositories:
             )
 
 
-def listed_branches(
-    heads: RemoteHeads,
-    *,
-    here: Iterable[str],
-    newest: Iterable[str],
-    room: int = BRANCHES_BYTES,
-) -> list[str]:
-    """As many of the remote's branches as fit into `room` bytes of a commit.
+def listed_branches(heads: RemoteHeads, *, here: Iterable[str], newest: Iterable[str]) -> list[str]:
+    """As many of the remote's branches as fit into `BRANCHES_BYTES` of a commit.
 
     First the default branch, then those that tasks have `here`, then the `newest`.
     """
     default = [heads.default_branch] if heads.default_branch is not None else []
     listed: list[str] = []
+    room = BRANCHES_BYTES
     for name in dict.fromkeys((*default, *here, *newest, *sorted(heads.tips))):
         if name in heads.tips:
             room -= len(msgspec.json.encode(name)) + BRANCH_BYTES

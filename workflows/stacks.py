@@ -148,7 +148,7 @@ class Stacks:
         if await repository.contains(remote, local):
             return remote
         raise Rejected(
-            f"{branch} went different ways here and in the remote. Bring both together in its sandbox and push, then order it again.",
+            f"{branch} and the remote's branch of that name have diverged. Merge the two in its sandbox and push, then order it again.",
             code="branch_diverged",
         )
 

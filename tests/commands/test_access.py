@@ -107,7 +107,7 @@ async def test_somebodys_token_is_revoked_by_themselves_or_the_first_owner(node:
     assert not await node.access.still_valid(bert)
 
 
-async def test_topics_belong_to_organizations_and_organizations_have_roles(node: Node) -> None:
+async def test_topics_belong_to_organizations_and_organizations_have_members(node: Node) -> None:
     place = await acme(node)
     stranger = await node.person(place.owner, "Bert")
     made = await task_of(node, place)
@@ -125,10 +125,9 @@ async def test_topics_belong_to_organizations_and_organizations_have_roles(node:
         assert await node.access.organization_of(topic) == place.organization_id
     for topic in ("app", "task/task_never", f"task/{made.ids['job_id']}", "moon/task_1", "task/>"):
         assert await node.access.organization_of(topic) is None
-    assert await node.access.role(place.owner, place.organization_id) == "owner"
-    assert await node.access.role(stranger, place.organization_id) is None
-    assert await node.access.role(stranger, "org_never") is None
-    assert await node.access.role(stranger, "org_>") is None
+    assert await node.access.is_member(place.owner, place.organization_id)
+    for organization in (place.organization_id, "org_never", "org_>"):
+        assert not await node.access.is_member(stranger, organization)
 
 
 async def test_a_cookie_works_until_it_is_signed_out(node: Node) -> None:

@@ -8,14 +8,11 @@ from commands.session_reports import message_delivered, session_ready
 from commands.task import TASK
 from commands.task_reports import task_named, task_provisioned
 from commands.task_state import TaskState
-from commands.transcript import TRANSCRIPT, Transcript, appended
 from events.commit import Event
 from events.ids import JobId, MessageId, SessionId, TaskId
 from events.memory import MemoryStore
-from events.store import StalePosition
 from events.task import TaskNamed
 from runtime.errors import Rejected
-from tests import facts
 from tests.commands.node import Node, acme, deaf_node_on, node_on, task_of
 
 
@@ -105,37 +102,6 @@ async def test_a_report_by_a_node_with_an_old_state_is_decided_again(
 
     assert len(seen) == 2
     assert [event.branch for event in events if isinstance(event, TaskNamed)] == ["b"]
-
-
-async def test_an_exclusive_report_is_fenced_by_whatever_came_between(
-    memory_store: MemoryStore,
-) -> None:
-    async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
-        transcript = facts.SESSION
-
-        def next_entry(state: Transcript) -> list[Event]:
-            return list(
-                appended(
-                    state,
-                    organization_id=facts.ORGANIZATION,
-                    task_id=facts.TASK,
-                    session_id=transcript,
-                    entries=[facts.entry()],
-                )
-            )
-
-        for number in range(2):
-            await second.reports.report(
-                TRANSCRIPT, transcript, next_entry, report_id=f"z{number}", exclusive=True
-            )
-        await first.reports.report(
-            TRANSCRIPT, transcript, next_entry, report_id="a", exclusive=True
-        )
-
-        with pytest.raises(StalePosition):
-            await second.reports.report(
-                TRANSCRIPT, transcript, next_entry, report_id="zombie", exclusive=True
-            )
 
 
 async def test_of_two_nodes_only_one_delivers_a_message(memory_store: MemoryStore) -> None:

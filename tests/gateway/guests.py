@@ -11,7 +11,7 @@ class Guests:
             name: Caller(user_id=f"usr_{name}", name=name, credential_id=f"tok_{name}")
             for name in ("ann", "bob")
         }
-        self.roles = {("usr_ann", "org_1"): "owner", ("usr_bob", "org_2"): "owner"}
+        self.members = {("usr_ann", "org_1"), ("usr_bob", "org_2")}
         self.organizations = {
             "workspace/org_1": "org_1",
             "workspace/org_2": "org_2",
@@ -32,5 +32,5 @@ class Guests:
     async def organization_of(self, topic: str) -> str | None:
         return self.organizations.get(topic)
 
-    async def role(self, caller: Caller, organization_id: str) -> str | None:
-        return self.roles.get((caller.user_id, organization_id))
+    async def is_member(self, caller: Caller, organization_id: str) -> bool:
+        return (caller.user_id, organization_id) in self.members

@@ -138,7 +138,7 @@ async def test_equal_streams_read_the_same_events_with_the_same_ids(node: Node) 
 
 async def test_one_of_two_loses_its_rights_and_the_other_notices_nothing() -> None:
     async with running(heartbeat_seconds=0.2) as node:
-        node.guests.roles["usr_bob", "org_1"] = "member"
+        node.guests.members.add(("usr_bob", "org_1"))
         async with (
             node.stream("workspace/org_1") as ann,
             node.stream("workspace/org_1", token="bob") as bob,
@@ -148,7 +148,7 @@ async def test_one_of_two_loses_its_rights_and_the_other_notices_nothing() -> No
             node.views.commit("workspace/org_1", put("task", "task_1"))
             await bob.until("change")
 
-            del node.guests.roles["usr_bob", "org_1"]
+            node.guests.members.remove(("usr_bob", "org_1"))
             refused = await bob.until("gone")
             version = node.views.commit("workspace/org_1", put("task", "task_2"))
             await ann.until_version("workspace/org_1", version)

@@ -154,7 +154,7 @@ async def test_a_cursor_that_is_none_starts_from_the_beginning(node: Node, curso
 
 async def test_a_topic_the_cursor_does_not_cover_is_sent_whole(node: Node) -> None:
     before = await left_behind(node, "task/task_1", "workspace/org_2")
-    node.guests.roles["usr_ann", "org_2"] = "member"
+    node.guests.members.add(("usr_ann", "org_2"))
 
     query = ("task/task_1", "workspace/org_2")
     async with node.stream(*query, cursor=before.last_id, held=before.held) as reader:

@@ -13,7 +13,7 @@ async def test_a_member_who_was_removed_gets_no_more_of_the_organization() -> No
     ):
         await reader.until("ready")
 
-        del node.guests.roles["usr_ann", "org_1"]
+        node.guests.members.remove(("usr_ann", "org_1"))
         refused = [await reader.until("gone"), await reader.until("gone")]
         node.views.commit("task/task_1", put("session", "ses_1"))
         node.views.commit("app/usr_ann", put("session", "ses_1"))
@@ -33,7 +33,7 @@ async def test_who_was_removed_while_a_large_view_was_being_sent_is_not_sent_the
         await slow.until("hello")
         await quick.until("ready")
 
-        del node.guests.roles["usr_ann", "org_1"]
+        node.guests.members.remove(("usr_ann", "org_1"))
         await quick.until("gone")
         # By the second of these every stream was asked about.
         await quick.until("heartbeat")

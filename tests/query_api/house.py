@@ -28,10 +28,13 @@ class Doorkeeper:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self.roles = {(facts.ANNA, facts.ORGANIZATION): "owner", ("usr_eve", "org_eve"): "owner"}
+        self.members: set[tuple[str, str]] = {
+            (facts.ANNA, facts.ORGANIZATION),
+            ("usr_eve", "org_eve"),
+        }
 
     async def identify(self, secret: str) -> Caller | None:
-        known = secret in {user_id for user_id, _ in self.roles}
+        known = secret in {user_id for user_id, _ in self.members}
         return Caller(user_id=secret, name=secret, credential_id="tok_1") if known else None
 
     async def still_valid(self, caller: Caller) -> bool:
@@ -48,8 +51,8 @@ class Doorkeeper:
                     return recorded.commit.organization_id
         return None
 
-    async def role(self, caller: Caller, organization_id: str) -> str | None:
-        return self.roles.get((caller.user_id, organization_id))
+    async def is_member(self, caller: Caller, organization_id: str) -> bool:
+        return (caller.user_id, organization_id) in self.members
 
 
 NAMING = ("task_id", "session_id", "repository_id", "organization_id", "job_id")

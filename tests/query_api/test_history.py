@@ -80,6 +80,13 @@ async def test_the_facts_come_in_full_when_asked_for(house: House) -> None:
     assert entries[0]["facts"][0]["title"] == "Fix login"
 
 
+async def test_a_wish_for_facts_is_true_or_false(house: House) -> None:
+    entries = (await house.get("/v1/history/task_1?facts=false")).json()["entries"]
+
+    assert "facts" not in entries[0]
+    problem(await house.get("/v1/history/task_1?facts=maybe"), 400, "malformed")
+
+
 async def test_hashes_of_secrets_are_never_shown(house: House) -> None:
     token = TokenCreated(user_id=facts.ANNA, token_id=TokenId("tok_1"), hash="5ec4e7")
     cookie = AppSessionStarted(

@@ -14,6 +14,7 @@ from query_api.problem_catalog import PROBLEMS
 from runtime.problems import STATUS
 from tests.code_survey import codes_in_code
 from tests.query_api.house import House, Json, Order, problem
+from tests.system.authorization import VIEWS as RIGHTS_OF_VIEWS
 
 ANSWERING = ("commands", "query_api", "gateway", "projectors", "runtime")
 """Packages whose errors become problem documents."""
@@ -110,6 +111,10 @@ def test_every_view_is_described_as_its_projection_makes_it() -> None:
     assert {kind: list(shape.lists) for kind, shape in VIEWS.items()} == {
         kind: list(view.lists) for kind, view in made.items()
     }
+
+
+def test_the_table_of_rights_has_every_view() -> None:
+    assert set(RIGHTS_OF_VIEWS) == set(ID_PREFIX)
 
 
 async def test_the_document_is_open_to_everybody(house: House) -> None:

@@ -66,7 +66,7 @@ async def test_tasks_are_found_in_any_case_of_any_script(house: House, q: str) -
 
 async def test_tasks_of_all_organizations_come_in_one_order(house: House) -> None:
     other = OrganizationId("org_2")
-    house.doorkeeper.roles[facts.ANNA, other] = "owner"
+    house.doorkeeper.members.add((facts.ANNA, other))
     await house.happen(facts.commit(facts.organization_created(other)))
     created = facts.task_created(TaskId("task_0"))
     await house.happen(facts.commit(msgspec.structs.replace(created, organization_id=other)))
@@ -82,8 +82,8 @@ async def test_tasks_of_all_organizations_come_in_one_order(house: House) -> Non
 
 
 async def test_a_former_member_lists_nothing(house: House) -> None:
-    del house.doorkeeper.roles[facts.ANNA, facts.ORGANIZATION]
-    house.doorkeeper.roles[facts.ANNA, "org_elsewhere"] = "member"
+    house.doorkeeper.members.remove((facts.ANNA, facts.ORGANIZATION))
+    house.doorkeeper.members.add((facts.ANNA, "org_elsewhere"))
 
     assert (await house.get("/v1/tasks")).json() == {"tasks": [], "next": None}
     problem(await house.get("/v1/tasks?organization_id=org_1"), 404, "not_found")

@@ -21,10 +21,9 @@ async def test_a_full_gate_refuses_and_admits_again_once_somebody_left() -> None
     async with asyncio.TaskGroup() as tasks:
         holding = tasks.create_task(hold(gate, inside, leave))
         await inside.wait()
-        with pytest.raises(TooManyRequests) as refused:
+        with pytest.raises(TooManyRequests):
             async with gate.work("more"):
                 pass
-        assert refused.value.retry_after >= 1
         leave.set()
         await holding
         async with gate.work("again"):

@@ -134,16 +134,17 @@ def stop(turn: Turn) -> None:
 def opening_is_over(turn: Turn, connection: int) -> None:
     """The time a stream has to begin is over."""
     place = turn.place_of(connection)
-    stream = turn.at_place(place) if place else None
-    if stream is not None and stream.sid is None:
+    if place is not None and turn.connection(place).sid is None:
         break_off(turn, connection, "The stream did not begin in time.")
 
 
 def listen(turn: Turn, connection: int) -> None:
     """Look how long a stream has been silent."""
     place = turn.place_of(connection)
-    stream = turn.at_place(place) if place else None
-    if place is None or stream is None or stream.sid is None:
+    if place is None:
+        return
+    stream = turn.connection(place)
+    if stream.sid is None:
         return
     # A clock that was set back must not make a stream look alive for longer.
     if stream.heard_at > turn.at:

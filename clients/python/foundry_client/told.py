@@ -11,7 +11,7 @@ from foundry_client.fold import fold, share
 from foundry_client.happenings import Told, View
 from foundry_client.interest import flush
 from foundry_client.topics import interest_changed, notice_gap, refuse, tell, wanted
-from foundry_client.turn import SLOW_MS, STALE_AFTER, Refusal, Topic, Turn
+from foundry_client.turn import SLOW_MS, STALE_AFTER, Place, Refusal, Topic, Turn
 
 MOST_ENTITIES = 20
 """So many of the entities of a change stand in the ledger; of a large one the number says enough."""
@@ -23,7 +23,8 @@ _TAG = re.compile(r"(.*)\.([0-9]+)", re.DOTALL)
 
 
 def received(turn: Turn, told: Told) -> None:
-    if turn.place_of(told.connection) is None:
+    place = turn.place_of(told.connection)
+    if place is None:
         return
     complaint = _malformed(told.name, told.data)
     if complaint is not None:
@@ -32,7 +33,7 @@ def received(turn: Turn, told: Told) -> None:
         return
     heard(turn, told.connection)
     handler = _HANDLERS.get(told.name)
-    applied = handler is None or handler(turn, told.connection, told.data)
+    applied = handler is None or handler(turn, place, told.data)
     # An id covers everything before it, so one that came with what could not be applied is worth nothing.
     if told.id is not None and applied and turn.place_of(told.connection) == "current":
         turn.set(cursor=told.id)
@@ -106,22 +107,21 @@ def _malformed(name: str, data: object) -> str | None:
 # --- What is done with it; False if it could not be applied ---
 
 
-def _hello(turn: Turn, connection: int, data: Data) -> bool:
-    place = turn.place_of(connection)
-    stream = turn.at_place(place) if place else None
-    if place is None or stream is None or stream.sid is not None:
+def _hello(turn: Turn, place: Place, data: Data) -> bool:
+    stream = turn.connection(place)
+    if stream.sid is not None:
         return True
     turn.set_connection(place, sid=data["sid"], heartbeat_ms=data["heartbeat_ms"])
-    turn.do(CancelTimer(name=f"opening {connection}"))
+    turn.do(CancelTimer(name=f"opening {stream.id}"))
     ms = math.ceil(STALE_AFTER * data["heartbeat_ms"])
-    turn.do(SetTimer(name=f"silence {connection}", ms=ms))
+    turn.do(SetTimer(name=f"silence {stream.id}", ms=ms))
     if place == "current":
         turn.enter("catching_up")
         flush(turn)
     return True
 
 
-def _snapshot(turn: Turn, connection: int, data: Data) -> bool:
+def _snapshot(turn: Turn, place: Place, data: Data) -> bool:
     name, epoch, version = data["topic"], data["epoch"], data["version"]
     topic = _live(turn, name)
     if topic is None:
@@ -132,7 +132,7 @@ def _snapshot(turn: Turn, connection: int, data: Data) -> bool:
     # A read was quicker than the stream. What the stream tells next leads up to what is held.
     if older and topic.gap is None and kind == "bootstrap":
         return True
-    if older and _is_being_left(turn, connection):
+    if older and _is_being_left(turn, place):
         return True
     if topic.gap == "waiting":
         turn.do(CancelTimer(name=f"gap {name}"))
@@ -144,7 +144,7 @@ def _snapshot(turn: Turn, connection: int, data: Data) -> bool:
     return True
 
 
-def _change(turn: Turn, connection: int, data: Data) -> bool:
+def _change(turn: Turn, place: Place, data: Data) -> bool:
     name, epoch, version = data["topic"], data["epoch"], data["version"]
     topic = _live(turn, name)
     if topic is None:
@@ -159,17 +159,13 @@ def _change(turn: Turn, connection: int, data: Data) -> bool:
             kind = cause.get("kind") or "event"
             tell(turn, name, cause=kind, **_reason(cause), **_touched(data["changes"]))
             return True
-    if not _is_being_left(turn, connection):
+    if not _is_being_left(turn, place):
         notice_gap(turn, name)
     return False
 
 
-def _ready(turn: Turn, connection: int, data: Data) -> bool:
-    place = turn.place_of(connection)
-    stream = turn.at_place(place) if place else None
-    if place is None or stream is None:
-        return True
-    if stream.ready_at is None:
+def _ready(turn: Turn, place: Place, data: Data) -> bool:
+    if turn.connection(place).ready_at is None:
         turn.set_connection(place, ready_at=turn.at)
     if place == "next":
         move_over(turn)
@@ -183,21 +179,22 @@ def _ready(turn: Turn, connection: int, data: Data) -> bool:
     return True
 
 
-def _forbidden(turn: Turn, connection: int, data: Data) -> bool:
-    return _end(turn, connection, data["topic"], "forbidden")
+def _forbidden(turn: Turn, place: Place, data: Data) -> bool:
+    return _end(turn, place, data["topic"], "forbidden")
 
 
-def _gone(turn: Turn, connection: int, data: Data) -> bool:
-    return _end(turn, connection, data["topic"], "gone")
+def _gone(turn: Turn, place: Place, data: Data) -> bool:
+    return _end(turn, place, data["topic"], "gone")
 
 
-def _drain(turn: Turn, connection: int, data: Data) -> bool:
-    if turn.place_of(connection) == "current":
+def _drain(turn: Turn, place: Place, data: Data) -> bool:
+    if place == "current":
         start_drain(turn, data["retry_ms"])
     return True
 
 
-def _bye(turn: Turn, connection: int, data: Data) -> bool:
+def _bye(turn: Turn, place: Place, data: Data) -> bool:
+    connection = turn.connection(place).id
     code, detail = data["code"], data.get("detail") or ""
     if code == "unauthenticated":
         need_sign_in(turn, detail)
@@ -209,7 +206,7 @@ def _bye(turn: Turn, connection: int, data: Data) -> bool:
     return True
 
 
-_HANDLERS: Mapping[str, Callable[[Turn, int, Data], bool]] = {
+_HANDLERS: Mapping[str, Callable[[Turn, Place, Data], bool]] = {
     "hello": _hello,
     "snapshot": _snapshot,
     "change": _change,
@@ -221,13 +218,10 @@ _HANDLERS: Mapping[str, Callable[[Turn, int, Data], bool]] = {
 }
 
 
-def _end(turn: Turn, connection: int, name: str, refused: Refusal) -> bool:
+def _end(turn: Turn, place: Place, name: str, refused: Refusal) -> bool:
     """The stream does not carry the topic any more; it is not asked for again until somebody subscribes anew."""
-    place = turn.place_of(connection)
-    stream = turn.at_place(place) if place else None
-    if place is not None and stream is not None:
-        carried = {key: True for key in stream.carried if key != name}
-        turn.set_connection(place, carried=carried)
+    carried = {key: True for key in turn.connection(place).carried if key != name}
+    turn.set_connection(place, carried=carried)
     if _live(turn, name) is not None:
         refuse(turn, name, refused)
         if not wanted(turn):
@@ -258,11 +252,10 @@ def _holds(turn: Turn, name: str, tag: str) -> bool:
     return match is not None and topic.view.epoch == match[1] and topic.view.version > int(match[2])
 
 
-def _is_being_left(turn: Turn, connection: int) -> bool:
+def _is_being_left(turn: Turn, place: Place) -> bool:
     """Whether this is the old of two streams: what does not fit in it is the new one's to settle."""
     successor = turn.state.next
-    is_current = turn.place_of(connection) == "current"
-    return is_current and successor is not None and successor.sid is not None
+    return place == "current" and successor is not None and successor.sid is not None
 
 
 def _object(value: object) -> Data:

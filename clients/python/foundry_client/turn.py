@@ -151,10 +151,14 @@ class Turn:
     def at_place(self, place: Place) -> Connection | None:
         return self.state.current if place == "current" else self.state.next
 
-    def set_connection(self, place: Place, **patch: Any) -> None:
+    def connection(self, place: Place) -> Connection:
+        """What is known of the stream at a place that has one."""
         connection = self.at_place(place)
         assert connection is not None
-        self.set(**{place: msgspec.structs.replace(connection, **patch)})
+        return connection
+
+    def set_connection(self, place: Place, **patch: Any) -> None:
+        self.set(**{place: msgspec.structs.replace(self.connection(place), **patch)})
 
     def enter(self, status: Status) -> None:
         if self.state.status != status:
