@@ -16,6 +16,7 @@ from foundry.full_disk import disk_refusal
 from runtime import logs
 from runtime.damage import is_damaged
 from runtime.errors import FoundryError
+from runtime.open_files import open_standard_streams
 from runtime.settings import BadSetting, Settings, load
 
 Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
@@ -26,6 +27,7 @@ NAMED = "one of those that `foundry verify` lists"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; the process's status is 0 only on success."""
+    open_standard_streams()
     options = _parser().parse_args(arguments)
     try:
         settings = load()

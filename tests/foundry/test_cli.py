@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -128,6 +130,16 @@ def test_a_name_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
 
     assert (done.status, done.out) == (1, "")
     assert done.err == "foundry: The name cannot be used: it is no text in UTF-8. Give another.\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_may_be_started_without_standard_streams(tmp_path: Path, closed: str) -> None:
+    node = NodeProcess(tmp_path / "data")
+    command = f'"{sys.executable}" -m foundry replay {closed}'
+
+    status = subprocess.call(command, shell=True, env=node.environment())
+
+    assert status == 0
 
 
 async def alone(client: httpx.AsyncClient) -> None:
