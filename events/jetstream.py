@@ -101,12 +101,13 @@ async def open_store(
     connection: Connection,
     *,
     replicas: int | None = None,
+    begin: bool = True,
     duplicate_window: float = DUPLICATE_WINDOW,
     attempt: float = ATTEMPT_SECONDS,
     patience: float = PATIENCE_SECONDS,
     doubt: float = DOUBT_SECONDS,
 ) -> JetStreamStore:
-    """The store on this connection; its stream is made if there is none. Times in seconds.
+    """The store on this connection. Without `begin`, `Unavailable` is raised if there is no stream yet. Times in seconds.
 
     `replicas` None takes what an existing stream has, else 1. `attempt` is how long one answer is
     waited for, `patience` how long it is tried again before `Unavailable`, `doubt` how long servers of
@@ -119,7 +120,9 @@ async def open_store(
             f"max_payload to {MAX_COMMIT_BYTES + ENVELOPE_BYTES} or more."
         )
     api = JetStreamApi(connection, STREAM, attempt=attempt, patience=max(patience, 30.0))
-    info = await ensure_stream(api, replicas=replicas, duplicate_window=duplicate_window)
+    info = await ensure_stream(
+        api, replicas=replicas, duplicate_window=duplicate_window, begin=begin
+    )
     return JetStreamStore(
         connection,
         replicas=info.config.num_replicas,

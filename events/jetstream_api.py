@@ -51,8 +51,15 @@ class ApiError(Exception):
         return self.code >= 500 or self.code == 429 or self.err_code == DUPLICATE_IN_PROCESS
 
 
+class _Group(Struct, frozen=True):
+    leader: str = ""
+
+
 class _Envelope(Struct, frozen=True):
+    """`cluster` is told by servers of one about what they keep together."""
+
     error: ErrorBody | None = None
+    cluster: _Group | None = None
 
 
 class JetStreamApi:
@@ -75,9 +82,12 @@ class JetStreamApi:
 
         async def once(within: float) -> T:
             message = await self.connection.request(f"{PREFIX}.{verb}", content, within=within)
-            error = msgspec.json.decode(message.data, type=_Envelope).error
-            if error is not None:
-                raise ApiError(error)
+            envelope = msgspec.json.decode(message.data, type=_Envelope)
+            if envelope.error is not None:
+                raise ApiError(envelope.error)
+            if envelope.cluster is not None and not envelope.cluster.leader:
+                # Whoever is left answers for a group that lost its leader, with what it has itself.
+                raise NoAnswer(f"{self.stream} has no leader: too few of its servers run")
             return msgspec.json.decode(message.data, type=answer)
 
         return await self.patiently(once)

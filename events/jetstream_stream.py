@@ -92,15 +92,17 @@ def wanted(stream: str, *, replicas: int | None, duplicate_window: float) -> Str
 
 
 async def ensure_stream(
-    api: JetStreamApi, *, replicas: int | None, duplicate_window: float
+    api: JetStreamApi, *, replicas: int | None, duplicate_window: float, begin: bool
 ) -> StreamInfo:
-    """The stream, made if there is none. Raises `UnfitStream` for settings that are a danger to the log.
+    """The stream; if there is none it is made, or without `begin` `Unavailable` is raised.
+
+    Raises `UnfitStream` for settings that are a danger to the log.
 
     Other differences are logged and left alone: they are the operator's. `replicas` None takes
     the number an existing stream has.
     """
     ours = wanted(api.stream, replicas=replicas, duplicate_window=duplicate_window)
-    info = await _existing(api) or await _create(api, ours)
+    info = await (_made(api, ours) if begin else stream_info(api))
     if replicas is None:
         ours = msgspec.structs.replace(ours, num_replicas=info.config.num_replicas)
     for field, wish, found in differences(ours, info.config):
@@ -122,7 +124,7 @@ async def stream_info(api: JetStreamApi) -> StreamInfo:
     while (info := await _existing(api)) is None:
         if asyncio.get_running_loop().time() > deadline:
             raise Unavailable(
-                f"The stream {api.stream} is not there any more: restore it from a backup, or start"
+                f"The stream {api.stream} is not there (any more): restore it from a backup, or start"
                 " a node anew, which begins an empty one."
             )
         await asyncio.sleep(0.1)
@@ -179,6 +181,10 @@ async def _existing(api: JetStreamApi) -> StreamInfo | None:
         if error.err_code == STREAM_NOT_FOUND:
             return None
         raise
+
+
+async def _made(api: JetStreamApi, ours: StreamConfig) -> StreamInfo:
+    return await _existing(api) or await _create(api, ours)
 
 
 async def _create(api: JetStreamApi, ours: StreamConfig) -> StreamInfo:

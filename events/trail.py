@@ -105,10 +105,9 @@ async def _begins_with(store: EventStore, memory: Memory) -> bool:
         found = await store.at(landmark.position)
         if found is not None:
             return found.fingerprint == landmark.fingerprint
-    log.warning(
-        "the commits last read were deleted from the log", extra={"position": memory.position}
-    )
-    return True
+    # Deleted one by one, or lost with a damaged file while the server remembers their number: what was
+    # made of them is founded on nothing any more, so it is safe to take that for a cut, and not for none.
+    return False
 
 
 async def note_cut(store: EventStore, memory: Memory) -> None:

@@ -13,8 +13,10 @@ from events.store import LogCut
 from foundry import __version__, data_folder
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
 from foundry.full_disk import disk_refusal
+from runtime import logs
 from runtime.damage import is_damaged
 from runtime.errors import FoundryError
+from runtime.open_files import open_standard_streams
 from runtime.settings import BadSetting, Settings, load
 
 Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
@@ -25,6 +27,7 @@ NAMED = "one of those that `foundry verify` lists"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; the process's status is 0 only on success."""
+    open_standard_streams()
     options = _parser().parse_args(arguments)
     try:
         settings = load()
@@ -46,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:
+    # A person reads what these print; `serve` configures its own logs.
+    logs.configure("warning" if settings.log_level == "info" else settings.log_level)
     folder = settings.data_folder
     if options.reads and settings.nats_url is None and not data_folder.has_log(folder):
         # Perhaps its name was mistyped.

@@ -7,7 +7,7 @@ from typing import Literal
 
 from events.jetstream import JetStreamStore, open_store
 from events.jetstream_stream import UnfitStream
-from foundry.data_folder import DataFolderInUse, check_usable, locked
+from foundry.data_folder import DataFolderInUse, check_usable, has_log, locked
 from foundry.durability import outside_durability, require
 from foundry.full_disk import Remedy
 from projectors.build import StoreAddress
@@ -51,14 +51,17 @@ async def store_at(
 ) -> AsyncIterator[JetStreamStore]:
     """The store behind an address, for a process of its own."""
     async with connect(url, user=user, password=password, creds=creds, ca=ca) as connection:
-        yield await open_store(connection)
+        yield await open_store(connection, begin=False)
 
 
 @asynccontextmanager
-async def own_log(settings: Settings) -> AsyncIterator[EventLog]:
-    """For `serve`: the outside server of FOUNDRY_NATS_URL, else an embedded one for as long as this is open."""
+async def own_log(settings: Settings, *, begin: bool = True) -> AsyncIterator[EventLog]:
+    """For `serve`: the outside server of FOUNDRY_NATS_URL, else an embedded one for as long as this is open.
+
+    A log is begun where there is none. Without `begin`, `Unavailable` is raised instead.
+    """
     if settings.nats_url is not None:
-        async with _outside(settings, settings.nats_url) as log:
+        async with _outside(settings, settings.nats_url, begin=begin) as log:
             yield log
         return
     try:
@@ -66,7 +69,7 @@ async def own_log(settings: Settings) -> AsyncIterator[EventLog]:
             embedded_server(
                 settings.data_folder / "nats", durability=settings.durability
             ) as server,
-            _embedded(settings, server) as log,
+            _embedded(settings, server, begin=begin) as log,
         ):
             log.store.on_refusal(Remedy(server, settings.data_folder).apply)
             yield log
@@ -81,8 +84,9 @@ async def any_log(settings: Settings) -> AsyncIterator[EventLog]:
     For that time the data folder is theirs. Raises `Unavailable` while somebody has it whose server
     does not run: it is being started.
     """
+    begin = nothing_to_lose(settings)
     if settings.nats_url is not None:
-        async with own_log(settings) as log:
+        async with own_log(settings, begin=begin) as log:
             yield log
         return
     check_usable(settings.data_folder)
@@ -97,29 +101,38 @@ async def any_log(settings: Settings) -> AsyncIterator[EventLog]:
                     " at this moment; try again."
                 ) from None
         yield await parts.enter_async_context(
-            own_log(settings) if running is None else _embedded(settings, running)
+            own_log(settings, begin=begin)
+            if running is None
+            else _embedded(settings, running, begin=begin)
         )
 
 
+def nothing_to_lose(settings: Settings) -> bool:
+    """Whether a command that only reads may begin a log: elsewhere, one that is not there may be missing (decision 0024)."""
+    return settings.nats_url is None and not has_log(settings.data_folder)
+
+
 @asynccontextmanager
-async def _embedded(settings: Settings, server: EmbeddedServer) -> AsyncIterator[EventLog]:
+async def _embedded(
+    settings: Settings, server: EmbeddedServer, *, begin: bool
+) -> AsyncIterator[EventLog]:
     where: dict[str, str | None] = {
         "url": server.url,
         "user": server.user,
         "password": server.password,
     }
     async with connect(server.url, user=server.user, password=server.password) as connection:
-        log = await _opened(settings, connection, settings.durability, where)
+        log = await _opened(settings, connection, settings.durability, where, begin=begin)
         yield replace(log, server=server)
 
 
 @asynccontextmanager
-async def _outside(settings: Settings, url: str) -> AsyncIterator[EventLog]:
+async def _outside(settings: Settings, url: str, *, begin: bool) -> AsyncIterator[EventLog]:
     readable_file("nats_creds", settings.nats_creds)
     readable_file("nats_ca", settings.nats_ca)
     where = {"url": url, "creds": settings.nats_creds, "ca": settings.nats_ca}
     async with connect(url, creds=settings.nats_creds, ca=settings.nats_ca) as connection:
-        yield await _opened(settings, connection, None, where)
+        yield await _opened(settings, connection, None, where, begin=begin)
 
 
 async def _opened(
@@ -127,9 +140,11 @@ async def _opened(
     connection: Connection,
     own: Literal["fsync", "os"] | None,
     where: dict[str, str | None],
+    *,
+    begin: bool,
 ) -> EventLog:
     try:
-        store = await open_store(connection, replicas=settings.nats_replicas)
+        store = await open_store(connection, replicas=settings.nats_replicas, begin=begin)
     except UnfitStream as error:
         raise Unavailable(str(error)) from None
     durability = own or await outside_durability(settings, replicas=store.replicas)

@@ -58,6 +58,8 @@ def _check(name: str) -> None:
     """As the field of a body, whose words would mean nothing on a command line."""
     try:
         decoded(msgspec.json.encode({"name": name}), CreateUser)
+    except UnicodeEncodeError:
+        raise Invalid("The name cannot be used: it is no text in UTF-8. Give another.") from None
     except Invalid as error:
         reasons = "; ".join(one.detail for one in error.errors)
         raise Invalid(f"The name cannot be used: {reasons}. Give another.") from None

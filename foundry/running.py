@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from foundry.data_folder import holder, locked, read_address, read_host, read_token
-from foundry.event_log import A_COMMAND, own_log
+from foundry.event_log import A_COMMAND, nothing_to_lose, own_log
 from foundry.node import Node, node
 from foundry.web_server import url_of
 from foundry.write_side import ensure_token
@@ -90,8 +90,9 @@ async def client_of(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def own_node(settings: Settings, roles: frozenset[str]) -> AsyncIterator[Node]:
     """A node for the time of one command, caught up with the log; the data folder is held meanwhile."""
+    begin = "commands" in roles or nothing_to_lose(settings)
     with locked(settings.data_folder, by=A_COMMAND):
-        async with own_log(settings) as log, node(settings, log, roles) as here:
+        async with own_log(settings, begin=begin) as log, node(settings, log, roles) as here:
             working = asyncio.create_task(here.run(), name="node")
             try:
                 await ensure_token(settings, here.write)

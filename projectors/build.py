@@ -24,6 +24,7 @@ from projectors.file import ProjectionFile
 from projectors.projection import Projection
 from projectors.projector import Projector
 from projectors.read_until import read_until
+from runtime import logs
 from runtime.damage import remove
 from runtime.errors import Unavailable
 
@@ -168,6 +169,7 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     os.nice(NICE)
+    logs.configure("warning")
     order = msgspec.json.decode(_read_order(), type=ChildOrder)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(_work(order))

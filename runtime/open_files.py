@@ -1,12 +1,24 @@
 """How many files and sockets this process may hold: each stream is one, and the usual limit is made for small programs."""
 
 import logging
+import os
 import resource
+import sys
 
 log = logging.getLogger(__name__)
 
 SPARE = 512
 """For the log, the projections, logs, and requests that are no streams."""
+
+
+def open_standard_streams() -> None:
+    """Give a process that was started without some of them (`2>&-`) the null device there.
+
+    Else the next file gets the number, and what is printed lands in it, or uvloop ends the process for closing it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def raise_limit() -> int:

@@ -13,8 +13,13 @@ from msgspec.structs import FieldInfo
 
 PREFIX = "FOUNDRY_"
 
+LONGEST_SECONDS = 31_536_000
+"""A year: clocks and timers of a system take no number of any size."""
+
 Many = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
+Replicas = Annotated[int, Meta(ge=1, le=5)]
+"""JetStream keeps no more copies of a stream."""
+Seconds = Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
 
 
 class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + name.upper()):
@@ -25,14 +30,14 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     nats_url: str | None = None
     nats_creds: str | None = None
     nats_ca: str | None = None
-    nats_replicas: Many | None = None
+    nats_replicas: Replicas | None = None
     nats_monitor_url: str | None = None
     durability: Literal["fsync", "os"] = "fsync"
     require_durability: Literal["fsync", "replicated"] | None = None
     token: str | None = None
     allowed_origins: str = ""
     local_repositories: str | None = None
-    drain_seconds: Annotated[float, Meta(ge=0)] = 10.0
+    drain_seconds: Annotated[float, Meta(ge=0, le=LONGEST_SECONDS)] = 10.0
     heartbeat_seconds: Seconds = 15.0
     max_streams: Many = 20_000
     max_streams_per_person: Many = 15_000
@@ -133,12 +138,14 @@ def _wanted(field: FieldInfo) -> str:
         case [inspect.LiteralType(values=words)]:
             *before, last = map(str, words)
             return f"{', '.join(before)} or {last}"
-        case [inspect.IntType(ge=least)]:
+        case [inspect.IntType(ge=least, le=None)]:
             return f"a whole number of {least} or more"
+        case [inspect.IntType(ge=least, le=most)]:
+            return f"a whole number from {least} to {most}"
         case [inspect.FloatType(ge=0)]:
-            return "a number of seconds, 0 or more"
+            return f"a number of seconds, 0 or more and {LONGEST_SECONDS} at most"
         case _:
-            return "a number of seconds, more than 0"
+            return f"a number of seconds, more than 0 and {LONGEST_SECONDS} at most"
 
 
 def _kinds(field: FieldInfo) -> tuple[inspect.Type, ...]:

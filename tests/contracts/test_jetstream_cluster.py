@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from events.commit import Recorded
@@ -15,6 +16,7 @@ from events.jetstream_api import ApiError, JetStreamApi
 from events.store import STREAM, EventStore, subject_of
 from runtime.connection import Connection, connect
 from runtime.errors import Unavailable
+from runtime.inbox import NoAnswer, NotSent
 from tests.contracts.nats_cluster import nats_cluster
 from tests.contracts.sample_commits import ANNA, commit, hints_of, take
 
@@ -91,6 +93,35 @@ async def test_the_log_is_made_as_soon_as_there_are_servers_enough(
                 store = await opening
 
             assert store.replicas == 3
+
+
+async def test_what_is_left_of_a_cluster_does_not_answer_for_the_log(tmp_path: Path) -> None:
+    with nats_cluster(tmp_path) as cluster:
+        async with connect(cluster.urls[0]) as connection:
+            store = await open_store(connection, replicas=3, patience=1)
+            last = await append_however_long_it_takes(store, 0, BEGINNING)
+            cluster.kill(1)
+            cluster.kill(2)
+            await an_answer_names_no_leader(connection)
+
+            with pytest.raises(Unavailable, match="EVENTS has no leader: too few of its servers"):
+                await store.head()
+
+            cluster.start(1)
+            cluster.start(2)
+            assert await append_however_long_it_takes(store, 1, last) == last + 1
+            assert await store.head() == last + 1
+
+
+async def an_answer_names_no_leader(connection: Connection) -> None:
+    """A server takes its time to notice that it is alone, and answers all the same."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(NoAnswer, NotSent):
+                answer = await connection.request("$JS.API.STREAM.INFO.EVENTS", b"", within=2)
+                if "leader" not in msgspec.json.decode(answer.data).get("cluster", {"leader": ""}):
+                    return
+            await asyncio.sleep(0.2)
 
 
 async def the_servers_have_a_leader(connection: Connection) -> None:

@@ -88,7 +88,7 @@ async def test_what_no_server_has_any_more_is_lost(monkeypatch: pytest.MonkeyPat
     assert not await is_prefix_of(await store_of("a", into=Doubtful(0)), trail.memory)
 
 
-@pytest.mark.parametrize("deleted", [[4], [3, 4], [2, 3, 4]])
+@pytest.mark.parametrize("deleted", [[4], [3, 4]])
 async def test_commits_that_were_deleted_are_no_cut(deleted: list[int]) -> None:
     store = await store_of("a", "b", "c", "d")
     trail = await trail_of(store)
@@ -96,6 +96,16 @@ async def test_commits_that_were_deleted_are_no_cut(deleted: list[int]) -> None:
         store.delete(Position(position))
 
     assert await is_prefix_of(store, trail.memory)
+
+
+async def test_a_log_in_which_nothing_is_left_of_what_was_read_last_is_cut() -> None:
+    store = await store_of("a", "b", "c", "d")
+    trail = await trail_of(store)
+    for position in (2, 3, 4):
+        store.delete(Position(position))
+
+    assert await store.end() == 4
+    assert not await is_prefix_of(store, trail.memory)
 
 
 async def test_a_deleted_commit_does_not_hide_a_cut() -> None:

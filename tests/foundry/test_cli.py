@@ -2,8 +2,12 @@
 
 import argparse
 import asyncio
+import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +18,9 @@ from foundry.running import client_of
 from projectors.catalog import PROJECTIONS
 from runtime.errors import Unavailable
 from runtime.settings import Settings, load
+from tests.system.node_process import NodeProcess
+
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 @pytest.fixture
@@ -104,6 +111,35 @@ def test_whatever_is_in_the_catalog_can_be_rebuilt_and_verified(
         "foundry: There is no projection nonsense; there are"
         f" {', '.join(one.name for one in PROJECTIONS)}.\n"
     )
+
+
+def test_what_happens_under_a_command_is_told_with_its_fields(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data")
+    assert node.run("token").err == ""
+    (node.data / "directory.sqlite3").write_bytes(b"no database" * 1000)
+
+    said = node.run("user", "add", "Ann").err
+
+    (line,) = map(json.loads, said.splitlines())
+    assert line["level"] == "error"
+    assert line["file"] == str(node.data / "directory.sqlite3")
+
+
+def test_a_name_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
+    done = NodeProcess(tmp_path / "data").run("user", "add", "Ann\udcff")
+
+    assert (done.status, done.out) == (1, "")
+    assert done.err == "foundry: The name cannot be used: it is no text in UTF-8. Give another.\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_may_be_started_without_standard_streams(tmp_path: Path, closed: str) -> None:
+    node = NodeProcess(tmp_path / "data")
+    command = f'"{sys.executable}" -m foundry replay {closed}'
+
+    status = subprocess.call(command, shell=True, env=node.environment())
+
+    assert status == 0
 
 
 async def alone(client: httpx.AsyncClient) -> None:

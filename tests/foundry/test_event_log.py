@@ -28,3 +28,22 @@ async def test_a_command_holds_the_folder_while_its_own_server_runs(tmp_path: Pa
         assert await log.store.head() == 0
 
     assert not is_locked(tmp_path)
+
+
+async def test_a_command_begins_no_log_where_one_is_missing(tmp_path: Path) -> None:
+    settings = Settings(data=str(tmp_path))
+    async with any_log(settings) as log:
+        answer = await log.connection.request("$JS.API.STREAM.DELETE.EVENTS", b"", within=5)
+        assert b'"success":true' in answer.data
+
+        with pytest.raises(Unavailable, match="EVENTS is not there"):
+            await use(settings)
+
+    # Nor with a server of its own.
+    with pytest.raises(Unavailable, match="EVENTS is not there"):
+        await use(settings)
+
+
+async def use(settings: Settings) -> None:
+    async with any_log(settings):
+        pass

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,18 +12,12 @@ log = logging.getLogger("tests.logs")
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What stands on standard error; logging is afterwards as it was."""
+def written(monkeypatch: pytest.MonkeyPatch, logging_as_it_was: None) -> io.StringIO:
+    """What stands on standard error."""
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
-    before = (logging.root.handlers[:], logging.root.level, logging._srcfile)
-    monkeypatch.setattr(logging, "logThreads", logging.logThreads)
-    monkeypatch.setattr(logging, "logProcesses", logging.logProcesses)
-    monkeypatch.setattr(logging, "logMultiprocessing", logging.logMultiprocessing)
     logs.configure("info")
-    yield stream
-    logging.root.handlers[:], level, logging._srcfile = before
-    logging.root.setLevel(level)
+    return stream
 
 
 def lines(written: io.StringIO) -> list[dict[str, object]]:

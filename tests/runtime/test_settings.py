@@ -1,7 +1,5 @@
 """The environment, as people and scripts set it: settings, or an error that names the one that is wrong."""
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,8 +30,8 @@ def assert_usable(settings: Settings) -> None:
     assert host
     assert 0 <= port < 65536
     for seconds in (settings.drain_seconds, settings.heartbeat_seconds, settings.host_away_seconds):
-        assert math.isfinite(seconds)
-        assert seconds >= 0
+        # What the system's clocks take: `time.sleep` and timers raise on far more.
+        assert 0 <= seconds <= 31_536_000
     assert min(settings.max_streams, settings.max_requests, settings.max_agents) >= 1
 
 
@@ -46,7 +44,10 @@ def assert_usable(settings: Settings) -> None:
         ("FOUNDRY_STAGE_SECONDS", "inf", "a number of seconds, more than 0"),
         ("FOUNDRY_MAX_REQUESTS", "0", "a whole number of 1 or more"),
         ("FOUNDRY_MAX_STREAMS", "1.5", "a whole number of 1 or more"),
-        ("FOUNDRY_NATS_REPLICAS", "x", "a whole number of 1 or more"),
+        ("FOUNDRY_NATS_REPLICAS", "x", "a whole number from 1 to 5"),
+        ("FOUNDRY_NATS_REPLICAS", "6", "a whole number from 1 to 5"),
+        ("FOUNDRY_DRAIN_SECONDS", "1e300", "31536000 at most"),
+        ("FOUNDRY_HOST_AWAY_SECONDS", "1e10", "31536000 at most"),
         ("FOUNDRY_DURABILITY", "fast", "fsync or os"),
         ("FOUNDRY_REQUIRE_DURABILITY", "yes", "fsync or replicated"),
         ("FOUNDRY_LOG_LEVEL", "loud", "debug, "),

@@ -34,6 +34,13 @@ async def test_a_node_starts_though_the_newest_commit_was_deleted(
     assert later.position > secret.position
     await again.view(f"workspace/{later.ids['organization_id']}", at_least=later.position)
 
+    verified = await asyncio.to_thread(node.run, "verify", "workspace")
+    assert verified.status == 0
+    # Processes that the node starts log as it does.
+    lines = [msgspec.json.decode(line) for line in node.log.read_text().splitlines()]
+    stepped_over = {"after": secret.position - 1, "before": later.position}
+    assert any(line.items() >= stepped_over.items() for line in lines)
+
 
 async def delete(node: NodeProcess, position: int) -> None:
     """What `nats stream rmm EVENTS <position>` does."""
