@@ -284,6 +284,9 @@ class Connection:
         for change in newer:
             self._send((frames.change(change),), None)
             subscription.holding = after(change)
+        if newer and newer[-1].ended:
+            subscription.mode = Mode.BEHIND
+            return
         self._id_owed = True
         self.carried.settle(subscription)
 
