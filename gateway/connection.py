@@ -221,6 +221,8 @@ class Connection:
             keeps_up=subscription.keeps_up,
             not_before=self._not_before,
         )
+        # It is reached now, and after a cut of the log it would be waited for in vain.
+        self._not_before = BEGINNING
         if subscription.mode is Mode.DROPPED:
             return
         if delivery is None:

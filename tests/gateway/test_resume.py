@@ -252,3 +252,17 @@ async def test_a_cut_log_is_a_reset_and_not_a_node_that_is_behind(node: Node) ->
         snapshot = await reader.until("snapshot")
 
     assert snapshot.data["cause"] == {"kind": "reset"}
+
+
+async def test_a_log_that_is_cut_under_a_stream_that_came_back_is_a_reset_at_once(
+    node: Node,
+) -> None:
+    before = await left_behind(node, "task/task_1")
+    async with node.stream("task/task_1", cursor=before.last_id, held=before.held) as reader:
+        await reader.until("ready")
+
+        async with asyncio.timeout(1):
+            node.views.cut(5)
+            snapshot = await reader.until("snapshot")
+
+    assert snapshot.data["cause"] == {"kind": "reset"}
