@@ -143,6 +143,21 @@ async def test_a_cursor_of_another_epoch_gets_a_snapshot_because_of_the_reset(
     assert reader.seen[1].data["cause"] == {"kind": "reset"}
 
 
+async def test_an_id_names_the_epochs_of_what_was_told(node: Node) -> None:
+    query = ("task/task_1", "workspace/org_1")
+    async with node.stream(*query) as reader:
+        await reader.until("ready")
+        node.views.rebuild("task_detail", telling=False)
+        node.views.rebuild("workspace")
+        await reader.until("heartbeat")
+
+    async with node.stream(*query, cursor=reader.last_id, held=reader.held) as again:
+        await again.until("ready")
+
+    snapshots = [event.data for event in again.seen if event.name == "snapshot"]
+    assert [(one["topic"], one["cause"]["kind"]) for one in snapshots] == [("task/task_1", "reset")]
+
+
 @pytest.mark.parametrize("cursor", ["garbage", "1.2.3", "99999999999999999999", "%F0%9F"])
 async def test_a_cursor_that_is_none_starts_from_the_beginning(node: Node, cursor: str) -> None:
     async with node.stream("task/task_1", cursor=cursor) as reader:
