@@ -206,9 +206,10 @@ class Gateway:
             try:
                 await wire.start(HEAD, connection)
                 self._greet(connection)
-                connection.open(opening.topics, not_before=opening.not_before)
+                connection.open(opening.topics)
+                not_before = opening.not_before
                 del opening
-                ended = await connection.run()
+                ended = await connection.run(not_before=not_before)
                 await wire.finish(within=CLOSING_SECONDS)
                 code = ended.code
             finally:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from events.ids import BEGINNING, Position
+from events.ids import Position
 from gateway import frames
 from gateway.bell import Bell
 from gateway.carried import Carried
@@ -43,7 +43,6 @@ class Connection:
         self.caller = caller
         self.wire = wire
         self._source = source
-        self._not_before = BEGINNING
         self.carried = Carried(source.hub, self)
         self._control: list[Frame] = []
         self._taken: list[Frame] = []
@@ -57,12 +56,8 @@ class Connection:
 
     # --- What the client asks for ---
 
-    def open(self, topics: Mapping[Topic | str, Holding | None], *, not_before: Position) -> None:
-        """Carry these from the start; text that is no topic is answered with `forbidden`.
-
-        Nothing older than `not_before` is sent.
-        """
-        self._not_before = not_before
+    def open(self, topics: Mapping[Topic | str, Holding | None]) -> None:
+        """Carry these from the start; text that is no topic is answered with `forbidden`."""
         for topic, holding in topics.items():
             self._add(topic, holding)
 
@@ -167,9 +162,13 @@ class Connection:
 
     # --- The life of the stream ---
 
-    async def run(self) -> Ended:
-        """Serve the client until it leaves or has to; returns why, after the `bye` was written."""
+    async def run(self, *, not_before: Position) -> Ended:
+        """Serve the client until it leaves or has to; returns why, after the `bye` was written.
+
+        Nothing older than `not_before` is told, nor an `id:` of before it.
+        """
         try:
+            await self._source.reached(not_before)
             while True:
                 self._check_ending()
                 if self.wire.paused:
@@ -219,7 +218,6 @@ class Connection:
             subscription.holding,
             was_live=subscription.mode is Mode.BEHIND,
             keeps_up=subscription.keeps_up,
-            not_before=self._not_before,
         )
         if subscription.mode is Mode.DROPPED:
             return
@@ -284,6 +282,9 @@ class Connection:
         for change in newer:
             self._send((frames.change(change),), None)
             subscription.holding = after(change)
+        if newer and newer[-1].ended:
+            subscription.mode = Mode.BEHIND
+            return
         self._id_owed = True
         self.carried.settle(subscription)
 

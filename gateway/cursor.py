@@ -9,7 +9,7 @@ that comes back for another one gets it whole, and so does one that comes back a
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -69,9 +69,14 @@ def cover_of(topics: Iterable[Topic]) -> bytes:
     return "".join(sorted(mark(topic.stored) for topic in topics)).encode()
 
 
-def epoch_marks(views: Views) -> bytes:
+def epochs_of(views: Views) -> dict[str, str]:
+    """The epoch that each projection has now."""
+    return {projection: views.epoch(projection) for projection in _NAMES}
+
+
+def epoch_marks(epochs: Mapping[str, str]) -> bytes:
     """The part of the cursor that changes with the projections' code."""
-    return "".join(mark(views.epoch(projection)) for projection in _NAMES).encode()
+    return "".join(mark(epochs[projection]) for projection in _NAMES).encode()
 
 
 class Stamp:

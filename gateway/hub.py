@@ -11,7 +11,7 @@ from msgspec import Struct
 from events.ids import Position
 from gateway import frames
 from gateway.audience import Audience, Member
-from gateway.cursor import Stamp, epoch_marks
+from gateway.cursor import Stamp, epoch_marks, epochs_of
 from gateway.frames import Frame
 from gateway.holding import Holding, after
 from gateway.subscription import Subscription
@@ -56,7 +56,8 @@ class Hub:
         self._most_bytes = most_bytes
         self._topics: dict[str, dict[Subscription, Subscriber]] = {}
         self._audiences: dict[frozenset[str], Audience] = {}
-        self._marks = epoch_marks(views)
+        self._epochs = epochs_of(views)
+        self._marks = epoch_marks(self._epochs)
         self._endings = (views.listen(self._told), views.on_reset(self._reset))
         self.position = views.position
         """Everything up to here was handed to the streams."""
@@ -143,7 +144,9 @@ class Hub:
             )
 
     def _reset(self, projection: str) -> None:
-        self._marks = epoch_marks(self._views)
+        # Of this one alone: what streams hold of another that changes too is of its old epoch until they are told.
+        self._epochs[projection] = self._views.epoch(projection)
+        self._marks = epoch_marks(self._epochs)
         # After a cut of the log it is lower: an old position must not get the new epoch's marks.
         self.position = self._views.position
         for topic, subscribers in tuple(self._topics.items()):

@@ -12,6 +12,7 @@ from gateway.connection import MAX_TOPICS
 from gateway.cursor import Cursor, parse_cursor
 from gateway.holding import Holding, parse_held
 from gateway.topics import Topic, parse_topic
+from projectors.catalog import PROJECTIONS
 from projectors.views import Views
 from runtime.errors import Invalid, Rejected
 from runtime.http import check_media_type, read_body
@@ -56,16 +57,14 @@ async def read_opening(request: Request, views: Views, user_id: str) -> Opening:
         held = {topic: parse_held(asked.topics[_wire(topic)]) for topic in named}
         cursor = parse_cursor(asked.cursor)
         return Opening(
-            topics=held,
-            not_before=_not_before(cursor, named, views),
-            resumes=any(held.values()),
+            topics=held, not_before=_not_before(cursor, views), resumes=any(held.values())
         )
     named = _named(request.query_params.getlist("topic"), user_id)
     given = request.headers.get("last-event-id") or request.query_params.get("cursor")
     cursor = parse_cursor(given)
     return Opening(
         topics={topic: _covered(cursor, topic, views) for topic in named},
-        not_before=_not_before(cursor, named, views),
+        not_before=_not_before(cursor, views),
         resumes=cursor is not None,
     )
 
@@ -108,13 +107,10 @@ def _covered(cursor: Cursor | None, topic: Topic | str, views: Views) -> Holding
     return cursor.holding(topic, views.epoch(topic.projection))
 
 
-def _not_before(cursor: Cursor | None, named: Iterable[Topic | str], views: Views) -> Position:
-    """The cursor's position, unless it is of another epoch: then its log may have been cut."""
+def _not_before(cursor: Cursor | None, views: Views) -> Position:
+    """The cursor's position, unless every epoch is another: then the log it counts in may have been cut."""
     if cursor is None:
         return BEGINNING
-    known = all(
-        cursor.is_of(topic.projection, views.epoch(topic.projection))
-        for topic in named
-        if isinstance(topic, Topic)
-    )
+    # A cut changes all epochs. Of one alone the code is other, or it was repaired: the log is the same.
+    known = any(cursor.is_of(one.name, views.epoch(one.name)) for one in PROJECTIONS)
     return cursor.position if known else BEGINNING

@@ -46,11 +46,10 @@ class Source:
         *,
         was_live: bool,
         keeps_up: bool,
-        not_before: Position,
     ) -> Delivery | None:
-        """What the client lacks, never older than what it holds or than `not_before`. Raises `Ended`."""
+        """What the client lacks, never older than what it holds. Raises `Ended`."""
         try:
-            await self._reached(max(not_before, self._held_here(topic, holding)))
+            await self.reached(self._held_here(topic, holding))
             async with asyncio.timeout(self.read_seconds), self.reads:
                 return await catch_up(
                     self.views, topic, holding, was_live=was_live, keeps_up=keeps_up
@@ -59,6 +58,15 @@ class Source:
             raise Ended("unavailable", error.detail) from None
         except TimeoutError:
             raise Ended("unavailable", "This node is too busy to read the topic.") from None
+
+    async def reached(self, position: Position) -> None:
+        """Wait until the rows have all up to a position. Raises `Ended`."""
+        if position <= self.hub.position:
+            return
+        try:
+            await self.views.reached(position, within=self.behind_seconds)
+        except Unavailable as error:
+            raise Ended("behind", error.detail) from None
 
     async def newest(self) -> None:
         """Wait until the rows have all that is in the log now. Raises `Ended`."""
@@ -69,7 +77,7 @@ class Source:
             raise Ended(
                 "unavailable", "Whether the topic is yet to come cannot be told now."
             ) from None
-        await self._reached(head)
+        await self.reached(head)
 
     async def room_for_more(self) -> None:
         """Wait until large events that are being sent to others have left. Raises `Ended`."""
@@ -85,11 +93,3 @@ class Source:
     def _held_here(self, topic: Topic, holding: Holding | None) -> Position:
         # A position of another epoch says nothing about this log: it may have been cut.
         return holding.position if holding and self.is_current(topic, holding) else BEGINNING
-
-    async def _reached(self, position: Position) -> None:
-        if position <= self.hub.position:
-            return
-        try:
-            await self.views.reached(position, within=self.behind_seconds)
-        except Unavailable as error:
-            raise Ended("behind", error.detail) from None

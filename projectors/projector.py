@@ -100,15 +100,19 @@ class Projector:
             self._fold(recorded, logging_changes=logging_changes)
         self.position = recorded.position
 
-    def flush(self, *, forget_changes: bool = False) -> Sequence[Change]:
-        """Write what was folded in one transaction and give its changes, in the order of their positions."""
+    def flush(self, *, forget_changes: bool = False, completes: bool = False) -> Sequence[Change]:
+        """Write what was folded in one transaction and give its changes, in the order of their positions.
+
+        `completes`: with it the rows are all that there is to show, and not before it is written.
+        """
         changes, self._changes = self._changes, []
         changed = bool(self.rows.pending or self._topics)
-        idle = not changed and not forget_changes and self._written.complete == self.complete
+        complete = self.complete or completes
+        idle = not changed and not forget_changes and self._written.complete == complete
         if idle and self.position - self._written.position < IDLE_COMMITS:
             self.stored_position = self.position
             return changes
-        checkpoint = self.checkpoint
+        checkpoint = Checkpoint(self._trail.memory, complete)
         try:
             with self.file.transaction():
                 if forget_changes:
@@ -128,6 +132,7 @@ class Projector:
             del self._versions[next(iter(self._versions))]
         self._written = checkpoint
         self.stored_position = self.position
+        self.complete = complete
         return changes
 
     def close(self) -> None:

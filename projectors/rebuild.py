@@ -98,8 +98,7 @@ async def _compare_and_swap(
         if found and swap:
             async with models.turn:
                 await _bring_level(rebuilt, live, models, store)
-                rebuilt.complete = True
-                rebuilt.flush()
+                rebuilt.flush(completes=True)
                 rebuilt.close()
                 await _swap(models, live, epoch, path)
             models.tell_reset(live.name)

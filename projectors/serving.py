@@ -145,8 +145,7 @@ class Serving:
             or self._pending_bytes > PENDING_BYTES
             or self.projector.pending_rows > PENDING_ROWS
         ):
-            self.projector.complete = at_tail
-            await in_thread(partial(self.projector.flush, forget_changes=True))
+            await in_thread(partial(self.projector.flush, forget_changes=True, completes=at_tail))
             self._pending_bytes = 0
             self._count()
         return at_tail

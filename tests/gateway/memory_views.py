@@ -137,14 +137,14 @@ class MemoryViews:
         if ops:
             self.tell()
 
-    def rebuild(self, projection: str) -> None:
+    def rebuild(self, projection: str, *, telling: bool = True) -> None:
         """The projection's file is replaced by one with another epoch; no change log comes with it."""
         self._epochs[projection] += "x"
         self._snapshots.clear()
         for topic in self._documents:
             if PROJECTION_OF[topic.split("/")[0]] == projection:
                 self.forget(topic)
-        for listener in tuple(self._reset_listeners):
+        for listener in tuple(self._reset_listeners) if telling else ():
             listener(projection)
 
     def cut(self, position: int) -> None:

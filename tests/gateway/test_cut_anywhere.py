@@ -88,8 +88,9 @@ class Line:
             assert topic is not None
             epoch = self.views.epoch(topic.projection)
             topics[topic] = cursor.holding(topic, epoch) if cursor else None
-        connection.open(topics, not_before=cursor.position if cursor else BEGINNING)
-        running = asyncio.create_task(connection.run())
+        connection.open(topics)
+        not_before = cursor.position if cursor else BEGINNING
+        running = asyncio.create_task(connection.run(not_before=not_before))
         try:
             await until(lambda: any(b"event: ready" in text for text in wire.written))
             yield connection, wire

@@ -9,7 +9,7 @@ from events.ids import Position
 from gateway import frames
 from gateway.budget import Budget
 from gateway.conflation import conflate
-from gateway.cursor import Stamp, cover_of, epoch_marks, parse_cursor
+from gateway.cursor import Stamp, cover_of, epoch_marks, epochs_of, parse_cursor
 from gateway.holding import Holding, Need, Nothing, Replay, Whole, need, parse_held
 from gateway.topics import parse_topic
 from projectors.views import Change
@@ -42,7 +42,7 @@ def test_what_a_client_says_it_holds_is_read_back_or_counts_as_nothing() -> None
 def test_a_cursor_tells_position_epochs_and_topics_on_every_node() -> None:
     views = MemoryViews(TOPICS)
     topics = [topic for name in ("app", "task/task_1") if (topic := parse_topic(name, "usr_ann"))]
-    line = Stamp(Position(42), epoch_marks(views)).line(cover_of(topics)).decode()
+    line = Stamp(Position(42), epoch_marks(epochs_of(views))).line(cover_of(topics)).decode()
     cursor = parse_cursor(line.removeprefix("id: ").strip())
     other = parse_topic("task/task_2", "usr_ann")
 
@@ -61,7 +61,7 @@ def test_a_cursor_says_nothing_of_somebody_elses_app() -> None:
     of_ann, of_bob = topics["usr_ann"], topics["usr_bob"]
     assert of_ann is not None
     assert of_bob is not None
-    line = Stamp(Position(42), epoch_marks(views)).line(cover_of([of_ann])).decode()
+    line = Stamp(Position(42), epoch_marks(epochs_of(views))).line(cover_of([of_ann])).decode()
 
     cursor = parse_cursor(line.removeprefix("id: ").strip())
 

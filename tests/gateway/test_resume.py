@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from gateway.cursor import parse_cursor
 from tests.gateway.memory_views import MemoryViews, put
 from tests.gateway.node import TOPICS, Node, running
 from tests.gateway.reader import Event, Reader
@@ -144,6 +143,21 @@ async def test_a_cursor_of_another_epoch_gets_a_snapshot_because_of_the_reset(
     assert reader.seen[1].data["cause"] == {"kind": "reset"}
 
 
+async def test_an_id_names_the_epochs_of_what_was_told(node: Node) -> None:
+    query = ("task/task_1", "workspace/org_1")
+    async with node.stream(*query) as reader:
+        await reader.until("ready")
+        node.views.rebuild("task_detail", telling=False)
+        node.views.rebuild("workspace")
+        await reader.until("heartbeat")
+
+    async with node.stream(*query, cursor=reader.last_id, held=reader.held) as again:
+        await again.until("ready")
+
+    snapshots = [event.data for event in again.seen if event.name == "snapshot"]
+    assert [(one["topic"], one["cause"]["kind"]) for one in snapshots] == [("task/task_1", "reset")]
+
+
 @pytest.mark.parametrize("cursor", ["garbage", "1.2.3", "99999999999999999999", "%F0%9F"])
 async def test_a_cursor_that_is_none_starts_from_the_beginning(node: Node, cursor: str) -> None:
     async with node.stream("task/task_1", cursor=cursor) as reader:
@@ -221,21 +235,50 @@ async def test_a_node_that_stays_behind_says_bye() -> None:
         before = await left_behind(node, "task/task_1")
         ahead = str(before.last_id).replace("6.", "9.", 1)
 
-        async with node.stream("task/task_1", cursor=ahead) as reader:
-            events = await reader.rest()
+        # Nothing has to be read for the second, but the id of its `ready` would be an older one.
+        for topic in ("task/task_1", "nonsense"):
+            async with node.stream(topic, cursor=ahead) as reader:
+                events = await reader.rest()
+            assert names(events) == ["hello", "bye"]
+            assert (events[1].data["code"], events[1].data["retry"]) == ("behind", True)
 
-    assert names(events) == ["hello", "bye"]
-    assert (events[1].data["code"], events[1].data["retry"]) == ("behind", True)
+
+async def test_other_code_of_one_projection_shows_no_older_state_either() -> None:
+    async with running(behind_seconds=0.1) as node:
+        before = await left_behind(node, "task/task_1")
+        ahead = str(before.last_id).replace("6.", "9.", 1)
+        node.views.rebuild("task_detail")
+
+        for opening in (
+            node.stream("task/task_1", cursor=ahead),
+            node.post_stream({"task/task_1": before.held["task/task_1"].etag}, cursor=ahead),
+        ):
+            async with opening as reader:
+                events = await reader.rest()
+                assert names(events) == ["hello", "bye"]
+                assert events[1].data["code"] == "behind"
 
 
 async def test_a_cut_log_is_a_reset_and_not_a_node_that_is_behind(node: Node) -> None:
     before = await left_behind(node, "task/task_1")
-    cursor = parse_cursor(before.last_id)
-    assert cursor is not None
     ahead = str(before.last_id).replace("6.", "9.", 1)
-    node.views.rebuild("task_detail")
+    node.views.cut(6)
 
     async with asyncio.timeout(1), node.stream("task/task_1", cursor=ahead) as reader:
         snapshot = await reader.until("snapshot")
+
+    assert snapshot.data["cause"] == {"kind": "reset"}
+
+
+async def test_a_log_that_is_cut_under_a_stream_that_came_back_is_a_reset_at_once(
+    node: Node,
+) -> None:
+    before = await left_behind(node, "task/task_1")
+    async with node.stream("task/task_1", cursor=before.last_id, held=before.held) as reader:
+        await reader.until("ready")
+
+        async with asyncio.timeout(1):
+            node.views.cut(5)
+            snapshot = await reader.until("snapshot")
 
     assert snapshot.data["cause"] == {"kind": "reset"}

@@ -78,6 +78,23 @@ async def test_whoever_follows_a_topic_to_its_end_is_told_at_once(also: tuple[st
             assert gone.data == {"topic": "workspace/org_1"}
 
 
+async def test_a_topic_that_ends_while_it_is_read_is_gone_at_once_too() -> None:
+    async with running(heartbeat_seconds=60) as node:
+
+        async def end_meanwhile() -> None:
+            reads.append("one")
+            if len(reads) == 2:
+                node.views.end("workspace/org_1", remove("task", "task_1"))
+
+        reads: list[str] = []
+        node.views.reading = end_meanwhile
+        async with node.stream("workspace/org_1") as reader:
+            ready = await reader.until("ready")
+
+    assert [event.name for event in reader.seen] == ["hello", "snapshot", "change", "gone", "ready"]
+    assert ready.data["topics"] == {}
+
+
 async def test_a_topic_that_ended_is_gone() -> None:
     async with (
         running(heartbeat_seconds=0.2) as node,

@@ -199,6 +199,32 @@ async def test_a_new_file_is_not_shown_before_it_has_reached_the_tail(tmp_path: 
         assert await models.changes(WORKSPACE, version) == ()
 
 
+async def test_a_file_that_was_left_behind_is_not_shown_before_its_last_rows_are_written(
+    tmp_path: Path,
+) -> None:
+    store = await store_of(renames(3))
+    async with open_read_models(tmp_path, store) as models:
+        await follow(models, store)
+    for one in renames(serving.FEW_COMMITS + 10)[1:]:
+        await keep(store, one)
+    tail = await store.head()
+
+    async with open_read_models(tmp_path, store) as models:
+        projector = models.serving("workspace").projector
+        with closing(sqlite3.connect(projector.file.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            following = asyncio.create_task(follow(models, store))
+            while projector.position < tail:
+                await asyncio.sleep(0)
+            [early] = await asyncio.gather(models.snapshot(WORKSPACE), return_exceptions=True)
+            other.execute("ROLLBACK")
+        await following
+
+        assert isinstance(early, Unavailable)
+        assert early.code == "rebuilding"
+        assert await models.version(WORKSPACE) == tail
+
+
 async def test_a_file_that_was_left_behind_forgets_the_changes_from_before(tmp_path: Path) -> None:
     store = await store_of(renames(3))
     async with open_read_models(tmp_path, store) as models:
