@@ -89,7 +89,7 @@ function unreadable(enough) {
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (words.nextNode()) {
     const element = words.currentNode.parentElement;
-    if (!words.currentNode.data.trim() || element.closest(".unseen, :disabled") || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    if (!words.currentNode.data.trim() || element.closest(".unseen, :disabled, [aria-disabled=true]") || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
     let [ground, opacity] = [channels(getComputedStyle(document.documentElement).backgroundColor), 1];
     const around = [];
     for (let one = element; one; one = one.parentElement) around.unshift(getComputedStyle(one));
