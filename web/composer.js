@@ -107,7 +107,6 @@ export class Composer {
               rows: 2,
               placeholder: session.agent === "shell" ? "A shell script to run in the sandbox" : `A message to ${session.agent}`,
               value: text,
-              maxlength: 262144,
               spellcheck: session.agent === "shell" ? "false" : "true",
               ref: (node) => this.#attach(node, task, session),
               oninput: (event) => this.#typed(task, session, event.target.value),

@@ -9,6 +9,8 @@ import { openGate } from "./support/gate.mjs";
 import { startWithoutWorkers } from "./support/server.mjs";
 import { makeTasks } from "./support/tasks.mjs";
 
+const TOO_LONG = 270_000;
+
 test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t) => {
   const server = await startWithoutWorkers(t);
   const gate = await openGate(t, server);
@@ -90,6 +92,15 @@ test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t
     assert.equal(await toast.count(), 1);
     await toast.getByRole("button", { name: "Dismiss" }).click();
     await toast.waitFor({ state: "detached" });
+  });
+
+  await t.test("what is too long to be sent is refused in words, and not cut when it is pasted", async () => {
+    await message.focus();
+    await page.evaluate((length) => document.execCommand("insertText", false, "x".repeat(length)), TOO_LONG);
+    await page.keyboard.press("Enter");
+    await page.locator(".toast-problem").getByRole("button", { name: "Dismiss" }).click();
+    assert.equal((await message.inputValue()).length, TOO_LONG);
+    await message.fill("");
   });
 
   await t.test("a browser without a clipboard says so, with the text", async () => {
