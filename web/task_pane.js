@@ -28,6 +28,7 @@ export class TaskPane {
   #bench;
   /** @type {Set<string>} */
   #watched = new Set();
+  #place = "";
 
   /** @param {Workbench} bench */
   constructor(bench) {
@@ -63,7 +64,18 @@ export class TaskPane {
   }
 
   settle() {
+    this.#showTabs();
     return this.transcript.settle();
+  }
+
+  /** Among many tabs those one is in are scrolled to, when one comes there. */
+  #showTabs() {
+    const tabs = document.querySelectorAll(".task [role=tab][aria-selected=true]");
+    const { session, pane } = this.#bench.places;
+    const place = `${session} ${pane} ${tabs.length}`;
+    if (place === this.#place) return;
+    this.#place = place;
+    for (const tab of tabs) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** @param {Task | null} task */

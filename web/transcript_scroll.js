@@ -91,8 +91,7 @@ export class TranscriptScroll {
   /** After the document has what was planned: look how tall it is, keep the place; true if it must be planned anew. */
   settle() {
     const host = this.#host;
-    // Where another pane is shown instead, there is nothing to measure.
-    if (!host?.isConnected) return false;
+    if (!host) return false;
     const rows = /** @type {NodeListOf<HTMLElement>} */ (host.querySelectorAll("[data-block]"));
     let changed = host.clientWidth !== this.#width;
     if (changed) this.#width = host.clientWidth;
