@@ -84,9 +84,23 @@ test("the focus and what is selected stay where they are", { timeout: 300_000 },
     await words.selectText();
     const selected = await page.evaluate(() => getSelection().toString());
     const before = await words.boundingBox();
-    await server.order("agent_session.send", { task_id: talk.task_id, session_id: talk.session_id, text: "talk 300" });
-    await page.waitForFunction((id) => foundry.views.of(`transcript/${id}`).data.entries.at(-1).payload?.title === "Read file 299", talk.session_id);
-    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    const say = async (number) => {
+      await server.order("agent_session.send", { task_id: talk.task_id, session_id: talk.session_id, text: `talk ${number}` });
+      const newest = ([id, title]) => foundry.views.of(`transcript/${id}`).data.entries.findLast((one) => one.kind === "tool_call")?.payload.title === title;
+      await page.waitForFunction(newest, [talk.session_id, `Read file ${number - 1}`], { polling: 50 });
+    };
+    await say(100);
+    // More than the view holds, while the tab is not painted.
+    await page.evaluate(() => {
+      globalThis.frames = requestAnimationFrame;
+      globalThis.requestAnimationFrame = () => 0;
+    });
+    await say(300);
+    await page.evaluate(() => {
+      globalThis.requestAnimationFrame = globalThis.frames;
+      foundry.frame.now();
+    });
+    await page.waitForFunction((id) => document.querySelector(".transcript-scroll").scrollHeight > 3000 && foundry.views.of(`transcript/${id}`).data, talk.session_id);
     assert.deepEqual([await page.evaluate(() => getSelection().toString()), await words.boundingBox()], [selected, before]);
     await page.getByRole("button", { name: "Newest" }).click();
     await page.locator(".tool", { hasText: "Read file 299" }).waitFor();
