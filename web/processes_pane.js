@@ -90,7 +90,7 @@ export class ProcessesPane {
         "header",
         { class: "process-head" },
         h("span", { class: `mark mark-${markOf(process)}`, role: "img", "aria-label": process.status }),
-        h("code", { class: "process-command" }, commandOf(process)),
+        h("code", { class: "process-command", title: commandOf(process) }, commandOf(process)),
         h("span", { class: "quiet" }, stateOf(process), took && ` · ${took}`, process.started_at !== null && ` · ${clock(process.started_at)}`),
         process.status !== "exited" && orderButton(bench, { name: "process.stop", data: { task_id: task, process_id: process.id }, id: process.id, busy: process.status === "stopping" }, icon("stop"), "Stop"),
       ),
