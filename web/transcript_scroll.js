@@ -60,6 +60,8 @@ export class TranscriptScroll {
   }
 
   toEnd() {
+    // What is selected would hold it where it is.
+    if (this.#isSelecting) getSelection()?.removeAllRanges();
     this.following = true;
     this.#anchor = null;
     this.#invalidate();

@@ -104,6 +104,11 @@ test("the focus and what is selected stay where they are", { timeout: 300_000 },
     assert.deepEqual([await page.evaluate(() => getSelection().toString()), await words.boundingBox()], [selected, before]);
     await page.getByRole("button", { name: "Newest" }).click();
     await page.locator(".tool", { hasText: "Read file 299" }).waitFor();
+    await page.locator(".tool", { hasText: "Read file 299" }).last().selectText();
+    await page.locator("body").press("G");
+    await say(200);
+    await page.locator(".tool", { hasText: "Read file 199" }).last().waitFor();
+    assert.equal(await page.getByRole("button", { name: "Newest" }).count(), 0);
   });
 
   await t.test("a file one reads is the one that was captured last, and what one reads in it stays in sight", async () => {
