@@ -102,7 +102,8 @@ class Failure(Row, frozen=True, kw_only=True):
 
 
 class Course(Row, frozen=True, kw_only=True):
-    """What was told of a task so far. `sessions` are ordered by id; `waiting` are messages no agent has yet.
+    """What was told of a task so far. `sessions` are ordered by id; `waiting` are messages no agent has yet, `asked`
+    the questions of agents that no person has answered.
 
     `agentless` are the sessions whose agent could not be had. One whose turn failed says `error` too, and has one.
     """
@@ -119,6 +120,7 @@ class Course(Row, frozen=True, kw_only=True):
     sandbox_ready: bool = False
     sessions: tuple[Session, ...] = ()
     waiting: tuple[tuple[SessionId, MessageId], ...] = ()
+    asked: tuple[tuple[SessionId, str], ...] = ()
     agentless: tuple[SessionId, ...] = ()
 
     @property
@@ -150,10 +152,16 @@ class Course(Row, frozen=True, kw_only=True):
                 return "Putting the sandbox away."
             case "killing":
                 return "Destroying the sandbox."
-            case "running" | "idle" | "archived" | "killed":
+            case "running":
+                return "Waits for your answer." if any(map(self._asks, self.sessions)) else None
+            case "idle" | "archived" | "killed":
                 return None
             case status:
                 assert_never(status)
+
+    def _asks(self, session: Session) -> bool:
+        # What a turn asked has ended with it.
+        return session.status == "running" and session.id in dict(self.asked)
 
     def _at_work(self, session: Session) -> bool:
         # Also between two turns: who waits for `idle` waits for all that was asked.
@@ -200,6 +208,9 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
                 course = replace(course, agentless=(*course.agentless, event.session_id))
             elif isinstance(event, AgentSessionReady):
                 course = _with_agent(course, event.session_id)
+            elif isinstance(event, TurnEnded) and course.asked:
+                others = tuple(pair for pair in course.asked if pair[0] != event.session_id)
+                course = replace(course, asked=others)
             sessions = tuple(
                 session_after(session, event, at) if session.id == event.session_id else session
                 for session in course.sessions
@@ -207,8 +218,15 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
             return replace(course, sessions=sessions)
         case TaskCreated() | SandboxAllocated() | SandboxReleased() | FilesCaptured():
             return course
-        case IssueRaised() | IssueResolved() | PermissionRequested() | PermissionAnswered():
+        case IssueRaised() | IssueResolved():
             return course
+        case PermissionRequested(session_id=session_id, request_id=request_id):
+            asked = (session_id, request_id)
+            others = tuple(pair for pair in course.asked if pair != asked)
+            return replace(course, asked=(*others, asked))
+        case PermissionAnswered(session_id=session_id, request_id=request_id):
+            answered = (session_id, request_id)
+            return replace(course, asked=tuple(pair for pair in course.asked if pair != answered))
         case AgentSessionStopRequested():
             return course
         case MessageQueued(session_id=session_id, message_id=message_id):

@@ -4,7 +4,8 @@
 /** @typedef {{colour: string, bold: boolean, dim: boolean}} Style */
 
 const SGR = /\u001b\[([0-9;]*)m/g;
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
  * `[{text, style}]`; `style` is a class name or "". Always at least the text that was there.
@@ -12,7 +13,7 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200e\u200
  * @param {string} text
  */
 export function pieces(text) {
-  if (!/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/.test(text)) return [{ text, style: "" }];
+  if (!CONTROLS.test(text)) return [{ text, style: "" }];
   /** @type {{text: string, style: string}[]} */
   const found = [];
   let style = { colour: "", bold: false, dim: false };
@@ -42,7 +43,8 @@ function push(found, text, style) {
  *
  * @param {string} text
  */
-function visible(text) {
+export function visible(text) {
+  if (!CONTROLS.test(text)) return text;
   return text.replace(/\r\n/g, "\n").replace(/\r/g, "\n").replace(CONTROL, (one) => {
     const code = one.charCodeAt(0);
     if (code < 0x20) return String.fromCodePoint(0x2400 + code);

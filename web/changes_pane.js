@@ -120,8 +120,9 @@ export class ChangesPane {
           {
             class: "plain revert",
             title: "Revert this file to where the task began",
-            disabled: !task || this.#bench.orders.pending("task.revert_file", file.id),
-            onclick: () => this.#bench.dialogs.open("revert", { task, path: file.id }),
+            disabled: !task,
+            "aria-disabled": String(this.#bench.orders.pending("task.revert_file", file.id)),
+            onclick: () => this.#bench.orders.pending("task.revert_file", file.id) || this.#bench.dialogs.open("revert", { task, path: file.id }),
           },
           "Revert",
         ),

@@ -7,6 +7,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { orderButton } from "./order_button.js";
 import { ENDING } from "./task_actions.js";
 import { lasting, sessionStatus } from "./words.js";
 
@@ -41,6 +42,15 @@ export class Composer {
   focus({ isLoading }) {
     if (this.#input?.isConnected) this.#input.focus();
     else if (isLoading) this.#awaited = "";
+  }
+
+  /**
+   * Whether something stands in the field of a session.
+   *
+   * @param {string} session
+   */
+  isWritten(session) {
+    return this.#textOf(session).trim() !== "";
   }
 
   /** Whether a message is on its way that the server may not have. */
@@ -84,7 +94,10 @@ export class Composer {
       session.queue.length + unanswered.length > 0 && h("div", { class: "queue", key: "queue", role: "group", "aria-label": "Waiting messages" }, session.queue.map((message) => this.#waiting(task, session, message)), unanswered),
       this.#line(session, stopping),
       closed
-        ? h("p", { class: "composer-closed" }, session.status === "closed" ? "This session is closed. " : "This task is over. ", session.status === "closed" && task.status !== "archived" && task.status !== "killed" && h("button", { class: "link", onclick: () => bench.dialogs.open("new_session", { task }) }, "Begin another session"))
+        ? [
+            text.trim() && h("div", { class: "unsent", key: "unsent" }, h("p", { class: "quiet" }, "Not sent: ", h("button", { class: "link", onclick: () => bench.copy(text) }, "Copy")), h("p", { class: "unsent-text" }, text)),
+            h("p", { class: "composer-closed" }, session.status === "closed" ? "This session is closed. " : "This task is over. ", session.status === "closed" && task.status !== "archived" && task.status !== "killed" && h("button", { class: "link", onclick: () => bench.dialogs.open("new_session", { task }) }, "Begin another session")),
+          ]
         : h(
             "form",
             { class: "composer-form", onsubmit: (event) => this.#submit(event, task, session) },
@@ -94,14 +107,13 @@ export class Composer {
               rows: 2,
               placeholder: session.agent === "shell" ? "A shell script to run in the sandbox" : `A message to ${session.agent}`,
               value: text,
-              maxlength: 262144,
               spellcheck: session.agent === "shell" ? "false" : "true",
               ref: (node) => this.#attach(node, task, session),
               oninput: (event) => this.#typed(task, session, event.target.value),
               onkeydown: (event) => this.#key(event, task, session),
             }),
             session.status === "running" &&
-              h("button", { type: "button", class: "stop", title: "Stop", disabled: stopping, onclick: () => this.#stop(task, session) }, icon("stop"), h("span", null, stopping ? "Stopping" : "Stop")),
+              orderButton(bench, { name: "agent_session.stop", data: { task_id: task.id, session_id: session.id }, id: session.id, type: "button", class: "stop", title: "Stop" }, icon("stop"), h("span", null, stopping ? "Stopping" : "Stop")),
             h("button", { class: "primary send", title: "Send (Enter)", "aria-label": "Send", disabled: !text.trim() }, icon("send")),
           ),
     );
@@ -133,14 +145,15 @@ export class Composer {
       "div",
       { class: "waiting", key: message.id },
       h("span", { class: "waiting-text" }, message.text),
-      h(
-        "button",
+      orderButton(
+        bench,
         {
+          name: "agent_session.cancel_message",
+          data: { task_id: task.id, session_id: session.id, message_id: message.id },
+          id: message.id,
           class: "plain",
           title: "Do not send it",
           "aria-label": "Cancel this message",
-          disabled: bench.orders.pending("agent_session.cancel_message", message.id),
-          onclick: () => bench.orders.give("agent_session.cancel_message", { task_id: task.id, session_id: session.id, message_id: message.id }, { id: message.id }),
         },
         icon("close"),
       ),
@@ -187,7 +200,8 @@ export class Composer {
   #textOf(session) {
     const { drafts, views } = this.#bench;
     const app = views.of("app").data;
-    const saved = app?.sessions.find((one) => one.id === session)?.draft?.text ?? "";
+    const own = app?.sessions.find((one) => one.id === session);
+    const saved = own?.draft?.text ?? "";
     const known = this.#texts.get(session);
     if (known === undefined) {
       const text = drafts.textOf(session, saved);
@@ -195,7 +209,8 @@ export class Composer {
       if (app) this.#texts.set(session, { text, saved });
       return text;
     }
-    if (!app || saved === known.saved) return known.text;
+    // A session that ended is no longer among one's own: what was typed for it is nowhere else.
+    if (!own || saved === known.saved) return known.text;
     const isWriting = drafts.isUnsaved(session) || (this.#input === document.activeElement && document.hasFocus());
     const text = isWriting ? known.text : saved;
     this.#texts.set(session, { text, saved });
@@ -248,6 +263,8 @@ export class Composer {
     this.#underWay.push(mark);
     this.#sent();
     this.#bench.frame.now();
+    // The button cannot be used any more.
+    this.#input?.focus({ preventScroll: true });
     await this.#bench.drafts.sent(session.id);
     const answer = await this.#bench.orders.giveInTurn("agent_session.send", { task_id: task.id, session_id: session.id, text }, { id: session.id });
     this.#underWay = this.#underWay.filter((one) => one !== mark);
@@ -255,13 +272,5 @@ export class Composer {
     if (answer) return;
     const typedMeanwhile = this.#texts.get(session.id)?.text;
     this.#typed(task, session, typedMeanwhile ? `${text}\n${typedMeanwhile}` : text);
-  }
-
-  /**
-   * @param {Task} task
-   * @param {Session} session
-   */
-  #stop(task, session) {
-    void this.#bench.orders.give("agent_session.stop", { task_id: task.id, session_id: session.id }, { id: session.id });
   }
 }

@@ -1,5 +1,9 @@
 // A small virtual tree: what is to be shown is described anew, and only the differences reach the document.
-// Text always becomes a text node, so nothing an agent says can become markup.
+// Text always becomes a text node, so nothing an agent says can become markup, and a character that would turn the
+// direction of what stands beside it is shown as a sign.
+
+import { visible } from "./ansi.js";
+import { isLost, placesAround, standIn } from "./focus.js";
 
 /**
  * A described element, text or part. `node` is what was made of it, `part` what a part came to.
@@ -54,6 +58,7 @@ export function h(tag, properties, ...children) {
 export function render(host, description) {
   const next = flat([description], []);
   const focused = document.activeElement;
+  const around = placesAround(focused, host);
   patchChildren(host, host.described ?? [], next, false);
   host.described = next;
   // An element that was moved is the same to whoever is typing in it, but the browser takes the focus from it.
@@ -61,6 +66,7 @@ export function render(host, description) {
   const told = mounted;
   mounted = [];
   for (const tell of told) tell();
+  if (around.part && isLost(focused)) standIn(around);
 }
 
 /**
@@ -72,7 +78,7 @@ function flat(children, into) {
     if (child === null || child === undefined || child === false || child === true || child === "") continue;
     if (Array.isArray(child)) flat(child, into);
     else if (typeof child === "object") into.push(/** @type {Described} */ (child));
-    else into.push({ tag: "#text", key: undefined, properties: NONE, children: NO_CHILDREN, text: String(child), node: null, part: null });
+    else into.push({ tag: "#text", key: undefined, properties: NONE, children: NO_CHILDREN, text: visible(String(child)), node: null, part: null });
   }
   return into;
 }
@@ -108,7 +114,10 @@ function patch(before, one, inSvg) {
   if (before === one) return one.node;
   if (one.tag === "#text") {
     one.node = before.node;
-    if (before.text !== one.text) one.node.data = one.text;
+    // What grows is added to: the browser lets go of what is selected in a text that is replaced.
+    if (before.text === one.text) return one.node;
+    if (one.text.startsWith(before.text)) one.node.appendData(one.text.slice(before.text.length));
+    else one.node.data = one.text;
   } else if (typeof one.tag === "function") {
     patchPart(before, one, inSvg);
   } else {

@@ -61,7 +61,7 @@ const SHOWN = {
       "ol",
       { class: "plan" },
       list(block.payload.entries).map((one) =>
-        h("li", { class: `plan-${asText(one?.status)}` }, h("span", { class: "mark", "aria-label": asText(one?.status) }), h("span", null, text(asText(one?.content ?? one)))),
+        h("li", { class: `plan-${asText(one?.status)}` }, h("span", { class: "mark", role: "img", "aria-label": asText(one?.status) }), h("span", null, text(asText(one?.content ?? one)))),
       ),
     ),
 };

@@ -35,6 +35,8 @@ export class FilesPane {
   #host = null;
   /** @type {Content | null} */
   #content = null;
+  /** @type {number | null} */
+  #captured = null;
   /** The row that Tab leads to, and arrow keys go on from. */
   #cursor = "";
 
@@ -55,6 +57,11 @@ export class FilesPane {
     }
     if (!view.data) return missing(view.state, "the files", 6);
     if (view.data.tree.length === 0) return empty("No files yet", "They are listed when the repository is checked out and the first turn has ended.");
+    if (view.data.captured_at !== this.#captured) {
+      this.#captured = view.data.captured_at;
+      // What is shown of a file stays until it was read again.
+      if (this.#content) void this.#read(this.#content.path, this.#content.text);
+    }
     if (view.data.tree !== this.#tree) {
       this.#tree = view.data.tree;
       this.#folders = foldersOf(this.#tree);
@@ -178,10 +185,13 @@ export class FilesPane {
     this.#goToCursor(rowsOf(this.#folders, this.#open).findIndex((row) => row.path === this.#cursor));
   }
 
-  /** @param {string} path */
-  async #read(path) {
+  /**
+   * @param {string} path
+   * @param {string} [before]
+   */
+  async #read(path, before) {
     /** @type {Content} */
-    const content = { path };
+    const content = before === undefined ? { path } : { path, text: before };
     this.#content = content;
     this.#bench.invalidate();
     try {
@@ -189,6 +199,7 @@ export class FilesPane {
       const whole = await answer.text();
       content.text = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}\n… ${size(whole.length - LONGEST)} more` : whole;
     } catch (error) {
+      delete content.text;
       content.error = sentenceOf(error);
     }
     if (this.#content === content) this.#bench.invalidate();

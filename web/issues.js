@@ -7,6 +7,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { orderButton } from "./order_button.js";
 import { clock, stageName } from "./words.js";
 
 /**
@@ -43,18 +44,8 @@ function card(bench, task, issue) {
     h(
       "div",
       { class: "issue-actions" },
-      retriable &&
-        h(
-          "button",
-          { disabled: bench.orders.pending("job.retry", retry), onclick: () => bench.orders.give("job.retry", { job_id: retry }, { id: retry }) },
-          icon("retry"),
-          "Retry",
-        ),
-      h(
-        "button",
-        { class: "plain", disabled: bench.orders.pending("issue.resolve", issue.id), onclick: () => bench.orders.give("issue.resolve", { task_id: task.id, issue_id: issue.id }, { id: issue.id }) },
-        "Resolve",
-      ),
+      retriable && orderButton(bench, { name: "job.retry", data: { job_id: retry }, id: retry }, icon("retry"), "Retry"),
+      orderButton(bench, { name: "issue.resolve", data: { task_id: task.id, issue_id: issue.id }, id: issue.id, class: "plain" }, "Resolve"),
     ),
   );
 }

@@ -7,6 +7,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { orderButton } from "./order_button.js";
 import { timeOf } from "./provisioning.js";
 import { empty } from "./states.js";
 import { clock, jobKind, stageName } from "./words.js";
@@ -43,9 +44,8 @@ export function jobCard(bench, job) {
       h("span", { class: `mark mark-${job.status}`, role: "img", "aria-label": job.status }),
       h("h3", null, jobKind(job.kind)),
       h("span", { class: "quiet" }, Number.isFinite(began(job)) ? clock(began(job)) : "queued"),
-      isOpen(job) && h("button", { class: "plain", disabled: bench.orders.pending("job.cancel", job.id), onclick: () => bench.orders.give("job.cancel", { job_id: job.id }, { id: job.id }) }, "Cancel"),
-      (job.status === "failed" || job.status === "cancelled") &&
-        h("button", { disabled: bench.orders.pending("job.retry", job.id), onclick: () => bench.orders.give("job.retry", { job_id: job.id }, { id: job.id }) }, icon("retry"), "Retry"),
+      isOpen(job) && orderButton(bench, { name: "job.cancel", data: { job_id: job.id }, id: job.id, class: "plain" }, "Cancel"),
+      (job.status === "failed" || job.status === "cancelled") && orderButton(bench, { name: "job.retry", data: { job_id: job.id }, id: job.id }, icon("retry"), "Retry"),
     ),
     h(
       "ol",

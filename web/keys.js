@@ -3,6 +3,7 @@
 /** @import {Workbench} from "./workbench.js" */
 
 import { PANES } from "./address.js";
+import { nextAsking } from "./asking.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 
@@ -13,6 +14,7 @@ const KEYS = [
   { keys: ["j", "ArrowDown"], shown: "j ↓", does: "Next task", act: (bench) => bench.sidebar.move(1) },
   { keys: ["k", "ArrowUp"], shown: "k ↑", does: "Previous task", act: (bench) => bench.sidebar.move(-1) },
   { keys: [], shown: "Enter", does: "Open the task" },
+  { keys: ["w"], shown: "w", does: "Next task that waits for you", act: nextAsking },
   { keys: ["n"], shown: "n", does: "New task", act: (bench) => bench.newTask() },
   { keys: ["/"], shown: "/", does: "Filter the list", act: (bench) => bench.sidebar.focusFilter() },
   { keys: ["c"], shown: "c", does: "Write a message", act: (bench) => bench.toComposer() },

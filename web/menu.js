@@ -107,7 +107,8 @@ export class Menu {
     else if (event.key === "ArrowUp") items[(at - 1 + items.length) % items.length]?.focus();
     else if (event.key === "Home") items[0]?.focus();
     else if (event.key === "End") items.at(-1)?.focus();
-    else if (event.key === "Tab") return this.close();
+    // Gone before the browser looks for what comes next.
+    else if (event.key === "Tab") return this.close(true), this.#frame.now();
     else return;
     event.preventDefault();
     event.stopPropagation();

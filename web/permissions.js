@@ -8,6 +8,7 @@
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { orderButton } from "./order_button.js";
 
 /**
  * @param {Workbench} bench
@@ -24,13 +25,14 @@ export function permissionRequests(bench, task, session) {
         "div",
         { class: "permission-options" },
         request.options.map((option) =>
-          h(
-            "button",
+          orderButton(
+            bench,
             {
+              name: "agent_session.answer",
+              data: { task_id: task.id, session_id: session.id, request_id: request.id, option_id: option.id },
+              id: request.id,
               key: option.id,
               class: option.kind === "allow_once" ? "primary" : option.kind.startsWith("reject") ? "danger" : null,
-              disabled: bench.orders.pending("agent_session.answer", request.id),
-              onclick: () => bench.orders.give("agent_session.answer", { task_id: task.id, session_id: session.id, request_id: request.id, option_id: option.id }, { id: request.id }),
             },
             option.name || option.id,
           ),

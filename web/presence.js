@@ -5,6 +5,8 @@
  * @import {Workbench} from "./workbench.js"
  */
 
+import { visible } from "./ansi.js";
+import { askingOf, askingWords } from "./asking.js";
 import { sessionsOf } from "./session_tabs.js";
 
 export class Presence {
@@ -44,11 +46,12 @@ export class Presence {
     const task = views.of(`task/${places.task}`).data;
     const session = task?.sessions.find((one) => one.id === places.session);
     const unread = app?.organizations.reduce((sum, one) => sum + one.unread_count, 0) ?? 0;
-    const title = [unread > 0 && `(${unread})`, task?.title, task ? "· Foundry" : "Foundry"].filter(Boolean).join(" ");
+    const asking = askingOf(views.of(`workspace/${places.organization}`).data).length;
+    const title = [asking > 0 && `${asking} waiting ·`, unread > 0 && `(${unread})`, task && visible(task.title), task ? "· Foundry" : "Foundry"].filter(Boolean).join(" ");
     if (document.title !== title) document.title = title;
     if (app && task) this.#select(app, task);
     if (app && task && session && !document.hidden && document.hasFocus()) this.#read(app, task, session);
-    this.#say(session);
+    this.#say(session, asking);
   }
 
   /**
@@ -89,10 +92,14 @@ export class Presence {
     void this.#bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: false }, { id: session.id });
   }
 
-  /** @param {Session | undefined} session */
-  #say(session) {
+  /**
+   * @param {Session | undefined} session
+   * @param {number} asking
+   */
+  #say(session, asking) {
     const asks = session?.permission_requests[0]?.title;
-    const words = asks ? `The agent asks: ${asks}` : session ? `${session.name} is ${session.status.replaceAll("_", " ")}` : "";
+    const here = asks ? `The agent asks: ${asks}` : session ? `${session.name} is ${session.status.replaceAll("_", " ")}` : "";
+    const words = [here, asking > (asks ? 1 : 0) && askingWords(asking)].filter(Boolean).join(". ");
     if (words === this.#said) return;
     this.#said = words;
     const polite = document.getElementById("polite");

@@ -8,12 +8,14 @@
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { orderButton } from "./order_button.js";
 import { empty, missing } from "./states.js";
 import { clock, lasting } from "./words.js";
 
 export class ProcessesPane {
   #bench;
-  #line = "";
+  /** @type {Map<string, string>} what was typed and not started, by task: a command is meant for one of them */
+  #lines = new Map();
   /** @type {Map<string, string>} */
   #inputs = new Map();
 
@@ -42,16 +44,17 @@ export class ProcessesPane {
   /** @param {string} task */
   #form(task) {
     const bench = this.#bench;
+    const line = this.#lines.get(task) ?? "";
     return h(
       "form",
       {
         class: "line-form",
-        key: "form",
+        key: `form ${task}`,
         onsubmit: (event) => this.#start(event, task),
       },
       h("label", { class: "unseen", for: "process-line" }, "Command"),
-      h("input", { id: "process-line", class: "mono", value: this.#line, placeholder: "A command to start in the sandbox", autocomplete: "off", spellcheck: "false", oninput: (event) => ((this.#line = event.target.value), bench.invalidate()) }),
-      h("button", { disabled: !this.#line.trim() }, "Start"),
+      h("input", { id: "process-line", class: "mono", value: line, placeholder: "A command to start in the sandbox", autocomplete: "off", spellcheck: "false", oninput: (event) => (this.#lines.set(task, event.target.value), bench.invalidate()) }),
+      h("button", { "aria-disabled": String(!line.trim()) }, "Start"),
     );
   }
 
@@ -61,13 +64,13 @@ export class ProcessesPane {
    */
   async #start(event, task) {
     event.preventDefault();
-    const line = this.#line;
+    const line = this.#lines.get(task) ?? "";
     if (!line.trim()) return;
     // The line leaves the field at once, for the next one; refused or lost, it comes back.
-    this.#line = "";
+    this.#lines.delete(task);
     this.#bench.frame.now();
     const answer = await this.#bench.orders.giveInTurn("process.start", { task_id: task, command: "sh", args: ["-c", line.trim()] }, { id: task });
-    if (!answer) this.#line ||= line;
+    if (!answer && !this.#lines.get(task)) this.#lines.set(task, line);
     this.#bench.invalidate();
   }
 
@@ -87,9 +90,9 @@ export class ProcessesPane {
         "header",
         { class: "process-head" },
         h("span", { class: `mark mark-${markOf(process)}`, role: "img", "aria-label": process.status }),
-        h("code", { class: "process-command" }, commandOf(process)),
+        h("code", { class: "process-command", title: commandOf(process) }, commandOf(process)),
         h("span", { class: "quiet" }, stateOf(process), took && ` · ${took}`, process.started_at !== null && ` · ${clock(process.started_at)}`),
-        process.status !== "exited" && h("button", { disabled: process.status === "stopping" || bench.orders.pending("process.stop", process.id), onclick: () => bench.orders.give("process.stop", { task_id: task, process_id: process.id }, { id: process.id }) }, icon("stop"), "Stop"),
+        process.status !== "exited" && orderButton(bench, { name: "process.stop", data: { task_id: task, process_id: process.id }, id: process.id, busy: process.status === "stopping" }, icon("stop"), "Stop"),
       ),
       h("pre", { class: "tail", tabindex: 0, "aria-label": "Newest output", ref: followEnd }, process.tail ? text(process.tail) : h("span", { class: "quiet" }, "No output yet")),
       process.status === "running" && this.#stdin(task, process),

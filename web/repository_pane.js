@@ -9,6 +9,7 @@ import { addressOf } from "./address.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { isOpen, jobCard } from "./jobs_pane.js";
+import { orderButton } from "./order_button.js";
 import { empty, missing } from "./states.js";
 import { ago, count } from "./words.js";
 
@@ -36,11 +37,11 @@ export function repositoryPane(bench) {
  * @param {Repository} repository
  */
 function actions(bench, repository) {
-  const busy = repository.jobs.some(isOpen) || bench.orders.pending("repository.refresh", repository.id);
+  const busy = repository.jobs.some(isOpen);
   return h(
     "div",
     { class: "task-actions" },
-    h("button", { disabled: busy, "aria-busy": String(busy), onclick: () => bench.orders.give("repository.refresh", { repository_id: repository.id }, { id: repository.id }) }, icon("retry"), "Refresh"),
+    orderButton(bench, { name: "repository.refresh", data: { repository_id: repository.id }, id: repository.id, busy }, icon("retry"), "Refresh"),
     h("button", { class: "primary", onclick: () => bench.dialogs.open("task", { repository_id: repository.id }) }, icon("plus"), "New task"),
     bench.menu.show({
       name: "repository",

@@ -9,6 +9,7 @@ import { addressOf } from "./address.js";
 import { amongTabs } from "./arrow_keys.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { lossesOf } from "./losses.js";
 import { SEPARATOR } from "./menu.js";
 import { sessionStatus } from "./words.js";
 
@@ -39,24 +40,25 @@ export function sessionTabs(bench, task, current) {
     h(
       "div",
       { class: "tabs", role: "tablist", "aria-label": "Sessions", onkeydown: amongTabs },
-      open.map((session) =>
-        h(
+      open.map((session) => {
+        const status = session.permission_requests.length > 0 ? "Waits for your answer" : sessionStatus(session.status);
+        return h(
           "a",
           {
             key: session.id,
             role: "tab",
-            class: `session-tab session-${session.status}`,
+            class: `session-tab session-${session.status}${session.permission_requests.length > 0 ? " session-asks" : ""}`,
             "aria-selected": String(session.id === current?.id),
             tabindex: session.id === current?.id ? 0 : -1,
             href: addressOf({ ...bench.places, session: session.id, pane: bench.wide ? bench.places.pane : null }),
-            title: `${session.name} · ${session.agent}${session.model ? ` · ${session.model}` : ""} · ${sessionStatus(session.status)}`,
+            title: `${session.name} · ${session.agent}${session.model ? ` · ${session.model}` : ""} · ${status}`,
             ondblclick: () => bench.dialogs.open("session", { task, session }),
           },
-          h("span", { class: "dot", role: "img", "aria-label": sessionStatus(session.status) }),
+          h("span", { class: "dot", role: "img", "aria-label": status }),
           h("span", { class: "session-name" }, session.name),
           unread.has(session.id) && session.id !== current?.id && h("span", { class: "dot dot-unread", role: "img", "aria-label": "Unread" }),
-        ),
-      ),
+        );
+      }),
     ),
     h("button", { class: "plain", title: "New session", "aria-label": "New session", onclick: () => bench.dialogs.open("new_session", { task }) }, icon("plus")),
     current &&
@@ -86,9 +88,21 @@ export function sessionTabs(bench, task, current) {
  * @param {Session} session
  */
 async function close(bench, task, session) {
+  if (lossesOf(bench, [session])) return bench.dialogs.open("close_session", { task, session });
   const answer = await bench.orders.give("agent_session.close", { task_id: task.id, session_id: session.id }, { id: session.id });
+  if (answer) leave(bench, task, session);
+}
+
+/**
+ * From a session that was closed to one that is open.
+ *
+ * @param {Workbench} bench
+ * @param {Task} task
+ * @param {Session} session
+ */
+export function leave(bench, task, session) {
   const next = sessionsOf(task).find((one) => one.id !== session.id && one.status !== "closed");
-  if (answer && next && bench.places.session === session.id) bench.goTo({ ...bench.places, session: next.id });
+  if (next && bench.places.session === session.id) bench.goTo({ ...bench.places, session: next.id });
 }
 
 /**

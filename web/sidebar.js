@@ -7,6 +7,7 @@
  * @import {Workbench} from "./workbench.js"
  */
 
+import { askingLine } from "./asking.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
@@ -49,7 +50,7 @@ export class Sidebar {
       "nav",
       { class: "sidebar", "aria-label": "Repositories and tasks" },
       sidebarHead(bench, this.menu, app.data, view.data),
-      this.#tools(),
+      this.#tools(view.data),
       this.#list(view, app.data),
       sidebarFoot(bench, app.data),
     );
@@ -97,10 +98,12 @@ export class Sidebar {
     this.#bench.frame.now();
   }
 
-  #tools() {
+  /** @param {Workspace | null} workspace */
+  #tools(workspace) {
     return h(
       "div",
       { class: "sidebar-tools" },
+      askingLine(this.#bench, workspace),
       h(
         "label",
         { class: "filter" },

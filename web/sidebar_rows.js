@@ -3,6 +3,7 @@
 /** @import {ListedRepository, ListedTask} from "./types.js" */
 
 import { addressOf } from "./address.js";
+import { isAsking } from "./asking.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { ago, taskStatus } from "./words.js";
@@ -17,7 +18,7 @@ export function RepositoryRow({ repository, organization, count, current, open }
       "a",
       { href: addressOf({ organization, repository: repository.id }), "aria-current": current ? "page" : null, title: repository.remote_url },
       h("span", { class: "repository-name" }, repository.name),
-      failing && h("span", { class: "bad", title: "The last look at the remote failed" }, icon("warning")),
+      failing && h("span", { class: "bad", role: "img", "aria-label": "The last look at the remote failed", title: "The last look at the remote failed" }, icon("warning")),
     ),
     h("span", { class: "row-count" }, String(count)),
     h("button", { class: "plain row-add", title: `New task in ${repository.name}`, "aria-label": `New task in ${repository.name}`, onclick: () => open(repository) }, icon("plus")),
@@ -33,7 +34,7 @@ export function TaskRow({ task, organization, current, unread }) {
   const { diff, pull_request: pull } = task;
   return h(
     "li",
-    { class: `row row-task status-${task.status}` },
+    { class: `row row-task status-${task.status}${isAsking(task) ? " asks" : ""}` },
     h(
       "a",
       { href: addressOf({ organization, task: task.id }), "data-task": task.id, "aria-current": current ? "page" : null },
@@ -44,7 +45,7 @@ export function TaskRow({ task, organization, current, unread }) {
         "span",
         { class: "facts" },
         h("span", { class: "status" }, task.status_message && task.status !== "idle" ? task.status_message : taskStatus(task.status)),
-        task.issue_count > 0 && h("span", { class: "bad", title: `${task.issue_count} to look at` }, icon("warning")),
+        task.issue_count > 0 && h("span", { class: "bad", role: "img", "aria-label": `${task.issue_count} to look at`, title: `${task.issue_count} to look at` }, icon("warning")),
         pull && h("span", { class: "pull", title: `Pull request ${pull.status}` }, icon("pull"), `#${pull.number}`),
         diff.files > 0 && h("span", { class: "counts" }, h("span", { class: "added" }, `+${diff.added}`), h("span", { class: "removed" }, `−${diff.removed}`)),
         h("time", null, ago(task.updated_at)),

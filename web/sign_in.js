@@ -23,9 +23,10 @@ export function takeCode() {
  * @param {{code: string} | {token: string}} credential
  */
 export async function signIn(credential) {
-  const answer = await fetch("/v1/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(credential) });
-  const said = await answer.json();
-  if (!answer.ok) throw new Error(said.detail);
+  const body = JSON.stringify(credential);
+  const answer = await fetch("/v1/login", { method: "POST", headers: { "Content-Type": "application/json" }, body }).catch(() => null);
+  const said = await answer?.json().catch(() => null);
+  if (!answer?.ok || !said) throw new Error(said?.detail ?? "The server does not answer at the moment. Try again.");
   const person = /** @type {string} */ (said.user.id);
   tellOtherTabs(person);
   return person;
@@ -63,7 +64,7 @@ export class SignIn {
         h("label", { for: "token" }, "Token"),
         h("input", { id: "token", type: "password", autocomplete: "current-password", required: true, ref: (node) => node.focus(), value: this.#token, oninput: (event) => this.#type(event) }),
         h("p", { class: "dialog-error", role: "alert" }, this.error ?? ""),
-        h("button", { class: "primary", disabled: this.#busy }, "Sign in"),
+        h("button", { class: "primary", "aria-busy": String(this.#busy) }, "Sign in"),
       ),
     );
   }

@@ -8,7 +8,9 @@
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { isOpen } from "./jobs_pane.js";
+import { lossesOf } from "./losses.js";
 import { SEPARATOR } from "./menu.js";
+import { orderButton } from "./order_button.js";
 
 /** Tasks that are over, or about to be: nothing more is done in them. */
 export const ENDING = ["archiving", "archived", "killing", "killed"];
@@ -44,7 +46,7 @@ export class TaskActions {
           { label: "Rename the branch …", disabled: over || early, act: () => bench.dialogs.open("rename_branch", { task }) },
           { label: "Publish a pull request", disabled: over || early, act: () => this.#order("task.publish_pull_request", task) },
           SEPARATOR,
-          { label: "Archive", note: "keeps the branch", disabled: over, act: () => this.#order("task.archive", task) },
+          { label: "Archive", note: "keeps the branch", disabled: over, act: () => this.#archive(task) },
           { label: "Kill …", danger: true, disabled: task.status === "killed" || task.status === "killing", act: () => bench.dialogs.open("kill", { task }) },
         ],
       }),
@@ -60,8 +62,13 @@ export class TaskActions {
   #button(task, name, label, { disabled }) {
     const kind = name.replace("task.", "task_");
     const running = task.jobs.some((job) => job.kind === kind && isOpen(job));
-    const busy = running || this.#bench.orders.pending(name, task.id);
-    return h("button", { disabled: disabled || busy, "aria-busy": String(busy), onclick: () => this.#order(name, task) }, label);
+    return orderButton(this.#bench, { name, data: { task_id: task.id }, id: task.id, disabled, busy: running }, label);
+  }
+
+  /** @param {Task} task */
+  #archive(task) {
+    if (lossesOf(this.#bench, task.sessions)) this.#bench.dialogs.open("archive", { task });
+    else void this.#order("task.archive", task);
   }
 
   /**

@@ -7,6 +7,7 @@
 
 import { addressOf } from "./address.js";
 import { amongTabs } from "./arrow_keys.js";
+import { isAsking } from "./asking.js";
 import { ChangesPane } from "./changes_pane.js";
 import { Composer } from "./composer.js";
 import { h } from "./dom.js";
@@ -27,6 +28,7 @@ export class TaskPane {
   #bench;
   /** @type {Set<string>} */
   #watched = new Set();
+  #place = "";
 
   /** @param {Workbench} bench */
   constructor(bench) {
@@ -62,7 +64,18 @@ export class TaskPane {
   }
 
   settle() {
+    this.#showTabs();
     return this.transcript.settle();
+  }
+
+  /** Among many tabs those one is in are scrolled to, when one comes there. */
+  #showTabs() {
+    const tabs = document.querySelectorAll(".task [role=tab][aria-selected=true]");
+    const { session, pane } = this.#bench.places;
+    const place = `${session} ${pane} ${tabs.length}`;
+    if (place === this.#place) return;
+    this.#place = place;
+    for (const tab of tabs) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** @param {Task | null} task */
@@ -80,7 +93,7 @@ export class TaskPane {
         h(
           "p",
           { class: "task-facts" },
-          known && h("span", { class: `chip status-${known.status}` }, h("span", { class: "dot", "aria-hidden": "true" }), taskStatus(known.status)),
+          known && h("span", { class: `chip status-${known.status}` }, h("span", { class: "dot", "aria-hidden": "true" }), isAsking(known) ? "Waits for your answer" : taskStatus(known.status)),
           known?.branch && h("button", { class: "link branch", title: "Copy the branch's name", onclick: () => bench.copy(known.branch ?? "") }, icon("branch"), h("span", null, known.branch)),
           known?.pull_request && h("a", { class: "pull", href: safeLink(known.pull_request.url), target: "_blank", rel: "noopener" }, icon("pull"), `#${known.pull_request.number} ${known.pull_request.status}`),
         ),

@@ -50,7 +50,7 @@ function matcher(filter) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return () => true;
   return (task, repository) => {
-    const text = `${task.title} ${task.branch ?? ""} ${task.status} ${task.agent} ${repository.name} ${task.id}`.toLowerCase();
+    const text = `${task.title} ${task.branch ?? ""} ${task.status} ${task.status_message ?? ""} ${task.agent} ${repository.name} ${task.id}`.toLowerCase();
     return words.every((word) => text.includes(word));
   };
 }

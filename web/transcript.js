@@ -26,6 +26,15 @@ export class Transcript {
   }
 
   /**
+   * How many entries are missing between what is known and the newest.
+   *
+   * @param {Entry[]} window
+   */
+  missingBefore(window) {
+    return this.entries.length && window.length ? Math.max(0, window[0].index - this.last - 1) : 0;
+  }
+
+  /**
    * Take in the newest entries as the view shows them. Older ones that were paged in stay.
    *
    * @param {Entry[]} window

@@ -14,6 +14,8 @@ import { TranscriptScroll } from "./transcript_scroll.js";
 import { count } from "./words.js";
 
 const PAGE = 400;
+/** Who reads further up keeps their place while so many entries come at once; for more, all begins anew at the end. */
+const MOST_MISSING = 5000;
 
 export class TranscriptPane {
   #bench;
@@ -24,6 +26,7 @@ export class TranscriptPane {
   #scroll;
   /** @type {{status: "more" | "reading" | "failed", error: string | null}} */
   #older = { status: "more", error: null };
+  #isCatchingUp = false;
 
   /** @param {Workbench} bench */
   constructor(bench) {
@@ -40,7 +43,9 @@ export class TranscriptPane {
     const view = this.#bench.views.of(`transcript/${session.id}`);
     if (view.data && view.data.entries !== this.#window) {
       this.#window = view.data.entries;
-      this.#transcript.follow(view.data.entries);
+      const missing = this.#transcript.missingBefore(view.data.entries);
+      if (missing > 0 && missing <= MOST_MISSING && !this.#scroll.following) void this.#catchUp(view.data.entries);
+      else this.#transcript.follow(view.data.entries);
     }
     if (!view.data) return missing(view.state, "the transcript");
     if (view.data.last_index === 0) return nothingSaid(task, session);
@@ -108,15 +113,49 @@ export class TranscriptPane {
     return h("p", { class: "beginning", key: "beginning" }, left > 0 ? count(left, "earlier entry", "earlier entries") : "The beginning");
   }
 
+  /**
+   * More came at once than the view holds, while one reads further up: what is missing is read, so that nothing moves.
+   *
+   * @param {import("./types.js").Entry[]} window
+   */
+  async #catchUp(window) {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    const [transcript, session] = [this.#transcript, this.#session];
+    try {
+      let run = window;
+      while (transcript.missingBefore(run) > 0) run = [...(await this.#pageBefore(session, run[0].index)), ...run];
+      if (transcript === this.#transcript) transcript.follow(run);
+    } catch {
+      if (transcript === this.#transcript) transcript.follow(window);
+    }
+    this.#isCatchingUp = false;
+    // By now more may have come.
+    this.#window = null;
+    this.#bench.invalidate();
+  }
+
+  /**
+   * @param {string} session
+   * @param {number} index
+   * @returns {Promise<import("./types.js").Entry[]>}
+   */
+  async #pageBefore(session, index) {
+    const page = await this.#bench.read(`/v1/views/transcript/${session}?before=${index}&limit=${PAGE}`);
+    const { entries } = (await page.json()).data;
+    if (entries.at(-1)?.index !== index - 1) throw new Error("These entries are not there any more.");
+    return entries;
+  }
+
   async #readOlder() {
     const transcript = this.#transcript;
     const data = this.#bench.views.of(`transcript/${this.#session}`).data;
     if (this.#older.status === "reading" || !data || transcript.first <= data.first_index) return;
     this.#older = { status: "reading", error: null };
     try {
-      const page = await this.#bench.read(`/v1/views/transcript/${this.#session}?before=${transcript.first}&limit=${PAGE}`);
+      const entries = await this.#pageBefore(this.#session, transcript.first);
       // Another session, or one that began anew meanwhile, does not want it any more.
-      if (transcript === this.#transcript) transcript.precede((await page.json()).data.entries);
+      if (transcript === this.#transcript) transcript.precede(entries);
       this.#older = { status: "more", error: null };
     } catch (error) {
       this.#older = { status: "failed", error: sentenceOf(error) };

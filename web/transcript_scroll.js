@@ -35,6 +35,7 @@ export class TranscriptScroll {
     this.#invalidate = invalidate;
     this.#wantOlder = wantOlder;
     this.following = true;
+    document.addEventListener("selectionchange", this.#selected);
   }
 
   /**
@@ -59,6 +60,8 @@ export class TranscriptScroll {
   }
 
   toEnd() {
+    // What is selected would hold it where it is.
+    if (this.#isSelecting) getSelection()?.removeAllRanges();
     this.following = true;
     this.#anchor = null;
     this.#invalidate();
@@ -138,11 +141,28 @@ export class TranscriptScroll {
     if (!host) return;
     const top = host.scrollTop;
     // Only a person goes up; what grows below has not moved anybody away from the end.
-    if (host.scrollHeight - top - host.clientHeight < AT_THE_END) this.following = true;
+    if (host.scrollHeight - top - host.clientHeight < AT_THE_END) this.following = !this.#isSelecting;
     else if (top < this.#top - 1) this.following = false;
+    this.#stay(top);
+  };
+
+  /** What is being selected does not move away under the hand. */
+  #selected = () => {
+    if (!this.#host || !this.following || !this.#isSelecting) return;
+    this.following = false;
+    this.#stay(this.#host.scrollTop);
+  };
+
+  get #isSelecting() {
+    const selection = getSelection();
+    return selection !== null && !selection.isCollapsed && Boolean(this.#host?.contains(selection.anchorNode));
+  }
+
+  /** @param {number} top */
+  #stay(top) {
     this.#top = top;
     const { start } = rowsBetween(this.#tops, top, top);
     this.#anchor = this.#keys.length ? { key: this.#keys[start], offset: top - this.#tops[start] } : null;
     this.#invalidate();
-  };
+  }
 }

@@ -71,14 +71,14 @@ export class Workbench {
     // What waits for a frame does not wait until the tab is seen again.
     document.addEventListener("visibilitychange", () => this.frame.now());
     addEventListener("focus", this.invalidate);
-    // A message that the server has not answered is nowhere else yet; the browser asks before it is gone.
-    addEventListener("beforeunload", (event) => this.task.composer.isSending && event.preventDefault());
+    // What the server has not answered is nowhere else yet; the browser asks before it is gone.
+    addEventListener("beforeunload", (event) => (this.task.composer.isSending || this.dialogs.isSending) && event.preventDefault());
     this.client.on("state", () => {
       if (this.client.state === "live") this.drafts.flush();
       this.invalidate();
     });
     this.client.on("log", ({ event }) => (event === "gap" || event === "behind") && this.invalidate());
-    this.client.on("problem", (problem) => this.toasts.tell(problem.detail));
+    this.client.on("problem", (problem) => this.toasts.tell(problem.detail, "trouble"));
     this.client.on("ledger", () => this.isShown("ledger") && this.invalidate());
     this.invalidate();
   }
@@ -120,8 +120,13 @@ export class Workbench {
 
   /** @param {string} text */
   async copy(text) {
-    await navigator.clipboard.writeText(text);
-    this.toasts.tell("Copied.", "note");
+    try {
+      await navigator.clipboard.writeText(text);
+      this.toasts.tell("Copied.", "note");
+    } catch {
+      // Browsers have no clipboard for a page that came over plain http from another machine.
+      this.toasts.tell(`The browser did not let this page copy. Select it here instead: ${text}`);
+    }
   }
 
   /**
@@ -136,7 +141,8 @@ export class Workbench {
   }
 
   async signOut() {
-    await fetch("/v1/logout", { method: "POST" });
+    const answer = await fetch("/v1/logout", { method: "POST" }).catch(() => null);
+    if (!answer?.ok) return this.toasts.tell("The server did not answer, so you are still signed in. Try again.");
     tellOtherTabs(null);
     location.replace("/");
   }

@@ -27,6 +27,15 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
     }
   });
 
+  await t.test("at 400 % one writes a message all the same", async () => {
+    const page = await openTab(await openProfile(browser, { viewport: { width: 320, height: 256 } }), server, `/#/org_many/${task}`);
+    const message = page.getByRole("textbox", { name: "Message" });
+    await message.waitFor();
+    await page.mouse.move(160, 220);
+    await page.mouse.wheel(0, 2000);
+    await page.waitForFunction(() => document.getElementById("message").getBoundingClientRect().bottom <= innerHeight);
+  });
+
   await t.test("a long name of an organization keeps to the list", async () => {
     await server.order("organization.update", { organization_id: "org_many", name: "A long name ".repeat(16) });
     const page = await openTab(await openProfile(browser), server, `/#/org_many/${task}`);
@@ -89,7 +98,7 @@ function unreadable(enough) {
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (words.nextNode()) {
     const element = words.currentNode.parentElement;
-    if (!words.currentNode.data.trim() || element.closest(".unseen, :disabled") || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    if (!words.currentNode.data.trim() || element.closest(".unseen, :disabled, [aria-disabled=true]") || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
     let [ground, opacity] = [channels(getComputedStyle(document.documentElement).backgroundColor), 1];
     const around = [];
     for (let one = element; one; one = one.parentElement) around.unshift(getComputedStyle(one));

@@ -126,6 +126,8 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
   await t.test("archived, the task is over and leaves the list", async () => {
     await page.getByRole("button", { name: "Task", exact: true }).click();
     await page.getByRole("menuitem", { name: /^Archive/ }).click();
+    await page.getByRole("dialog").getByText("What you wrote in Session 1 is not sent.").waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Archive" }).click();
     await page.locator(".task-facts", { hasText: "Archived" }).waitFor();
     await page.locator(".composer-closed").waitFor();
     assert.equal((await server.view(`task/${placeOf(page, "task")}`)).status, "archived");

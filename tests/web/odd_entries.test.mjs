@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { addressOf, placesOf } from "../../web/address.js";
+import { h } from "../../web/dom.js";
 import { Entry } from "../../web/entry.js";
 
 const draw = (kind, payload) => JSON.stringify(Entry({ block: { key: "1", kind, continued: false, at: 1, until: 1, sender: "agent", word: kind, text: "", payload }, mono: false }));
@@ -25,6 +26,12 @@ test("what cannot be shown at all says so", (t) => {
   let deep = [];
   for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
   assert.ok(draw("tool", { title: "Deep", rawInput: deep }).includes("This cannot be shown"));
+});
+
+test("no name turns the direction of what stands beside it", () => {
+  for (const turn of ["\u061c", "\u200f", "\u202e", "\u2067"]) {
+    assert.deepEqual(h("span", null, `bidi${turn}gnp.exe`).children.map((one) => one.text), [`bidi\\u${turn.charCodeAt(0).toString(16).padStart(4, "0")}gnp.exe`]);
+  }
 });
 
 test("ids of any length that there is are places", () => {

@@ -52,6 +52,7 @@ test("every state of the page has its picture", { timeout: 600_000 }, async (t) 
 
   await page.goto(`${gate.url}/#/org_northwind/${tasks.ask.task_id}`);
   await page.getByRole("button", { name: "Allow once" }).waitFor();
+  await page.locator(".entry-user").waitFor();
   await shot(page, "permission-dark");
   await page.goto(`${gate.url}/#/org_northwind/repo_numbers`);
   await page.locator(".branch-list li").first().waitFor();

@@ -1,7 +1,7 @@
 """An agent for tests of the page: says as much as one likes, asks, plans, thinks. Standard library only.
 
-The first word of a prompt says what to do: `talk 30000`, `ask` (as does
-a prompt about a release), or anything else for one of everything. Its argument
+The first word of a prompt says what to do: `talk 30000`, `ask` with its
+question (as does a prompt about a release), or anything else for one of everything. Its argument
 is how many seconds it takes to start.
 """
 
@@ -54,13 +54,13 @@ def talk(number: int) -> None:
             say(f"Paragraph {at}. " + "Some more words. " * (at % 7) + "\n")
 
 
-def ask() -> None:
+def ask(title: str = "Run `make release`") -> None:
     options = [
         {"optionId": "once", "name": "Allow once", "kind": "allow_once"},
         {"optionId": "always", "name": "Always allow", "kind": "allow_always"},
         {"optionId": "no", "name": "Refuse", "kind": "reject_once"},
     ]
-    tool = {"toolCallId": "call_ask", "title": "Run `make release`"}
+    tool = {"toolCallId": "call_ask", "title": title}
     params = {"sessionId": SESSION, "toolCall": tool, "options": options}
     send(id="ask", method="session/request_permission", params=params)
     while True:
@@ -93,7 +93,7 @@ def turn(text: str, folder: Path) -> None:
         case "talk":
             talk(int(rest))
         case "ask":
-            ask()
+            ask(rest or "Run `make release`")
         case _ if "release" in text.lower():
             ask()
         case _:
