@@ -132,6 +132,10 @@ class GitSandboxes(ABC):
             self._capturers[sandbox.task_id] = capturer
         return await capturer.capture(base=base, unless=unless)
 
+    async def keeps(self, sandbox: Sandbox, commit: str, *, base: str) -> bool:
+        """Whether a commit stays when the sandbox goes: the base, or on a branch or tag of its repository or the remote."""
+        return await self.repositories.keeps(sandbox.repository_id, commit, besides=base)
+
     async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
         """Look at the remote. Raises `RemoteUnavailable`."""
         return await self.repositories.sync(repository_id, remote_url)

@@ -141,7 +141,8 @@ class Ending:
             if error.code == "sandbox_gone":
                 return {"committed": "no"}
             raise StageFailure(
-                f"{error.detail} The work stays where it is until it can be committed;"
+                # What git complains of has no full stop.
+                f"{error.detail.removesuffix('.')}. The work stays where it is until it can be committed;"
                 " task.kill throws it away.",
                 code=error.code,
                 permanent=isinstance(error, Rejected),

@@ -70,8 +70,12 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
         "git checkout --quiet -b elsewhere; echo mine >kept.txt",
         "git checkout --quiet --detach; echo mine >kept.txt; git add .; git commit --quiet -m one",
         "rm .git; git init --quiet; echo mine >kept.txt; git add .; git commit --quiet -m one",
+        # A clone knows the base, and has a branch of the same name.
+        "remote=$(git config remote.origin.url); branch=$(git branch --show-current); rm .git;"
+        'git clone --quiet --no-checkout "$remote" clone; mv clone/.git .; rmdir clone;'
+        'git branch -m "$branch"; echo mine >kept.txt',
     ],
-    ids=["on another branch", "committed to no branch", "in another repository"],
+    ids=["on another branch", "committed to no branch", "in another repository", "in a clone"],
 )
 async def test_work_that_cannot_be_kept_is_thrown_away_by_a_kill_only(
     house: House, left: str
