@@ -151,6 +151,27 @@ async def test_a_task_that_waits_for_the_agents_of_others_is_killed_at_once(
     assert (task["status"], stages["agent_started"]) == ("idle", 1)
 
 
+async def test_a_task_whose_preparation_was_retried_and_waits_for_the_agents_of_others_is_killed_at_once(
+    start_node: StartNode, enter: Enter, git_repository: GitRepository
+) -> None:
+    node = start_node(FOUNDRY_MAX_AGENTS="1")
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    await _started(house, await house.create_task("echo started; sleep 600"))
+    failing = await house.create_task("true", on_branch="later")
+    topic = f"task/{failing.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(topic, lambda task: task["issues"], PROVISIONED_WITHIN)
+        git_repository.git("branch", "later")
+        await house.owner.command("job.retry", job_id=failing.ids["job_id"])
+        await stream.until_data(
+            topic, lambda task: task["jobs"][0]["stage"] == "agent_started", PROVISIONED_WITHIN
+        )
+
+    task = await _ended(house, "task.kill", failing.ids["task_id"], "killed")
+
+    assert {job["kind"]: job["status"] for job in task["jobs"]}["task_provision"] == "cancelled"
+
+
 async def test_killing_twice_is_killing_once(house: House) -> None:
     created = await house.create_task()
 
