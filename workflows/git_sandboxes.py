@@ -3,6 +3,7 @@
 In `folder` lie `sandboxes` (the working trees), `sandbox_state` and `trash`.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ from workflows.sandbox import (
     Sandbox,
 )
 from workflows.working_tree import base_of, catch_up, check_out, start_of
+
+log = logging.getLogger(__name__)
 
 _IDENTITY = b"[user]\n\tname = Foundry agent\n\temail = agent@foundry.invalid\n"
 
@@ -227,7 +230,14 @@ class GitSandboxes(ABC):
 
     async def _note(self, task_id: TaskId) -> "_Note | None":
         written = await self._disk.read(self.state_folder(task_id) / "note.json")
-        return msgspec.json.decode(written, type=_Note) if written is not None else None
+        if written is None:
+            return None
+        try:
+            return msgspec.json.decode(written, type=_Note)
+        except msgspec.DecodeError as error:
+            # An agent can write there. It keeps its sandbox from nobody who removes it, nor this host from its start.
+            log.warning("note cannot be read", extra={"task_id": task_id, "reason": str(error)})
+            return None
 
     async def _write(self, note: "_Note") -> None:
         file = self.state_folder(note.sandbox.task_id) / "note.json"

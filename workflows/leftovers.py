@@ -97,11 +97,10 @@ class Leftovers:
     async def _remove(self, provider: SandboxProvider, task_id: TaskId) -> None:
         # At its head: the directory may not have heard of a sandbox that was allocated just now.
         at_head = partial(self._aggregates.confirmed, TASK, task_id)
-        task = (await once_answered(at_head)).state
-        branch = branch_of_orphan(task, host=self._host)
-        if branch is None:
-            return
         try:
+            branch = branch_of_orphan((await once_answered(at_head)).state, host=self._host)
+            if branch is None:
+                return
             await provider.release(task_id, branch=branch)
             log.info("orphaned sandbox removed", extra={"task_id": task_id, "branch": branch})
         except (FoundryError, OSError) as error:

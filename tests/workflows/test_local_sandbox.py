@@ -417,6 +417,20 @@ async def test_a_working_tree_whose_data_folder_was_moved_is_not_taken_for_lost(
     assert await status.wait() == 0
 
 
+async def test_a_sandbox_whose_note_was_overwritten_can_be_released(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, 'echo >"$HOME/../note.json"')
+
+    await sandboxes.release(ONE, branch="keep")
+
+    assert await sandboxes.orphans([]) == []
+    async with repositories.alone(REPOSITORY) as repository:
+        assert await repository.checked_out() == {}
+
+
 async def test_what_nobody_knows_is_listed_and_can_be_released(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:
