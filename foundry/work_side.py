@@ -117,6 +117,12 @@ def _worker(
     )
     offers = JobOffers(announcements=announcements, placement=placement, lanes=lanes)
     hints = JobHints(log.store.hints, log.store.renew_hints, offers=offers, lanes=lanes)
+    leftovers = Leftovers(
+        aggregates=side.aggregates,
+        directory=side.directory,
+        providers=places.providers,
+        host=host,
+    )
     tail = LogTail(
         store=log.store,
         hints=hints,
@@ -126,6 +132,7 @@ def _worker(
         hosts=hosts,
         sessions=hands.sessions,
         processes=hands.processes,
+        leftovers=leftovers,
     )
     sweep = JobSweep(
         directory=side.directory,
@@ -133,12 +140,6 @@ def _worker(
         lanes=lanes,
         presence=presence,
         hosts=hosts,
-        host=host,
-    )
-    leftovers = Leftovers(
-        aggregates=side.aggregates,
-        directory=side.directory,
-        providers=places.providers,
         host=host,
     )
     return Worker(

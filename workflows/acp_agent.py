@@ -188,7 +188,7 @@ class AgentProcess:
         if question is None:
             await self._connection.refuse(message)
         else:
-            self._questions.put(message, *question)
+            await self._questions.put(message, *question)
 
     async def noise(self, line: str) -> None:
         """A line that is no message."""
@@ -205,7 +205,9 @@ class AgentProcess:
         pumping = pump(self._child.stderr, self._stderr.add, *logs)
         errors = asyncio.create_task(pumping, name="agent errors")
         try:
-            await self._connection.run()
+            # An agent that asks and reads no answer is ended like one that says nothing any more.
+            with suppress(Disconnected):
+                await self._connection.run()
             await self._ended(CLOSE_SECONDS)
             await errors
             if not self._closing:

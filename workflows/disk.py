@@ -18,6 +18,9 @@ class Disk(Protocol):
 
     async def exists(self, path: Path) -> bool: ...
 
+    async def same(self, one: Path, other: Path) -> bool:
+        """Whether two paths lead to the same thing, which is there."""
+
     async def names(self, folder: Path) -> set[str]:
         """What lies in a folder; nothing in one that is not there."""
 
@@ -46,6 +49,11 @@ class LocalDisk:
 
     async def exists(self, path: Path) -> bool:
         return path.exists()
+
+    async def same(self, one: Path, other: Path) -> bool:
+        with suppress(OSError):
+            return one.samefile(other)
+        return False
 
     async def names(self, folder: Path) -> set[str]:
         return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()

@@ -3,6 +3,7 @@
 In `folder` lie `sandboxes` (the working trees), `sandbox_state` and `trash`.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ from workflows.sandbox import (
     Sandbox,
 )
 from workflows.working_tree import base_of, catch_up, check_out, start_of
+
+log = logging.getLogger(__name__)
 
 _IDENTITY = b"[user]\n\tname = Foundry agent\n\temail = agent@foundry.invalid\n"
 
@@ -74,16 +77,17 @@ class GitSandboxes(ABC):
     ) -> Checkout:
         """Check the branch out, or find it checked out by an earlier attempt.
 
-        Raises `Invalid`, `BranchExists`, `BranchInUse`, `NoSuchBranch`, `RemoteUnavailable`, `GitFailed`.
+        Raises `Invalid`, `BranchExists`, `BranchInUse`, `NoSuchBranch`, `RemoteUnavailable`, `GitFailed`, and `Rejected`
+        (`sandbox_moved`).
         """
         if not valid_branch(branch.name):
             raise Invalid(f"{branch.name!r} cannot be the name of a branch.")
-        tree = Path(sandbox.path)
+        await self._disk.make(self._trees)
+        tree = await self._place(sandbox)
         note = await self._note(sandbox.task_id)
         if note is not None and note.complete and await self._disk.exists(tree / ".git"):
             return Checkout(branch=note.branch, base=note.base)
         await self._make_home(sandbox.task_id)
-        await self._disk.make(self._trees)
         async with self.repositories.fresh(sandbox.repository_id, remote_url) as found:
             repository, heads = found
             # Half a working tree was never given to anybody: there is nothing of value in it.
@@ -132,6 +136,10 @@ class GitSandboxes(ABC):
             self._capturers[sandbox.task_id] = capturer
         return await capturer.capture(base=base, unless=unless)
 
+    async def keeps(self, sandbox: Sandbox, commit: str, *, base: str) -> bool:
+        """Whether a commit stays when the sandbox goes: the base, or on a branch or tag of its repository or the remote."""
+        return await self.repositories.keeps(sandbox.repository_id, commit, besides=base)
+
     async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
         """Look at the remote. Raises `RemoteUnavailable`."""
         return await self.repositories.sync(repository_id, remote_url)
@@ -155,16 +163,21 @@ class GitSandboxes(ABC):
         return self.state_folder(task_id) / "home"
 
     async def _tree(self, sandbox: Sandbox) -> Path:
-        tree, ours = Path(sandbox.path), self._trees / sandbox.task_id
+        tree = await self._place(sandbox)
         if not await self._disk.exists(tree):
-            if tree != ours and await self._disk.exists(ours):
-                raise Rejected(
-                    f"The sandbox was made at {tree} and is at {ours} now: the worker's data folder was"
-                    " moved. Move it back, or leave a link at its old place.",
-                    code="sandbox_moved",
-                )
             raise Rejected("The sandbox is not there (any more).", code="sandbox_gone")
         await self.repositories.unlock(sandbox.repository_id)
+        return tree
+
+    async def _place(self, sandbox: Sandbox) -> Path:
+        """Where the working tree belongs. In a copy of the folder that is a place in the original: not ours to touch."""
+        tree, ours = Path(sandbox.path), self._trees / sandbox.task_id
+        if tree != ours and not await self._disk.same(tree.parent, self._trees):
+            raise Rejected(
+                f"The sandbox belongs at {tree}, and this worker has its sandboxes in {self._trees}: its data"
+                " folder was moved or copied. Put it back at its old place, or leave a link there.",
+                code="sandbox_moved",
+            )
         return tree
 
     async def _check_out(
@@ -204,7 +217,8 @@ class GitSandboxes(ABC):
         await repository.run("worktree", "unlock", note.sandbox.path, accept=(0, 128))
         # Not the one of the note: in a copy of the folder that is the original's.
         await self._disk.throw_away(self._trees / note.sandbox.task_id)
-        await repository.run("worktree", "prune", "--expire=now")
+        # What git keeps of it goes by the same name. `worktree prune` would go by the note's path, and take others along.
+        await self._disk.throw_away(repository.path / "worktrees" / note.sandbox.task_id)
         await repository.run("update-ref", "-d", _base_ref(note.sandbox.task_id))
         if branch == "delete" and note.branch not in await repository.checked_out():
             await repository.run("update-ref", "-d", f"refs/heads/{note.branch}")
@@ -216,7 +230,14 @@ class GitSandboxes(ABC):
 
     async def _note(self, task_id: TaskId) -> "_Note | None":
         written = await self._disk.read(self.state_folder(task_id) / "note.json")
-        return msgspec.json.decode(written, type=_Note) if written is not None else None
+        if written is None:
+            return None
+        try:
+            return msgspec.json.decode(written, type=_Note)
+        except msgspec.DecodeError as error:
+            # An agent can write there. It keeps its sandbox from nobody who removes it, nor this host from its start.
+            log.warning("note cannot be read", extra={"task_id": task_id, "reason": str(error)})
+            return None
 
     async def _write(self, note: "_Note") -> None:
         file = self.state_folder(note.sandbox.task_id) / "note.json"

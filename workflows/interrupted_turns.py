@@ -9,7 +9,7 @@ from commands.task_state import Session, Task
 from events.agent_session import MessageQueued
 from events.codec import is_readable
 from events.ids import MessageId, Position, Timestamp
-from events.store import EventStore, subject_of
+from events.store import EventStore, Limit, subject_of
 from events.transcript import EntriesAppended, Entry
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import TranscriptWriter
@@ -72,12 +72,15 @@ class InterruptedTurns:
         log.info("turn interrupted", extra={"session_id": session.id, "message_id": message_id})
 
     async def _was_said(self, session: Session, message_id: MessageId) -> bool:
-        history = await self._store.load(
-            subject_of("transcript", session.id), after=session.turn_position
+        # The first thing a turn tells; it may have said more since than fits into memory.
+        begun = await self._store.load(
+            subject_of("transcript", session.id),
+            after=session.turn_position,
+            limit=Limit(commits=1),
         )
         return any(
             entry.message_id == message_id and entry.sender == "user"
-            for recorded in history
+            for recorded in begun
             if is_readable(recorded)
             for event in recorded.commit.events
             if isinstance(event, EntriesAppended)

@@ -1,7 +1,9 @@
-"""What an earlier life of this host left behind: sandboxes that no task has any more, half removed folders, processes."""
+"""What is left behind on this host: sandboxes that no task has any more, half removed folders, processes."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 from commands.aggregates import Aggregates
@@ -11,12 +13,15 @@ from commands.task import TASK
 from commands.task_state import Task, TaskState
 from events.ids import TaskId
 from runtime.errors import FoundryError
+from workflows.once_answered import once_answered
 from workflows.sandbox import SandboxProvider
 
 log = logging.getLogger(__name__)
 
 
 class Leftovers:
+    """`put_away` tells of tasks that are archived or killed; `run` does the work."""
+
     def __init__(
         self,
         *,
@@ -29,9 +34,28 @@ class Leftovers:
         self._directory = directory
         self._providers = providers
         self._host = host
+        self._over: dict[TaskId, None] = {}
+        self._news = asyncio.Event()
 
-    async def clean(self) -> None:
-        """Remove them. What cannot be removed is left to the next start; nobody waits for it."""
+    def put_away(self, task_id: TaskId) -> None:
+        """Look soon what is left of this task: while this host was taken for away, another may have given its sandbox up."""
+        self._over[task_id] = None
+        self._news.set()
+
+    async def run(self) -> None:
+        """Remove what an earlier life left, then what tasks leave that are put away, until cancelled."""
+        await self._clean()
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._over:
+                task_id = next(iter(self._over))
+                del self._over[task_id]
+                for provider in self._providers.values():
+                    await self._clean_after(provider, task_id)
+
+    async def _clean(self) -> None:
+        """What cannot be removed is left to the next start; nobody waits for it."""
         for provider in self._providers.values():
             try:
                 await provider.tidy()
@@ -42,6 +66,15 @@ class Leftovers:
                     "leftovers stay for now",
                     extra={"provider": provider.name, "reason": str(error)},
                 )
+
+    async def _clean_after(self, provider: SandboxProvider, task_id: TaskId) -> None:
+        try:
+            if task_id in await provider.orphans(()):
+                await self._remove(provider, task_id)
+        except (FoundryError, OSError) as error:
+            log.warning(
+                "leftovers stay for now", extra={"provider": provider.name, "reason": str(error)}
+            )
 
     async def _orphans(self, provider: SandboxProvider) -> list[TaskId]:
         known = await self._directory.tasks_on(self._host)
@@ -63,11 +96,11 @@ class Leftovers:
 
     async def _remove(self, provider: SandboxProvider, task_id: TaskId) -> None:
         # At its head: the directory may not have heard of a sandbox that was allocated just now.
-        task = (await self._aggregates.confirmed(TASK, task_id)).state
-        branch = branch_of_orphan(task, host=self._host)
-        if branch is None:
-            return
+        at_head = partial(self._aggregates.confirmed, TASK, task_id)
         try:
+            branch = branch_of_orphan((await once_answered(at_head)).state, host=self._host)
+            if branch is None:
+                return
             await provider.release(task_id, branch=branch)
             log.info("orphaned sandbox removed", extra={"task_id": task_id, "branch": branch})
         except (FoundryError, OSError) as error:

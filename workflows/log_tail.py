@@ -20,7 +20,7 @@ from events.log import LogCut, PoisonSkipped
 from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from events.repository import RepositorySynced
 from events.store import EventStore
-from events.task import IssueRaised, TaskProvisioned
+from events.task import IssueRaised, TaskArchived, TaskKilled, TaskProvisioned
 from runtime.errors import FoundryError, Unavailable
 from runtime.pulse import Pulse
 from workflows.announcements import Announcement
@@ -29,6 +29,7 @@ from workflows.host_watch import AWAY, HostWatch
 from workflows.job_hints import JobHints
 from workflows.job_lanes import JobLanes
 from workflows.job_offers import JobOffers, jobs_of
+from workflows.leftovers import Leftovers
 from workflows.once_answered import once_answered
 from workflows.sessions import Sessions
 from workflows.task_processes import TaskProcesses
@@ -71,6 +72,7 @@ class LogTail:
         hosts: HostWatch,
         sessions: Sessions,
         processes: TaskProcesses,
+        leftovers: Leftovers,
     ) -> None:
         self._store = store
         self._hints = hints
@@ -80,6 +82,7 @@ class LogTail:
         self._hosts = hosts
         self._sessions = sessions
         self._processes = processes
+        self._leftovers = leftovers
         self._checkpoint = BEGINNING
         self._told: dict[tuple[str, str], Look] = {}
         self._news = asyncio.Event()
@@ -152,6 +155,8 @@ class LogTail:
                     self._look_later("cut", mark, partial(once_answered, self.begin_anew))
                 case IssueRaised(code=code, task_id=id) if code == AWAY:
                     self._look_for_sure("away", id, partial(self._hosts.is_back, id))
+                case TaskArchived() | TaskKilled():
+                    self._leftovers.put_away(event.task_id)
                 case _ if isinstance(event, SESSION_WORK):
                     self._sessions.wake(event.task_id)
                     self._hosts.touched(event.task_id)

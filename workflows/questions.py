@@ -26,8 +26,12 @@ class PermissionRequests:
         self._connection = connection
         self._open: set[asyncio.Task[None]] = set()
 
-    def put(self, request: Message, title: str, options: Sequence[PermissionOption]) -> None:
-        """Have a request answered, while more is read."""
+    async def put(self, request: Message, title: str, options: Sequence[PermissionOption]) -> None:
+        """Have a request answered, while more is read; one too many is answered before that. Raises `Disconnected`."""
+        if len(self._open) >= QUESTIONS:
+            # An agent that asks on and on and reads no answer would fill the memory with them.
+            await self._connection.answer(request, outcome_of(None, options))
+            return
         task = asyncio.create_task(self._answer(request, title, options), name="permission")
         self._open.add(task)
         task.add_done_callback(self._answered)
@@ -42,7 +46,7 @@ class PermissionRequests:
     ) -> None:
         chosen: str | None = None
         try:
-            if self.ask is not None and len(self._open) <= QUESTIONS:
+            if self.ask is not None:
                 chosen = await self.ask(title, options)
         finally:
             # An agent left without an answer would wait for ever, whatever became of the question.

@@ -123,6 +123,17 @@ class Repositories:
             left_out=len(heads.tips) - len(branches),
         )
 
+    async def keeps(self, repository_id: RepositoryId, commit: str, *, besides: str) -> bool:
+        """Whether a commit is here and on a branch or tag, of the remote too, or in the commit `besides`."""
+        lost = await self._git.run(
+            *("rev-list", "--max-count=1", commit, "--not", besides),
+            *("--branches", "--remotes", "--tags"),
+            folder=self.path(repository_id),
+            env=OwnSettings(self.path(repository_id)).here,
+            accept=(0, 128),
+        )
+        return lost.exit_code == 0 and not lost.output
+
     async def _compared(self, repository_id: RepositoryId, one: str, other: str) -> tuple[int, int]:
         if one == other:
             return 0, 0

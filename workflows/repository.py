@@ -110,19 +110,17 @@ class Repository:
 
     async def checked_out(self) -> dict[str, Path]:
         """The branches that working trees have checked out, also those without a commit yet."""
-        listed = await self._working_trees()
-        if any(line.startswith("prunable") for line in listed):
-            # A tree that is gone would keep its branch for ever.
-            await self.run("worktree", "prune", "--expire=now")
-            listed = await self._working_trees()
         branches: dict[str, Path] = {}
-        folder = Path()
-        for line in listed:
-            word, _, value = line.partition(" ")
-            if word == "worktree":
-                folder = Path(value)
-            elif word == "branch" and _is_text(value):
-                branches[value.removeprefix("refs/heads/")] = folder
+        for folder, about in await self._working_trees():
+            if "prunable" in about and await self._is_there(folder.parent):
+                # A tree that is gone would keep its branch for ever. One whose folder is gone as well is out of sight:
+                # on a disk that is not there now, or moved. What is staged and checked out in it is not forgotten.
+                remove = ("worktree", "remove", "--force", str(folder))
+                # Only its link to here is gone, not the tree: git says 128.
+                if (await self.run(*remove, accept=(0, 128))).exit_code == 0:
+                    continue
+            if _is_text(branch := about.get("branch", "")) and branch:
+                branches[branch.removeprefix("refs/heads/")] = folder
         return branches
 
     async def merge_base(self, one: str, other: str) -> str | None:
@@ -200,9 +198,18 @@ class Repository:
                 tips[name.removeprefix(prefix)] = sha
         return tips, pointers
 
-    async def _working_trees(self) -> list[str]:
+    async def _working_trees(self) -> list[tuple[Path, dict[str, str]]]:
+        """Where each is, and what git says about it, by its words."""
         listed = await self.run("worktree", "list", "--porcelain", "-z")
-        return _text(listed.output).split("\0")
+        trees = []
+        for record in _text(listed.output).split("\0\0"):
+            about = dict(line.partition(" ")[::2] for line in record.split("\0"))
+            if "worktree" in about:
+                trees.append((Path(about["worktree"]), about))
+        return trees
+
+    async def _is_there(self, folder: Path) -> bool:
+        return folder.exists()
 
     async def _look(self, remote_url: str) -> RemoteHeads:
         listed = await self.run(

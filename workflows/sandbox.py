@@ -180,6 +180,9 @@ class SandboxProvider(Protocol):
     ) -> Captured | None:
         """The state of the files against `base`; None if its tree is still `unless`."""
 
+    async def keeps(self, sandbox: Sandbox, commit: str, *, base: str) -> bool:
+        """Whether a commit stays when the sandbox goes: the base, or on a branch or tag of its repository or the remote."""
+
     async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
         """Look at the remote. Raises `RemoteUnavailable`."""
 

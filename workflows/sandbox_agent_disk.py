@@ -38,6 +38,9 @@ class SandboxAgentDisk:
     async def exists(self, path: Path) -> bool:
         return bool(await self._api.shell('[ ! -e "$1" ] || echo yes', str(path)))
 
+    async def same(self, one: Path, other: Path) -> bool:
+        return bool(await self._api.shell('[ ! "$1" -ef "$2" ] || echo yes', str(one), str(other)))
+
     async def names(self, folder: Path) -> set[str]:
         listed = await self._api.shell('[ ! -d "$1" ] || ls -A "$1"', str(folder))
         return {name for name in listed.split("\n") if name}

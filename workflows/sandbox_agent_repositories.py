@@ -75,6 +75,9 @@ class _RemoteRepository(Repository):
         """Remove the lock files of killed git commands, also those in working trees."""
         await self._api.shell(_REMOVE_LOCKS, str(self.path), str(self._own.folder))
 
+    async def _is_there(self, folder: Path) -> bool:
+        return bool(await self._api.shell('[ ! -e "$1" ] || echo yes', str(folder)))
+
     async def create(self, remote_url: str) -> None:
         """Make the repository; half a repository of an earlier attempt is completed."""
         path = str(self.path)

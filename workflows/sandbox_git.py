@@ -36,19 +36,13 @@ class SandboxGit:
     async def check_kept(self, *, base: str) -> None:
         """Raises `Rejected` (`branch_left`) where commits would be lost with the working tree.
 
-        They are on no branch, or in a repository that somebody put in the place of the one with `base`.
+        They are on no branch, or in a repository that somebody put in the place of the task's.
         """
-        unborn, _ = await self._run("rev-parse", "--verify", "--quiet", "HEAD", accept=(0, 1))
-        if unborn:
-            return
-        elsewhere, lost = await self._run(
-            *("rev-list", "--max-count=1", "HEAD", "--not", base),
-            *("--branches", "--remotes", "--tags"),
-            accept=(0, 128),
-        )
-        if elsewhere or lost:
+        unborn, head = await self._run("rev-parse", "--verify", "--quiet", "HEAD", accept=(0, 1))
+        # The task's repository itself is asked: the one in the tree may be a clone, with branches of the same names.
+        if not unborn and not await self._provider.keeps(self._sandbox, head.strip(), base=base):
             raise Rejected(
-                "What is checked out in the sandbox is on no branch of the repository; make one of it there first.",
+                "What is checked out in the sandbox is on no branch of the task's repository; make one of it there first.",
                 code="branch_left",
             )
 

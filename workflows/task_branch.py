@@ -64,7 +64,9 @@ class BranchWork:
     async def commit(self, job: JobContext) -> StageResult:
         """Commit what the agent left uncommitted."""
         task = await self._task(job)
-        made = await self._git(task).commit_all(branch=_branch(task), message=task.title)
+        git = self._git(task)
+        made = await git.commit_all(branch=_branch(task), message=task.title)
+        await git.check_kept(base=_base(task))
         if made:
             self.files.request(task.task_id)
         return {"committed": "yes" if made else "no"}

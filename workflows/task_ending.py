@@ -22,7 +22,7 @@ from commands.task_reports import (
 )
 from commands.task_state import Sandbox, Task
 from events.ids import JobId
-from events.job import TASK_ARCHIVE, TASK_KILL
+from events.job import TASK_ARCHIVE, TASK_KILL, TASK_PROVISION
 from runtime.errors import FoundryError, Rejected
 from workflows.agent_pool import sandbox_of
 from workflows.file_capture import FileCapture
@@ -103,11 +103,13 @@ class Ending:
     async def stop_work(self, job: JobContext) -> StageResult:
         """Cancel the task's other jobs and end its turns, agents and processes."""
         task = await self._task(job)
+        # One that failed may have been taken up again.
+        jobs = {TASK_PROVISION: task.provision_job_id, **task.jobs}
         # A kill is nobody's to cancel: it cancels the archive, which may have begun before it.
         others = [
             job_id
-            for kind, job_id in task.jobs.items()
-            if kind != TASK_KILL and job_id != job.job_id
+            for kind, job_id in jobs.items()
+            if job_id is not None and kind != TASK_KILL and job_id != job.job_id
         ]
         for job_id in others:
             await self.reports.report(
@@ -141,7 +143,8 @@ class Ending:
             if error.code == "sandbox_gone":
                 return {"committed": "no"}
             raise StageFailure(
-                f"{error.detail} The work stays where it is until it can be committed;"
+                # What git complains of has no full stop.
+                f"{error.detail.removesuffix('.')}. The work stays where it is until it can be committed;"
                 " task.kill throws it away.",
                 code=error.code,
                 permanent=isinstance(error, Rejected),

@@ -126,7 +126,7 @@ class Worker:
             group.create_task(self.tail.run(), name="jobs of this host")
             group.create_task(self._hints.run(), name="jobs of any host")
             group.create_task(self._sweep.run(), name="job sweep")
-            group.create_task(self._leftovers.clean(), name="leftovers")
+            group.create_task(self._leftovers.run(), name="leftovers")
 
     async def _until_cut(self) -> None:
         await self.tail.cut.wait()

@@ -70,8 +70,12 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
         "git checkout --quiet -b elsewhere; echo mine >kept.txt",
         "git checkout --quiet --detach; echo mine >kept.txt; git add .; git commit --quiet -m one",
         "rm .git; git init --quiet; echo mine >kept.txt; git add .; git commit --quiet -m one",
+        # A clone knows the base, and has a branch of the same name.
+        "remote=$(git config remote.origin.url); branch=$(git branch --show-current); rm .git;"
+        'git clone --quiet --no-checkout "$remote" clone; mv clone/.git .; rmdir clone;'
+        'git branch -m "$branch"; echo mine >kept.txt',
     ],
-    ids=["on another branch", "committed to no branch", "in another repository"],
+    ids=["on another branch", "committed to no branch", "in another repository", "in a clone"],
 )
 async def test_work_that_cannot_be_kept_is_thrown_away_by_a_kill_only(
     house: House, left: str
@@ -145,6 +149,27 @@ async def test_a_task_that_waits_for_the_agents_of_others_is_killed_at_once(
         )
     stages = {one["id"]: one["attempt"] for one in task["jobs"][0]["stages"]}
     assert (task["status"], stages["agent_started"]) == ("idle", 1)
+
+
+async def test_a_task_whose_preparation_was_retried_and_waits_for_the_agents_of_others_is_killed_at_once(
+    start_node: StartNode, enter: Enter, git_repository: GitRepository
+) -> None:
+    node = start_node(FOUNDRY_MAX_AGENTS="1")
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    await _started(house, await house.create_task("echo started; sleep 600"))
+    failing = await house.create_task("true", on_branch="later")
+    topic = f"task/{failing.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(topic, lambda task: task["issues"], PROVISIONED_WITHIN)
+        git_repository.git("branch", "later")
+        await house.owner.command("job.retry", job_id=failing.ids["job_id"])
+        await stream.until_data(
+            topic, lambda task: task["jobs"][0]["stage"] == "agent_started", PROVISIONED_WITHIN
+        )
+
+    task = await _ended(house, "task.kill", failing.ids["task_id"], "killed")
+
+    assert {job["kind"]: job["status"] for job in task["jobs"]}["task_provision"] == "cancelled"
 
 
 async def test_killing_twice_is_killing_once(house: House) -> None:

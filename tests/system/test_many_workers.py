@@ -1,6 +1,8 @@
 """Several workers on one log: each job is done by one of them, also when one dies; what is bound to a host waits, or is given up."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -93,6 +95,24 @@ async def test_a_task_of_a_host_that_stays_away_can_be_killed_and_is_cleaned_up_
     await asyncio.to_thread(crashing.worker.stop)
     assert crashing.working_trees() == 0
     assert not list((crashing.worker.data / "sandboxes").iterdir())
+
+
+async def test_a_host_that_was_silent_ends_what_it_still_does_for_a_task_that_was_killed_meanwhile(
+    crashing: Crashing, nats: NatsServer, tmp_path: Path
+) -> None:
+    created = await crashing.house.create_task("while sleep 0.1; do date >still_here; done")
+    task_id = created.ids["task_id"]
+    async with other_worker(tmp_path, nats):
+        await crashing.until(task_id, "running")
+        os.kill(crashing.worker.pid, signal.SIGSTOP)
+        await crashing.house.owner.command("task.kill", task_id=task_id)
+        await crashing.until(task_id, "killed")
+        assert crashing.working_trees() == 1
+
+        os.kill(crashing.worker.pid, signal.SIGCONT)
+        async with asyncio.timeout(ENDED_WITHIN):
+            while crashing.working_trees() or any((crashing.worker.data / "sandboxes").iterdir()):
+                await asyncio.sleep(0.05)
 
 
 async def _task_of_a_dead_worker(crashing: Crashing) -> tuple[str, dict[str, str]]:

@@ -106,6 +106,11 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
         case "unknown":
             send(id="fs-1", method="fs/read_text_file", params={"path": "/etc/passwd"})
             chunk(str(receive()["error"]["code"]))
+        case "pester":
+            tool = {"toolCallId": "call_1", "title": "Once more"}
+            params = {"sessionId": SESSION, "toolCall": tool, "options": YES_OR_NO}
+            for number in range(20_000):
+                send(id=number, method=rest, params=params)
         case "refuse":
             return "refusal"
         case "fail":

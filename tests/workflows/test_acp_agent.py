@@ -10,6 +10,7 @@ from events.agent_session import PermissionOption
 from events.fact import Attachment
 from events.transcript import Entry
 from tests.workflows.conversation import SCRIPTED, Notes, talking
+from workflows import json_rpc
 from workflows.acp_agent import STDERR_BYTES, AgentDied, AgentFailed, AgentProcess
 from workflows.processes import Processes
 
@@ -250,6 +251,17 @@ async def test_an_agent_that_closes_its_output_counts_as_dead(
     async with talking(processes, tmp_path, SCRIPTED) as agent:
         with pytest.raises(AgentDied):
             await turn(agent, "hush", Notes())
+
+
+@pytest.mark.parametrize("method", ["session/request_permission", "fs/read_text_file"])
+async def test_an_agent_that_asks_on_and_reads_no_answer_counts_as_dead(
+    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(json_rpc, "WRITE_SECONDS", 0.5)
+
+    async with talking(processes, tmp_path, SCRIPTED) as agent:
+        with pytest.raises(AgentDied):
+            await turn(agent, f"pester {method}", Notes(answer="yes"))
 
 
 async def test_noise_is_kept_and_broken_text_is_mended(

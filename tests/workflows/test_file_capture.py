@@ -113,6 +113,9 @@ class Committed(Fixed):
     ) -> Child:
         return cast("Child", Silent())
 
+    async def keeps(self, sandbox: Sandbox, commit: str, *, base: str) -> bool:
+        return True
+
 
 class Silent:
     """A command that ends at once, well and without a word."""

@@ -115,6 +115,19 @@ async def test_a_branch_whose_tree_is_gone_can_be_worked_on_by_another_task(
     assert checkout.branch == "one"
 
 
+async def test_a_branch_stays_with_a_tree_that_lost_only_its_link_to_the_repository(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    Path(sandbox.path, ".git").unlink()
+
+    with pytest.raises(BranchInUse):
+        await prepare(sandboxes, remote, ExistingBranch("one"), task_id=TWO)
+
+    assert Path(sandbox.path, "a").exists()
+
+
 async def test_a_lost_working_tree_comes_back_with_its_commits(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:
@@ -344,6 +357,48 @@ async def test_what_is_removed_in_a_copy_of_the_data_folder_stays_in_the_origina
     assert Path(sandbox.path, "a").read_text() == "not committed"
 
 
+async def test_a_copy_of_the_data_folder_does_nothing_in_the_working_trees_of_the_original(
+    sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    copy = shutil.copytree(tmp_path / "data", tmp_path / "copy", symlinks=True)
+    # Allocated before the copy, made after it.
+    later, _ = await prepare(sandboxes, remote, NewBranch("two"), TWO)
+    Path(later.path, "a").write_text("not committed")
+    repositories = Repositories(git, copy / "repositories", local_root=tmp_path)
+    copied = LocalSandboxes(data=copy, git=git, repositories=repositories, processes=processes)
+
+    for attempt in (
+        copied.prepare(later, remote_url=remote.url, branch=NewBranch("two")),
+        copied.start(later, ["touch", "left"]),
+        copied.capture(later, base="HEAD"),
+    ):
+        with pytest.raises(Rejected) as refusal:
+            await attempt
+        assert refusal.value.code == "sandbox_moved"
+
+    assert Path(later.path, "a").read_text() == "not committed"
+    assert not Path(later.path, "left").exists()
+
+
+async def test_what_is_staged_and_checked_out_stays_while_a_working_tree_is_out_of_sight(
+    sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "git checkout --quiet --detach; echo 2 >b; git add b")
+    moved = (tmp_path / "data").rename(tmp_path / "moved")
+    repositories = Repositories(git, moved / "repositories", local_root=tmp_path)
+    there = LocalSandboxes(data=moved, git=git, repositories=repositories, processes=processes)
+
+    await prepare(there, remote, NewBranch("two"), TWO)
+    await there.release(TWO, branch="delete")
+    moved.rename(tmp_path / "data")
+
+    assert await run(sandboxes, sandbox, "git diff --cached --name-only") == "b"
+
+
 async def test_a_working_tree_whose_data_folder_was_moved_is_not_taken_for_lost(
     sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
 ) -> None:
@@ -360,6 +415,20 @@ async def test_a_working_tree_whose_data_folder_was_moved_is_not_taken_for_lost(
 
     assert refusal.value.code == "sandbox_moved"
     assert await status.wait() == 0
+
+
+async def test_a_sandbox_whose_note_was_overwritten_can_be_released(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, 'echo >"$HOME/../note.json"')
+
+    await sandboxes.release(ONE, branch="keep")
+
+    assert await sandboxes.orphans([]) == []
+    async with repositories.alone(REPOSITORY) as repository:
+        assert await repository.checked_out() == {}
 
 
 async def test_what_nobody_knows_is_listed_and_can_be_released(

@@ -65,6 +65,7 @@ class Tail:
             hosts=here,
             sessions=here,
             processes=here,
+            leftovers=here,
         )
         self._position = 0
 

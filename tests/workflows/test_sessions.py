@@ -16,7 +16,7 @@ from events.commit import Event, Recorded
 from events.ids import BEGINNING, MessageId, Position, Timestamp
 from events.memory import MemoryStore
 from events.store import ALL, Limit, subject_of
-from events.transcript import EntriesAppended
+from events.transcript import EntriesAppended, Entry
 from runtime.lifecycle import Gate
 from tests import facts
 from tests.workflows.conversation import SCRIPTED
@@ -28,6 +28,7 @@ from workflows.processes import Child, Processes
 from workflows.sandbox import Sandbox
 from workflows.sessions import START, Sessions
 from workflows.steady_reports import SteadyReports
+from workflows.transcript_writer import TranscriptWriter
 
 TRANSCRIPT = subject_of("transcript", facts.SESSION)
 READY: list[Event] = [
@@ -81,6 +82,20 @@ class Newer(MemoryStore):
         if subject == TRANSCRIPT:
             return [self.foreign]
         return await super().load(subject, after=after, limit=limit)
+
+
+class Read(MemoryStore):
+    """Knows how much of a transcript was read at once."""
+
+    commits = 0
+
+    async def load(
+        self, subject: str, *, after: Position = BEGINNING, limit: Limit = ALL
+    ) -> Sequence[Recorded]:
+        history = await super().load(subject, after=after, limit=limit)
+        if subject == TRANSCRIPT:
+            self.commits = max(self.commits, len(history))
+        return history
 
 
 class Table:
@@ -236,3 +251,31 @@ async def test_an_interrupted_turn_that_said_nothing_yet_gets_its_message_told(
         if entry.sender == "user"
     ]
     assert said == ["one", "two"]
+
+
+async def test_of_a_long_turn_that_was_interrupted_only_the_beginning_is_read(
+    processes: Processes, tmp_path: Path
+) -> None:
+    store = Read()
+    table = Table(store, processes, tmp_path)
+    await table.happen(*READY, facts.message_queued(), facts.message_delivered())
+    writer = TranscriptWriter(
+        table.reports,
+        store,
+        organization_id=facts.ORGANIZATION,
+        task_id=facts.TASK,
+        session_id=facts.SESSION,
+    )
+    for said in (
+        Entry(sender="user", kind="message", at=Timestamp(1), message_id=facts.MESSAGE, text="do"),
+        Entry(sender="agent", kind="agent_message_chunk", at=Timestamp(1), text="doing"),
+        Entry(sender="agent", kind="agent_message_chunk", at=Timestamp(1), text="done"),
+    ):
+        writer.add(said)
+        await writer.flush()
+
+    await table.sessions.interrupt(facts.TASK)
+
+    assert store.commits == 1
+    history = await store.load(TRANSCRIPT)
+    assert len(history) == 4
