@@ -234,8 +234,8 @@ class GitSandboxes(ABC):
             return None
         try:
             return msgspec.json.decode(written, type=_Note)
-        except msgspec.DecodeError as error:
-            # An agent can write there. It keeps its sandbox from nobody who removes it, nor this host from its start.
+        except (ValueError, RecursionError) as error:
+            # An agent can write there, and anything. It keeps its sandbox from nobody who removes it, nor this host from its start.
             log.warning("note cannot be read", extra={"task_id": task_id, "reason": str(error)})
             return None
 

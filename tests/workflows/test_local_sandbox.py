@@ -417,12 +417,15 @@ async def test_a_working_tree_whose_data_folder_was_moved_is_not_taken_for_lost(
     assert await status.wait() == 0
 
 
+@pytest.mark.parametrize(
+    "written", [b"", b"{}", b'{"base":"\xff"}', b'{"other":' + b"[" * 100_000], ids=range(4)
+)
 async def test_a_sandbox_whose_note_was_overwritten_can_be_released(
-    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote, written: bytes
 ) -> None:
     remote.commit(a="1")
-    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
-    await run(sandboxes, sandbox, 'echo >"$HOME/../note.json"')
+    await prepare(sandboxes, remote, NewBranch("one"))
+    (sandboxes.state_folder(ONE) / "note.json").write_bytes(written)
 
     await sandboxes.release(ONE, branch="keep")
 
