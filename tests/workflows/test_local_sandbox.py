@@ -1,13 +1,11 @@
 import asyncio
 import shutil
-import stat
 from pathlib import Path
 
 import pytest
 
 from events.ids import TaskId
 from runtime.errors import Invalid, Rejected, Unavailable
-from tests.process_tree import gone
 from tests.workflows.remote import ONE, REPOSITORY, TWO, Remote, prepare, run
 from workflows.branches import Branches
 from workflows.git import Git
@@ -303,160 +301,6 @@ async def test_a_working_tree_without_its_repository_is_not_taken_for_part_of_on
 
     with pytest.raises(Unavailable, match="not a git repository"):
         await SandboxGit(sandboxes, sandbox).has_uncommitted()
-
-
-async def test_releasing_ends_what_runs_and_keeps_the_branch(
-    sandboxes: LocalSandboxes, remote: Remote
-) -> None:
-    remote.commit(a="1")
-    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
-    await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
-    child = await sandboxes.start(sandbox, ["sh", "-c", "echo $$; exec sleep 1000"])
-    pid = int(await child.stdout.readline())
-
-    await sandboxes.release(ONE, branch="keep")
-    await sandboxes.release(ONE, branch="keep")
-
-    assert await gone(pid)
-    assert not Path(sandbox.path).exists()
-    assert await sandboxes.orphans([]) == []
-    again, _ = await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
-    assert Path(again.path, "a").read_text() == "2\n"
-
-
-async def test_killing_deletes_the_branch_whatever_the_agent_did_to_the_tree(
-    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
-) -> None:
-    remote.commit(a="1")
-    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
-    await run(sandboxes, sandbox, "mkdir -p cache/deep && touch cache/deep/x && chmod -R a-w cache")
-    await run(sandboxes, sandbox, "git worktree lock .")
-
-    await sandboxes.release(ONE, branch="delete")
-
-    async with repositories.alone(REPOSITORY) as repository:
-        assert await repository.tips("refs/heads/") == {}
-        assert await repository.tips("refs/foundry/") == {}
-        assert await repository.checked_out() == {}
-    await prepare(sandboxes, remote, NewBranch("one"))
-
-
-async def test_what_is_removed_in_a_copy_of_the_data_folder_stays_in_the_original(
-    sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
-) -> None:
-    remote.commit(a="1")
-    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
-    Path(sandbox.path, "a").write_text("not committed")
-    copy = shutil.copytree(tmp_path / "data", tmp_path / "copy", symlinks=True)
-    repositories = Repositories(git, copy / "repositories", local_root=tmp_path)
-    copied = LocalSandboxes(data=copy, git=git, repositories=repositories, processes=processes)
-
-    await copied.release(ONE, branch="delete")
-
-    assert await copied.orphans([]) == []
-    assert Path(sandbox.path, "a").read_text() == "not committed"
-
-
-async def test_a_copy_of_the_data_folder_does_nothing_in_the_working_trees_of_the_original(
-    sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
-) -> None:
-    remote.commit(a="1")
-    await prepare(sandboxes, remote, NewBranch("one"))
-    copy = shutil.copytree(tmp_path / "data", tmp_path / "copy", symlinks=True)
-    # Allocated before the copy, made after it.
-    later, _ = await prepare(sandboxes, remote, NewBranch("two"), TWO)
-    Path(later.path, "a").write_text("not committed")
-    repositories = Repositories(git, copy / "repositories", local_root=tmp_path)
-    copied = LocalSandboxes(data=copy, git=git, repositories=repositories, processes=processes)
-
-    for attempt in (
-        copied.prepare(later, remote_url=remote.url, branch=NewBranch("two")),
-        copied.start(later, ["touch", "left"]),
-        copied.capture(later, base="HEAD"),
-    ):
-        with pytest.raises(Rejected) as refusal:
-            await attempt
-        assert refusal.value.code == "sandbox_moved"
-
-    assert Path(later.path, "a").read_text() == "not committed"
-    assert not Path(later.path, "left").exists()
-
-
-async def test_what_is_staged_and_checked_out_stays_while_a_working_tree_is_out_of_sight(
-    sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
-) -> None:
-    remote.commit(a="1")
-    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
-    await run(sandboxes, sandbox, "git checkout --quiet --detach; echo 2 >b; git add b")
-    moved = (tmp_path / "data").rename(tmp_path / "moved")
-    repositories = Repositories(git, moved / "repositories", local_root=tmp_path)
-    there = LocalSandboxes(data=moved, git=git, repositories=repositories, processes=processes)
-
-    await prepare(there, remote, NewBranch("two"), TWO)
-    await there.release(TWO, branch="delete")
-    moved.rename(tmp_path / "data")
-
-    assert await run(sandboxes, sandbox, "git diff --cached --name-only") == "b"
-
-
-async def test_a_working_tree_whose_data_folder_was_moved_is_not_taken_for_lost(
-    sandboxes: LocalSandboxes, git: Git, processes: Processes, remote: Remote, tmp_path: Path
-) -> None:
-    remote.commit(a="1")
-    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
-    moved = (tmp_path / "data").rename(tmp_path / "moved")
-    repositories = Repositories(git, moved / "repositories", local_root=tmp_path)
-    there = LocalSandboxes(data=moved, git=git, repositories=repositories, processes=processes)
-
-    with pytest.raises(Rejected) as refusal:
-        await there.start(sandbox, ["git", "status"])
-    (tmp_path / "data").symlink_to(moved)
-    status = await there.start(sandbox, ["git", "status"])
-
-    assert refusal.value.code == "sandbox_moved"
-    assert await status.wait() == 0
-
-
-@pytest.mark.parametrize(
-    "written", [b"", b"{}", b'{"base":"\xff"}', b'{"other":' + b"[" * 100_000], ids=range(4)
-)
-async def test_a_sandbox_whose_note_was_overwritten_can_be_released(
-    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote, written: bytes
-) -> None:
-    remote.commit(a="1")
-    await prepare(sandboxes, remote, NewBranch("one"))
-    (sandboxes.state_folder(ONE) / "note.json").write_bytes(written)
-
-    await sandboxes.release(ONE, branch="keep")
-
-    assert await sandboxes.orphans([]) == []
-    async with repositories.alone(REPOSITORY) as repository:
-        assert await repository.checked_out() == {}
-
-
-async def test_what_nobody_knows_is_listed_and_can_be_released(
-    sandboxes: LocalSandboxes, remote: Remote
-) -> None:
-    remote.commit(a="1")
-    await prepare(sandboxes, remote, NewBranch("one"))
-    await prepare(sandboxes, remote, NewBranch("two"), TWO)
-
-    assert await sandboxes.orphans([ONE]) == [TWO]
-    await sandboxes.release(TWO, branch="keep")
-    assert await sandboxes.orphans([ONE]) == []
-
-
-async def test_a_crash_while_removing_leaves_trash_that_is_emptied(
-    sandboxes: LocalSandboxes, tmp_path: Path
-) -> None:
-    left = tmp_path / "data" / "trash" / "left"
-    (left / "locked").mkdir(parents=True)
-    (left / "locked" / "file").touch()
-    (left / "locked").chmod(stat.S_IRUSR)
-
-    await sandboxes.tidy()
-
-    assert not left.exists()
 
 
 async def test_a_sandbox_that_is_gone_is_no_place_to_run_anything(

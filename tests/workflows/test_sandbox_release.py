@@ -1,0 +1,90 @@
+"""What is left of a sandbox when it is released, in whatever state it is."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.process_tree import gone
+from tests.workflows.remote import ONE, REPOSITORY, TWO, Remote, prepare, run
+from workflows.local_sandbox import LocalSandboxes
+from workflows.repositories import Repositories
+from workflows.sandbox import ExistingBranch, NewBranch
+
+
+async def test_releasing_ends_what_runs_and_keeps_the_branch(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
+    child = await sandboxes.start(sandbox, ["sh", "-c", "echo $$; exec sleep 1000"])
+    pid = int(await child.stdout.readline())
+
+    await sandboxes.release(ONE, branch="keep")
+    await sandboxes.release(ONE, branch="keep")
+
+    assert await gone(pid)
+    assert not Path(sandbox.path).exists()
+    assert await sandboxes.orphans([]) == []
+    again, _ = await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
+    assert Path(again.path, "a").read_text() == "2\n"
+
+
+async def test_killing_deletes_the_branch_whatever_the_agent_did_to_the_tree(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "mkdir -p cache/deep && touch cache/deep/x && chmod -R a-w cache")
+    await run(sandboxes, sandbox, "git worktree lock .")
+
+    await sandboxes.release(ONE, branch="delete")
+
+    async with repositories.alone(REPOSITORY) as repository:
+        assert await repository.tips("refs/heads/") == {}
+        assert await repository.tips("refs/foundry/") == {}
+        assert await repository.checked_out() == {}
+    await prepare(sandboxes, remote, NewBranch("one"))
+
+
+@pytest.mark.parametrize(
+    "written", [b"", b"{}", b'{"base":"\xff"}', b'{"other":' + b"[" * 100_000], ids=range(4)
+)
+async def test_a_sandbox_whose_note_was_overwritten_can_be_released(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote, written: bytes
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    (sandboxes.state_folder(ONE) / "note.json").write_bytes(written)
+
+    await sandboxes.release(ONE, branch="keep")
+
+    assert await sandboxes.orphans([]) == []
+    async with repositories.alone(REPOSITORY) as repository:
+        assert await repository.checked_out() == {}
+
+
+async def test_what_nobody_knows_is_listed_and_can_be_released(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    await prepare(sandboxes, remote, NewBranch("two"), TWO)
+
+    assert await sandboxes.orphans([ONE]) == [TWO]
+    await sandboxes.release(TWO, branch="keep")
+    assert await sandboxes.orphans([ONE]) == []
+
+
+async def test_a_crash_while_removing_leaves_trash_that_is_emptied(
+    sandboxes: LocalSandboxes, tmp_path: Path
+) -> None:
+    left = tmp_path / "data" / "trash" / "left"
+    (left / "locked").mkdir(parents=True)
+    (left / "locked" / "file").touch()
+    (left / "locked").chmod(stat.S_IRUSR)
+
+    await sandboxes.tidy()
+
+    assert not left.exists()
