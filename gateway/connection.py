@@ -1,5 +1,6 @@
 """One stream: its topics, what it owes its client, and its whole life in one loop."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from events.ids import Position
@@ -168,7 +169,7 @@ class Connection:
         Nothing older than `not_before` is told, nor an `id:` of before it.
         """
         try:
-            await self._source.reached(not_before)
+            await self._reach(not_before)
             while True:
                 self._check_ending()
                 if self.wire.paused:
@@ -194,6 +195,24 @@ class Connection:
         finally:
             for topic in tuple(self.carried.names):
                 self.carried.drop(topic)
+
+    async def _reach(self, position: Position) -> None:
+        """Wait until the rows have all up to a position, unless the stream ends before. Raises `Ended`."""
+        if position <= self._source.hub.position:
+            return
+        reaching = asyncio.create_task(self._until_reached(position), name="cursor")
+        try:
+            while not reaching.done():
+                await self._sleep()
+        finally:
+            reaching.cancel()
+
+    async def _until_reached(self, position: Position) -> None:
+        try:
+            await self._source.reached(position)
+        except Ended as ended:
+            self.leave(ended)
+        self.wake()
 
     def _check_ending(self) -> None:
         if self.wire.lost:

@@ -5,6 +5,7 @@ import asyncio
 from gateway.drain import departures
 from tests.gateway.memory_views import put
 from tests.gateway.node import running
+from tests.gateway.test_resume import left_behind
 
 
 async def test_streams_are_told_to_leave_and_then_ended_cleanly() -> None:
@@ -42,6 +43,18 @@ async def test_a_draining_node_sends_new_streams_elsewhere() -> None:
             assert (post.status, (await post.body())["code"]) == (503, "draining")
         await reader.rest()
         await draining
+
+
+async def test_a_stream_that_waits_for_its_cursor_is_ended_cleanly_too() -> None:
+    async with running(behind_seconds=60) as node:
+        before = await left_behind(node, "task/task_1")
+        ahead = str(before.last_id).replace("6.", "9.", 1)
+        async with node.stream("task/task_1", cursor=ahead) as reader:
+            await reader.until("hello")
+            await node.gateway.drain(asyncio.get_running_loop().time() + 1.0)
+            bye = (await reader.rest())[-1]
+
+    assert (bye.name, bye.data["code"]) == ("bye", "drain")
 
 
 async def test_a_drain_is_over_as_soon_as_everybody_left() -> None:
