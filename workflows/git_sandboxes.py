@@ -232,10 +232,13 @@ class GitSandboxes(ABC):
         written = await self._disk.read(self.state_folder(task_id) / "note.json")
         if written is None:
             return None
+        # An agent can write anything there, and nobody who removes its sandbox may be stopped by that, nor this host's start.
         try:
-            return msgspec.json.decode(written, type=_Note)
+            note = msgspec.json.decode(written, type=_Note)
+            if note.sandbox.task_id != task_id:
+                raise ValueError(f"it is that of {note.sandbox.task_id}")
+            return note
         except (ValueError, RecursionError) as error:
-            # An agent can write there, and anything. It keeps its sandbox from nobody who removes it, nor this host from its start.
             log.warning("note cannot be read", extra={"task_id": task_id, "reason": str(error)})
             return None
 

@@ -65,6 +65,21 @@ async def test_a_sandbox_whose_note_was_overwritten_can_be_released(
         assert await repository.checked_out() == {}
 
 
+async def test_a_sandbox_that_has_the_note_of_another_takes_nothing_of_that_along(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    other, _ = await prepare(sandboxes, remote, NewBranch("two"), TWO)
+    note = (sandboxes.state_folder(TWO) / "note.json").read_bytes()
+    (sandboxes.state_folder(ONE) / "note.json").write_bytes(note)
+
+    await sandboxes.release(ONE, branch="delete")
+
+    assert await sandboxes.orphans([]) == [TWO]
+    assert await run(sandboxes, other, "git branch --show-current") == "two"
+
+
 async def test_what_nobody_knows_is_listed_and_can_be_released(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:
