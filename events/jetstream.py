@@ -83,7 +83,7 @@ class JetStreamStore:
         return Reader(self._api, self._messages, after=after, doubt=self.doubt_seconds).batches()
 
     def hints(self) -> AsyncGenerator[Sequence[Recorded], None]:
-        """New commits, each told to one of all the processes that read here, at least once."""
+        """New commits that may announce a job, each told to one of all the processes that read here, or lost."""
         return Hints(self._api).batches()
 
     async def renew_hints(self) -> None:

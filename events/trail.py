@@ -105,8 +105,8 @@ async def _begins_with(store: EventStore, memory: Memory) -> bool:
         found = await store.at(landmark.position)
         if found is not None:
             return found.fingerprint == landmark.fingerprint
-    # Deleted one by one, or lost with a damaged file while the server remembers their number: what was
-    # made of them is founded on nothing any more, so it is safe to take that for a cut, and not for none.
+    # Deleted one by one, or lost with a damaged file while the server still counts them. Nothing tells which, and to
+    # show on and on what was made of commits that are nowhere is worse than to make everything anew once too often.
     return False
 
 

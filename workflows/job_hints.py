@@ -35,7 +35,7 @@ class JobHints:
         self.pulse = Pulse("jobs of any host", within=ROUND_SECONDS)
 
     async def run(self) -> None:
-        """Ask for hints while there is room for more jobs; each is acknowledged when it is here."""
+        """Ask for hints while there is room for more jobs; who has none leaves them to other workers."""
         async with aclosing(self._hints()) as batches:
             async for batch in batches:
                 for recorded in batch:
@@ -44,8 +44,6 @@ class JobHints:
                 await self._lanes.room()
 
     async def _take(self, recorded: Recorded) -> None:
-        if recorded.kind == "transcript":
-            return
         try:
             for job in jobs_of(recorded):
                 await self._offers.offer(job, only="anywhere")

@@ -6,6 +6,7 @@ import pytest
 
 from foundry.data_folder import is_locked, locked
 from foundry.event_log import any_log
+from foundry.running import own_node
 from runtime.errors import Unavailable
 from runtime.settings import Settings
 
@@ -39,9 +40,11 @@ async def test_a_command_begins_no_log_where_one_is_missing(tmp_path: Path) -> N
         with pytest.raises(Unavailable, match="EVENTS is not there"):
             await use(settings)
 
-    # Nor with a server of its own.
-    with pytest.raises(Unavailable, match="EVENTS is not there"):
-        await use(settings)
+    # Nor with a server of its own, nor one that builds the read side from the log.
+    for using in (any_log(settings), own_node(settings, frozenset({"read"}))):
+        with pytest.raises(Unavailable, match="EVENTS is not there"):
+            async with using:
+                pass
 
 
 async def use(settings: Settings) -> None:
