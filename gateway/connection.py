@@ -231,6 +231,7 @@ class Connection:
                 self.refuse(subscription.topic, frames.forbidden(subscription.topic.wire))
             subscription.permitted = True
             return
+        await self._reach(self._source.held(subscription.topic, subscription.holding))
         subscription.record()
         delivery = await self._source.read(
             subscription.topic,

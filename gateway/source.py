@@ -47,9 +47,8 @@ class Source:
         was_live: bool,
         keeps_up: bool,
     ) -> Delivery | None:
-        """What the client lacks, never older than what it holds. Raises `Ended`."""
+        """What the client lacks, as the rows are now. Raises `Ended`."""
         try:
-            await self.reached(self._held_here(topic, holding))
             async with asyncio.timeout(self.read_seconds), self.reads:
                 return await catch_up(
                     self.views, topic, holding, was_live=was_live, keeps_up=keeps_up
@@ -90,6 +89,7 @@ class Source:
         """Whether the state held is of the projection that is live now."""
         return holding.epoch == self.views.epoch(topic.projection)
 
-    def _held_here(self, topic: Topic, holding: Holding | None) -> Position:
+    def held(self, topic: Topic, holding: Holding | None) -> Position:
+        """What the rows must have reached, so that the client is told nothing older than it holds."""
         # A position of another epoch says nothing about this log: it may have been cut.
         return holding.position if holding and self.is_current(topic, holding) else BEGINNING

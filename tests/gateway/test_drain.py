@@ -45,16 +45,21 @@ async def test_a_draining_node_sends_new_streams_elsewhere() -> None:
         await draining
 
 
-async def test_a_stream_that_waits_for_its_cursor_is_ended_cleanly_too() -> None:
+async def test_a_stream_of_a_node_that_is_behind_is_ended_cleanly_too() -> None:
     async with running(behind_seconds=60) as node:
         before = await left_behind(node, "task/task_1")
-        ahead = str(before.last_id).replace("6.", "9.", 1)
-        async with node.stream("task/task_1", cursor=ahead) as reader:
-            await reader.until("hello")
+        cursor = str(before.last_id).replace("6.", "9.", 1)
+        held = f"{before.held['task/task_1'].epoch}.9"
+        async with (
+            node.stream("task/task_1", cursor=cursor) as get,
+            node.post_stream({"task/task_1": held}) as post,
+        ):
+            for reader in (get, post):
+                await reader.until("hello")
             await node.gateway.drain(asyncio.get_running_loop().time() + 1.0)
-            bye = (await reader.rest())[-1]
+            endings = [(await reader.rest())[-1] for reader in (get, post)]
 
-    assert (bye.name, bye.data["code"]) == ("bye", "drain")
+    assert [(bye.name, bye.data["code"]) for bye in endings] == [("bye", "drain")] * 2
 
 
 async def test_a_drain_is_over_as_soon_as_everybody_left() -> None:
