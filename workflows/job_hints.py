@@ -35,7 +35,7 @@ class JobHints:
         self.pulse = Pulse("jobs of any host", within=ROUND_SECONDS)
 
     async def run(self) -> None:
-        """Ask for hints while there is room for more jobs; who has none leaves them to other workers."""
+        """Ask for hints while there is room for more jobs; a worker without room leaves them to others."""
         async with aclosing(self._hints()) as batches:
             async for batch in batches:
                 for recorded in batch:
