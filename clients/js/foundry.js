@@ -47,13 +47,14 @@ export class Foundry {
   #command_retries = 0;
 
   /**
-   * @param {Options} [options] `url` is the server's, by default that of the page; without a `token` the cookie counts
+   * @param {Options} [options] `url` is the server's, by default that of the page; without a `token` the cookie counts.
+   *   Throws a `TypeError` for an address or a token that no request can be made with.
    */
   constructor(options = {}) {
     const { url = "", token = null, live = "on", credentials = "same-origin", log, ...rest } = options;
     this.#state = begin(rest.grace_ms === undefined ? {} : { grace_ms: rest.grace_ms });
     this.#live = live;
-    this.#http = new Http({ url, token, fetch: rest.fetch ?? globalThis.fetch.bind(globalThis), credentials });
+    this.#http = new Http({ url, token, fetch: rest.fetch, credentials });
     this.#streams = this.#transport(options);
     if (log) this.on("log", log);
   }
