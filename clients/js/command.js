@@ -18,7 +18,7 @@ const ATTEMPT_MS = 35_000;
  *   command_id: string, position: number, events: string[], ids: Record<string, string>, secret?: string,
  * }} Accepted
  * @typedef {{epoch: string, version: number}} Tagged
- * @typedef {{key?: string, ifMatch?: string | number | Tagged, deadline_ms?: number}} CommandOptions
+ * @typedef {{key?: string, ifMatch?: string | number | Tagged | null, deadline_ms?: number}} CommandOptions
  */
 
 /**
@@ -32,8 +32,10 @@ const ATTEMPT_MS = 35_000;
  * @returns {Promise<Accepted>}
  */
 export async function send(http, name, fields, options) {
-  const { key = uuid(), ifMatch, deadline_ms = 60_000, signal, onRetry, random } = options;
-  const condition = ifMatch === undefined ? {} : { "If-Match": condensed(ifMatch) };
+  const { key = uuid(), deadline_ms = 60_000, signal, onRetry, random } = options;
+  // A view that nobody has yet is null, and says nothing.
+  const ifMatch = options.ifMatch ?? null;
+  const condition = ifMatch === null ? {} : { "If-Match": condensed(ifMatch) };
   const headers = { "Idempotency-Key": key, ...condition };
   // Fields that are no JSON are the caller's mistake, and no request that failed.
   const body = JSON.stringify(fields);

@@ -1,9 +1,12 @@
 """What a programmer gets wrong is said at once: it must not look like a server that does not answer."""
 
+import copy
+import pickle
+
 import httpx
 import pytest
 
-from foundry_client import Foundry
+from foundry_client import Foundry, Problem
 
 ADDRESSES = (
     "",
@@ -52,6 +55,23 @@ async def test_a_success_no_command_answers_with_is_as_good_as_none(foreign: obj
     assert accepted.position == 7
     keys = {request.headers["idempotency-key"] for request in seen}
     assert (len(seen), len(keys)) == (2, 1)
+
+
+def test_a_subscription_outside_of_an_event_loop_leaves_the_manager_as_it_was() -> None:
+    foundry = Foundry("http://host")
+
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        foundry.subscribe("app")
+
+    assert foundry.state == "idle"
+
+
+def test_a_problem_can_be_copied_and_sent_to_another_process() -> None:
+    problem = Problem(412, "version_mismatch", "Read it again.", ({"pointer": "/title"},), key="k")
+
+    for other in (copy.copy(problem), pickle.loads(pickle.dumps(problem))):
+        assert vars(other) == vars(problem)
+        assert str(other) == str(problem) == "412 version_mismatch: Read it again."
 
 
 ACCEPTED = {"command_id": "x", "position": 7, "events": ["task_renamed"], "ids": {}}

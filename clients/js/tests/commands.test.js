@@ -118,13 +118,13 @@ test("a Retry-After beyond the deadline is not waited for", async () => {
   await assert.rejects(foundry.command("task.rename"), isProblem("draining"));
 });
 
-test("If-Match takes a position, a tag or a view", async () => {
-  for (const ifMatch of [7, "7", "e1.7", '"e1.7"', "*", { epoch: "e1", version: 7 }]) {
+test("If-Match takes a position, a tag or a view, if there is one", async () => {
+  for (const ifMatch of [7, "7", "e1.7", '"e1.7"', "*", { epoch: "e1", version: 7 }, null]) {
     await foundry.command("task.rename", {}, { ifMatch });
   }
 
   const tags = server.asked.map(({ headers }) => headers["if-match"]);
-  assert.deepEqual(tags, ["7", "7", '"e1.7"', '"e1.7"', "*", '"e1.7"']);
+  assert.deepEqual(tags, ["7", "7", '"e1.7"', '"e1.7"', "*", '"e1.7"', undefined]);
 });
 
 test("a command without an identity asks for a sign-in", async () => {
