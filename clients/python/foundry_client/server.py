@@ -19,6 +19,10 @@ UNREACHABLE = (httpx.HTTPError, httpx.StreamError, OSError)
 """What a request raises when the network, or somebody in it, fails."""
 
 
+class BadAddress(ValueError):
+    """No request can be made to a server at this address."""
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """An answer as far as the manager needs it; `status` 0: there was none."""
 
@@ -51,7 +55,7 @@ class Server:
         self._http = http
         self._url = url.rstrip("/")
         self.token = token
-        _check_address(http, self._url)
+        check_address(http, self._url)
 
     @property
     def token(self) -> str | None:
@@ -172,15 +176,15 @@ def answer_of(response: httpx.Response, body: bytes) -> Answer:
     )
 
 
-def _check_address(http: httpx.AsyncClient, url: str) -> None:
-    """Of a client with a `base_url` the address may be relative to that. Raises `ValueError`."""
+def check_address(http: httpx.AsyncClient, url: str) -> None:
+    """Of a client with a `base_url` the address may be relative to that. Raises `BadAddress`."""
     try:
         asked = http.build_request("GET", f"{url}/v1/views/app").url
         if asked.scheme in ("http", "https") and asked.host and (asked.port or 0) < 65536:
             return
     except httpx.InvalidURL:
         pass
-    raise ValueError(f"{url!r} is no address of a server: write https://host, or http://host:port.")
+    raise BadAddress(f"{url!r} is no address of a server: write https://host, or http://host:port.")
 
 
 def _is_view(body: object) -> bool:
