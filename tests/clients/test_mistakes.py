@@ -57,6 +57,19 @@ async def test_a_success_no_command_answers_with_is_as_good_as_none(foreign: obj
     assert (len(seen), len(keys)) == (2, 1)
 
 
+async def test_an_address_that_only_redirects_says_where_to() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(308, headers={"location": f"https://host{request.url.path}"})
+
+    transport = httpx.MockTransport(answer)
+    async with (
+        httpx.AsyncClient(transport=transport) as http,
+        Foundry("http://host", http=http) as foundry,
+    ):
+        with pytest.raises(Problem, match=r"redirects to https://host/v1/commands/task\.rename"):
+            await foundry.command("task.rename")
+
+
 def test_a_subscription_outside_of_an_event_loop_leaves_the_manager_as_it_was() -> None:
     foundry = Foundry("http://host")
 

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from foundry_client.problem import problem_of, retry_after_ms
+from foundry_client.problem import MAX_DETAIL, problem_of, retry_after_ms
 
 ANSWER_SECONDS = 15.0
 COMMAND_ANSWER_SECONDS = 35.0
@@ -170,10 +170,18 @@ def answer_of(response: httpx.Response, body: bytes) -> Answer:
     return Answer(
         status=status,
         code=problem.code,
-        detail=problem.detail,
+        detail=problem.detail or _plainly(response),
         errors=problem.errors,
         retry_after_ms=retry_after_ms(response),
     )
+
+
+def _plainly(response: httpx.Response) -> str:
+    """What an answer says that is no problem document, as that of somebody in between."""
+    if response.has_redirect_location:
+        location = response.headers["location"][:MAX_DETAIL]
+        return f"This redirects to {location}; give the address of the server itself."
+    return response.reason_phrase
 
 
 def check_address(http: httpx.AsyncClient, url: str) -> None:
