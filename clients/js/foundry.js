@@ -68,7 +68,7 @@ export class Foundry {
    * @param {{live?: Live, view?: View | null}} [options] `view` is one kept from before, to go on from
    */
   subscribe(topic, listener = () => undefined, { live, view = null } = {}) {
-    if (this.state === "closed") throw new Problem(0, "closed", "The client was closed.");
+    this.#mustBeOpen();
     const all = this.#subscriptions.get(topic) ?? new Set();
     const subscription = new Subscription(
       topic,
@@ -103,6 +103,7 @@ export class Foundry {
    * @param {{deadline_ms?: number}} [options]
    */
   async atLeast(position, topic, { deadline_ms = 10_000 } = {}) {
+    this.#mustBeOpen();
     const watched = [...this.#subscriptions.keys()].filter((name) => !this.#topic(name)?.refused);
     const reached = (topic === undefined ? watched : [topic]).map((name) =>
       reach(this.#http, name, position, {
@@ -221,6 +222,10 @@ export class Foundry {
       const upstream = new Foundry({ ...options, token: token(), live: "on" });
       return new Relay(upstream, channel, tabLock, (topic) => this.#topic(topic)?.view ?? null);
     });
+  }
+
+  #mustBeOpen() {
+    if (this.state === "closed") throw new Problem(0, "closed", "The client was closed.");
   }
 
   #wake() {

@@ -135,6 +135,17 @@ test("a command without an identity asks for a sign-in", async () => {
   assert.equal(foundry.state, "needs_auth");
 });
 
+test("nothing is asked of a client that was closed, and nothing was reached", async () => {
+  await foundry.close();
+
+  assert.throws(() => foundry.subscribe(TOPIC), isProblem("closed"));
+  await assert.rejects(foundry.command("task.rename"), isProblem("closed"));
+  await assert.rejects(foundry.atLeast(1), isProblem("closed"));
+  await assert.rejects(foundry.atLeast(1, TOPIC), isProblem("closed"));
+
+  assert.equal(server.asked.length, 0);
+});
+
 test("close ends a command that waits", async () => {
   server.instead("/v1/commands", () => void foundry.close());
 
