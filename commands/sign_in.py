@@ -14,7 +14,6 @@ from commands.user_state import User, UserState
 from events.commit import Event
 from events.ids import Timestamp, TokenId, UserId, new_id
 from events.user import AppSessionEnded, AppSessionStarted
-from runtime.identity import Caller
 from runtime.problems import Unauthenticated
 
 LIFETIME_MS = 30 * 24 * 60 * 60 * 1000
@@ -62,8 +61,11 @@ class SignIn:
             )
         return await self._start(user_id)
 
-    async def end(self, caller: Caller) -> None:
-        """End the app session the caller came with; a token is left alone."""
+    async def end(self, secret: str) -> None:
+        """End the app session of a cookie's secret; a token, and what does not hold any more, is left alone."""
+        caller = await self._access.identify(secret)
+        if caller is None:
+            return
 
         def ended(state: UserState) -> list[Event]:
             match state:

@@ -4,9 +4,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from query_api.conditional import not_modified
+from query_api.etag import content_etag
 from runtime.errors import NotFound
 
 ROOT = Path(__file__).parent.parent
@@ -33,13 +35,13 @@ def routes() -> list[Route]:
     client = _files(CLIENT, {".js"})
 
     async def index(request: Request) -> Response:
-        return _answer(page["index.html"])
+        return _answer(request, page["index.html"])
 
     async def page_file(request: Request) -> Response:
-        return _answer(_named(request, page))
+        return _answer(request, _named(request, page))
 
     async def client_file(request: Request) -> Response:
-        return _answer(_named(request, client))
+        return _answer(request, _named(request, client))
 
     return [
         Route("/", index),
@@ -59,5 +61,9 @@ def _named(request: Request, files: dict[str, Path]) -> Path:
     return found
 
 
-def _answer(path: Path) -> Response:
-    return FileResponse(path, media_type=TYPES[path.suffix], headers=HEADERS)
+def _answer(request: Request, path: Path) -> Response:
+    """The file, or 304 for a browser that holds it. By its bytes: an image's files can all have one date."""
+    content = path.read_bytes()
+    tag = content_etag(content)
+    answer = Response(content, media_type=TYPES[path.suffix], headers={"ETag": tag, **HEADERS})
+    return not_modified(request, tag, HEADERS) or answer

@@ -59,7 +59,7 @@ async def read_opening(request: Request, views: Views, user_id: str) -> Opening:
         return Opening(
             topics=held, not_before=_not_before(cursor, views), resumes=any(held.values())
         )
-    named = _named(request.query_params.getlist("topic"), user_id)
+    named = _named(filter(None, request.query_params.getlist("topic")), user_id)
     given = request.headers.get("last-event-id") or request.query_params.get("cursor")
     cursor = parse_cursor(given)
     return Opening(
@@ -86,8 +86,8 @@ async def _read(request: Request, shape: type[T]) -> T:
 
 
 def _named(wires: Iterable[str], user_id: str) -> list[Topic | str]:
-    named = [parse_topic(wire, user_id) or wire for wire in dict.fromkeys(wires) if wire]
-    if not named:
+    named = [parse_topic(wire, user_id) or wire for wire in dict.fromkeys(wires)]
+    if not any(named):
         raise Invalid("A stream needs at least one topic, for example ?topic=app.")
     if len(named) > MAX_TOPICS:
         raise Rejected(

@@ -37,7 +37,7 @@ class BlobAnswers:
         if not _BLOB_ID.fullmatch(blob_id) or not await self._visible(request, caller, blob_id):
             raise unseen()
         tag = f'"{blob_id}"'
-        if held := not_modified(request, tag):
+        if held := not_modified(request, tag, KEPT_LONG):
             return held
         content = await self._store.get_blob(blob_id)
         if content is None:

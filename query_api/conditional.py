@@ -1,5 +1,7 @@
 """Answers that a client may keep and ask about again: ETag, If-None-Match, 304."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,15 +32,15 @@ async def unchanged(request: Request, views: Views, topic: str) -> Response | No
     return None if tag is None else not_modified(request, tag)
 
 
-def not_modified(request: Request, tag: str) -> Response | None:
-    """304 when the client holds what has this tag."""
+def not_modified(request: Request, tag: str, kept: Mapping[str, str] = KEPT) -> Response | None:
+    """304 when the client holds what has this tag. `kept` are the headers of a 200 that say how it may be kept."""
     held = still_held(request.headers.getlist("if-none-match"), tag)
-    return unmodified(tag) if held else None
+    return unmodified(tag, kept) if held else None
 
 
-def unmodified(tag: str) -> Response:
-    """304: what has this tag is what the client holds."""
-    return Response(status_code=304, headers={"ETag": tag, **KEPT})
+def unmodified(tag: str, kept: Mapping[str, str] = KEPT) -> Response:
+    """304: what has this tag is what the client holds, to be kept as before."""
+    return Response(status_code=304, headers={"ETag": tag, **kept})
 
 
 def tagged(tag: str, document: bytes) -> Response:

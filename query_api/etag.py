@@ -1,5 +1,6 @@
-"""Entity tags of views: `"<epoch>.<version>"`, and whether the client still holds the current one."""
+"""Entity tags: of views `"<epoch>.<version>"`, and whether the client still holds the current one."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 
@@ -11,6 +12,11 @@ _HELD = re.compile(r'[ \t,]*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|$)')
 def etag(epoch: str, version: Position) -> str:
     """The strong tag of a topic at a version; the same text, without quotes, is what streams call held."""
     return f'"{epoch}.{version}"'
+
+
+def content_etag(content: bytes) -> str:
+    """The strong tag of content that has no version: the same bytes have the same tag on every node."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def still_held(if_none_match: Sequence[str], current: str) -> bool:

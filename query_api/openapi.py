@@ -7,6 +7,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from query_api.conditional import not_modified
+from query_api.etag import content_etag
 from query_api.openapi_commands import command_routes
 from query_api.openapi_route import Answer, DocumentedRoute, Parameter
 from query_api.openapi_routes import ASKED, ELSEWHERE, AnyView
@@ -23,9 +25,12 @@ def openapi_endpoint(
     commands: Mapping[str, type], *, version: str
 ) -> Callable[[Request], Awaitable[Response]]:
     body = msgspec.json.encode(document(commands, version=version))
+    tag = content_etag(body)
+    kept = {"Cache-Control": "public, no-cache"}
 
     async def openapi(request: Request) -> Response:
-        return JsonResponse(body, headers={"Cache-Control": "public, no-cache"})
+        held = not_modified(request, tag, kept)
+        return held or JsonResponse(body, headers={"ETag": tag, **kept})
 
     return openapi
 

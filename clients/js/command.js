@@ -12,9 +12,13 @@ import { jitter } from "./turn.js";
 const ATTEMPT_MS = 35_000;
 
 /**
- * @typedef {{command_id: string, position: number, events: string[], ids: Record<string, string>}} Accepted
+ * `secret` is that of `token.create`.
+ *
+ * @typedef {{
+ *   command_id: string, position: number, events: string[], ids: Record<string, string>, secret?: string,
+ * }} Accepted
  * @typedef {{epoch: string, version: number}} Tagged
- * @typedef {{key?: string, ifMatch?: string | number | Tagged, deadline_ms?: number}} CommandOptions
+ * @typedef {{key?: string, ifMatch?: string | number | Tagged | null, deadline_ms?: number}} CommandOptions
  */
 
 /**
@@ -28,19 +32,24 @@ const ATTEMPT_MS = 35_000;
  * @returns {Promise<Accepted>}
  */
 export async function send(http, name, fields, options) {
-  const { key = uuid(), ifMatch, deadline_ms = 60_000, signal, onRetry, random } = options;
-  const condition = ifMatch === undefined ? {} : { "If-Match": condensed(ifMatch) };
+  const { key = uuid(), deadline_ms = 60_000, signal, onRetry, random } = options;
+  // A view that nobody has yet is null, and says nothing.
+  const ifMatch = options.ifMatch ?? null;
+  const condition = ifMatch === null ? {} : { "If-Match": condensed(ifMatch) };
   const headers = { "Idempotency-Key": key, ...condition };
+  // Fields that are no JSON are the caller's mistake, and no request that failed.
+  const body = JSON.stringify(fields);
   const deadline = Date.now() + deadline_ms;
   for (let attempt = 0; ; attempt += 1) {
-    const answer = await http.request(`/v1/commands/${encodeURIComponent(name)}`, {
+    const answered = await http.request(`/v1/commands/${encodeURIComponent(name)}`, {
       method: "POST",
       headers,
-      json: fields,
+      body,
       deadline_ms: Math.max(1, Math.min(ATTEMPT_MS, deadline - Date.now())),
       signal,
     });
-    if (answer.status >= 200 && answer.status < 300) return answer.body;
+    if (isAccepted(answered)) return answered.body;
+    const answer = isSuccess(answered) ? { ...answered, ...UNREADABLE } : answered;
     if (signal.aborted) throw new Problem(0, "closed", "The client was closed.", { key });
     const wait = answer.retry_after_ms + jitter(random(), attempt);
     if (!isWorthAnother(answer) || Date.now() + wait >= deadline) throw problemOf(answer, key);
@@ -55,6 +64,17 @@ export async function send(http, name, fields, options) {
  */
 export function problemOf({ status, code, detail, errors }, key) {
   return new Problem(status, code || `http_${status}`, detail, key === undefined ? { errors } : { errors, key });
+}
+
+/** A success that no command answers with is somebody else's, and as good as none. */
+const UNREADABLE = { status: 0, code: "unreadable", detail: "A success that no command answers with." };
+
+/** @param {Answer} answer */
+const isSuccess = ({ status }) => status >= 200 && status < 300;
+
+/** @param {Answer} answer */
+function isAccepted(answer) {
+  return isSuccess(answer) && Number.isInteger(answer.body?.position) && typeof answer.body.command_id === "string";
 }
 
 /** @param {Answer} answer */

@@ -47,13 +47,14 @@ export class Foundry {
   #command_retries = 0;
 
   /**
-   * @param {Options} [options] `url` is the server's, by default that of the page; without a `token` the cookie counts
+   * @param {Options} [options] `url` is the server's, by default that of the page; without a `token` the cookie counts.
+   *   Throws a `TypeError` for an address or a token that no request can be made with.
    */
   constructor(options = {}) {
     const { url = "", token = null, live = "on", credentials = "same-origin", log, ...rest } = options;
     this.#state = begin(rest.grace_ms === undefined ? {} : { grace_ms: rest.grace_ms });
     this.#live = live;
-    this.#http = new Http({ url, token, fetch: rest.fetch ?? globalThis.fetch.bind(globalThis), credentials });
+    this.#http = new Http({ url, token, fetch: rest.fetch, credentials });
     this.#streams = this.#transport(options);
     if (log) this.on("log", log);
   }
@@ -67,7 +68,7 @@ export class Foundry {
    * @param {{live?: Live, view?: View | null}} [options] `view` is one kept from before, to go on from
    */
   subscribe(topic, listener = () => undefined, { live, view = null } = {}) {
-    if (this.state === "closed") throw new Problem(0, "closed", "The client was closed.");
+    this.#mustBeOpen();
     const all = this.#subscriptions.get(topic) ?? new Set();
     const subscription = new Subscription(
       topic,
@@ -102,6 +103,7 @@ export class Foundry {
    * @param {{deadline_ms?: number}} [options]
    */
   async atLeast(position, topic, { deadline_ms = 10_000 } = {}) {
+    this.#mustBeOpen();
     const watched = [...this.#subscriptions.keys()].filter((name) => !this.#topic(name)?.refused);
     const reached = (topic === undefined ? watched : [topic]).map((name) =>
       reach(this.#http, name, position, {
@@ -220,6 +222,10 @@ export class Foundry {
       const upstream = new Foundry({ ...options, token: token(), live: "on" });
       return new Relay(upstream, channel, tabLock, (topic) => this.#topic(topic)?.view ?? null);
     });
+  }
+
+  #mustBeOpen() {
+    if (this.state === "closed") throw new Problem(0, "closed", "The client was closed.");
   }
 
   #wake() {

@@ -7,22 +7,45 @@ import { unlessAborted } from "./aborting.js";
  *   status: number, body: any, code: string, detail: string, errors: {pointer: string, detail: string}[],
  *   retry_after_ms: number,
  * }} Answer
- * @typedef {{method?: string, headers?: Record<string, string>, json?: unknown, deadline_ms: number, signal?: AbortSignal}} Request
+ * @typedef {{method?: string, headers?: Record<string, string>, body?: string, deadline_ms: number, signal?: AbortSignal}} Request
  */
 
 export class Http {
   #fetch;
   #credentials;
+  /** @type {string | null} */
+  #token = null;
   #closing = new AbortController();
   /** @type {Set<Promise<unknown>>} */
   #running = new Set();
 
-  /** @param {{url: string, token: string | null, fetch: typeof fetch, credentials: RequestCredentials}} options */
+  /**
+   * Throws a `TypeError` for an address or a token that no request can be made with: it would look like one that nobody
+   * answers, and be tried for ever.
+   *
+   * @param {{
+   *   url: string | URL, token: string | null, fetch: typeof globalThis.fetch | undefined, credentials: RequestCredentials,
+   * }} options
+   */
   constructor({ url, token, fetch, credentials }) {
-    this.url = url.replace(/\/+$/, "");
+    this.url = String(url).replace(/\/+$/, "");
     this.token = token;
-    this.#fetch = fetch;
+    this.#fetch = fetch ?? globalThis.fetch.bind(globalThis);
     this.#credentials = credentials;
+    // Somebody's own `fetch` may know what an address is relative to.
+    if (fetch === undefined) checkAddress(this.url);
+  }
+
+  get token() {
+    return this.#token;
+  }
+
+  set token(token) {
+    const trimmed = token === null ? null : token.trim();
+    if (!/^[ -~]*$/.test(trimmed ?? "")) {
+      throw new TypeError("A token is ASCII text on one line, as `foundry token` prints it.");
+    }
+    this.#token = trimmed;
   }
 
   /**
@@ -31,14 +54,13 @@ export class Http {
    * @param {string} path
    * @param {Omit<Request, "deadline_ms"> & {signal: AbortSignal}} request
    */
-  async response(path, { method = "GET", headers = {}, json, signal }) {
+  async response(path, { method = "GET", headers = {}, body, signal }) {
     const identity = this.token === null ? {} : { Authorization: `Bearer ${this.token}` };
-    const body = json === undefined ? {} : { body: JSON.stringify(json) };
-    const type = json === undefined ? {} : { "Content-Type": "application/json" };
+    const type = body === undefined ? {} : { "Content-Type": "application/json" };
     return await this.#fetch(this.url + path, {
       method,
       headers: { ...identity, ...type, ...headers },
-      ...body,
+      ...(body === undefined ? {} : { body }),
       signal,
       credentials: this.#credentials,
       cache: "no-store",
@@ -85,6 +107,17 @@ export class Http {
       for (const one of signals) one.removeEventListener("abort", end);
     }
   }
+}
+
+/** @param {string} url */
+function checkAddress(url) {
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  try {
+    if (/^https?:$/.test(new URL(`${url}/`, base).protocol)) return;
+  } catch {
+    // Neither whole nor relative to a page.
+  }
+  throw new TypeError(`"${url}" is no address of a server: write https://host, or http://host:port. Only a page needs none.`);
 }
 
 /**

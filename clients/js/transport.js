@@ -57,7 +57,7 @@ export class HttpStreams {
   async interest({ connection, sid, revision, add, remove }) {
     const { status, retry_after_ms, code, detail } = await this.#http.request(
       `/v1/stream/${encodeURIComponent(sid)}/interest`,
-      { method: "POST", json: { revision, add, remove }, deadline_ms: INTEREST_DEADLINE_MS },
+      { method: "POST", body: JSON.stringify({ revision, add, remove }), deadline_ms: INTEREST_DEADLINE_MS },
     );
     const answer = { status, retry_after_ms, code, detail };
     this.#report({ type: "interest_answered", connection, revision, ...answer });
@@ -76,14 +76,15 @@ export class HttpStreams {
    * The whole life of one stream.
    *
    * @param {number} connection
-   * @param {object} json
+   * @param {object} asked
    * @param {AbortSignal} signal
    */
-  async #run(connection, json, signal) {
+  async #run(connection, asked, signal) {
     let loss;
     try {
       const headers = { Accept: "text/event-stream" };
-      const response = await this.#http.response("/v1/stream", { method: "POST", headers, json, signal });
+      const body = JSON.stringify(asked);
+      const response = await this.#http.response("/v1/stream", { method: "POST", headers, body, signal });
       loss = await unlessAborted(this.#read(connection, response, signal), signal);
     } catch (error) {
       loss = { status: 0, detail: String(error) };

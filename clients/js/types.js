@@ -77,8 +77,9 @@
  *
  * @typedef {Live | Record<string, Live>} LiveOption for all views, or by view: `{transcript: "bootstrap-only"}`
  * @typedef {{
- *   url?: string, token?: string | null, live?: LiveOption, grace_ms?: number, fetch?: typeof fetch,
- *   credentials?: RequestCredentials, share?: string, log?: (entry: Record<string, unknown>) => void,
+ *   url?: string | URL | undefined, token?: string | null | undefined, live?: LiveOption, grace_ms?: number,
+ *   fetch?: typeof fetch, credentials?: RequestCredentials, share?: string,
+ *   log?: (entry: Record<string, unknown>) => void,
  * }} Options
  * @typedef {{state: Status, ledger: Why, problem: {status: number, code: string, detail: string}, log: Record<string, unknown>}} Told
  */

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from foundry_client import Foundry
+from foundry_client.chaos.command_line import main
 from foundry_client.chaos.recording import Recording, read
 from tests.clients.chaos import playing
 from tests.clients.following import Following, state_of
@@ -140,6 +141,38 @@ async def test_the_command_plays_records_reports_and_compares(tmp_path: Path) ->
     assert (status, report["different"], report["streams"]) == (1, [TASK], 1)
     assert of_behind[1]["faults"] == {"503": 1, "duplicate": 1}
     assert final(read(recorded)) == final(recording)
+
+
+async def test_views_that_were_not_written_down_are_reported_as_not_compared(
+    tmp_path: Path,
+) -> None:
+    async with command(
+        "--recording", str(WORKING_DAY), "--expect", str(tmp_path / "none.json")
+    ) as proxy:
+        status, report = await proxy.ended()
+
+    assert (status, report["streams"]) == (1, 0)
+    assert "none.json" in report["not_compared"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--upstream", "127.0.0.1:7741"),
+        ("--recording", str(WORKING_DAY), "--port", "99999"),
+        ("--recording", str(WORKING_DAY), "--record", "/nowhere/recorded.jsonl"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence_and_no_traceback(
+    options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[-1].startswith("foundry-chaos-proxy: error: ")
 
 
 async def test_a_recording_made_before_a_real_server_can_be_played(

@@ -136,7 +136,7 @@ async def test_a_cookie_works_until_it_is_signed_out(node: Node) -> None:
 
     signed_in = await sign_in.by_token(OWNER_TOKEN)
     caller = await node.caller(signed_in.secret)
-    await sign_in.end(caller)
+    await sign_in.end(signed_in.secret)
 
     assert (caller.user_id, caller.name) == (OWNER, "Owner")
     assert await node.access.identify(signed_in.secret) is None
@@ -170,6 +170,6 @@ async def test_signing_out_with_a_token_leaves_the_token_alone(node: Node) -> No
     owner = await node.owner()
     sign_in, _ = signing_in(node)
 
-    await sign_in.end(owner)
+    await sign_in.end(OWNER_TOKEN)
 
     assert await node.access.still_valid(owner)

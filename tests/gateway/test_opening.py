@@ -102,6 +102,17 @@ async def test_a_topic_without_a_name_is_none(node: Node) -> None:
         assert list(ready.data["topics"]) == ["app"]
 
 
+async def test_of_each_topic_in_a_body_is_said_what_became_of_it(node: Node) -> None:
+    async with (
+        node.post_stream({"": None}) as nothing,
+        node.post_stream({"": None, "app": None}) as reader,
+    ):
+        await reader.until("ready")
+
+    assert nothing.status == 400
+    assert [one.data["topic"] for one in reader.seen if one.name == "forbidden"] == [""]
+
+
 async def test_as_many_topics_as_a_stream_carries_can_be_asked_for(node: Node) -> None:
     many = {f"task/task_{n:058}": "task_detail-1-abcdef.1234567890" for n in range(1000)}
 

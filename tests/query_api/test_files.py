@@ -193,6 +193,8 @@ async def test_a_blob_may_be_kept_for_ever(house: House, blobs: dict[str, Blob])
     assert "immutable" in answer.headers["cache-control"]
     assert "private" in answer.headers["cache-control"]
     assert again.status_code == 304
+    # A cache takes what a 304 says for the new word on what it keeps.
+    assert again.headers["cache-control"] == answer.headers["cache-control"]
 
 
 async def test_a_blob_nothing_refers_to_is_not_found(house: House) -> None:

@@ -121,7 +121,9 @@ async def test_a_live_topic_is_sent_again_from_what_the_client_says(pair_house: 
         await house.owner.interest(stream, 1, add={house.workspace: None})
         await stream.until_ready()
 
-    assert [event.name for event in stream.about(house.workspace)] == ["snapshot", "snapshot"]
+    # The task of another test may still be at work in this house, and be told of in between.
+    told = [event.name for event in stream.about(house.workspace)]
+    assert [name for name in told if name != "change"] == ["snapshot", "snapshot"]
 
 
 async def test_an_unknown_stream_is_not_found_on_any_node(pair_house: PairHouse) -> None:

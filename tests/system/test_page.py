@@ -37,6 +37,18 @@ async def test_the_page_and_everything_it_names_are_served_under_its_policy(
         assert re.findall(r"""["'(]https?://(?!www\.w3\.org/)\w+""", answer.text) == [], path
 
 
+async def test_a_browser_that_holds_a_file_is_not_sent_it_again(system: NodeProcess) -> None:
+    async with httpx.AsyncClient(base_url=system.address, trust_env=False) as browser:
+        for path in ("/", "/web/workbench.js", "/client/foundry.js", "/v1/openapi.json"):
+            first = await browser.get(path)
+            again = await browser.get(path, headers={"If-None-Match": first.headers["etag"]})
+            changed = await browser.get(path, headers={"If-None-Match": '"another"'})
+
+            assert (again.status_code, again.content) == (304, b""), path
+            assert again.headers["cache-control"] == first.headers["cache-control"]
+            assert changed.content == first.content
+
+
 async def test_the_page_has_no_inline_script_style_or_handler(system: NodeProcess) -> None:
     async with httpx.AsyncClient(base_url=system.address, trust_env=False) as browser:
         html = (await browser.get("/")).text

@@ -34,6 +34,22 @@ async def test_a_token_signs_a_browser_in_and_out(system: NodeProcess) -> None:
     assert problem(after)["code"] == "unauthenticated"
 
 
+async def test_signing_out_ends_the_cookies_session_also_beside_a_token(
+    system: NodeProcess,
+) -> None:
+    token = {"Authorization": f"Bearer {system.token}"}
+    async with browser(system) as page:
+        await page.post("/v1/login", json={"token": system.token})
+        secret = page.cookies[SESSION]
+        signed_out = await page.post("/v1/logout", headers=token)
+        with_the_token = await page.get("/v1/views/app", headers=token)
+        page.cookies.set(SESSION, secret)
+        with_the_old_cookie = await page.get("/v1/views/app")
+
+    assert signed_out.is_success
+    assert (with_the_token.status_code, with_the_old_cookie.status_code) == (200, 401)
+
+
 async def test_the_code_of_the_start_up_link_works_once(start_node: StartNode) -> None:
     node = start_node()
     assert node.token not in node.login_code

@@ -61,6 +61,38 @@ for (const [status, code] of /** @type {[number, string][]} */ ([
   });
 }
 
+test("what no request can be made with is said at once, and not tried for ever", async () => {
+  for (const url of ["", "127.0.0.1:7741", "localhost:7741", "ftp://host", "http://[::1"]) {
+    assert.throws(() => new Foundry({ url }), TypeError, url);
+  }
+  for (const token of ["fdy_ü", "日本", "fdy_one\nfdy_two"]) {
+    assert.throws(() => new Foundry({ url: server.url, token }), TypeError);
+    assert.throws(() => foundry.signedIn(token), TypeError);
+  }
+  await assert.rejects(foundry.command("task.rename", { title: 1n }), TypeError);
+
+  assert.equal(server.asked.length, 0);
+});
+
+test("an address may be a URL", async () => {
+  const other = new Foundry({ url: new URL(server.url), token: "secret\n" });
+
+  await other.command("task.rename");
+
+  assert.equal(server.asked[0]?.headers.authorization, "Bearer secret");
+  await other.close();
+});
+
+test("a success no command answers with is as good as none", async () => {
+  server.instead("/v1/commands", (_, response) => json(response, 200, { signed_in: true }));
+
+  const { position } = await foundry.command("task.rename");
+
+  assert.ok(position > 0);
+  assert.equal(server.asked.length, 2);
+  assert.equal(new Set(keys()).size, 1);
+});
+
 test("each command has a key of its own, or the one that is given", async () => {
   await foundry.command("task.rename");
   await foundry.command("task.rename");
@@ -86,13 +118,13 @@ test("a Retry-After beyond the deadline is not waited for", async () => {
   await assert.rejects(foundry.command("task.rename"), isProblem("draining"));
 });
 
-test("If-Match takes a position, a tag or a view", async () => {
-  for (const ifMatch of [7, "7", "e1.7", '"e1.7"', "*", { epoch: "e1", version: 7 }]) {
+test("If-Match takes a position, a tag or a view, if there is one", async () => {
+  for (const ifMatch of [7, "7", "e1.7", '"e1.7"', "*", { epoch: "e1", version: 7 }, null]) {
     await foundry.command("task.rename", {}, { ifMatch });
   }
 
   const tags = server.asked.map(({ headers }) => headers["if-match"]);
-  assert.deepEqual(tags, ["7", "7", '"e1.7"', '"e1.7"', "*", '"e1.7"']);
+  assert.deepEqual(tags, ["7", "7", '"e1.7"', '"e1.7"', "*", '"e1.7"', undefined]);
 });
 
 test("a command without an identity asks for a sign-in", async () => {
@@ -101,6 +133,17 @@ test("a command without an identity asks for a sign-in", async () => {
   await assert.rejects(foundry.command("task.rename"), isProblem("unauthenticated"));
 
   assert.equal(foundry.state, "needs_auth");
+});
+
+test("nothing is asked of a client that was closed, and nothing was reached", async () => {
+  await foundry.close();
+
+  assert.throws(() => foundry.subscribe(TOPIC), isProblem("closed"));
+  await assert.rejects(foundry.command("task.rename"), isProblem("closed"));
+  await assert.rejects(foundry.atLeast(1), isProblem("closed"));
+  await assert.rejects(foundry.atLeast(1, TOPIC), isProblem("closed"));
+
+  assert.equal(server.asked.length, 0);
 });
 
 test("close ends a command that waits", async () => {

@@ -72,6 +72,7 @@ class Conductor:
     ) -> Subscription:
         if self.state == "closed":
             raise closed()
+        asyncio.get_running_loop()  # Raises outside of one, before anything has changed.
         subscription = Subscription(topic, listener, self)
         self._take(Subscribe(topic=topic, live=live, view=view, **moment()), subscription)
         return subscription

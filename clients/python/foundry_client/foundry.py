@@ -2,14 +2,13 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import msgspec
-from msgspec import Struct
 
 from foundry_client.conductor import Conductor
 from foundry_client.effects import Status, Why
@@ -25,7 +24,7 @@ from foundry_client.listening import Hearer, Newest, Word
 from foundry_client.patience import WORTH_ANOTHER_TRY, problem_in, until_answered
 from foundry_client.problem import Problem
 from foundry_client.reaching import reach
-from foundry_client.server import Answer, Server
+from foundry_client.server import Accepted, Answer, Server
 from foundry_client.subscription import Listener, Subscription
 from foundry_client.transport import moment
 from foundry_client.turn import Options
@@ -34,21 +33,12 @@ COMMAND_SECONDS = 60.0
 AT_LEAST_SECONDS = 10.0
 
 
-class Accepted(Struct, frozen=True):
-    """A command that was stored. `position` is what to wait for with `at_least`."""
-
-    command_id: str
-    position: int
-    events: tuple[str, ...]
-    ids: dict[str, str] = {}
-    secret: str | None = None
-
-
 class Foundry:
     """`async with Foundry(url, token=…)`, or `await close()`; to be used inside one event loop.
 
     `live` is `on` or `bootstrap-only`, for all views or by the first word of their topics. `http` brings
-    its own cookies, certificates and proxies, and is left open.
+    its own cookies, certificates and proxies, and is left open. Raises `ValueError` for an address or a
+    token that no request can be made with.
     """
 
     def __init__(
@@ -88,7 +78,7 @@ class Foundry:
 
     async def watch(
         self, topic: str, *, live: Live | None = None
-    ) -> AsyncIterator[tuple[View | None, Why]]:
+    ) -> AsyncGenerator[tuple[View | None, Why], None]:
         """Each newest view of a topic, until it cannot be had any more (then None, once) or the manager is closed."""
         newest = Newest()
         self._newest.add(newest)
@@ -137,7 +127,7 @@ class Foundry:
             self._conductor.happen(Unauthenticated(detail=answer.detail, **moment()))
         if not 200 <= answer.status < 300:
             raise problem_in(answer, key=command_id)
-        accepted = msgspec.convert(answer.body, Accepted)
+        accepted: Accepted = answer.body
         self._conductor.happen(
             Refresh(topic=None, at_least=accepted.position, cause="command", **moment())
         )

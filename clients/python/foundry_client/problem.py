@@ -27,12 +27,17 @@ class Problem(Exception):
         *,
         key: str | None = None,
     ) -> None:
-        super().__init__(f"{status} {code}: {detail}" if detail else f"{status} {code}")
+        # What it is made of, so that it can be copied and sent to another process.
+        super().__init__(status, code, detail, errors)
         self.key = key
         self.status = status
         self.code = code
         self.detail = detail
         self.errors = errors
+
+    def __str__(self) -> str:
+        said = f"{self.status} {self.code}"
+        return f"{said}: {self.detail}" if self.detail else said
 
 
 class _Document(Struct):

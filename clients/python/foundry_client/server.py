@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from foundry_client.problem import problem_of, retry_after_ms
+from foundry_client.problem import MAX_DETAIL, problem_of, retry_after_ms
 
 ANSWER_SECONDS = 15.0
 COMMAND_ANSWER_SECONDS = 35.0
@@ -17,6 +17,10 @@ COMMAND_ANSWER_SECONDS = 35.0
 
 UNREACHABLE = (httpx.HTTPError, httpx.StreamError, OSError)
 """What a request raises when the network, or somebody in it, fails."""
+
+
+class BadAddress(ValueError):
+    """No request can be made to a server at this address."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -30,13 +34,40 @@ class Answer(Struct, frozen=True, kw_only=True):
     retry_after_ms: int = 0
 
 
+class Accepted(Struct, frozen=True):
+    """A command that was stored. `position` is what to wait for with `at_least`."""
+
+    command_id: str
+    position: int
+    events: tuple[str, ...]
+    ids: dict[str, str] = {}
+    secret: str | None = None
+
+
 class Server:
-    """`token` may be set anew at any time; without one the client's cookies have to do."""
+    """`token` may be set anew at any time; without one the client's cookies have to do.
+
+    Raises `ValueError` for an address or a token that no request can be made with: it would look like one
+    that nobody answers, and be tried for ever.
+    """
 
     def __init__(self, http: httpx.AsyncClient, url: str, token: str | None) -> None:
         self._http = http
         self._url = url.rstrip("/")
         self.token = token
+        check_address(http, self._url)
+
+    @property
+    def token(self) -> str | None:
+        return self._token
+
+    @token.setter
+    def token(self, token: str | None) -> None:
+        # Read from a file it ends with a newline, which no header may.
+        token = token and token.strip()
+        if token and not (token.isascii() and token.isprintable()):
+            raise ValueError("A token is ASCII text on one line, as `foundry token` prints it.")
+        self._token = token
 
     @asynccontextmanager
     async def stream(
@@ -77,14 +108,25 @@ class Server:
     async def command(
         self, name: str, data: Mapping[str, Any], *, key: str, if_match: str | None
     ) -> Answer:
+        """One attempt. The `body` of a success is an `Accepted`."""
         headers = {"Idempotency-Key": key} | ({"If-Match": if_match} if if_match else {})
-        return await self._ask(
+        answer = await self._ask(
             "POST",
             f"/v1/commands/{quote(name, safe='')}",
             content=msgspec.json.encode(data),
             headers=headers,
             timeout=COMMAND_ANSWER_SECONDS,
         )
+        if not 200 <= answer.status < 300:
+            return answer
+        try:
+            return Answer(status=answer.status, body=msgspec.convert(answer.body, Accepted))
+        except msgspec.ValidationError:
+            return Answer(
+                status=0,
+                code="unreadable",
+                detail=f"A {answer.status} that no command answers with.",
+            )
 
     async def _ask(
         self,
@@ -110,7 +152,7 @@ class Server:
     def _headers(self, **more: str) -> dict[str, str]:
         headers = {"Content-Type": "application/json", **more}
         if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
+            headers["Authorization"] = f"Bearer {self.token}".strip()
         return headers
 
 
@@ -128,10 +170,29 @@ def answer_of(response: httpx.Response, body: bytes) -> Answer:
     return Answer(
         status=status,
         code=problem.code,
-        detail=problem.detail,
+        detail=problem.detail or _plainly(response),
         errors=problem.errors,
         retry_after_ms=retry_after_ms(response),
     )
+
+
+def _plainly(response: httpx.Response) -> str:
+    """What an answer says that is no problem document, as that of somebody in between."""
+    if response.has_redirect_location:
+        location = response.headers["location"][:MAX_DETAIL]
+        return f"This redirects to {location}; give the address of the server itself."
+    return response.reason_phrase
+
+
+def check_address(http: httpx.AsyncClient, url: str) -> None:
+    """Of a client with a `base_url` the address may be relative to that. Raises `BadAddress`."""
+    try:
+        asked = http.build_request("GET", f"{url}/v1/views/app").url
+        if asked.scheme in ("http", "https") and asked.host and (asked.port or 0) < 65536:
+            return
+    except httpx.InvalidURL:
+        pass
+    raise BadAddress(f"{url!r} is no address of a server: write https://host, or http://host:port.")
 
 
 def _is_view(body: object) -> bool:

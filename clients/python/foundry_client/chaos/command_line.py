@@ -19,20 +19,22 @@ from foundry_client.chaos.proxy import ChaosProxy, Tap
 from foundry_client.chaos.recorder import Recorder
 from foundry_client.chaos.recording import Recording, read
 from foundry_client.chaos.sources import Played, Source, Upstream
+from foundry_client.server import UNREACHABLE, BadAddress, check_address
 from foundry_client.sse import EventReader
 
 WRONG = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, or 1 when the views of `--expect` are not what they should be."""
+    """The exit status: 0, 1 when the views of `--expect` are not what they should be, 2 for what cannot be done."""
     asked = _parser().parse_args(arguments)
     try:
         parse_plan(asked.plan)
         recording = read(asked.recording) if asked.recording else None
-    except (BadPlan, OSError, msgspec.DecodeError) as error:
+        return asyncio.run(_run(asked, recording))
+    except (BadPlan, BadAddress, OSError, OverflowError, msgspec.DecodeError) as error:
+        # A port that is taken, or is none, and a file that cannot be written are said while starting.
         _parser().error(str(error))
-    return asyncio.run(_run(asked, recording))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,23 +63,47 @@ async def _run(asked: argparse.Namespace, recording: Recording | None) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with httpx.AsyncClient() as client, _proxy(client, asked, recording) as (proxy, address):
+    async with httpx.AsyncClient() as client:
+        if asked.upstream:
+            check_address(client, asked.upstream)
+        return await _until(stop, client, asked, recording)
+
+
+async def _until(
+    stop: asyncio.Event,
+    client: httpx.AsyncClient,
+    asked: argparse.Namespace,
+    recording: Recording | None,
+) -> int:
+    async with _proxy(client, asked, recording) as (proxy, address):
         # The first line is for whoever started it: the port may be a free one.
         print(address, flush=True)
         await stop.wait()
         report = proxy.done.report()
-        different: list[str] = []
         if asked.expect:
-            views = msgspec.json.decode(asked.expect.read_bytes(), type=dict[str, Held])
-            wanted = (
-                {topic: Held(one.version, one.data) for topic, one in recording.final.items()}
-                if recording
-                else await _shown(client, asked.upstream, [*views], proxy.credentials)
-            )
-            different = sorted(topic for topic in views if views[topic] != wanted.get(topic))
-            report["different"] = different
+            try:
+                report["different"] = await _different(asked, recording, client, proxy.credentials)
+            except (*UNREACHABLE, msgspec.MsgspecError, UnicodeDecodeError) as error:
+                # The client may have ended before it wrote its views down.
+                report["not_compared"] = str(error)
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
-    return WRONG if different else 0
+    return WRONG if report.get("different") or "not_compared" in report else 0
+
+
+async def _different(
+    asked: argparse.Namespace,
+    recording: Recording | None,
+    client: httpx.AsyncClient,
+    credentials: Mapping[str, str],
+) -> list[str]:
+    """The topics whose views in the file of `--expect` are not what they should be."""
+    views = msgspec.json.decode(asked.expect.read_bytes(), type=dict[str, Held])
+    wanted = (
+        {topic: Held(one.version, one.data) for topic, one in recording.final.items()}
+        if recording
+        else await _shown(client, asked.upstream, [*views], credentials)
+    )
+    return sorted(topic for topic in views if views[topic] != wanted.get(topic))
 
 
 class Held(msgspec.Struct, frozen=True):
