@@ -152,7 +152,7 @@ async def _server(settings: Settings) -> AsyncIterator[Finding]:
             f"{who} has this data folder and does not answer at {address}"
             if who
             else f"none works on this data folder; it would listen at {address}",
-            "It is starting, or stands still: look again, then at its log.",
+            running.held_by(who, settings) if who else "",
         )
         return
     try:

@@ -200,6 +200,20 @@ async def test_a_server_that_is_not_there_is_named_without_the_password() -> Non
     assert "secret" not in caught.value.detail
 
 
+async def test_a_start_that_waits_says_for_what(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection_module, "TELL_SECONDS", 0.2)
+
+    with pytest.raises(Unavailable):
+        async with connect("nats://me:secret@127.0.0.1:9", within=0.6):
+            pass
+
+    (said,) = [one for one in caplog.records if "waiting" in one.getMessage()]
+    assert said.__dict__["servers"] == "127.0.0.1:9"
+    assert "ConnectionRefused" in said.__dict__["reason"]
+
+
 async def test_it_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> None:
     async with embedded_server(tmp_path) as first:
         pass
