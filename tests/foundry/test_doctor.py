@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from foundry import doctor
 from foundry.data_folder import A_COMMAND, locked
 from tests.system.node_process import NodeProcess
 
@@ -40,6 +41,24 @@ def test_a_projection_that_cannot_be_read_is_a_finding(
     # Others are looked at all the same.
     assert "server: none works on this data folder" in done.out
     assert "Traceback" not in done.err
+
+
+def test_a_projection_that_the_disk_does_not_let_be_opened_is_not_to_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    # As of a folder that can only be read: a write-ahead log needs files beside it.
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+
+    finding = doctor._projection(tmp_path / "workspace-1.sqlite3")
+
+    assert not finding.well
+    assert "let it be written" in finding.advice
+    assert "remove" not in finding.advice
 
 
 def test_a_server_that_does_not_answer_is_a_finding(tmp_path: Path) -> None:
