@@ -22,6 +22,8 @@ NO_CLUSTER = 10074
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 """Against what is stored, and on a cluster against what is on its way to be stored."""
 DUPLICATE_IN_PROCESS = 10158
+ACCOUNT_IS_FULL = 10002
+"""Nothing was stored, and the same is as soon as the account has room: said as if the request were wrong."""
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.5
@@ -48,7 +50,11 @@ class ApiError(Exception):
         """Whether the same request may be accepted a little later: no leader yet, too busy, no space."""
         if self.err_code == NO_CLUSTER:
             return False
-        return self.code >= 500 or self.code == 429 or self.err_code == DUPLICATE_IN_PROCESS
+        return (
+            self.code >= 500
+            or self.code == 429
+            or self.err_code in (DUPLICATE_IN_PROCESS, ACCOUNT_IS_FULL)
+        )
 
 
 class _Group(Struct, frozen=True):

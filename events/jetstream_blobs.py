@@ -6,6 +6,7 @@ import hashlib
 from nats import errors
 from nats.js.client import JetStreamContext
 from nats.js.errors import (
+    APIError,
     BadObjectMetaError,
     BucketNotFoundError,
     DigestMismatchError,
@@ -45,7 +46,9 @@ class Blobs:
         except (TimeoutError, errors.Error) as error:
             # The bucket may be gone: the next try looks for it, and makes it if need be.
             self._store = None
-            raise Unavailable(f"The content could not be stored ({error!r}); try again.") from error
+            raise Unavailable(
+                f"The content could not be stored ({_said(error)}); try again."
+            ) from error
         return blob
 
     async def get(self, blob_id: str) -> bytes | None:
@@ -63,7 +66,7 @@ class Blobs:
             except (TimeoutError, errors.Error) as error:
                 self._store = None
                 raise Unavailable(
-                    f"The content could not be read ({error!r}); try again."
+                    f"The content could not be read ({_said(error)}); try again."
                 ) from error
             if hashlib.sha256(content).hexdigest() == blob_id:
                 return content
@@ -84,7 +87,15 @@ class Blobs:
                     self._store = await self._jetstream.create_object_store(
                         self._bucket, replicas=self._replicas
                     )
-                except JetStreamError:
-                    # Another node made it in between.
-                    self._store = await self._jetstream.object_store(self._bucket)
+                except JetStreamError as refusal:
+                    try:
+                        # Another node may have made it in between.
+                        self._store = await self._jetstream.object_store(self._bucket)
+                    except (BucketNotFoundError, NotFoundError):
+                        raise refusal from None
         return self._store
+
+
+def _said(error: Exception) -> str:
+    """An answer of the server has its reason in its text, and a wait that was too long has its name only."""
+    return str(error) if isinstance(error, APIError) else repr(error)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,7 @@ PULL_BYTES = 4 * 1024 * 1024
 PULL_SECONDS = 30
 HEARTBEAT_SECONDS = 2.5
 SILENCE_SECONDS = 2 * HEARTBEAT_SECONDS
+ON_THE_WAY_SECONDS = 60
 INACTIVE_SECONDS = 120
 """After so long without a pull the server forgets the consumer, should we not have deleted it."""
 
@@ -99,7 +101,24 @@ class Pull:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     await self._arrived.wait()
             except TimeoutError:
-                raise Broken("two heartbeats did not come") from None
+                await self._look_for_more_on_the_way()
+
+    async def _look_for_more_on_the_way(self) -> None:
+        """A slow link may carry a large message for longer than two heartbeats; a pong comes behind all that was sent before."""
+        pong = asyncio.create_task(self._pong())
+        word = asyncio.create_task(self._arrived.wait())
+        try:
+            await asyncio.wait([pong, word], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pong.cancel()
+            word.cancel()
+            await asyncio.wait([pong, word])
+        if not self._arrived.is_set():
+            raise Broken("two heartbeats did not come")
+
+    async def _pong(self) -> None:
+        with suppress(errors.Error):
+            await self._api.connection.client.flush(timeout=ON_THE_WAY_SECONDS)
 
     def peek(self) -> Position | None:
         """The position of the next message that is here already."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from events.jetstream_api import (
     NANOSECONDS,
+    NO_CLUSTER,
     NO_SUITABLE_PEERS,
     STREAM_NAME_IN_USE,
     STREAM_NOT_FOUND,
@@ -199,9 +200,14 @@ async def _create(api: JetStreamApi, ours: StreamConfig) -> StreamInfo:
                 return await stream_info(api)
             waiting = error.err_code == NO_SUITABLE_PEERS
             if not waiting or asyncio.get_running_loop().time() > deadline:
+                advice = (
+                    "Start as many, or set FOUNDRY_NATS_REPLICAS to what there is."
+                    if error.err_code in (NO_SUITABLE_PEERS, NO_CLUSTER)
+                    else 'docs/operations.md says under "An account of an outside server" what it needs.'
+                )
                 raise UnfitStream(
                     f"nats-server does not make the stream {api.stream} on {ours.num_replicas} server(s): {error}."
-                    " Start as many, or set FOUNDRY_NATS_REPLICAS to what there is."
+                    f" {advice}"
                 ) from error
             if not told:
                 log.warning(

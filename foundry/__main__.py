@@ -1,5 +1,17 @@
-"""`python -m foundry` is the CLI too."""
+"""What `foundry` and `python -m foundry` begin with."""
 
-from foundry.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run one command. Ctrl-C ends it without a trace while Python still reads the rest of the program, too."""
+    try:
+        from foundry import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

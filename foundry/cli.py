@@ -78,6 +78,11 @@ def _sentence(error: Exception) -> str | None:
                 f"This user may not use {error.filename} ({error.strerror}); run as the user who"
                 " owns the data folder, or give them what is in it."
             )
+        case IsADirectoryError() | NotADirectoryError() | FileExistsError() if error.filename:
+            return (
+                f"{error.filename} is in the way ({error.strerror}); move it elsewhere, or set"
+                " FOUNDRY_DATA to another folder."
+            )
         case sqlite3.DatabaseError() if is_damaged(error):
             return (
                 f"A file in the data folder is damaged ({error}) and was taken away; the next start"

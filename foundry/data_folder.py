@@ -24,6 +24,9 @@ class DataFolderUnusable(Exception):
     """It cannot be made, nothing can be written into it, or a file in it is damaged."""
 
 
+A_COMMAND = "a `foundry` command"
+"""Who has the folder for the time of one command, in words."""
+
 LOOKED_AT_SECONDS = 0.2
 """For so long somebody may be in the way who only looks whether the folder is locked."""
 

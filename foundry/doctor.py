@@ -14,6 +14,7 @@ from events.store import id_of
 from foundry import running
 from foundry.data_folder import has_log, holder
 from foundry.event_log import any_log
+from foundry.full_disk import disk_refusal
 from projectors.parking import AGGREGATE, PARKED, Parked
 from runtime.errors import FoundryError
 from runtime.settings import Settings, environment
@@ -127,7 +128,9 @@ def _projection(path: Path) -> Finding:
             what,
             False,
             f"{path} cannot be read ({error})",
-            "Stop the server, remove this file and those beside it whose names begin with its name;"
+            "The disk takes nothing, or this user may not: make room, or let it be written."
+            if disk_refusal(error)
+            else "Stop the server, remove this file and those beside it whose names begin with its name;"
             " the next start builds it anew from the log.",
         )
     detail = "; ".join(
@@ -152,7 +155,7 @@ async def _server(settings: Settings) -> AsyncIterator[Finding]:
             f"{who} has this data folder and does not answer at {address}"
             if who
             else f"none works on this data folder; it would listen at {address}",
-            "It is starting, or stands still: look again, then at its log.",
+            running.held_by(who, settings) if who else "",
         )
         return
     try:

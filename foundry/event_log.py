@@ -7,7 +7,7 @@ from typing import Literal
 
 from events.jetstream import JetStreamStore, open_store
 from events.jetstream_stream import UnfitStream
-from foundry.data_folder import DataFolderInUse, check_usable, has_log, locked
+from foundry.data_folder import A_COMMAND, DataFolderInUse, check_usable, has_log, locked
 from foundry.durability import outside_durability, require
 from foundry.full_disk import Remedy
 from projectors.build import StoreAddress
@@ -21,9 +21,6 @@ from runtime.embedded_server import (
 )
 from runtime.errors import Unavailable
 from runtime.settings import Settings, readable_file
-
-A_COMMAND = "a `foundry` command"
-"""Who has the data folder for the time of one command, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from foundry.data_folder import holder, locked, read_address, read_host, read_token
-from foundry.event_log import A_COMMAND, nothing_to_lose, own_log
+from foundry.data_folder import A_COMMAND, holder, locked, read_address, read_host, read_token
+from foundry.event_log import nothing_to_lose, own_log
 from foundry.node import Node, node
 from foundry.web_server import url_of
 from foundry.write_side import ensure_token
@@ -58,14 +58,24 @@ async def server(settings: Settings) -> AsyncIterator[httpx.AsyncClient | None]:
     """A client of the running server; None when none runs, and the data folder is free."""
     if not await answers(settings):
         if (who := holder(settings.data_folder)) is not None:
-            raise Unavailable(
-                f"{who} has {settings.data_folder} but does not answer at {address_of(settings)}:"
-                " it is starting, or stands still; try again, then look at its log."
-            )
+            raise Unavailable(held_by(who, settings))
         yield None
         return
     async with client_of(settings) as client:
         yield client
+
+
+def held_by(who: str, settings: Settings) -> str:
+    """What to do while `who`, as `holder` names it, has the data folder and no server answers there."""
+    if who.startswith(A_COMMAND):
+        return (
+            f"{who} has {settings.data_folder} until it ends, and no server runs there;"
+            " wait for its end, or end it, and try again."
+        )
+    return (
+        f"{who} has {settings.data_folder} but does not answer at {address_of(settings)}:"
+        " it is starting, or stands still; try again, then look at its log."
+    )
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ prints its progress as JSON lines, and ends when its parent does.
 import asyncio
 import importlib
 import os
+import sqlite3
 import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -26,7 +27,7 @@ from projectors.projector import Projector
 from projectors.read_until import read_until
 from runtime import logs
 from runtime.damage import remove
-from runtime.errors import Unavailable
+from runtime.errors import FoundryError, Unavailable
 
 T = TypeVar("T")
 
@@ -60,6 +61,13 @@ class BuildOrder(Struct, frozen=True, kw_only=True):
 class BuildProgress(Struct, frozen=True, kw_only=True):
     position: Position
     until: Position
+
+
+class _Said(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of a building process: how far it is, or at the end why it could not go on."""
+
+    progress: BuildProgress | None = None
+    refused: str = ""
 
 
 class ChildOrder(Struct, frozen=True, kw_only=True):
@@ -99,7 +107,10 @@ def build_in_child(store: StoreAddress) -> Builder:
             child.stdin.write(msgspec.json.encode(ChildOrder(build=order, store=store)) + b"\n")
             await child.stdin.drain()
             while line := await _before_silence(child.stdout.readline()):
-                yield msgspec.json.decode(line, type=BuildProgress)
+                said = msgspec.json.decode(line, type=_Said)
+                if said.progress is None:
+                    raise Unavailable(f"{order.projection} cannot be built: {said.refused}")
+                yield said.progress
             status = await _before_silence(child.wait())
             if status != 0:
                 raise Unavailable(
@@ -145,8 +156,12 @@ async def build_file(
 async def _work(order: ChildOrder) -> None:
     async with order.store.open() as store:
         async for progress in build_here(store)(order.build):
-            sys.stdout.buffer.write(msgspec.json.encode(progress) + b"\n")
-            sys.stdout.buffer.flush()
+            _say(_Said(progress=progress))
+
+
+def _say(said: _Said) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _read_order() -> bytes:
@@ -172,7 +187,12 @@ def main() -> None:
     logs.configure("warning")
     order = msgspec.json.decode(_read_order(), type=ChildOrder)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    asyncio.run(_work(order))
+    try:
+        asyncio.run(_work(order))
+    except FoundryError as error:
+        _say(_Said(refused=error.detail))
+    except (OSError, sqlite3.Error) as error:
+        _say(_Said(refused=f"{error}."))
 
 
 if __name__ == "__main__":

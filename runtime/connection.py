@@ -22,6 +22,9 @@ PING_SECONDS = 5
 RECONNECT_SECONDS = 0.25
 WATCH_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
+TELL_SECONDS = 2.0
+"""Somebody may look at a start that says nothing for so long."""
+
 SEED = b"BEGIN USER NKEY SEED"
 
 
@@ -151,6 +154,13 @@ class Connection:
         await self._inbox.open()
         self._set_up()
 
+    def tell_that_it_waits(self, servers: str, within: float) -> None:
+        """Say that nobody answered yet, and what was the last that went wrong."""
+        log.warning(
+            "nats does not answer yet, waiting",
+            extra={"servers": servers, "reason": repr(self.last_error), "at_most_seconds": within},
+        )
+
     async def watch(self) -> None:
         """Heal what nats-py does not notice about itself. Ends when it has given up for good."""
         while not self.client.gave_up:
@@ -226,6 +236,9 @@ async def connect(
     """
     connection = Connection(NatsClient())
     servers = [url.strip() for url in (urls.split(",") if isinstance(urls, str) else urls)]
+    telling = asyncio.get_running_loop().call_later(
+        TELL_SECONDS, connection.tell_that_it_waits, _without_secrets(servers), within
+    )
     try:
         try:
             async with asyncio.timeout(within):
@@ -242,6 +255,8 @@ async def connect(
             raise Unavailable(
                 f"The credentials or the authorities for {_without_secrets(servers)} cannot be used: {error!r}"
             ) from None
+        finally:
+            telling.cancel()
         watcher = asyncio.create_task(connection.watch(), name="nats watchdog")
         try:
             yield connection

@@ -5,7 +5,7 @@ This is the only file that touches what nats-py keeps private (checked against 2
 
 import asyncio
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
@@ -103,7 +103,7 @@ class NatsClient(Client):
     async def _connect_to_server(self, s: Srv) -> None:
         s.last_attempt = monotonic()
         if not isinstance(self._transport, _Transport):
-            self._transport = _Transport()  # type: ignore[no-untyped-call]
+            self._transport = _Transport(self._heard)
         await self._transport.connect(
             s.uri, buffer_size=READ_BYTES, connect_timeout=self.options["connect_timeout"]
         )
@@ -131,6 +131,10 @@ class NatsClient(Client):
         except TimeoutError:
             raise errors.TimeoutError from None
 
+    def _heard(self) -> None:
+        # A pong may come behind much else on a slow link: whoever sends anything is alive.
+        self._pings_outstanding = 0
+
     async def _process_pong(self) -> None:
         # A PONG for a flush that timed out: nats-py would set the result of a cancelled future, and
         # the error would end its read loop.
@@ -142,7 +146,11 @@ class NatsClient(Client):
 
 
 class _Transport(TcpTransport):
-    """TCP that notices a dead peer within seconds, and whose close cannot hang on one."""
+    """TCP that notices a dead peer within seconds, and whose close cannot hang on one. `heard` is told of every byte."""
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._heard = heard
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         # An attempt that ended between the connection and the server's greeting left its socket open.
@@ -163,7 +171,10 @@ class _Transport(TcpTransport):
 
     async def read(self, buffer_size: int) -> bytes:
         assert self._io_reader is not None
-        return await self._io_reader.read(READ_BYTES)
+        data = await self._io_reader.read(READ_BYTES)
+        if data:
+            self._heard()
+        return data
 
     async def wait_closed(self) -> None:
         writer = self._io_writer

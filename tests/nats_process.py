@@ -33,11 +33,16 @@ class NatsServer(Struct, frozen=True):
 
 @contextmanager
 def nats_server_in(
-    folder: Path, *, port: int = -1, permissions: Mapping[str, object] | None = None
+    folder: Path,
+    *,
+    port: int = -1,
+    permissions: Mapping[str, object] | None = None,
+    limits: Mapping[str, object] | None = None,
 ) -> Iterator[NatsServer]:
     """A server with JetStream that keeps everything in `folder`; on a port of its own choice, or on the one it had.
 
-    `permissions` are those of its one user, by default all.
+    `permissions` are those of its one user, by default all; `limits` what the user's account may have
+    of JetStream, by default everything.
     """
     user, password = "test", "only-for-this-session"
     account: dict[str, object] = {"user": user, "password": password}
@@ -45,7 +50,7 @@ def nats_server_in(
         account["permissions"] = permissions
     settings = {
         "listen": f"127.0.0.1:{port}",
-        "authorization": {"users": [account]},
+        "accounts": {"test": {"jetstream": limits or "enabled", "users": [account]}},
         "jetstream": {"store_dir": str(folder)},
         "ports_file_dir": str(folder),
     }

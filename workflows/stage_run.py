@@ -37,8 +37,13 @@ async def run_stage(kind: str, stage: Stage, context: JobContext, attempt: int) 
         ) from None
     except (Rejected, Invalid, NotFound) as error:
         raise StageFailure(error.detail, code=error.code, permanent=True) from error
-    except (FoundryError, OSError) as error:
-        raise StageFailure(str(error), code=getattr(error, "code", "stage_failed")) from error
+    except FoundryError as error:
+        raise StageFailure(error.detail, code=error.code) from error
+    except OSError as error:
+        said = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        raise StageFailure(
+            f"The worker's machine refuses it ({said}). Mend that, and retry the job."
+        ) from error
     except (StageFailure, JobNotWanted, NotOurs):
         raise
     except Exception as error:

@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from events import jetstream_pull
 from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from events.jetstream import open_store
+from events.jetstream_api import NANOSECONDS
 from events.store import EventStore, LogCut, subject_of
 from runtime.connection import Connection, connect
 from runtime.embedded_server import EmbeddedServer, embedded_server
@@ -133,6 +136,42 @@ async def test_a_reader_learns_that_the_log_was_made_anew(tmp_path: Path) -> Non
             proxy.refusing = False
             with pytest.raises(LogCut, match="made anew"):
                 await _next(reader)
+
+
+async def test_what_is_long_on_its_way_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(jetstream_pull, "SILENCE_SECONDS", 0.5)
+    pull = msgspec.json.decode(jetstream_pull._PULL) | {"idle_heartbeat": NANOSECONDS // 10}
+    monkeypatch.setattr(jetstream_pull, "_PULL", msgspec.json.encode(pull))
+    caplog.set_level("INFO")
+    async with (
+        embedded_server(tmp_path) as server,
+        tcp_proxy(server.url) as proxy,
+        connected_to(server) as other,
+        connect(proxy.url, user=server.user, password=server.password) as connection,
+    ):
+        store = await open_store(other)
+        await fill(store, 1)
+        reader = (await open_store(connection)).read(BEGINNING)
+        await _next(reader)
+        asked = asyncio.Event()
+        flush = connection.client.flush
+
+        async def ask(timeout: int = 10) -> None:
+            asked.set()
+            await flush(timeout)
+
+        monkeypatch.setattr(connection.client, "flush", ask)
+        coming = asyncio.create_task(_next(reader))
+        proxy.freeze()
+        async with asyncio.timeout(20):
+            await asked.wait()
+        await store.append(ANNA, commit(), expected=Position(1), message_id="m2")
+        proxy.thaw()
+
+        assert [one.position for one in await coming] == [2]
+        assert "log is read by a new consumer" not in caplog.messages
 
 
 @asynccontextmanager

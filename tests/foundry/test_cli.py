@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -48,6 +49,7 @@ def _damage_of_a_file() -> sqlite3.DatabaseError:
         ExceptionGroup("", [Unavailable("There is nobody.")]),
         LogCut("it is gone"),
         PermissionError(13, "Permission denied", "/data/token"),
+        IsADirectoryError(21, "Is a directory", "/data/lock"),
         _damage_of_a_file(),
     ],
 )
@@ -63,7 +65,13 @@ def test_what_can_go_wrong_is_a_sentence(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert said.startswith(
-        ("foundry: There is nobody.", "foundry: The log", "foundry: This user", "foundry: A file")
+        (
+            "foundry: There is nobody.",
+            "foundry: The log",
+            "foundry: This user",
+            "foundry: A file",
+            "foundry: /data/lock is in the way",
+        )
     )
 
 
@@ -140,6 +148,33 @@ def test_a_command_may_be_started_without_standard_streams(tmp_path: Path, close
     status = subprocess.call(command, shell=True, env=node.environment())
 
     assert status == 0
+
+
+@pytest.mark.parametrize("name", ["lock", "token", "nats", "projections"])
+def test_what_is_in_the_way_in_the_data_folder_is_named(tmp_path: Path, name: str) -> None:
+    node = NodeProcess(tmp_path / "data")
+    if name in ("nats", "projections"):
+        node.data.mkdir()
+        (node.data / name).write_text("")
+    else:
+        (node.data / name).mkdir(parents=True)
+
+    done = node.run("serve")
+
+    assert done.status == 1
+    assert "Traceback" not in done.err
+    assert str(node.data / name) in done.err.splitlines()[-1]
+
+
+def test_an_interrupt_while_the_program_is_read_ends_it_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "uvloop.py").write_text("import os\nos.kill(os.getpid(), 2)\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "foundry", "token"], env=environment, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 async def alone(client: httpx.AsyncClient) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from foundry.data_folder import locked
+from foundry import doctor
+from foundry.data_folder import A_COMMAND, locked
 from tests.system.node_process import NodeProcess
 
 
@@ -42,6 +43,24 @@ def test_a_projection_that_cannot_be_read_is_a_finding(
     assert "Traceback" not in done.err
 
 
+def test_a_projection_that_the_disk_does_not_let_be_opened_is_not_to_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    # As of a folder that can only be read: a write-ahead log needs files beside it.
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+
+    finding = doctor._projection(tmp_path / "workspace-1.sqlite3")
+
+    assert not finding.well
+    assert "let it be written" in finding.advice
+    assert "remove" not in finding.advice
+
+
 def test_a_server_that_does_not_answer_is_a_finding(tmp_path: Path) -> None:
     node = NodeProcess(tmp_path / "data")
 
@@ -52,6 +71,19 @@ def test_a_server_that_does_not_answer_is_a_finding(tmp_path: Path) -> None:
     assert (done.status, refused.status) == (1, 1)
     assert "BAD  server: `foundry serve` with process id" in done.out
     assert "stands still" in refused.err
+
+
+def test_a_command_that_has_the_folder_is_no_server_that_starts(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data")
+
+    with locked(node.data, by=A_COMMAND):
+        done = node.run("doctor")
+        refused = node.run("user", "add", "Anna")
+
+    assert "BAD  server: a `foundry` command with process id" in done.out
+    for said in (done.out, refused.err):
+        assert "wait for its end, or end it, and try again" in said
+        assert "starting" not in said
 
 
 def test_a_folder_that_is_still_to_be_made_has_a_disk_already(tmp_path: Path) -> None:

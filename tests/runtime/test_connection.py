@@ -124,6 +124,30 @@ async def test_a_connection_that_carries_nothing_is_left_for_a_new_one(
     assert (await connection.request(INFO, b"", within=5)).data
 
 
+async def test_a_connection_over_which_much_comes_slowly_is_kept(
+    connection: Connection,
+    proxy: TcpProxy,
+    nats_server: NatsServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arrived: asyncio.Queue[int] = asyncio.Queue()
+    await connection.client.subscribe_raw(
+        "much", lambda *message: arrived.put_nowait(len(message[-1]))
+    )
+    await connection.client.flush()
+    proxy.seconds_a_piece = 0.05
+
+    async with connect(
+        nats_server.url, user=nats_server.user, password=nats_server.password
+    ) as other:
+        for _ in range(4):
+            await other.client.publish("much", b"x" * 700_000)
+
+    async with asyncio.timeout(30):
+        assert [await arrived.get() for _ in range(4)] == [700_000] * 4
+    assert "nats disconnected" not in caplog.messages
+
+
 async def test_a_client_that_stopped_reading_is_found_and_mended(connection: Connection) -> None:
     coming_back = asyncio.create_task(back(connection))
     loop = connection.client._reading_task
@@ -198,6 +222,20 @@ async def test_a_server_that_is_not_there_is_named_without_the_password() -> Non
         async with connect("nats://me:secret@127.0.0.1:9", within=0.3):
             pass
     assert "secret" not in caught.value.detail
+
+
+async def test_a_start_that_waits_says_for_what(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection_module, "TELL_SECONDS", 0.2)
+
+    with pytest.raises(Unavailable):
+        async with connect("nats://me:secret@127.0.0.1:9", within=0.6):
+            pass
+
+    (said,) = [one for one in caplog.records if "waiting" in one.getMessage()]
+    assert said.__dict__["servers"] == "127.0.0.1:9"
+    assert "ConnectionRefused" in said.__dict__["reason"]
 
 
 async def test_it_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> None:

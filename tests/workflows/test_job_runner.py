@@ -238,6 +238,16 @@ async def test_a_failure_in_words_that_are_no_text_is_told(bench: Bench) -> None
     assert bench.told[-1].message == "no caf\\udce9"
 
 
+async def test_what_the_machine_refuses_is_a_sentence(bench: Bench) -> None:
+    error = OSError(28, "No space left on device", "/a/b")
+
+    await bench.until_settled(bench.runner(failing(3, error)))
+
+    assert bench.told[-1].message == (
+        "The worker's machine refuses it (No space left on device: /a/b). Mend that, and retry the job."
+    )
+
+
 async def test_a_job_whose_purpose_is_gone_ends(bench: Bench) -> None:
     await bench.until_settled(bench.runner(failing(1, JobNotWanted("task gone"))))
 
