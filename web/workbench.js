@@ -2,7 +2,7 @@
 
 /**
  * @import {Places} from "./types.js"
- * @import {Foundry} from "/client/foundry.js"
+ * @import {Foundry} from "../clients/js/foundry.js"
  */
 
 import { addressOf, placesOf } from "./address.js";
@@ -40,7 +40,7 @@ export class Workbench {
   /**
    * `person` is whose page it is, null when that is not known; `live` is what the address asked of the client (views.js).
    *
-   * @param {{client: Foundry, person: string | null, host: HTMLElement, live: import("/client/types.js").LiveOption}} options
+   * @param {{client: Foundry, person: string | null, host: HTMLElement, live: import("../clients/js/types.js").LiveOption}} options
    */
   constructor({ client, person, host, live }) {
     this.#host = host;
