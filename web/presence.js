@@ -103,6 +103,6 @@ export class Presence {
     if (words === this.#said) return;
     this.#said = words;
     const polite = document.getElementById("polite");
-    if (polite) polite.textContent = words;
+    if (polite) polite.textContent = visible(words);
   }
 }

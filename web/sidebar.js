@@ -75,6 +75,15 @@ export class Sidebar {
     this.#moveTo(tasks[Math.min(tasks.length - 1, Math.max(0, at < 0 ? 0 : at + step))]);
   }
 
+  /**
+   * With the next painting, if the list has it.
+   *
+   * @param {string} task
+   */
+  focusTask(task) {
+    this.#focus = task;
+  }
+
   /** After painting, when the list is as high as its rows: show the row the cursor went to, and put the focus there. */
   settle() {
     if (!this.#host) return;
@@ -94,7 +103,7 @@ export class Sidebar {
    */
   #moveTo(row) {
     if (!row) return;
-    this.#focus = row.id;
+    this.focusTask(row.id);
     this.#bench.frame.now();
   }
 

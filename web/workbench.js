@@ -177,8 +177,9 @@ export class Workbench {
   }
 
   escape() {
+    const { activeElement } = document;
     if (this.#panels.size > 0) for (const panel of [...this.#panels.keys()]) this.close(panel);
-    else if (document.activeElement instanceof HTMLElement && document.activeElement !== document.body) document.activeElement.blur();
+    else if (activeElement instanceof HTMLElement && !activeElement.matches("body, main")) activeElement.blur();
     else if (this.places.task && !this.wide) this.goTo({ organization: this.places.organization });
     this.invalidate();
   }
@@ -228,8 +229,11 @@ export class Workbench {
 
   /** @param {Places} places */
   #arrive(places) {
-    if (places.task !== this.places.task) this.task.composer.giveUp();
+    const left = this.places.task;
+    if (places.task !== left) this.task.composer.giveUp();
     this.places = places;
+    // Where the list takes the place of the task, one goes on from its row.
+    if (left && !places.task && !this.wide) this.sidebar.focusTask(left);
     this.invalidate();
   }
 
