@@ -230,7 +230,11 @@ export class Workbench {
   /** @param {Places} places */
   #arrive(places) {
     const left = this.places.task;
-    if (places.task !== left) this.task.composer.giveUp();
+    if (places.task !== left) {
+      this.task.composer.giveUp();
+      // It would be the next one's.
+      this.menu.close();
+    }
     this.places = places;
     // Where the list takes the place of the task, one goes on from its row.
     if (left && !places.task && !this.wide) this.sidebar.focusTask(left);
