@@ -73,7 +73,7 @@ export function sessionTabs(bench, task, current) {
           {
             label: "Mark as unread",
             disabled: current.status === "closed",
-            act: () => bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: current.id, unread: true }),
+            act: () => bench.presence.markUnread(task, current),
           },
           { label: "Close session", danger: true, disabled: current.status === "closed", act: () => close(bench, task, current) },
           ...(closed.length ? [SEPARATOR] : []),
