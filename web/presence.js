@@ -59,7 +59,7 @@ export class Presence {
     const task = views.of(`task/${places.task}`).data;
     const session = task?.sessions.find((one) => one.id === places.session);
     const unread = app?.organizations.reduce((sum, one) => sum + one.unread_count, 0) ?? 0;
-    const asking = askingOf(views.of(`workspace/${places.organization}`).data).length;
+    const asking = askingOf(this.#bench).length;
     const title = [asking > 0 && `${asking} waiting ·`, unread > 0 && `(${unread})`, task && visible(task.title), task ? "· Foundry" : "Foundry"].filter(Boolean).join(" ");
     if (document.title !== title) document.title = title;
     if (places.session !== this.#unread) this.#unread = null;

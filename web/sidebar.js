@@ -50,7 +50,7 @@ export class Sidebar {
       "nav",
       { class: "sidebar", "aria-label": "Repositories and tasks" },
       sidebarHead(bench, this.menu, app.data, view.data),
-      this.#tools(view.data),
+      this.#tools(),
       this.#list(view, app.data),
       sidebarFoot(bench, app.data),
     );
@@ -107,12 +107,11 @@ export class Sidebar {
     this.#bench.frame.now();
   }
 
-  /** @param {Workspace | null} workspace */
-  #tools(workspace) {
+  #tools() {
     return h(
       "div",
       { class: "sidebar-tools" },
-      askingLine(this.#bench, workspace),
+      askingLine(this.#bench),
       h(
         "label",
         { class: "filter" },

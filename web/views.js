@@ -57,12 +57,12 @@ export class Views {
 }
 
 /**
- * The topics of what is on the screen.
+ * The topics of what is on the screen: among it, how many tasks wait for an answer in the `others` of one's organizations.
  *
- * @param {Places & {wide: boolean}} options
+ * @param {Places & {wide: boolean, others: string[]}} options
  */
-export function topicsOf({ organization, task, session, repository, pane, wide }) {
-  const topics = new Set(["app"]);
+export function topicsOf({ organization, others, task, session, repository, pane, wide }) {
+  const topics = new Set(["app", ...others.map((id) => `workspace/${id}`)]);
   if (organization) topics.add(`workspace/${organization}`);
   if (repository) topics.add(`repository/${repository}`);
   if (!task) return topics;
