@@ -32,22 +32,28 @@ TYPES = {
 }
 
 
+Stamps = dict[str, tuple[int, int]]
+
+
 @dataclass(frozen=True)
 class Files:
     """What the page is made of at one moment, by paths as in the repository; `version` is another if any byte is."""
 
+    stamps: Stamps
     contents: dict[str, bytes]
     version: str
 
 
 def routes() -> list[Route]:
     """Paths of requests are looked up among what was read, and never reach the disk."""
-    files = _read()
+    files = _read(_stamps())
 
     def index(request: Request) -> Response:
-        # Read anew, so that whoever changes the page sees it with the next reload.
+        # Whoever changes the page sees it with the next reload.
         nonlocal files
-        files = _read()
+        stamps = _stamps()
+        if stamps != files.stamps:
+            files = _read(stamps)
         return _answer(request, files, INDEX, cached=ASKED_AGAIN)
 
     async def page_file(request: Request) -> Response:
@@ -73,20 +79,26 @@ def routes() -> list[Route]:
     ]
 
 
-def _read() -> Files:
-    contents = {
-        f"{folder}/{path.name}": path.read_bytes()
+def _stamps() -> Stamps:
+    """The page's files with what tells that one is another than before: when it was written, and its size."""
+    found = {
+        f"{folder}/{path.name}": path.stat()
         for folder, suffixes in ((PAGE, TYPES), (CLIENT, {".js"}))
         for path in sorted((ROOT / folder).iterdir())
         if path.suffix in suffixes
     }
+    return {path: (stat.st_mtime_ns, stat.st_size) for path, stat in found.items()}
+
+
+def _read(stamps: Stamps) -> Files:
+    contents = {path: (ROOT / path).read_bytes() for path in stamps}
     digest = blake2b(digest_size=8)
     for path, content in contents.items():
         digest.update(f"{path} {len(content)}\n".encode() + content)
     version = digest.hexdigest()
     # All that follows is under this version too, because modules import each other by relative paths.
     contents[INDEX] = contents[INDEX].replace(b'"/web/', f'"/page/{version}/web/'.encode())
-    return Files(contents, version)
+    return Files(stamps, contents, version)
 
 
 def _answer(request: Request, files: Files, path: str, *, cached: str) -> Response:
