@@ -1,9 +1,6 @@
 // Which tasks wait for a person: their agent has asked something, and does nothing until it is answered.
 
-/**
- * @import {Workspace} from "./types.js"
- * @import {Workbench} from "./workbench.js"
- */
+/** @import {Workbench} from "./workbench.js" */
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -16,23 +13,27 @@ import { icon } from "./icons.js";
 export const isAsking = (task) => task.status === "running" && task.status_message !== null;
 
 /**
- * Whoever waits longest comes first.
+ * In all of one's organizations, as far as they are known; whoever waits longest comes first.
  *
- * @param {Workspace | null} workspace
+ * @param {Workbench} bench
  */
-export function askingOf(workspace) {
-  return (workspace?.tasks ?? []).filter(isAsking).sort((one, other) => one.updated_at - other.updated_at);
+export function askingOf({ views }) {
+  const organizations = views.of("app").data?.organizations ?? [];
+  return organizations
+    .flatMap(({ id: organization }) => (views.of(`workspace/${organization}`).data?.tasks ?? []).filter(isAsking).map((task) => ({ organization, task })))
+    .sort((one, other) => one.task.updated_at - other.task.updated_at);
 }
 
 /**
  * Over the list, however long it is and whatever it is filtered by: how many wait, and the way to the next of them.
  *
  * @param {Workbench} bench
- * @param {Workspace | null} workspace
  */
-export function askingLine(bench, workspace) {
-  const number = askingOf(workspace).length;
-  return number > 0 && h("button", { class: "asking", key: "asking", title: "To the next one (w)", onclick: () => nextAsking(bench) }, icon("info"), askingWords(number));
+export function askingLine(bench) {
+  const asking = askingOf(bench);
+  const elsewhere = asking.filter(({ organization }) => organization !== bench.places.organization).length;
+  const where = elsewhere === 0 ? "" : elsewhere === asking.length ? " elsewhere" : `, ${elsewhere} elsewhere`;
+  return asking.length > 0 && h("button", { class: "asking", key: "asking", title: "To the next one (w)", onclick: () => nextAsking(bench) }, icon("info"), `${askingWords(asking.length)}${where}`);
 }
 
 /** @param {number} number */
@@ -42,8 +43,7 @@ export function askingWords(number) {
 
 /** @param {Workbench} bench */
 export function nextAsking(bench) {
-  const { organization, task } = bench.places;
-  const asking = askingOf(bench.views.of(`workspace/${organization}`).data);
-  const next = asking[(asking.findIndex((one) => one.id === task) + 1) % asking.length];
-  if (next) bench.goTo({ organization, task: next.id });
+  const asking = askingOf(bench);
+  const next = asking[(asking.findIndex(({ task }) => task.id === bench.places.task) + 1) % asking.length];
+  if (next) bench.goTo({ organization: next.organization, task: next.task.id }, { select: true });
 }

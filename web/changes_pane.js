@@ -12,6 +12,7 @@ import { icon } from "./icons.js";
 import { sentenceOf } from "./orders.js";
 import { Patch } from "./patch.js";
 import { empty, loading, missing } from "./states.js";
+import { isEnding } from "./task_life.js";
 import { clock, count, size, tailOf } from "./words.js";
 
 /** So many lines of a patch are shown at once; whoever scrolls near their end is shown as many more. */
@@ -120,7 +121,7 @@ export class ChangesPane {
           {
             class: "plain revert",
             title: "Revert this file to where the task began",
-            disabled: !task,
+            disabled: !task || isEnding(task),
             "aria-disabled": String(this.#bench.orders.pending("task.revert_file", file.id)),
             onclick: () => this.#bench.orders.pending("task.revert_file", file.id) || this.#bench.dialogs.open("revert", { task, path: file.id }),
           },

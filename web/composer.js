@@ -8,8 +8,8 @@
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { orderButton } from "./order_button.js";
-import { ENDING } from "./task_actions.js";
-import { lasting, sessionStatus } from "./words.js";
+import { isEnding } from "./task_life.js";
+import { inSeconds, sessionStatus } from "./words.js";
 
 const UNANSWERED_MS = 1000;
 
@@ -83,7 +83,7 @@ export class Composer {
    */
   show(task, session) {
     const bench = this.#bench;
-    const closed = session.status === "closed" || ENDING.includes(task.status);
+    const closed = session.status === "closed" || isEnding(task);
     const stopping = bench.orders.pending("agent_session.stop", session.id);
     const text = this.#textOf(session.id);
     const unanswered = this.#unansweredOf(session.id);
@@ -96,7 +96,7 @@ export class Composer {
       closed
         ? [
             text.trim() && h("div", { class: "unsent", key: "unsent" }, h("p", { class: "quiet" }, "Not sent: ", h("button", { class: "link", onclick: () => bench.copy(text) }, "Copy")), h("p", { class: "unsent-text" }, text)),
-            h("p", { class: "composer-closed" }, session.status === "closed" ? "This session is closed. " : "This task is over. ", session.status === "closed" && task.status !== "archived" && task.status !== "killed" && h("button", { class: "link", onclick: () => bench.dialogs.open("new_session", { task }) }, "Begin another session")),
+            h("p", { class: "composer-closed" }, session.status === "closed" ? "This session is closed. " : "This task is over. ", !isEnding(task) && h("button", { class: "link", onclick: () => bench.dialogs.open("new_session", { task }) }, "Begin another session")),
           ]
         : h(
             "form",
@@ -127,8 +127,8 @@ export class Composer {
     if (session.permission_requests.length > 0) return h("p", { class: "composer-line", key: "line" }, icon("info"), "Waits for your answer");
     if (session.thinking_since_at !== null && session.status === "running") {
       this.#bench.frame.again(1000);
-      const seconds = Math.floor((Date.now() - session.thinking_since_at) / 1000) * 1000;
-      return h("p", { class: "composer-line", key: "line" }, h("span", { class: "working", "aria-hidden": "true" }), stopping ? "Stopping …" : `Working for ${seconds < 1000 ? "a moment" : lasting(seconds).replace(".0", "")}`);
+      const working_ms = Date.now() - session.thinking_since_at;
+      return h("p", { class: "composer-line", key: "line" }, h("span", { class: "working", "aria-hidden": "true" }), stopping ? "Stopping …" : `Working for ${working_ms < 1000 ? "a moment" : inSeconds(working_ms)}`);
     }
     if (session.error) return h("p", { class: "composer-line bad", key: "line" }, icon("warning"), session.error);
     return h("p", { class: "composer-line quiet", key: "line" }, sessionStatus(session.status), session.model ? ` · ${session.model}` : "", ` · ${session.agent}`);

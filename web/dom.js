@@ -1,6 +1,6 @@
 // A small virtual tree: what is to be shown is described anew, and only the differences reach the document.
 // Text always becomes a text node, so nothing an agent says can become markup, and a character that would turn the
-// direction of what stands beside it is shown as a sign.
+// direction of what stands beside it is shown as a sign, also in attributes that are read as text.
 
 import { visible } from "./ansi.js";
 import { isLost, placesAround, standIn } from "./focus.js";
@@ -18,7 +18,7 @@ import { isLost, placesAround, standIn } from "./focus.js";
  * @typedef {(event: any) => unknown} Handler
  * @typedef {{
  *   key?: string | number, ref?: (node: any) => void, onclick?: Handler | null, ondblclick?: Handler, oninput?: Handler,
- *   onchange?: Handler, onsubmit?: Handler, onkeydown?: Handler | null, onclose?: Handler, oncancel?: Handler,
+ *   onchange?: Handler, onsubmit?: Handler, onkeydown?: Handler | null, onclose?: Handler, oncancel?: Handler, ontoggle?: Handler,
  *   [name: string]: any,
  * }} Properties
  */
@@ -27,6 +27,8 @@ const NONE = Object.freeze({});
 /** @type {Described[]} */
 const NO_CHILDREN = [];
 const SVG = "http://www.w3.org/2000/svg";
+/** Attributes that are read as text. */
+const AS_TEXT = new Set(["title", "aria-label", "placeholder"]);
 const AS_PROPERTY = new Set(["value", "checked", "disabled", "selected", "open", "hidden", "indeterminate"]);
 
 /** @type {(() => void)[]} */
@@ -246,6 +248,6 @@ function setProperty(node, name, before, now) {
   } else if (now === undefined || now === null || now === false) {
     node.removeAttribute(name);
   } else {
-    node.setAttribute(name, now === true ? "" : String(now));
+    node.setAttribute(name, now === true ? "" : AS_TEXT.has(name) ? visible(String(now)) : String(now));
   }
 }

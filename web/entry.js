@@ -12,16 +12,23 @@ import { icon } from "./icons.js";
 import { clock, lasting, size } from "./words.js";
 
 /**
+ * How a block is shown: `mono` in a terminal's letters; whether its details are `open`, and who is told when they are.
+ *
+ * @typedef {{mono: boolean, open: boolean, toggled: (key: string, open: boolean) => void}} Manner
+ */
+
+/**
  * A part of its own: a block that did not change is not described again.
  *
- * @param {{block: Block, mono: boolean}} options
+ * @param {{block: Block} & Manner} options
  */
-export function Entry({ block, mono }) {
+export function Entry({ block, ...manner }) {
+  const { mono } = manner;
   const classes = ["entry", `entry-${block.kind}`, block.continued && "continued", mono && "mono"];
   return h(
     "article",
     { class: classes.filter(Boolean).join(" "), "data-block": block.key, "aria-label": LABELS[block.kind] ?? block.sender },
-    shown(block, mono),
+    shown(block, manner),
     block.blob && h("a", { class: "blob", href: `/v1/blobs/${block.blob.id}`, target: "_blank", rel: "noopener" }, `Open the whole text (${size(block.blob.size)})`),
   );
 }
@@ -30,11 +37,11 @@ export function Entry({ block, mono }) {
  * One that cannot be shown leaves the others on the screen.
  *
  * @param {Block} block
- * @param {boolean} mono
+ * @param {Manner} manner
  */
-function shown(block, mono) {
+function shown(block, manner) {
   try {
-    return (SHOWN[block.kind] ?? other)(block, mono);
+    return (SHOWN[block.kind] ?? other)(block, manner);
   } catch (error) {
     console.error(error);
     return h("p", { class: "note" }, icon("info"), h("span", null, text(`This cannot be shown: ${block.word}`)));
@@ -44,13 +51,13 @@ function shown(block, mono) {
 /** @type {Record<string, string>} */
 const LABELS = { user: "You", agent: "Agent", thought: "Thought", tool: "Tool", output: "Output", complaint: "Error output", system: "System", plan: "Plan" };
 
-/** @type {Record<string, (block: Block, mono: boolean) => Child>} */
+/** @type {Record<string, (block: Block, manner: Manner) => Child>} */
 const SHOWN = {
   user: (block) => [
     h("div", { class: "said" }, text(block.text)),
     h("time", { class: "at", title: new Date(block.at).toLocaleString() }, clock(block.at)),
   ],
-  agent: (block, mono) => h("div", { class: "said" }, mono ? text(block.text) : prose(block.text)),
+  agent: (block, { mono }) => h("div", { class: "said" }, mono ? text(block.text) : prose(block.text)),
   thought: (block) => h("div", { class: "said" }, text(block.text)),
   output: (block) => h("pre", { class: "said" }, text(block.text)),
   complaint: (block) => h("pre", { class: "said" }, text(block.text)),
@@ -68,8 +75,11 @@ const SHOWN = {
 
 const WORK = new Map([["in_progress", "running"], ["pending", "queued"], ["completed", "succeeded"], ["failed", "failed"]]);
 
-/** @param {Block} block */
-function tool(block) {
+/**
+ * @param {Block} block
+ * @param {Manner} manner
+ */
+function tool(block, manner) {
   const call = block.payload;
   const status = WORK.get(call.status) ?? "queued";
   const took = block.until > block.at ? lasting(block.until - block.at) : "";
@@ -81,7 +91,7 @@ function tool(block) {
     h("span", { class: "tool-took" }, status === "running" ? "" : took),
   ];
   if (!details) return h("div", { class: "tool" }, head);
-  return h("details", { class: "tool" }, h("summary", null, head), h("pre", { class: "tool-details" }, text(details)));
+  return unfolded(block, manner, head, details);
 }
 
 /**
@@ -111,10 +121,23 @@ function detailsOf(call) {
   return whole.length > LONGEST ? `${whole.slice(0, LONGEST)}\n… ${size(whole.length - LONGEST)} more` : whole;
 }
 
-/** @param {Block} block */
-function other(block) {
-  const shown = block.text || asText(block.payload);
-  return h("details", { class: "tool" }, h("summary", null, h("span", { class: "tool-title" }, block.word)), h("pre", { class: "tool-details" }, text(shown.slice(0, LONGEST))));
+/**
+ * @param {Block} block
+ * @param {Manner} manner
+ */
+function other(block, manner) {
+  const details = block.text || asText(block.payload);
+  return unfolded(block, manner, h("span", { class: "tool-title" }, block.word), details.slice(0, LONGEST));
+}
+
+/**
+ * @param {Block} block
+ * @param {Manner} manner
+ * @param {Child} head
+ * @param {string} details
+ */
+function unfolded(block, { open, toggled }, head, details) {
+  return h("details", { class: "tool", open, ontoggle: (event) => toggled(block.key, event.target.open) }, h("summary", null, head), h("pre", { class: "tool-details" }, text(details)));
 }
 
 /** @param {Block} block */

@@ -25,13 +25,13 @@ export function placesAround(focused, host) {
 }
 
 /**
- * Whether the focus is nowhere, though `focused` had it.
+ * Whether the focus is nowhere, though `focused` had it, or on what is not shown any more.
  *
  * @param {Element | null} focused
  */
 export function isLost(focused) {
   const { activeElement } = document;
-  return activeElement === null || activeElement === document.body || (activeElement === focused && focused.matches(":disabled"));
+  return activeElement === null || activeElement === document.body || (activeElement === focused && (focused.matches(":disabled") || !focused.checkVisibility()));
 }
 
 /**
@@ -41,7 +41,7 @@ export function isLost(focused) {
  * @param {{places: Element[], part: Element | null}} around
  */
 export function standIn({ places, part }) {
-  const place = places.find((one) => one.isConnected) ?? (part?.isConnected && part.querySelector("main"));
+  const place = [...places, ...(part?.querySelectorAll("main, nav") ?? [])].find((one) => one.isConnected && one.checkVisibility());
   if (!(place instanceof HTMLElement)) return;
   if (!place.hasAttribute("tabindex")) {
     place.tabIndex = -1;

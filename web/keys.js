@@ -47,7 +47,7 @@ export function listen(bench) {
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (within("input, textarea, select, [contenteditable]")) return;
+    if (within("input, textarea, select, [contenteditable], [role=menu]")) return;
     if (bench.task.composer.takes(event)) return event.preventDefault();
     // Where something scrolls or is a menu by itself, its own keys are its own.
     if (event.key.startsWith("Arrow") && !within(".sidebar") && event.target !== document.body) return;

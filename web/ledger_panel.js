@@ -44,7 +44,7 @@ export function ledgerPanel(bench) {
   );
 }
 
-/** @param {{entry: import("/client/types.js").Why}} options */
+/** @param {{entry: import("../clients/js/types.js").Why}} options */
 function LedgerLine({ entry }) {
   const cells = [timeOf(entry.at), entry.topic, entry.cause, entry.event, entry.version, entry.command_id?.slice(0, 8), entry.actor];
   return h("tr", null, cells.map((cell) => h("td", null, cell === undefined || cell === null ? "" : String(cell))));

@@ -1,6 +1,6 @@
 // Commands as the page gives them: what is on its way is marked until its change has come, what is refused is said.
 
-/** @import {Foundry} from "/client/foundry.js" */
+/** @import {Foundry} from "../clients/js/foundry.js" */
 
 const PATIENCE_MS = 8000;
 
@@ -83,7 +83,7 @@ export class Orders {
     return answer;
   }
 
-  /** @param {import("/client/types.js").Why} entry */
+  /** @param {import("../clients/js/types.js").Why} entry */
   #arrived(entry) {
     for (const [key, mark] of this.#underWay) {
       // A view that is only read does not say by whose command it changed, but how far it reaches.

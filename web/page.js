@@ -1,6 +1,6 @@
 // Begins here: signs in with the code of the start-up link if there is one, then shows the workbench.
 
-import { Foundry } from "/client/foundry.js";
+import { Foundry } from "../clients/js/foundry.js";
 import { listen } from "./keys.js";
 import { listenToOtherTabs, whoIsThere } from "./person.js";
 import { signIn, takeCode } from "./sign_in.js";

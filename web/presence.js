@@ -19,6 +19,8 @@ export class Presence {
   /** @type {Map<string, string>} */
   #lastSession = new Map();
   #atStart = true;
+  /** @type {string | null} the session that was marked as unread here, until one goes elsewhere */
+  #unread = null;
 
   /** @param {Workbench} bench */
   constructor(bench) {
@@ -39,6 +41,17 @@ export class Presence {
     if (places.session) this.#lastSession.set(places.task ?? "", places.session);
   }
 
+  /**
+   * For later: what one looks at is not taken for read before one has been elsewhere.
+   *
+   * @param {Task} task
+   * @param {Session} session
+   */
+  markUnread(task, session) {
+    this.#unread = session.id;
+    return this.#bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: true });
+  }
+
   /** After painting: the title, what is read now, and a word for those who do not see the screen. */
   settle() {
     const { places, views } = this.#bench;
@@ -46,9 +59,10 @@ export class Presence {
     const task = views.of(`task/${places.task}`).data;
     const session = task?.sessions.find((one) => one.id === places.session);
     const unread = app?.organizations.reduce((sum, one) => sum + one.unread_count, 0) ?? 0;
-    const asking = askingOf(views.of(`workspace/${places.organization}`).data).length;
+    const asking = askingOf(this.#bench).length;
     const title = [asking > 0 && `${asking} waiting ·`, unread > 0 && `(${unread})`, task && visible(task.title), task ? "· Foundry" : "Foundry"].filter(Boolean).join(" ");
     if (document.title !== title) document.title = title;
+    if (places.session !== this.#unread) this.#unread = null;
     if (app && task) this.#select(app, task);
     if (app && task && session && !document.hidden && document.hasFocus()) this.#read(app, task, session);
     this.#say(session, asking);
@@ -88,7 +102,7 @@ export class Presence {
    */
   #read(app, task, session) {
     const own = app.sessions.find((one) => one.id === session.id);
-    if (!own?.unread || this.#bench.orders.pending("agent_session.set_unread", session.id)) return;
+    if (!own?.unread || session.id === this.#unread || this.#bench.orders.pending("agent_session.set_unread", session.id)) return;
     void this.#bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: false }, { id: session.id });
   }
 
@@ -103,6 +117,6 @@ export class Presence {
     if (words === this.#said) return;
     this.#said = words;
     const polite = document.getElementById("polite");
-    if (polite) polite.textContent = words;
+    if (polite) polite.textContent = visible(words);
   }
 }

@@ -10,7 +10,8 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { orderButton } from "./order_button.js";
 import { empty, missing } from "./states.js";
-import { clock, lasting } from "./words.js";
+import { isEnding } from "./task_life.js";
+import { clock, inSeconds } from "./words.js";
 
 export class ProcessesPane {
   #bench;
@@ -32,9 +33,8 @@ export class ProcessesPane {
     const view = this.#bench.views.of(`processes/${id}`);
     if (!view.data) return missing(view.state, "the processes");
     const newestFirst = [...view.data.processes].sort((one, other) => (other.started_at ?? Infinity) - (one.started_at ?? Infinity));
-    const over = ["archived", "killed"].includes(task?.status ?? "");
     return [
-      !over && this.#form(id),
+      !(task && isEnding(task)) && this.#form(id),
       newestFirst.length === 0
         ? empty("Nothing runs", "Start a development server or a test run here; it works in the task's sandbox and ends with it.")
         : h("div", { class: "processes", key: "processes" }, newestFirst.map((process) => this.#process(id, process))),
@@ -82,7 +82,7 @@ export class ProcessesPane {
     const bench = this.#bench;
     const running = process.status === "running" || process.status === "stopping";
     if (running) bench.frame.again(1000);
-    const took = process.started_at === null ? "" : lasting(Math.floor(((process.exited_at ?? Date.now()) - process.started_at) / 1000) * 1000).replace(".0", "");
+    const took = process.started_at === null ? "" : inSeconds((process.exited_at ?? Date.now()) - process.started_at);
     return h(
       "section",
       { class: "process", key: process.id },

@@ -11,6 +11,7 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { lossesOf } from "./losses.js";
 import { SEPARATOR } from "./menu.js";
+import { isEnding } from "./task_life.js";
 import { sessionStatus } from "./words.js";
 
 const { compare } = new Intl.Collator(undefined, { numeric: true });
@@ -60,7 +61,7 @@ export function sessionTabs(bench, task, current) {
         );
       }),
     ),
-    h("button", { class: "plain", title: "New session", "aria-label": "New session", onclick: () => bench.dialogs.open("new_session", { task }) }, icon("plus")),
+    !isEnding(task) && h("button", { class: "plain", title: "New session", "aria-label": "New session", onclick: () => bench.dialogs.open("new_session", { task }) }, icon("plus")),
     current &&
       bench.menu.show({
         name: "session",
@@ -72,7 +73,7 @@ export function sessionTabs(bench, task, current) {
           {
             label: "Mark as unread",
             disabled: current.status === "closed",
-            act: () => bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: current.id, unread: true }),
+            act: () => bench.presence.markUnread(task, current),
           },
           { label: "Close session", danger: true, disabled: current.status === "closed", act: () => close(bench, task, current) },
           ...(closed.length ? [SEPARATOR] : []),

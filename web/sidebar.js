@@ -50,7 +50,7 @@ export class Sidebar {
       "nav",
       { class: "sidebar", "aria-label": "Repositories and tasks" },
       sidebarHead(bench, this.menu, app.data, view.data),
-      this.#tools(view.data),
+      this.#tools(),
       this.#list(view, app.data),
       sidebarFoot(bench, app.data),
     );
@@ -75,6 +75,15 @@ export class Sidebar {
     this.#moveTo(tasks[Math.min(tasks.length - 1, Math.max(0, at < 0 ? 0 : at + step))]);
   }
 
+  /**
+   * With the next painting, if the list has it.
+   *
+   * @param {string} task
+   */
+  focusTask(task) {
+    this.#focus = task;
+  }
+
   /** After painting, when the list is as high as its rows: show the row the cursor went to, and put the focus there. */
   settle() {
     if (!this.#host) return;
@@ -94,16 +103,15 @@ export class Sidebar {
    */
   #moveTo(row) {
     if (!row) return;
-    this.#focus = row.id;
+    this.focusTask(row.id);
     this.#bench.frame.now();
   }
 
-  /** @param {Workspace | null} workspace */
-  #tools(workspace) {
+  #tools() {
     return h(
       "div",
       { class: "sidebar-tools" },
-      askingLine(this.#bench, workspace),
+      askingLine(this.#bench),
       h(
         "label",
         { class: "filter" },

@@ -46,7 +46,7 @@ export function sidebarHead(bench, menu, app, workspace) {
     h(
       "button",
       {
-        class: "primary small",
+        class: "primary",
         title: "New task (n)",
         disabled: !workspace?.repositories.length,
         onclick: () => bench.dialogs.open("task"),

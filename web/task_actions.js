@@ -11,9 +11,7 @@ import { isOpen } from "./jobs_pane.js";
 import { lossesOf } from "./losses.js";
 import { SEPARATOR } from "./menu.js";
 import { orderButton } from "./order_button.js";
-
-/** Tasks that are over, or about to be: nothing more is done in them. */
-export const ENDING = ["archiving", "archived", "killing", "killed"];
+import { isEnding } from "./task_life.js";
 
 export class TaskActions {
   #bench;
@@ -26,7 +24,7 @@ export class TaskActions {
   /** @param {Task} task */
   show(task) {
     const bench = this.#bench;
-    const over = ENDING.includes(task.status);
+    const over = isEnding(task);
     const early = task.sandboxes.every((sandbox) => sandbox.status !== "ready");
     return h(
       "div",

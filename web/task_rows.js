@@ -2,10 +2,10 @@
 
 /** @import {ListedRepository, ListedTask} from "./types.js" */
 
+import { isOver } from "./task_life.js";
+
 const REPOSITORY_HEIGHT = 36;
 const TASK_HEIGHT = 54;
-
-const OVER = new Set(["archived", "killed"]);
 
 /**
  * @typedef {{kind: "repository", id: string, height: number, repository: ListedRepository, count: number}} RepositoryRow
@@ -23,10 +23,10 @@ export function rowsOf({ repositories, tasks, filter, showOver, current }) {
   const wanted = matcher(filter);
   /** @type {Map<string, ListedTask[]>} */
   const byRepository = new Map(repositories.map((repository) => [repository.id, []]));
-  const hidden = { over: 0 };
+  let hidden = 0;
   for (const task of tasks) {
-    const over = OVER.has(task.status);
-    if (over) hidden.over += 1;
+    const over = isOver(task);
+    if (over) hidden += 1;
     if (over && !showOver && !filter && task.id !== current) continue;
     byRepository.get(task.repository_id)?.push(task);
   }
@@ -39,7 +39,7 @@ export function rowsOf({ repositories, tasks, filter, showOver, current }) {
     own.sort((one, other) => other.created_at - one.created_at || (one.id < other.id ? 1 : -1));
     for (const task of own) rows.push({ kind: "task", id: task.id, height: TASK_HEIGHT, task });
   }
-  return { rows, over: hidden.over };
+  return { rows, over: hidden };
 }
 
 /**

@@ -16,6 +16,8 @@ import { count } from "./words.js";
 const PAGE = 400;
 /** Who reads further up keeps their place while so many entries come at once; for more, all begins anew at the end. */
 const MOST_MISSING = 5000;
+/** So many sessions that one left while reading further up are known as they were. */
+const MOST_LEFT = 10;
 
 export class TranscriptPane {
   #bench;
@@ -23,6 +25,10 @@ export class TranscriptPane {
   /** @type {import("./types.js").Entry[] | null} */
   #window = null;
   #transcript = new Transcript();
+  /** @type {Set<string>} the details that are open, by their blocks: rows leave the document when they are out of sight */
+  #opened = new Set();
+  /** @type {Map<string, {transcript: Transcript, opened: Set<string>, place: {key: string, offset: number}}>} */
+  #left = new Map();
   #scroll;
   /** @type {{status: "more" | "reading" | "failed", error: string | null}} */
   #older = { status: "more", error: null };
@@ -68,12 +74,34 @@ export class TranscriptPane {
 
   /** @param {string} id */
   #open(id) {
+    this.#leave();
+    const left = this.#left.get(id);
+    this.#left.delete(id);
     this.#session = id;
     this.#window = null;
-    this.#transcript = new Transcript();
+    this.#transcript = left?.transcript ?? new Transcript();
+    this.#opened = left?.opened ?? new Set();
     this.#older = { status: "more", error: null };
-    this.#scroll.reset();
+    this.#scroll.reset(left?.place ?? null);
   }
+
+  #leave() {
+    const { place } = this.#scroll;
+    if (!place) return;
+    this.#left.set(this.#session, { transcript: this.#transcript, opened: this.#opened, place });
+    for (const id of [...this.#left.keys()].slice(0, -MOST_LEFT)) this.#left.delete(id);
+  }
+
+  /**
+   * @param {string} key
+   * @param {boolean} open
+   */
+  #toggled = (key, open) => {
+    if (open === this.#opened.has(key)) return;
+    if (open) this.#opened.add(key);
+    else this.#opened.delete(key);
+    this.#bench.invalidate();
+  };
 
   /**
    * @param {Session} session
@@ -91,7 +119,7 @@ export class TranscriptPane {
         { class: "transcript-scroll", ref: this.#scroll.attach, tabindex: 0, role: "log", "aria-live": "off", "aria-label": "Transcript" },
         this.#beginning(data),
         h("div", { class: "room", key: "above", style: { height: `${plan.above}px` } }),
-        blocks.slice(plan.start, plan.end).map((block) => h(Entry, { key: `b${block.key}`, block, mono })),
+        blocks.slice(plan.start, plan.end).map((block) => h(Entry, { key: `b${block.key}`, block, mono, open: this.#opened.has(block.key), toggled: this.#toggled })),
         h("div", { class: "room", key: "below", style: { height: `${plan.below}px` } }),
       ),
       !this.#scroll.following &&

@@ -50,13 +50,22 @@ export class TranscriptScroll {
     this.#invalidate();
   };
 
-  /** Another session: at its end, nothing measured. */
-  reset() {
+  /** What one reads; null at the end, which is followed. */
+  get place() {
+    return this.following ? null : this.#anchor;
+  }
+
+  /**
+   * Another session: where one was in it, or at its end, and nothing measured.
+   *
+   * @param {{key: string, offset: number} | null} place
+   */
+  reset(place) {
     this.#heights.clear();
     this.#revision = -1;
-    this.#anchor = null;
+    this.#anchor = place;
     this.#top = 0;
-    this.following = true;
+    this.following = place === null;
   }
 
   toEnd() {
@@ -93,7 +102,7 @@ export class TranscriptScroll {
   /** After the document has what was planned: look how tall it is, keep the place; true if it must be planned anew. */
   settle() {
     const host = this.#host;
-    if (!host) return false;
+    if (!host?.isConnected) return false;
     const rows = /** @type {NodeListOf<HTMLElement>} */ (host.querySelectorAll("[data-block]"));
     let changed = host.clientWidth !== this.#width;
     if (changed) this.#width = host.clientWidth;

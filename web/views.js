@@ -2,14 +2,14 @@
 
 /**
  * @import {DataOf, Places, Seen} from "./types.js"
- * @import {Foundry} from "/client/foundry.js"
+ * @import {Foundry} from "../clients/js/foundry.js"
  */
 
 /** Keeps one subscription for each wanted topic; the client lets go of the others after its grace. */
 export class Views {
   #client;
   #changed;
-  /** @type {Map<string, import("/client/foundry.js").Subscription>} */
+  /** @type {Map<string, import("../clients/js/foundry.js").Subscription>} */
   #held = new Map();
 
   /**
@@ -57,12 +57,12 @@ export class Views {
 }
 
 /**
- * The topics of what is on the screen.
+ * The topics of what is on the screen: among it, how many tasks wait for an answer in the `others` of one's organizations.
  *
- * @param {Places & {wide: boolean}} options
+ * @param {Places & {wide: boolean, others: string[]}} options
  */
-export function topicsOf({ organization, task, session, repository, pane, wide }) {
-  const topics = new Set(["app"]);
+export function topicsOf({ organization, others, task, session, repository, pane, wide }) {
+  const topics = new Set(["app", ...others.map((id) => `workspace/${id}`)]);
   if (organization) topics.add(`workspace/${organization}`);
   if (repository) topics.add(`repository/${repository}`);
   if (!task) return topics;
@@ -77,11 +77,11 @@ export function topicsOf({ organization, task, session, repository, pane, wide }
  * `?live=bootstrap-only` for all views, or `?live=workspace:bootstrap-only,task:on` for some.
  *
  * @param {string} search
- * @returns {import("/client/types.js").LiveOption}
+ * @returns {import("../clients/js/types.js").LiveOption}
  */
 export function liveOf(search) {
   const asked = new URLSearchParams(search).getAll("live").flatMap((one) => one.split(","));
-  /** @type {Record<string, import("/client/types.js").Live>} */
+  /** @type {Record<string, import("../clients/js/types.js").Live>} */
   const modes = {};
   for (const one of asked) {
     const [view, mode] = /** @type {(string | null)[]} */ (one.includes(":") ? one.split(":") : [null, one]);

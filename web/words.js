@@ -107,6 +107,15 @@ export function lasting(milliseconds) {
 }
 
 /**
+ * A duration that is told once a second: "0 ms", "3 s", "2 min 5 s".
+ *
+ * @param {number} milliseconds
+ */
+export function inSeconds(milliseconds) {
+  return lasting(Math.floor(milliseconds / 1000) * 1000).replace(".0", "");
+}
+
+/**
  * The time of day.
  *
  * @param {number} at

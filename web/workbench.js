@@ -2,7 +2,7 @@
 
 /**
  * @import {Places} from "./types.js"
- * @import {Foundry} from "/client/foundry.js"
+ * @import {Foundry} from "../clients/js/foundry.js"
  */
 
 import { addressOf, placesOf } from "./address.js";
@@ -14,6 +14,7 @@ import { Frame } from "./frame.js";
 import { help } from "./keys.js";
 import { ledgerPanel } from "./ledger_panel.js";
 import { Menu } from "./menu.js";
+import { nextStep } from "./next_step.js";
 import { Orders } from "./orders.js";
 import { tellOtherTabs } from "./person.js";
 import { Presence } from "./presence.js";
@@ -21,11 +22,9 @@ import { repositoryPane } from "./repository_pane.js";
 import { sessionsOf } from "./session_tabs.js";
 import { Sidebar } from "./sidebar.js";
 import { isInvited, SignIn } from "./sign_in.js";
-import { empty } from "./states.js";
 import { TaskPane } from "./task_pane.js";
 import { Toasts } from "./toasts.js";
 import { topicsOf, Views } from "./views.js";
-import { count } from "./words.js";
 
 const READ_MS = 20_000;
 /** Measuring what was painted may ask for another look; this many within one frame. */
@@ -40,7 +39,7 @@ export class Workbench {
   /**
    * `person` is whose page it is, null when that is not known; `live` is what the address asked of the client (views.js).
    *
-   * @param {{client: Foundry, person: string | null, host: HTMLElement, live: import("/client/types.js").LiveOption}} options
+   * @param {{client: Foundry, person: string | null, host: HTMLElement, live: import("../clients/js/types.js").LiveOption}} options
    */
   constructor({ client, person, host, live }) {
     this.#host = host;
@@ -177,8 +176,9 @@ export class Workbench {
   }
 
   escape() {
+    const { activeElement } = document;
     if (this.#panels.size > 0) for (const panel of [...this.#panels.keys()]) this.close(panel);
-    else if (document.activeElement instanceof HTMLElement && document.activeElement !== document.body) document.activeElement.blur();
+    else if (activeElement instanceof HTMLElement && !activeElement.matches("body, main")) activeElement.blur();
     else if (this.places.task && !this.wide) this.goTo({ organization: this.places.organization });
     this.invalidate();
   }
@@ -228,8 +228,15 @@ export class Workbench {
 
   /** @param {Places} places */
   #arrive(places) {
-    if (places.task !== this.places.task) this.task.composer.giveUp();
+    const left = this.places.task;
+    if (places.task !== left) {
+      this.task.composer.giveUp();
+      // It would be the next one's.
+      this.menu.close();
+    }
     this.places = places;
+    // Where the list takes the place of the task, one goes on from its row.
+    if (left && !places.task && !this.wide) this.sidebar.focusTask(left);
     this.invalidate();
   }
 
@@ -248,8 +255,14 @@ export class Workbench {
   /** Subscribe to what is to be shown, and complete an address that names only a part of the way. */
   #hold() {
     const pane = this.places.pane ?? (this.wide ? "changes" : "chat");
-    this.views.want(topicsOf({ ...this.places, pane: pane === "chat" && this.wide ? "changes" : pane, wide: this.wide }));
+    this.views.want(topicsOf({ ...this.places, others: this.#others, pane: pane === "chat" && this.wide ? "changes" : pane, wide: this.wide }));
     this.presence.completeAddress();
+  }
+
+  /** One's other organizations, once the one where one is has been told. */
+  get #others() {
+    const isTold = !this.plain && this.views.of(`workspace/${this.places.organization}`).data !== null;
+    return isTold ? (this.views.of("app").data?.organizations ?? []).map((one) => one.id) : [];
   }
 
   #show() {
@@ -268,20 +281,6 @@ export class Workbench {
   #main() {
     if (this.places.task) return this.task.show(this.places.task, this.#taskView);
     if (this.places.repository) return repositoryPane(this);
-    const app = this.views.of("app").data;
-    const workspace = this.views.of(`workspace/${this.places.organization}`).data;
-    const add = (/** @type {"organization" | "repository" | "task"} */ dialog, /** @type {string} */ label) => h("button", { class: "primary", onclick: () => this.dialogs.open(dialog) }, label);
-    let hint = null;
-    if (app && app.organizations.length === 0) {
-      hint = empty("Welcome to Foundry", "Repositories and tasks belong to an organization. Make the first one.", add("organization", "New organization"));
-    } else if (workspace && workspace.repositories.length === 0) {
-      hint = empty(`${workspace.name} has no repository yet`, "Name one by its address; agents then work on branches of it.", add("repository", "Add a repository"));
-    } else if (workspace && workspace.tasks.length === 0) {
-      hint = empty("No task yet", "Say what is to be done, and an agent begins on a branch of its own.", add("task", "New task"));
-    } else if (workspace) {
-      const running = workspace.tasks.filter((one) => one.status === "running").length;
-      hint = empty("Choose a task", `${count(workspace.tasks.length, "task")}, ${running} running. Press j and k to move, Enter to open, ? for all keys.`);
-    }
-    return h("main", { class: "nothing", key: "nothing" }, hint);
+    return nextStep(this);
   }
 }

@@ -41,6 +41,24 @@ test("who waits for an answer is seen from anywhere, and answered", { timeout: 3
     await heading("Asks first").waitFor();
   });
 
+  await t.test("in other organizations as well, in their turn", async () => {
+    await server.order("organization.create", { organization_id: "org_elsewhere", name: "Elsewhere" });
+    await server.order("repository.add", { organization_id: "org_elsewhere", repository_id: "repo_elsewhere", remote_url: gitRepository(t) });
+    const { ids } = await server.order("task.create", { repository_id: "repo_elsewhere", agent: "talkative", prompt: "ask", title: "Asks elsewhere" });
+    await line.getByText("3 tasks wait for your answer, 1 elsewhere").waitFor();
+    const [list, button] = await Promise.all([page.locator(".sidebar"), line].map((one) => one.boundingBox()));
+    assert.ok(button.x + button.width <= list.x + list.width, `${button.x + button.width} px of ${list.x + list.width}`);
+    assert.match(await page.title(), /^3 waiting/);
+    await page.locator("body").press("w");
+    await heading("Asks at length").waitFor();
+    await page.locator("body").press("w");
+    await heading("Asks elsewhere").waitFor();
+    await page.locator(".organization-name", { hasText: "Elsewhere" }).waitFor();
+    await line.getByText("3 tasks wait for your answer, 2 elsewhere").waitFor();
+    await server.order("task.kill", { task_id: ids.task_id });
+    await line.getByText("2 tasks wait for your answer elsewhere").waitFor();
+  });
+
   await t.test("however long a question is, its answers and the composer are on the screen", async () => {
     await page.goto(`${server.url}/#/org_ask/${second.task_id}`);
     await page.getByRole("alertdialog").getByText("line 119").waitFor();

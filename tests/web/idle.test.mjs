@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pass } from "node:timers/promises";
 
-import { isHolding, isSelected, openBrowser, openProfile, openTab } from "./support/browser.mjs";
+import { isHolding, isLive, isSelected, openBrowser, openProfile, openTab } from "./support/browser.mjs";
 import { startWithoutWorkers } from "./support/server.mjs";
 import { makeTasks } from "./support/tasks.mjs";
 
@@ -22,7 +22,8 @@ test(`idle for ${IDLE_SECONDS} s, the page holds one stream and asks for nothing
 
   // This is time itself, not a wait for something to happen.
   const asked = profile.requests.length;
-  assert.ok((await server.answered()).includes("GET /web/page.js"), "what a page asks for is in the server's log");
+  const isFile = (line) => /\.(js|css)$/.test(line);
+  assert.ok((await server.answered()).some(isFile), "what a page asks for is in the server's log");
   const opened = await server.metric("foundry_streams_opened_total");
   await server.answered();
   await pass(IDLE_SECONDS * 1000);
@@ -33,4 +34,10 @@ test(`idle for ${IDLE_SECONDS} s, the page holds one stream and asks for nothing
   assert.equal(await server.metric("foundry_streams"), 1);
   assert.ok((await server.metric("foundry_stream_frames_total", 'event="heartbeat"')) >= 4);
   assert.equal(await page.evaluate(() => foundry.client.counters.connections_created), 1);
+
+  await page.reload();
+  await isLive(page);
+  const reloaded = await server.answered();
+  assert.ok(reloaded.includes("GET /"));
+  assert.deepEqual(reloaded.filter(isFile), [], "what the page is made of is fetched once");
 });

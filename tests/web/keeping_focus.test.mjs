@@ -29,6 +29,18 @@ test("the focus and what is selected stay where they are", { timeout: 300_000 },
     assert.equal(await page.getByRole("menu").count(), 0);
   });
 
+  await t.test("a menu is one task's: no key leads away from it, and where another way does, it stays behind", async () => {
+    await page.goto(`${server.url}/#/org_focus/${shell.task_id}`);
+    await page.getByRole("heading", { name: "Writes" }).waitFor();
+    await page.getByRole("button", { name: "Task", exact: true }).press("Enter");
+    for (const key of ["j", "n", "1"]) await page.keyboard.press(key);
+    await page.getByRole("menuitem", { name: "Push" }).and(page.locator(":focus")).waitFor();
+    assert.equal(await page.getByRole("dialog").count(), 0);
+    await page.goto(`${server.url}/#/org_focus/${talk.task_id}`);
+    await page.getByRole("heading", { name: "Talks" }).waitFor();
+    assert.equal(await page.getByRole("menu").count(), 0);
+  });
+
   await t.test("a message sent with the button leaves the cursor in the field", async () => {
     await message.fill("once more");
     await page.getByRole("button", { name: "Send" }).press("Enter");

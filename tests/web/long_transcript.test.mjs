@@ -15,6 +15,7 @@ test("a transcript of thirty thousand entries is read from its end to its beginn
   await server.order("organization.create", { organization_id: "org_long", name: "Long" });
   await server.order("repository.add", { organization_id: "org_long", repository_id: "repo_long", remote_url: gitRepository(t) });
   const { ids } = await server.order("task.create", { repository_id: "repo_long", prompt: "show", agent: "talkative" });
+  const { ids: other } = await server.order("task.create", { repository_id: "repo_long", prompt: "show", agent: "talkative" });
   const browser = await openBrowser(t);
   const profile = await openProfile(browser);
   const page = await openTab(profile, server, `/#/org_long/${ids.task_id}/${ids.session_id}`);
@@ -36,18 +37,11 @@ test("a transcript of thirty thousand entries is read from its end to its beginn
   await transcript.getByText(`Read file ${ENTRIES - 1}`).waitFor();
 
   await t.test("what one reads stays in its place while earlier entries come in above it", async () => {
-    const place = (scrollTo) =>
-      transcript.evaluate(async (node, scrollTo) => {
-        if (scrollTo !== null) node.scrollTop = scrollTo;
-        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-        const top = node.getBoundingClientRect().top;
-        const seen = [...node.querySelectorAll("[data-block]")].find((block) => block.getBoundingClientRect().bottom > top + 100);
-        return { block: seen.dataset.block, top: Math.round(seen.getBoundingClientRect().top) };
-      }, scrollTo);
     const height = await transcript.evaluate((node) => node.scrollHeight);
-    const before = await place(0);
+    await transcript.evaluate((node) => (node.scrollTop = 0));
+    const before = await place(transcript);
     await page.waitForFunction((height) => document.querySelector(".transcript-scroll").scrollHeight > height + 2000, height);
-    assert.deepEqual(await place(null), before);
+    assert.deepEqual(await place(transcript), before);
   });
 
   await t.test("the beginning is reached page by page, and the document stays small", async () => {
@@ -65,12 +59,43 @@ test("a transcript of thirty thousand entries is read from its end to its beginn
     assert.ok((await page.locator("[data-block]").count()) < 150);
   });
 
+  await t.test("what was opened is open when one comes back to it", async () => {
+    const details = transcript.locator("details", { hasText: "grep -rn read_numbers src" });
+    await details.locator("summary").click();
+    await transcript.evaluate((node) => (node.scrollTop = 20_000));
+    await details.waitFor({ state: "detached" });
+    await transcript.evaluate((node) => (node.scrollTop = 0));
+    await details.getByText("pattern").waitFor();
+  });
+
+  await t.test("what one reads is there again after one was in another task", async () => {
+    await transcript.evaluate((node) => (node.scrollTop = 30_000));
+    const before = await place(transcript);
+    await page.goto(`${server.url}/#/org_long/${other.task_id}/${other.session_id}`);
+    await transcript.getByText("Shall I change the tests as well?").waitFor();
+    await server.order("agent_session.send", { task_id: ids.task_id, session_id: ids.session_id, text: "talk 700" });
+    await server.until(`task/${ids.task_id}`, (task) => task.status === "idle");
+    await page.goto(`${server.url}/#/org_long/${ids.task_id}/${ids.session_id}`);
+    await page.waitForFunction((block) => document.querySelector(`[data-block="${block}"]`), before.block);
+    assert.deepEqual(await place(transcript), before);
+  });
+
   await t.test("one key leads back to the newest", async () => {
     await page.locator("body").press("G");
-    await transcript.getByText(`Read file ${ENTRIES - 1}`).waitFor();
+    await transcript.getByText("Read file 699").waitFor();
     assert.ok(await atEnd(transcript));
   });
 });
+
+/** What one reads, and where on the screen it stands. */
+async function place(transcript) {
+  return await transcript.evaluate(async (node) => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const top = node.getBoundingClientRect().top;
+    const seen = [...node.querySelectorAll("[data-block]")].find((block) => block.getBoundingClientRect().bottom > top + 100);
+    return { block: seen.dataset.block, top: Math.round(seen.getBoundingClientRect().top) };
+  });
+}
 
 async function atEnd(transcript) {
   return await transcript.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight < 30);

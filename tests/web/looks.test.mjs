@@ -12,7 +12,7 @@ const READABLE = 4.5;
 
 test("the page fits a phone and can be read in light and dark", { timeout: 300_000 }, async (t) => {
   const server = await startWithoutWorkers(t);
-  const [task] = await makeTasks(server, 40);
+  const [task, other] = await makeTasks(server, 40);
   await server.order("task.rename", { task_id: task, title: "A title that is far too long for the width of a telephone and has averylongwordthatcannotbebroken" });
   const browser = await openBrowser(t);
 
@@ -25,6 +25,28 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
       const { wide, screen } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, screen: innerWidth }));
       assert.ok(wide <= screen && screen === 375, `${place}: ${wide} px of ${screen}`);
     }
+  });
+
+  await t.test("on a phone the focus goes to the task that is opened, and back to its row", async () => {
+    const page = await openTab(await openProfile(browser, { viewport: { width: 375, height: 740 } }), server, "/#/org_many");
+    await page.locator(".row-task a").nth(3).press("Enter");
+    await page.locator("main.task").and(page.locator(":focus")).waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".row-task a").nth(3).and(page.locator(":focus")).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "Back to the list" }).press("Enter");
+    await page.locator(".row-task a").nth(3).and(page.locator(":focus")).waitFor();
+    await page.locator(".row-repository a").press("Enter");
+    await page.locator("main.repository").and(page.locator(":focus")).waitFor();
+    await page.getByRole("link", { name: "Back to the list" }).press("Enter");
+    await page.locator(".sidebar").and(page.locator(":focus")).waitFor();
+  });
+
+  await t.test("no hint turns the direction of what stands beside it either", async () => {
+    await server.order("task.rename", { task_id: other, title: "bidi\u202egnp.exe" });
+    const page = await openTab(await openProfile(browser), server, `/#/org_many/${other}`);
+    await page.getByRole("heading", { name: "bidi" }).waitFor();
+    assert.equal(await page.getByRole("heading", { name: "bidi" }).getAttribute("title"), "bidi\\u202egnp.exe");
   });
 
   await t.test("at 400 % one writes a message all the same", async () => {

@@ -131,6 +131,11 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
     await page.locator(".task-facts", { hasText: "Archived" }).waitFor();
     await page.locator(".composer-closed").waitFor();
     assert.equal((await server.view(`task/${placeOf(page, "task")}`)).status, "archived");
+    // Nothing is offered that would be refused.
+    assert.equal(await page.getByRole("button", { name: "New session" }).count(), 0);
+    await page.getByRole("tab", { name: /^Changes/ }).click();
+    await page.locator(".revert:disabled").first().waitFor({ state: "attached" });
+    assert.equal(await page.locator(".revert:enabled").count(), 0);
   });
 
   assert.deepEqual(await violations(page), []);

@@ -28,6 +28,21 @@ test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t
     await page.getByRole("menuitem", { name: item }).click();
   };
 
+  await t.test("what is marked as unread stays so until one has been elsewhere", async () => {
+    const unread = page.locator(`.row-task a[data-task="${task}"] .unread`);
+    await choose("Session", "Mark as unread");
+    await unread.waitFor();
+    // An order given after another that would follow from it has an answer after it.
+    await choose("Task", "Rename …");
+    await dialog.getByLabel("Title").fill("Read later");
+    await dialog.getByRole("button", { name: "Rename" }).click();
+    await page.getByRole("heading", { name: "Read later" }).waitFor();
+    assert.equal(await unread.count(), 1);
+    await go(other, "Task #1");
+    await go(task, "Read later");
+    await unread.waitFor({ state: "detached" });
+  });
+
   await t.test("an archive asks first when something was written or waits, and names it", async () => {
     await message.fill("not sent yet");
     await choose("Task", "Archive");
