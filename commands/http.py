@@ -81,7 +81,8 @@ def routes(
             response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")  # type: ignore[arg-type]
             authenticator.check_origin(request)
             # The cookie's session, also where a token came along: it is the cookie that goes here.
-            await sign_in.end(request.cookies.get(COOKIE, ""))
+            if secret := request.cookies.get(COOKIE):
+                await sign_in.end(secret)
             return response
 
     return [
