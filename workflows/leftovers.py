@@ -34,25 +34,19 @@ class Leftovers:
         self._directory = directory
         self._providers = providers
         self._host = host
-        self._over: dict[TaskId, None] = {}
-        self._news = asyncio.Event()
+        self._over: asyncio.Queue[TaskId] = asyncio.Queue()
 
     def put_away(self, task_id: TaskId) -> None:
         """Look soon what is left of this task: while this host was taken for away, another may have given its sandbox up."""
-        self._over[task_id] = None
-        self._news.set()
+        self._over.put_nowait(task_id)
 
     async def run(self) -> None:
         """Remove what an earlier life left, then what tasks leave that are put away, until cancelled."""
         await self._clean()
         while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._over:
-                task_id = next(iter(self._over))
-                del self._over[task_id]
-                for provider in self._providers.values():
-                    await self._clean_after(provider, task_id)
+            task_id = await self._over.get()
+            for provider in self._providers.values():
+                await self._clean_after(provider, task_id)
 
     async def _clean(self) -> None:
         """What cannot be removed is left to the next start; nobody waits for it."""
