@@ -25,10 +25,10 @@ class Context(Struct, frozen=True, kw_only=True):
     `user` is the person an order is about, `job` the open job its target has already, `newer_job`
     one that was begun after the one the order is about and does the same, and `busy_tasks` are
     tasks of a repository in which something still goes on, if there are any. A draft is
-    `superseded` when a later one came before it was committed. `stuck_at` is the commit at which a
-    history cannot be read further. `chosen_id` is the id the caller chose for what is to be made:
-    two nodes may accept one command id for two things at once, whose parts must not share their ids
-    too.
+    `superseded` when a later one came before it was committed. `stuck_position` is that of the commit
+    at which a history cannot be read further. `chosen_id` is the id the caller chose for what is to be
+    made: it goes into the ids of its parts, because two nodes may accept one command id for two
+    things at once.
     """
 
     now: Timestamp
@@ -46,7 +46,7 @@ class Context(Struct, frozen=True, kw_only=True):
     newer_job: JobId | None = None
     busy_tasks: tuple[TaskId, ...] = ()
     superseded: bool = False
-    stuck_at: Position | None = None
+    stuck_position: Position | None = None
     known_agents: frozenset[str] = frozenset()
     known_providers: frozenset[str] = frozenset()
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from commands.context import Context
 from events.commit import Event, Recorded
-from events.ids import Position, Timestamp
+from events.ids import BEGINNING, Position, Timestamp
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -24,7 +24,7 @@ ABSENT = Absent()
 class Origin(Struct, frozen=True, kw_only=True):
     """What a commit says around its events: where it stands, when and by whom it was made."""
 
-    position: Position = Position(0)
+    position: Position = BEGINNING
     at: Timestamp = Timestamp(0)
     actor: str = ""
     command_id: str | None = None

@@ -65,7 +65,7 @@ class OpenJob(Struct, frozen=True):
     task_id: TaskId | None
     announced_in: str
     announced_by: str
-    announced_at: Position
+    announced_position: Position
     opened: bool
     sandbox_host: str | None
     started_on: str | None
@@ -187,10 +187,10 @@ class Directory:
         rows = self._ask(
             """
             SELECT jobs.id, kind, organization_id, jobs.repository_id, task_id, announced_in,
-                   announced_by, announced_at, opened, tasks.host, started_on
+                   announced_by, announced_position, opened, tasks.host, started_on
               FROM jobs LEFT JOIN tasks ON tasks.id = jobs.task_id
              WHERE ended = 0
-             ORDER BY announced_at, jobs.id
+             ORDER BY announced_position, jobs.id
             """
         )
         names = OpenJob.__struct_fields__

@@ -33,7 +33,7 @@ _MEMBER = "INSERT OR IGNORE INTO members VALUES (?, ?)"
 _NO_MEMBER = "DELETE FROM members WHERE user_id = ? AND organization_id = ?"
 _JOB = """
     INSERT OR IGNORE INTO jobs
-        (id, kind, organization_id, repository_id, task_id, announced_in, announced_by, announced_at)
+        (id, kind, organization_id, repository_id, task_id, announced_in, announced_by, announced_position)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _JOB_OPENED = "UPDATE jobs SET opened = 1 WHERE id = ?"

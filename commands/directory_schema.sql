@@ -27,12 +27,12 @@ CREATE TABLE jobs (
     task_id TEXT,
     announced_in TEXT NOT NULL,
     announced_by TEXT NOT NULL,
-    announced_at INTEGER NOT NULL,
+    announced_position INTEGER NOT NULL,
     opened INTEGER NOT NULL DEFAULT 0,
     ended INTEGER NOT NULL DEFAULT 0,
     started_on TEXT
 ) WITHOUT ROWID;
-CREATE INDEX open_jobs ON jobs (announced_at) WHERE ended = 0;
+CREATE INDEX open_jobs ON jobs (announced_position) WHERE ended = 0;
 
 CREATE TABLE tasks (
     id TEXT PRIMARY KEY,

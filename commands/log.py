@@ -66,16 +66,16 @@ def ruled_kind(aggregate_id: str) -> AggregateKind:
     return kind
 
 
-def _skip(state: Log, order: SkipPoison, stuck_at: Position | None) -> list[Event]:
+def _skip(state: Log, order: SkipPoison, stuck_position: Position | None) -> list[Event]:
     kind = ruled_kind(order.aggregate_id)
-    if stuck_at is None:
+    if stuck_position is None:
         raise Rejected(
             f"Every commit of {order.aggregate_id} can be read. If a projection cannot fold one, name its"
             " position; `foundry doctor` shows it."
         )
-    if (subject_of(kind, order.aggregate_id), stuck_at) in state.skipped:
+    if (subject_of(kind, order.aggregate_id), stuck_position) in state.skipped:
         return []
-    return [PoisonSkipped(kind=kind, aggregate_id=order.aggregate_id, position=stuck_at)]
+    return [PoisonSkipped(kind=kind, aggregate_id=order.aggregate_id, position=stuck_position)]
 
 
 # --- Decider ---
@@ -87,7 +87,7 @@ def decide(state: Log, order: LogCommand, context: Context) -> list[Event]:
             # Whether anything waits is known to the read models alone: where nothing does, it does nothing.
             return [PoisonRetried(kind=ruled_kind(id), aggregate_id=id)]
         case SkipPoison():
-            return _skip(state, order, context.stuck_at)
+            return _skip(state, order, context.stuck_position)
         case _:
             assert_never(order)
 

@@ -38,13 +38,13 @@ class LogDesk:
                 case RetryPoison():
                     return base
                 case SkipPoison(position=None):
-                    return replace(base, stuck_at=first_unreadable(history, state))
+                    return replace(base, stuck_position=first_unreadable(history, state))
                 case SkipPoison(position=position):
                     if all(recorded.position != position for recorded in history):
                         raise Rejected(
                             f"No commit of {order.aggregate_id} stands at position {position}."
                         )
-                    return replace(base, stuck_at=position)
+                    return replace(base, stuck_position=position)
 
         return await self._deciding.decide(LOG, LOG_ID, order, request, prepare)
 

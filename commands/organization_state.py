@@ -20,7 +20,8 @@ class ListedRepository(Struct, frozen=True, kw_only=True):
 class Organization(Struct, frozen=True, kw_only=True):
     """Owns the invariants across its people and repositories: one owner at least, one repository per address.
 
-    `joined` is where those were added who did not found it: what they chose as members before is forgotten.
+    `joined` has the position at which each member but the founder was added: what they selected, marked or drafted
+    in an earlier membership no longer counts.
     """
 
     organization_id: OrganizationId
@@ -32,8 +33,8 @@ class Organization(Struct, frozen=True, kw_only=True):
     repositories: dict[RepositoryId, ListedRepository] = {}
     removed: frozenset[RepositoryId] = frozenset()
 
-    def joined_at(self, user_id: UserId) -> Position:
-        """Since when somebody is a member without a break, the beginning for who founded it."""
+    def joined_position(self, user_id: UserId) -> Position:
+        """Since which position somebody is a member without a break; `BEGINNING` for the founder."""
         return self.joined.get(user_id, BEGINNING)
 
     def repository_at(self, address: str) -> RepositoryId | None:

@@ -97,7 +97,7 @@ def _evolve_session(session: Session, event: Event, origin: Origin) -> Session:
                 queue=tuple(one for one in session.queue if one.id != event.message_id),
                 messages={**session.messages, event.message_id: "delivered"},
                 running=event.message_id,
-                queued_at=next(queued, session.queued_at),
+                queued_position=next(queued, session.queued_position),
                 stop_requested=False,
                 status="running" if session.status == "ready" else session.status,
             )

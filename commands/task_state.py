@@ -7,6 +7,7 @@ from msgspec import Struct
 from commands.decider import Absent
 from events.fact import Attachment
 from events.ids import (
+    BEGINNING,
     IssueId,
     JobId,
     MessageId,
@@ -61,9 +62,9 @@ class PermissionRequest(Struct, frozen=True, kw_only=True):
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """`running` is the message whose turn runs, `queued_at` the position of the commit that queued it.
+    """`running` is the message whose turn runs, `queued_position` the position of the commit that queued it.
 
-    `sent` is the last position at which each person sent one.
+    `sent` is the position of the last message of each person, `turn_position` that of the end of the last turn.
     """
 
     id: SessionId
@@ -73,12 +74,12 @@ class Session(Struct, frozen=True, kw_only=True):
     status: SessionStatus = "pending"
     queue: tuple[Waiting, ...] = ()
     running: MessageId | None = None
-    queued_at: Position = Position(0)
+    queued_position: Position = BEGINNING
     stop_requested: bool = False
     messages: dict[MessageId, MessageFate] = {}
     requests: dict[str, PermissionRequest] = {}
     sent: dict[str, Position] = {}
-    turn_position: Position = Position(0)
+    turn_position: Position = BEGINNING
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from commands.task_state import Session, Task
 from commands.user_state import Choice, Credential, Draft, UnreadMark, User, UserState
 from events.commit import Event
 from events.fact import Attachment
-from events.ids import Position, SessionId, Timestamp, TokenId, UserId
+from events.ids import BEGINNING, Position, SessionId, Timestamp, TokenId, UserId
 from events.user import (
     AppSessionEnded,
     AppSessionStarted,
@@ -193,7 +193,7 @@ def _chosen(choice: Choice | None, id: str, user: User, organization: Organizati
     return (
         choice is not None
         and choice.id == id
-        and choice.position > organization.joined_at(user.user_id)
+        and choice.position > organization.joined_position(user.user_id)
     )
 
 
@@ -202,7 +202,7 @@ def _set_unread(
 ) -> list[Event]:
     session = _session(task, order.session_id)
     mark = user.unread.get(session.id)
-    joined = organization.joined_at(user.user_id)
+    joined = organization.joined_position(user.user_id)
     # A turn's end marks a session unread by itself, so a mark counts only while nothing is newer.
     if mark is None or mark.position < joined:
         already = False if session.turn_position <= joined else None
@@ -229,8 +229,10 @@ def _update_draft(user: User, order: UpdateDraft, context: Context) -> list[Even
     attachments = attachments_of(order.attachments)
     draft = user.drafts.get(session.id)
     # Sending clears the draft, and so does leaving: an older one is not there any more.
-    cleared_at = max(session.sent.get(user.user_id, 0), organization.joined_at(user.user_id))
-    cleared = draft is None or draft.position < cleared_at
+    cleared_position = max(
+        session.sent.get(user.user_id, 0), organization.joined_position(user.user_id)
+    )
+    cleared = draft is None or draft.position < cleared_position
     held = EMPTY_DRAFT if draft is None or cleared else draft.digest
     if draft_digest(order.text, attachments) == held:
         return []
@@ -254,7 +256,7 @@ def _session(task: Task, session_id: str) -> Session:
 
 
 def _touched(session: Session, user: User) -> Position:
-    return max(session.turn_position, session.sent.get(user.user_id, Position(0)))
+    return max(session.turn_position, session.sent.get(user.user_id, BEGINNING))
 
 
 # --- Decider ---

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from events import codec
 from events.commit import Commit
-from events.ids import Position
+from events.ids import BEGINNING, Position
 from events.jetstream_api import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
@@ -131,7 +131,7 @@ class Appender:
         after `expected`. Others may have appended after it, so the last commit alone says little.
         """
         last = await self._messages.last(subject)
-        at = last.position if last is not None else Position(0)
+        at = last.position if last is not None else BEGINNING
         if at == expected:
             return None
         for one in await self._messages.history(subject, after=expected):

@@ -44,7 +44,7 @@ class InterruptedTurns:
                     kind="message",
                     at=self._now(),
                     message_id=message_id,
-                    text=await self._text_of(message_id, session.queued_at),
+                    text=await self._text_of(message_id, session.queued_position),
                 )
             )
         writer.add(
@@ -87,8 +87,8 @@ class InterruptedTurns:
             for entry in event.entries
         )
 
-    async def _text_of(self, message_id: MessageId, queued_at: Position) -> str:
-        recorded = await self._store.at(queued_at)
+    async def _text_of(self, message_id: MessageId, queued_position: Position) -> str:
+        recorded = await self._store.at(queued_position)
         for event in recorded.commit.events if recorded and is_readable(recorded) else ():
             if isinstance(event, MessageQueued) and event.message_id == message_id:
                 return event.text

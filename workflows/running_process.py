@@ -28,7 +28,7 @@ LAST_WORDS_SECONDS = 2.0
 class RunningProcess:
     """`run` does it all; `look` says that somebody may have ordered something of it.
 
-    `requested_at` is the position of the commit that asked for it: what is ordered of it stands after that.
+    `requested_position` is the position of the commit that asked for it: what is ordered of it stands after that.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class RunningProcess:
         *,
         task_id: TaskId,
         process_id: ProcessId,
-        requested_at: Position,
+        requested_position: Position,
         store: EventStore,
         tell: Callable[[str], Awaitable[object]],
     ) -> None:
@@ -50,7 +50,7 @@ class RunningProcess:
         self._printed = asyncio.Event()
         self._orders = asyncio.Event()
         self._orders.set()
-        self._read_to = requested_at
+        self._read_to = requested_position
         self._told = 0
         self._unsent = bytearray()
         self._has_input = asyncio.Event()

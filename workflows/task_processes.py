@@ -140,7 +140,7 @@ class TaskProcesses:
             child,
             task_id=task.task_id,
             process_id=process_id,
-            requested_at=process.position,
+            requested_position=process.position,
             store=self._store,
             tell=lambda tail: self._report(
                 task.task_id, lambda now: process_output(now, process_id=process_id, tail=tail)

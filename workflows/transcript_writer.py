@@ -9,7 +9,7 @@ import msgspec
 
 from commands.transcript import TRANSCRIPT, appended
 from events.fact import Blob
-from events.ids import OrganizationId, Position, SessionId, TaskId
+from events.ids import BEGINNING, OrganizationId, Position, SessionId, TaskId
 from events.store import EventStore
 from events.transcript import Entry
 from runtime.errors import Unavailable
@@ -64,7 +64,7 @@ class TranscriptWriter:
         self._room.set()
         self._appending = asyncio.Lock()
         self._batch: tuple[list[Entry], str] | None = None
-        self.position = Position(0)
+        self.position = BEGINNING
         """The position of the last commit this writer made, 0 before the first."""
 
     def add(self, entry: Entry) -> None:

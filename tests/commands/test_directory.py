@@ -74,7 +74,7 @@ async def test_open_jobs_are_those_announced_and_not_ended(memory_store: MemoryS
 
     assert counts == [1, 1, 1, 1, 0, 1, 0]
     assert (job.job_id, job.kind, job.task_id) == ("job_1", "task_provision", "task_1")
-    assert (job.announced_in, job.announced_by, job.announced_at) == ("task", "task_1", 1)
+    assert (job.announced_in, job.announced_by, job.announced_position) == ("task", "task_1", 1)
     assert (job.opened, job.sandbox_host, job.started_on) == (True, "h1", "h1")
     assert await again.tasks_on("h1") == ["task_1"]
     assert await directory.tasks_of("repo_1") == ["task_1"]

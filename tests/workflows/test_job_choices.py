@@ -136,7 +136,7 @@ def test_an_open_job_is_idle_when_nobody_who_is_there_has_it(
         task_id=TaskId("task_1"),
         announced_in="task",
         announced_by="task_1",
-        announced_at=Position(1),
+        announced_position=Position(1),
         opened=True,
         sandbox_host=sandbox_host,
         started_on=started_on,

@@ -47,7 +47,7 @@ class Desk:
         self.running: RunningProcess | None = None
         self.ended: asyncio.Task[tuple[int | None, str | None]] | None = None
 
-    async def start(self, script: str, requested_at: Position = BEGINNING) -> None:
+    async def start(self, script: str, requested_position: Position = BEGINNING) -> None:
         child = await self._processes.start(
             ["sh", "-c", script], sandbox_id=SANDBOX, cwd=self._folder, home=self._folder
         )
@@ -55,7 +55,7 @@ class Desk:
             child,
             task_id=facts.TASK,
             process_id=facts.PROCESS,
-            requested_at=requested_at,
+            requested_position=requested_position,
             store=self.store,
             tell=self._tell,
         )
@@ -122,7 +122,7 @@ async def test_only_what_stands_after_its_request_is_read(desk: Desk) -> None:
     await desk.order(facts.process_input(text="of another life\n"))
     await desk.order(facts.process_input(text="mine\n"))
 
-    await desk.start("read line; echo $line", requested_at=Position(1))
+    await desk.start("read line; echo $line", requested_position=Position(1))
 
     assert await desk.end() in ((0, "mine\n"), (0, None))
 
