@@ -82,13 +82,6 @@ class Deciding:
                 if refusal is None and events:
                     try:
                         return await self._append(decider, loaded, aggregate_id, events, request)
-                    except AlreadyStored as stored:
-                        repeated = await self.repeated(stored.position, request)
-                        if repeated is not None:
-                            return repeated
-                        raise Unavailable(
-                            "Whether this was stored is not known; send it again."
-                        ) from None
                     except StalePosition:
                         APPEND_RETRIES.labels("stale").inc()
                         loaded = await self._aggregates.load(decider, aggregate_id)
@@ -139,8 +132,17 @@ class Deciding:
         if len(body) > MAX_COMMIT_BYTES:
             raise TooLarge("The text is too long to be stored; shorten it, or put it into a file.")
         message_id = request.message_id(subject)
-        return answer_of(
-            await self._aggregates.append(
+        try:
+            recorded = await self._aggregates.append(
                 decider, subject, loaded, commit, body=body, message_id=message_id
             )
-        )
+        except AlreadyStored as stored:
+            return await self._answer_at(stored.position, request)
+        return answer_of(recorded)
+
+    async def _answer_at(self, position: Position, request: Request) -> Answer:
+        """The answer of another node's commit for this request. Raises `Unavailable` when it was deleted."""
+        answer = await self.repeated(position, request)
+        if answer is None:
+            raise Unavailable("Whether this was stored is not known; send it again.")
+        return answer
