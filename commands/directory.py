@@ -182,7 +182,7 @@ class Directory:
         rows = self._ask("SELECT position FROM command_keys WHERE key = ?", key)
         return Position(rows[0][0]) if rows else None
 
-    async def open_jobs(self) -> list[OpenJob]:
+    def open_jobs(self) -> list[OpenJob]:
         """All jobs that wait or run, in the order they were announced."""
         rows = self._ask(
             """
@@ -206,17 +206,17 @@ class Directory:
         )
         return [TaskId(task_id) for (task_id,) in rows]
 
-    async def tasks_on(self, host: str) -> list[TaskId]:
+    def tasks_on(self, host: str) -> list[TaskId]:
         """The tasks whose sandbox a host holds."""
         rows = self._ask("SELECT id FROM tasks WHERE host = ? ORDER BY id", host)
         return [TaskId(task_id) for (task_id,) in rows]
 
-    async def hosts(self) -> list[str]:
+    def hosts(self) -> list[str]:
         """All hosts that hold sandboxes."""
         rows = self._ask("SELECT DISTINCT host FROM tasks WHERE host IS NOT NULL ORDER BY 1")
         return [host for (host,) in rows]
 
-    async def organizations_of(self, user_id: str) -> list[OrganizationId]:
+    def organizations_of(self, user_id: str) -> list[OrganizationId]:
         """The organizations in which somebody seems to be a member."""
         rows = self._ask(
             "SELECT organization_id FROM members WHERE user_id = ? ORDER BY 1", user_id

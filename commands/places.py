@@ -164,7 +164,7 @@ class Places:
         return await self._administers_known(user_id)
 
     async def _administers_known(self, user_id: UserId) -> bool:
-        for organization_id in await self._directory.organizations_of(user_id):
+        for organization_id in self._directory.organizations_of(user_id):
             state = (await self._aggregates.confirmed(ORGANIZATION, organization_id)).state
             if isinstance(state, Organization) and administers(state, user_id):
                 return True

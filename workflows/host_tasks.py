@@ -35,7 +35,7 @@ class HostTasks:
 
     async def recover(self) -> None:
         """Take up all of them: turns that were cut end as interrupted."""
-        for task_id in await self._directory.tasks_on(self._host):
+        for task_id in self._directory.tasks_on(self._host):
             try:
                 await once_answered(partial(self._take_up, task_id))
             except FoundryError as error:
@@ -46,12 +46,12 @@ class HostTasks:
 
     async def take_up(self, task_id: TaskId) -> None:
         """Go on with a task whose history can be read again, if it is ours."""
-        if task_id in await self._directory.tasks_on(self._host):
+        if task_id in self._directory.tasks_on(self._host):
             await self._take_up(task_id)
 
     async def look_at_files(self, repository_id: RepositoryId) -> None:
         """Somebody asked for a fresh look at the repository: the working trees of it here are part of that."""
-        here = set(await self._directory.tasks_on(self._host))
+        here = set(self._directory.tasks_on(self._host))
         for task_id in await self._directory.tasks_of(repository_id):
             if task_id in here:
                 self._files.request(task_id)

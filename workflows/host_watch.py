@@ -59,10 +59,10 @@ class HostWatch:
 
     async def look(self) -> None:
         """Raise the issues of hosts that went away, and of work that was asked for since."""
-        away = {host for host in await self._directory.hosts() if self._presence.away(host)}
+        away = {host for host in self._directory.hosts() if self._presence.away(host)}
         for host in sorted(away - self._away):
             log.warning("host stays away", extra={"host": host})
-            self._touched |= dict.fromkeys(await self._directory.tasks_on(host))
+            self._touched |= dict.fromkeys(self._directory.tasks_on(host))
         self._away = away
         while self._touched:
             task_id = next(iter(self._touched))

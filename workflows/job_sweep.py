@@ -57,14 +57,14 @@ class JobSweep:
 
     async def recover(self) -> None:
         """Take up, at the start, every open job that may be ours."""
-        await self._want(await self._directory.open_jobs())
+        await self._want(self._directory.open_jobs())
 
     async def sweep(self) -> None:
         """Take up what has been idle for long enough."""
         now = asyncio.get_running_loop().time()
         idle = [
             job
-            for job in await self._directory.open_jobs()
+            for job in self._directory.open_jobs()
             if job.job_id not in self._lanes
             and is_idle(job, here=self._host, away=self._presence.away, gone=self._presence.gone)
         ]

@@ -71,7 +71,7 @@ class Leftovers:
             )
 
     async def _orphans(self, provider: SandboxProvider) -> list[TaskId]:
-        known = await self._directory.tasks_on(self._host)
+        known = self._directory.tasks_on(self._host)
         orphans = await provider.orphans(known)
         if orphans and not known and not await self._any_is_known(orphans):
             # Another log was connected to this data folder: its work is not ours to throw away.

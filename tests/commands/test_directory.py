@@ -66,17 +66,17 @@ async def test_open_jobs_are_those_announced_and_not_ended(memory_store: MemoryS
     counts = []
     for recorded in history:
         await directory.apply([recorded])
-        counts.append(len(await directory.open_jobs()))
+        counts.append(len(directory.open_jobs()))
     again = await Directory.open(":memory:", memory_store)
     await again.apply(history[:4])
 
-    (job,) = await again.open_jobs()
+    (job,) = again.open_jobs()
 
     assert counts == [1, 1, 1, 1, 0, 1, 0]
     assert (job.job_id, job.kind, job.task_id) == ("job_1", "task_provision", "task_1")
     assert (job.announced_in, job.announced_by, job.announced_position) == ("task", "task_1", 1)
     assert (job.opened, job.sandbox_host, job.started_on) == (True, "h1", "h1")
-    assert await again.tasks_on("h1") == ["task_1"]
+    assert again.tasks_on("h1") == ["task_1"]
     assert await directory.tasks_of("repo_1") == ["task_1"]
     directory.close()
     again.close()
@@ -213,6 +213,6 @@ async def test_a_batch_that_comes_again_changes_nothing(memory_store: MemoryStor
 
     await directory.apply([recorded])
 
-    assert await directory.organizations_of(facts.ANNA) == ["org_1"]
+    assert directory.organizations_of(facts.ANNA) == ["org_1"]
     assert directory.key_position(command_key(facts.ANNA, "some.command", "c1")) == 1
     directory.close()

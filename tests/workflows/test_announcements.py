@@ -28,7 +28,7 @@ async def test_an_announcement_that_cannot_be_read_stops_no_other(tmp_path: Path
     announced[0].decoded, announced[0].decode = None, unreadable
     announcements = Announcements(store, Aggregates(store))
 
-    found = [await announcements.of_open_job(job) for job in await directory.open_jobs()]
+    found = [await announcements.of_open_job(job) for job in directory.open_jobs()]
 
     assert [one and one.event.job_id for one in found] == [None, "job_2"]
     directory.close()
