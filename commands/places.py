@@ -15,7 +15,7 @@ from commands.organization import ORGANIZATION
 from commands.organization_state import Organization
 from commands.refusals import no_such, taken
 from commands.repository import REPOSITORY, newest_job
-from commands.stack import deed
+from commands.stack import work_key
 from commands.task import TASK
 from commands.task_state import Task
 from commands.user import USER
@@ -132,8 +132,8 @@ class Places:
         if job.repository_id is None or not isinstance(organization, Organization):
             return None
         repository = (await self._aggregates.confirmed(REPOSITORY, job.repository_id)).state
-        doing = deed(job.kind, job.input.get("branch"), job.input.get("parent"))
-        return newest_job(repository, organization, job.repository_id, doing)
+        work = work_key(job.kind, job.input.get("branch"), job.input.get("parent"))
+        return newest_job(repository, organization, job.repository_id, work)
 
     async def busy_tasks(self, repository_id: str) -> tuple[TaskId, ...]:
         """Some of the tasks of a repository in which something goes on, none only if there are none."""

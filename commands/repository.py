@@ -11,7 +11,7 @@ from commands.decider import Decider, Origin
 from commands.order import ForRepository
 from commands.organization_state import Organization
 from commands.refusals import no_such
-from commands.stack import KINDS, ActOnRepository, Parent, check_act, deed
+from commands.stack import KINDS, ActOnRepository, Parent, check_act, work_key
 from events.commit import Event
 from events.ids import JobId, OrganizationId, RepositoryId
 from events.job import REPOSITORY_SYNC, JobAnnounced
@@ -36,9 +36,9 @@ RepositoryCommand: TypeAlias = RefreshRepository | ActOnRepository
 
 
 class Repository(Struct, frozen=True, kw_only=True):
-    """That it exists is the organization's to say. `jobs` were announced here and have no result here yet.
+    """Its organization says whether it exists. `jobs` are those announced here that reported no result yet, by `work_key`.
 
-    They stand by what they do: their kind, and the branches they were given. `parents` are the stacks.
+    `parents` are the stacks, by branch; `reported` is the sync that reported last, and how it went.
     """
 
     jobs: dict[str, JobId] = {}
@@ -49,8 +49,8 @@ class Repository(Struct, frozen=True, kw_only=True):
 def evolve(repository: Repository, event: Event, origin: Origin) -> Repository:
     match event:
         case JobAnnounced():
-            doing = deed(event.kind, event.input.get("branch"), event.input.get("parent"))
-            return replace(repository, jobs={**repository.jobs, doing: event.job_id})
+            work = work_key(event.kind, event.input.get("branch"), event.input.get("parent"))
+            return replace(repository, jobs={**repository.jobs, work: event.job_id})
         case RepositorySynced():
             return _reported(repository, event.job_id, "synced")
         case RepositorySyncFailed():
@@ -65,7 +65,7 @@ def evolve(repository: Repository, event: Event, origin: Origin) -> Repository:
 def _reported(
     repository: Repository, job_id: JobId, outcome: Literal["synced", "failed"]
 ) -> Repository:
-    left = {kind: job for kind, job in repository.jobs.items() if job != job_id}
+    left = {work: job for work, job in repository.jobs.items() if job != job_id}
     return replace(repository, jobs=left, reported=(job_id, outcome))
 
 
@@ -73,14 +73,14 @@ def _reported(
 
 
 def newest_job(
-    repository: Repository, organization: Organization, repository_id: RepositoryId, doing: str
+    repository: Repository, organization: Organization, repository_id: RepositoryId, work: str
 ) -> JobId | None:
-    """The newest job that was announced for a `deed`; the first sync of all the organization announced.
+    """The newest job that was announced for a `work_key`. The first sync of all is announced by the organization.
 
     Whether it still runs only its own history tells: it may have been cancelled, or taken up again.
     """
-    announced = repository.jobs.get(doing)
-    if announced is not None or doing != REPOSITORY_SYNC:
+    announced = repository.jobs.get(work)
+    if announced is not None or work != REPOSITORY_SYNC:
         return announced
     if repository.reported is not None:
         return repository.reported[0]
@@ -92,35 +92,10 @@ def standing_act(
     repository: Repository, organization: Organization, order: RepositoryCommand
 ) -> JobId | None:
     """The newest job that was announced for the same order."""
-    doing = REPOSITORY_SYNC
+    work = REPOSITORY_SYNC
     if isinstance(order, ActOnRepository) and order.action in KINDS:
-        doing = deed(KINDS[order.action], order.branch, order.parent)
-    return newest_job(repository, organization, RepositoryId(order.repository_id), doing)
-
-
-def _act(repository: Repository, order: RepositoryCommand, context: Context) -> list[Event]:
-    organization = context.organization
-    repository_id = RepositoryId(order.repository_id)
-    if organization is None or repository_id not in organization.repositories:
-        raise no_such("repository")
-    kind, details = REPOSITORY_SYNC, dict[str, str]()
-    if isinstance(order, ActOnRepository):
-        check_act(repository.parents, order)
-        kind = KINDS.get(order.action, REPOSITORY_SYNC)
-        given = {"branch": order.branch, "parent": order.parent}
-        details = {name: value for name, value in given.items() if value is not None}
-    standing = standing_act(repository, organization, order)
-    if standing is not None and _is_open(repository, standing, context):
-        return []
-    return [
-        JobAnnounced(
-            job_id=JobId(context.id("job")),
-            kind=kind,
-            organization_id=organization.organization_id,
-            repository_id=repository_id,
-            input={"remote_url": organization.repositories[repository_id].remote_url, **details},
-        )
-    ]
+        work = work_key(KINDS[order.action], order.branch, order.parent)
+    return newest_job(repository, organization, RepositoryId(order.repository_id), work)
 
 
 def _is_open(repository: Repository, standing: JobId, context: Context) -> bool:
@@ -202,10 +177,35 @@ def parent_recorded(
 # --- Decider ---
 
 
+def decide(repository: Repository, order: RepositoryCommand, context: Context) -> list[Event]:
+    organization = context.organization
+    repository_id = RepositoryId(order.repository_id)
+    if organization is None or repository_id not in organization.repositories:
+        raise no_such("repository")
+    kind, details = REPOSITORY_SYNC, dict[str, str]()
+    if isinstance(order, ActOnRepository):
+        check_act(repository.parents, order)
+        kind = KINDS.get(order.action, REPOSITORY_SYNC)
+        given = {"branch": order.branch, "parent": order.parent}
+        details = {name: value for name, value in given.items() if value is not None}
+    standing = standing_act(repository, organization, order)
+    if standing is not None and _is_open(repository, standing, context):
+        return []
+    return [
+        JobAnnounced(
+            job_id=JobId(context.id("job")),
+            kind=kind,
+            organization_id=organization.organization_id,
+            repository_id=repository_id,
+            input={"remote_url": organization.repositories[repository_id].remote_url, **details},
+        )
+    ]
+
+
 REPOSITORY: Decider[Repository, RepositoryCommand] = Decider(
     name="repository",
     initial=Repository(),
     shape=Repository,
     evolve=evolve,
-    decide=_act,
+    decide=decide,
 )

@@ -70,6 +70,6 @@ def above(parents: Mapping[str, Parent], branch: str) -> list[str]:
     return found
 
 
-def deed(kind: str, branch: str | None, parent: str | None) -> str:
-    """What tells one job of a repository from another that may run beside it."""
+def work_key(kind: str, branch: str | None, parent: str | None) -> str:
+    """What a job of a repository does, as text: of jobs with one key only one is open, others may run beside it."""
     return "\t".join(filter(None, (kind, branch, parent)))
