@@ -13,7 +13,8 @@ from projectors.file import SCHEMA
 from projectors.folding import Folding
 from projectors.projection import Projection
 from projectors.read_until import read_until
-from projectors.rows import Nothing, Rows, Sealed
+from projectors.rows import Rows, Sealed
+from projectors.stored_rows import NoRows
 
 COMMITS_OF_A_TRANSACTION = 1000
 
@@ -32,7 +33,7 @@ class _Recording(Rows):
     """Rows in memory that remember every version there was of them, commit by commit."""
 
     def __init__(self) -> None:
-        super().__init__(Nothing())
+        super().__init__(NoRows())
         self.versions: list[list[Row]] = []
 
     def seal(self, position: Position) -> dict[str, Sealed]:

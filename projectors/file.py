@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from events.ids import Position
 from events.trail import Memory
-from projectors.rows import RowKey, Written
+from projectors.rows import Written
+from projectors.stored_rows import RowKey
 from projectors.views import Change
 from runtime.write_ahead import WriteAheadLog
 

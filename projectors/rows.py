@@ -3,19 +3,17 @@
 Nothing is written through: the file takes everything that is pending in one transaction.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Collection
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from events.ids import BEGINNING, Position
+from projectors.stored_rows import RowKey, StoredRows
 
 T = TypeVar("T", bound=Struct)
-
-RowKey = tuple[str, str, str]
-"""Topic, entity, id."""
 
 HIDDEN = "_"
 """So begin the entities that no view shows."""
@@ -30,32 +28,6 @@ LARGE = 32 * 1024
 
 class Row(Struct, frozen=True, gc=False):
     """What a projection stores. Nothing in it can refer to itself, so nobody has to look for cycles."""
-
-
-class Stored(Protocol):
-    """Where rows are when they are not pending: a file, or nowhere."""
-
-    def value(self, key: RowKey) -> bytes | None:
-        """The row's JSON, None when there is no such row."""
-
-    def keys(self, topic: str, entity: str | None) -> Sequence[RowKey]:
-        """All rows of a topic, or those of one entity, in the order of the view."""
-
-    def has(self, topic: str) -> bool:
-        """Whether the topic has any row."""
-
-
-class Nothing:
-    """No rows at all: for folding a history in memory."""
-
-    def value(self, key: RowKey) -> bytes | None:
-        return None
-
-    def keys(self, topic: str, entity: str | None) -> Sequence[RowKey]:
-        return ()
-
-    def has(self, topic: str) -> bool:
-        return False
 
 
 class Written(Struct, gc=False):
@@ -85,7 +57,7 @@ class Sealed(Struct, gc=False):
 
 
 class Rows:
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: StoredRows) -> None:
         self._stored = stored
         self._cache: dict[RowKey, tuple[Struct | None, int]] = {}
         self._cached_bytes = 0

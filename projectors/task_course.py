@@ -5,12 +5,9 @@ from typing import Literal, assert_never
 from msgspec.structs import replace
 
 from events.agent_session import (
-    AgentSessionClosed,
     AgentSessionCreated,
     AgentSessionFailed,
-    AgentSessionModelChanged,
     AgentSessionReady,
-    AgentSessionRenamed,
     AgentSessionStopRequested,
     MessageCancelled,
     MessageDelivered,
@@ -20,16 +17,6 @@ from events.agent_session import (
     TurnEnded,
 )
 from events.ids import JobId, MessageId, SessionId, TaskId, Timestamp
-from events.job import (
-    TASK_PROVISION,
-    JobAnnounced,
-    JobCancelled,
-    JobEvent,
-    JobFailed,
-    JobRetryRequested,
-    JobStarted,
-    StageStarted,
-)
 from events.process import (
     ProcessExited,
     ProcessInput,
@@ -58,6 +45,7 @@ from events.task import (
 from events.task_files import FilesCaptured, FilesOutdated, TreeChanged
 from projectors.agent_sessions import (
     Session,
+    SessionTurn,
     begun_session,
     closed,
     opened_again,
@@ -78,6 +66,18 @@ TaskStatus = Literal[
     "killing",
     "killed",
 ]
+
+Unnoticed = (
+    ProcessRequested
+    | ProcessStarted
+    | ProcessOutput
+    | ProcessInput
+    | ProcessStopRequested
+    | ProcessExited
+    | TreeChanged
+    | FilesOutdated
+)
+"""The events that are no news of the task: they leave its course, and its `updated_at`, as they are."""
 
 IN_WORK = {
     "name_ensured": "Choosing a branch.",
@@ -183,39 +183,13 @@ def begun(event: TaskCreated, at: Timestamp) -> Course:
 
 def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
     """The course after an event of the task's own history; moves `updated_at` for what people care about."""
-    match event:
-        case ProcessRequested() | ProcessStarted() | ProcessOutput():
-            return course
-        case ProcessInput() | ProcessStopRequested():
-            return course
-        case ProcessExited() | TreeChanged() | FilesOutdated():
-            return course
+    if isinstance(event, Unnoticed):
+        return course
     course = replace(course, updated_at=at)
+    # Happens most often, so it is looked for first: a case that does not fit costs as much as one that does.
+    if isinstance(event, SessionTurn):
+        return _after_turn(course, event, at)
     match event:
-        # What happens most often is looked for first: a case that does not fit costs as much as one that does.
-        case (
-            AgentSessionReady()
-            | AgentSessionFailed()
-            | AgentSessionRenamed()
-            | AgentSessionModelChanged()
-            | AgentSessionClosed()
-            | MessageDelivered()
-            | TurnEnded()
-        ):
-            if isinstance(event, MessageDelivered):
-                course = _without(course, event.message_id)
-            elif isinstance(event, AgentSessionFailed):
-                course = replace(course, agentless=(*course.agentless, event.session_id))
-            elif isinstance(event, AgentSessionReady):
-                course = _with_agent(course, event.session_id)
-            elif isinstance(event, TurnEnded) and course.asked:
-                others = tuple(pair for pair in course.asked if pair[0] != event.session_id)
-                course = replace(course, asked=others)
-            sessions = tuple(
-                session_after(session, event, at) if session.id == event.session_id else session
-                for session in course.sessions
-            )
-            return replace(course, sessions=sessions)
         case TaskCreated() | SandboxAllocated() | SandboxReleased() | FilesCaptured():
             return course
         case IssueRaised() | IssueResolved():
@@ -259,27 +233,25 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
             assert_never(event)
 
 
-def course_after_job(course: Course, event: JobAnnounced | JobEvent, at: Timestamp) -> Course:
-    """The course after something happened to one of the task's jobs."""
-    provisions = event.kind == TASK_PROVISION
-    unprovisioned = course.phase in ("queued", "provisioning")
+def _after_turn(course: Course, event: SessionTurn, at: Timestamp) -> Course:
     match event:
-        case JobStarted() if provisions and course.phase == "queued":
-            changed = replace(course, phase="provisioning")
-        case StageStarted(stage=stage) if provisions:
-            changed = replace(course, stage=stage)
-        case JobCancelled(job_id=job_id) if provisions and unprovisioned:
-            failure = Failure(job_id=job_id, message="The preparation of the task was cancelled.")
-            changed = replace(course, failure=failure)
-        # The task says it itself the first time only: a retry fails in the job's own history.
-        case JobFailed(job_id=job_id, message=message) if provisions and unprovisioned:
-            changed = replace(course, failure=Failure(job_id=job_id, message=message))
-        case JobRetryRequested(job_id=job_id) if course.failure and job_id == course.failure.job_id:
-            changed = replace(course, failure=None)
+        case MessageDelivered(message_id=message_id):
+            course = _without(course, message_id)
+        case AgentSessionFailed(session_id=session_id):
+            course = replace(course, agentless=(*course.agentless, session_id))
+        case AgentSessionReady(session_id=session_id):
+            course = _with_agent(course, session_id)
+        case TurnEnded(session_id=session_id) if course.asked:
+            others = tuple(pair for pair in course.asked if pair[0] != session_id)
+            course = replace(course, asked=others)
         case _:
-            # All else shows in the job's own row; the task's status does not depend on it.
-            return course
-    return replace(changed, updated_at=at) if changed != course else course
+            # The others change only the session itself.
+            pass
+    sessions = tuple(
+        session_after(session, event, at) if session.id == event.session_id else session
+        for session in course.sessions
+    )
+    return replace(course, sessions=sessions)
 
 
 def _without(course: Course, message_id: MessageId) -> Course:

@@ -49,8 +49,8 @@ from projectors.task_course import (
     TaskStatus,
     begun,
     course_after,
-    course_after_job,
 )
+from projectors.task_course_jobs import course_after_job
 
 
 class TaskSelf(Row, frozen=True, kw_only=True):

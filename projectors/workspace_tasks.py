@@ -25,8 +25,8 @@ from projectors.task_course import (
     TaskStatus,
     begun,
     course_after,
-    course_after_job,
 )
+from projectors.task_course_jobs import course_after_job
 from projectors.task_view import trouble_issue
 from projectors.workspace_repositories import (
     count_task,

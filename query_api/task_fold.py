@@ -9,7 +9,8 @@ from events.commit import Recorded, tag_of
 from events.ids import BEGINNING, TaskId
 from projectors.assembly import assemble
 from projectors.folding import Folding, reason_of
-from projectors.rows import Nothing, Rows
+from projectors.rows import Rows
+from projectors.stored_rows import NoRows
 from projectors.task_detail import TASK_DETAIL
 from projectors.views import Snapshot, snapshot_of
 from query_api.pointer import Json, find
@@ -32,7 +33,7 @@ class TaskFold:
     def __init__(self, task_id: TaskId) -> None:
         self._topic = f"task/{task_id}"
         self._view = TASK_DETAIL.view_of(self._topic)
-        self._rows = Rows(Nothing())
+        self._rows = Rows(NoRows())
         self._folding = Folding(TASK_DETAIL, self._rows)
         self._version = BEGINNING
 

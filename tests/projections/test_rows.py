@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from events.ids import Position
-from projectors.rows import LARGE, Row, RowKey, Rows
+from projectors.rows import LARGE, Row, Rows
+from projectors.stored_rows import RowKey
 
 
 class Note(Row, frozen=True):
