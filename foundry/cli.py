@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
+from typing import TypeAlias
 
 import uvloop
 
@@ -119,7 +120,10 @@ def _speaks_json(parser: argparse.ArgumentParser) -> None:
 
 
 READ_A_LOG = frozenset({"rebuild", "verify", "history", "tail", "replay", "restored"})
-"""Commands that are of no use where there is no log yet; the decisions about poison are others."""
+"""Commands that are of no use where there is no log yet, besides the decisions about poison."""
+
+
+Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -130,58 +134,77 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(json=False, reads=False)
     _speaks_json(parser)
     commands = parser.add_subparsers(required=True, metavar="command")
+    _add_serving(commands)
+    _add_people(commands)
+    _add_projections(commands)
+    _add_audit_trail(commands)
+    _add_poison(commands)
+    _add(
+        commands,
+        "restored",
+        "foundry.restored",
+        "Say that the log was put back from a backup, so that nobody goes on from what was lost.",
+    )
+    _add(commands, "doctor", "foundry.doctor", "Look for what is wrong and say how to mend it.")
+    return parser
 
-    def add(name: str, module: str, function: str, sentence: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=sentence, description=sentence)
-        command.set_defaults(module=module, function=function, reads=name in READ_A_LOG)
-        _speaks_json(command)
-        return command
 
-    serve = add("serve", "foundry.serve", "serve", "Run everything, or the roles that are named.")
+def _add(commands: Subcommands, name: str, module: str, sentence: str) -> argparse.ArgumentParser:
+    """A command that the function of its name in `module` runs."""
+    command = commands.add_parser(name, help=sentence, description=sentence)
+    command.set_defaults(module=module, function=name, reads=name in READ_A_LOG)
+    _speaks_json(command)
+    return command
+
+
+def _add_serving(commands: Subcommands) -> None:
+    serve = _add(commands, "serve", "foundry.serve", "Run everything, or the roles that are named.")
     serve.add_argument("roles", nargs="*", type=_role, metavar="role", help=", ".join(ROLES))
-
-    demo = add(
-        "demo", "foundry.demo", "demo", "Do the main job in this terminal on a real repository."
+    demo = _add(
+        commands, "demo", "foundry.demo", "Do the main job in this terminal on a real repository."
     )
     demo.add_argument(
         "--repository", metavar="PATH", help="a git repository; default: a clone of this one"
     )
 
-    add("token", "foundry.identity", "token", "Print the owner's token.")
+
+def _add_people(commands: Subcommands) -> None:
+    _add(commands, "token", "foundry.identity", "Print the owner's token.")
     user = commands.add_parser("user", help="Look after users.")
     _speaks_json(user)
-    user_add = user.add_subparsers(required=True, metavar="action").add_parser(
+    add = user.add_subparsers(required=True, metavar="action").add_parser(
         "add", help="Add a user and print their token."
     )
-    user_add.set_defaults(module="foundry.identity", function="add_user")
-    user_add.add_argument("name")
-    _speaks_json(user_add)
+    add.set_defaults(module="foundry.identity", function="add_user")
+    add.add_argument("name")
+    _speaks_json(add)
 
-    rebuild = add("rebuild", "foundry.rebuild", "rebuild", "Build a projection anew from the log.")
+
+def _add_projections(commands: Subcommands) -> None:
+    rebuild = _add(commands, "rebuild", "foundry.rebuild", "Build a projection anew from the log.")
     rebuild.add_argument("projection", help=NAMED)
-    verify = add(
-        "verify", "foundry.rebuild", "verify", "Compare projections with a fold of the log."
+    verify = _add(
+        commands, "verify", "foundry.rebuild", "Compare projections with a fold of the log."
     )
     verify.add_argument("projection", nargs="?", help=f"{NAMED}; default: all")
 
-    history = add(
-        "history", "foundry.audit_trail", "history", "Print the audit trail of one aggregate."
-    )
+
+def _add_audit_trail(commands: Subcommands) -> None:
+    module = "foundry.audit_trail"
+    history = _add(commands, "history", module, "Print the audit trail of one aggregate.")
     history.add_argument("id", help="task_…, org_…, repo_…, job_…, usr_…, ses_… or log_events")
-    tail = add("tail", "foundry.audit_trail", "tail", "Print commits as they come.")
+    tail = _add(commands, "tail", module, "Print commits as they come.")
     tail.add_argument(
         "--after",
         type=_position,
         metavar="POSITION",
         help="start behind this position; default: now",
     )
-    replay = add(
-        "replay",
-        "foundry.audit_trail",
-        "replay",
-        "Read the whole log once and count what is in it.",
-    )
+    replay = _add(commands, "replay", module, "Read the whole log once and count what is in it.")
     replay.add_argument("--after", type=_position, default=0, metavar="POSITION")
+
+
+def _add_poison(commands: Subcommands) -> None:
     poison = commands.add_parser("poison", help="Decide about commits that cannot be read.")
     _speaks_json(poison)
     decisions = poison.add_subparsers(required=True, metavar="action")
@@ -197,11 +220,3 @@ def _parser() -> argparse.ArgumentParser:
             decision.add_argument(
                 "--position", type=_position, help="default: the first that cannot be decoded"
             )
-    add(
-        "restored",
-        "foundry.restored",
-        "restored",
-        "Say that the log was put back from a backup, so that nobody goes on from what was lost.",
-    )
-    add("doctor", "foundry.doctor", "doctor", "Look for what is wrong and say how to mend it.")
-    return parser
