@@ -1,4 +1,4 @@
-"""What stands in the data folder besides the log: the lock, the owner's token, this host's name."""
+"""What stands in the data folder besides the log: the lock with the server's address, the owner's token, this host's name."""
 
 import fcntl
 import os
@@ -28,7 +28,7 @@ A_COMMAND = "a `foundry` command"
 """Who has the folder for the time of one command, in words."""
 
 LOOKED_AT_SECONDS = 0.2
-"""For so long somebody may be in the way who only looks whether the folder is locked."""
+"""A process that only looks whether the folder is locked holds the lock for a moment: it is tried again for this long."""
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def holder(folder: Path) -> str | None:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a `foundry serve` works in this folder now."""
+    """Whether a `foundry serve`, or another command, works in this folder now."""
     try:
         with (folder / "lock").open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -122,7 +122,7 @@ def write_token(folder: Path, token: str) -> None:
 
 
 def read_host(folder: Path) -> str | None:
-    """The name this host has by this folder, which is that of the folder's node too; None before the first start."""
+    """The name made for this folder: that of its node and, unless FOUNDRY_HOST gives another, of this host. None before the first start."""
     return _read(folder / "host")
 
 

@@ -51,7 +51,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield _agents(settings)
     async for finding in _log(settings):
         yield finding
-    for finding in _parked(settings.data_folder / "projections"):
+    for finding in _projections(settings.data_folder / "projections"):
         yield finding
     async for finding in _server(settings):
         yield finding
@@ -111,7 +111,7 @@ async def _log(settings: Settings) -> AsyncIterator[Finding]:
         )
 
 
-def _parked(folder: Path) -> list[Finding]:
+def _projections(folder: Path) -> list[Finding]:
     return [_projection(path) for path in sorted(folder.glob("*.sqlite3"))]
 
 

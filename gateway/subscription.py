@@ -19,10 +19,10 @@ class Mode(Enum):
 
 
 class Subscription:
-    """While live, `epoch` and `version` are exactly what the client was sent last.
+    """While live, `holding` is exactly what the client was sent last.
 
-    `expected`: its first commit may not be in the rows yet. `keeps_up`: it fell behind by the size of a
-    change alone, nothing waited for its reader.
+    `permitted`: the caller was found to have the right to see it. `expected`: its first commit may not be in the rows
+    yet. `keeps_up`: it fell behind by the size of a change alone, nothing waited for its reader.
     """
 
     __slots__ = (

@@ -204,7 +204,11 @@ ELSEWHERE = (
         body=Body(StreamOpening),
         answers=(EVENTS,),
         problems=(
-            *("malformed", "forbidden", "too_large", "unsupported_media_type", "too_many_topics"),
+            "malformed",
+            "forbidden",
+            "too_large",
+            "unsupported_media_type",
+            "too_many_topics",
         ),
         says_bye=True,
     ),
