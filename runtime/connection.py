@@ -23,7 +23,7 @@ RECONNECT_SECONDS = 0.25
 WATCH_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
 TELL_SECONDS = 2.0
-"""Somebody may look at a start that says nothing for so long."""
+"""A start that waits longer than this for a server says so."""
 
 SEED = b"BEGIN USER NKEY SEED"
 
@@ -100,9 +100,9 @@ class Connection:
         take: Callable[[Answer], bool],
         within: float,
     ) -> None:
-        """One question, each answer taken until `take` says it was the last. Never buffered while the connection is down.
+        """One question, each answer given to `take` until that returns True: it was the last. `take` must not raise.
 
-        `take` must not raise.
+        Nothing is buffered while the connection is down. Raises as `request`.
         """
         deadline = asyncio.get_running_loop().time() + within
         if not self.connected:

@@ -1,4 +1,4 @@
-"""SQLite files that were damaged. Ours are all made from the log, so that one is taken away and made anew."""
+"""Damaged SQLite files. All of ours are made from the event log, so a damaged one is removed and made anew."""
 
 import logging
 import sqlite3
@@ -21,7 +21,7 @@ def is_damaged(error: sqlite3.Error) -> bool:
 
 @contextmanager
 def taken_away_if_damaged(path: Path | str) -> Iterator[None]:
-    """Whatever finds the file damaged still fails, and whoever opens it next finds none."""
+    """Inside, an error that says the file is damaged removes it, and is raised all the same: the next to open it finds none."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -35,6 +35,6 @@ def taken_away_if_damaged(path: Path | str) -> Iterator[None]:
 
 
 def remove(path: Path | str) -> None:
-    """Remove a file that nobody has open, or that nobody can use, with its log."""
+    """Remove a file that nobody has open, or that nobody can use, and its write-ahead log."""
     for part in PARTS:
         Path(f"{path}{part}").unlink(missing_ok=True)

@@ -65,7 +65,7 @@ class EmbeddedServer:
         self._watch = watch
 
     async def until_unwatched(self) -> None:
-        """Wait beside all other work; raises what ended the watch, for nobody would start the server again then."""
+        """Wait beside all other work. Raises what ended the watch, after which nobody would start the server again."""
         assert self._watch is not None
         await asyncio.shield(self._watch)
 

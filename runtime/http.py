@@ -19,7 +19,7 @@ from runtime.shares import Shares
 
 DISCARD_LIMIT = 16 * 1024 * 1024
 BODY_SECONDS = 60.0
-"""For the largest body over a slow line; whoever takes longer holds a place that others wait for."""
+"""Enough for the largest body over a slow line; a request that takes longer holds a place that others wait for."""
 
 
 class JsonResponse(Response):

@@ -59,9 +59,10 @@ class Inbox:
         take: Callable[[Answer], bool],
         deadline: float,
     ) -> None:
-        """Send a request and have each answer taken until `take` says that it was the last.
+        """Send a request and give each answer to `take` until that returns True: it was the last.
 
-        `take` is called while answers are read: it must not raise. `deadline` is event loop time.
+        `take` is called in the read loop: it must not raise. `deadline` is event loop time. Raises
+        `NotSent` or `NoAnswer`.
         """
         token = str(next(self._numbers))
         exchange = _Exchange(take)

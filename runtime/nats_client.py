@@ -25,7 +25,7 @@ READ_BYTES = 256 * 1024
 CLOSE_SECONDS = 2.0
 SILENCE_SECONDS = 10
 WAITING_BYTES = 8 * 1024 * 1024
-"""More than this the server has not taken: what is sent now would not be answered in time either."""
+"""While the server has not taken more than this, nothing else is sent: it would not be answered in time either."""
 
 
 class NotPermitted(errors.Error):

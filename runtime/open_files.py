@@ -25,7 +25,7 @@ def open_standard_streams() -> None:
 
 
 def raise_limit() -> int:
-    """As many as the system allows without asking anybody; the number. Programs we start have limits of their own."""
+    """Raise the soft limit of open files to the hard one, and return that. Programs we start have limits of their own."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,10 +1,10 @@
-"""A pace for what costs little each time and much if there is no end to it."""
+"""Spreads over time what costs little each time and too much when it comes in crowds."""
 
 import asyncio
 
 
 class Pace:
-    """So many a second, after `burst` at once; whoever comes sooner waits for their turn, at most `longest` seconds."""
+    """At most `a_second` turns a second, after `burst` at once; who comes sooner waits, at most `longest` seconds."""
 
     def __init__(self, *, a_second: float, burst: int, longest: float) -> None:
         self._step = 1 / a_second

@@ -1,4 +1,4 @@
-"""What a loop leaves behind each time it comes round, so that somebody else can tell that it stands still."""
+"""What a loop notes each time it comes round, so that a watchdog can tell when it stands still."""
 
 import time
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Pulse:
             self._since = None
 
     def excuse(self) -> None:
-        """A round that is under way may take its time from now."""
+        """The time of a round that is under way counts from now: what held it up until here was not its fault."""
         if self._since is not None:
             self._since = time.monotonic()
 

@@ -23,7 +23,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 def at_its_end(scope: Scope, give_back: Callable[[], None]) -> None:
-    """Have something done when the request of this scope has been answered, or has failed."""
+    """Call `give_back` once the request of this scope has been answered, or has failed."""
     scope.setdefault(_GIVE_BACK, []).append(give_back)
 
 
@@ -85,7 +85,7 @@ class Requests:
 
 @cache
 def _seconds(route: str, status: int) -> Histogram:
-    """Kept: finding the histogram of a pair of labels takes longer than telling it something."""
+    """Cached: finding the histogram of a pair of labels takes longer than observing a value."""
     return REQUEST_SECONDS.labels(route, str(status))
 
 

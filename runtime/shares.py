@@ -1,4 +1,4 @@
-"""How much of a node one person may take at once: so that nobody's script stands in everybody's way."""
+"""How much of a node one person may take at once, so that one script cannot take all of it."""
 
 from collections import Counter
 from collections.abc import Iterator

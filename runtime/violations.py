@@ -7,7 +7,7 @@ log = logging.getLogger(__name__)
 
 KEPT = 100
 QUIET_SECONDS = 10.0
-"""One line in so long: what is not permitted is tried again and again."""
+"""At most one line is logged in this time: what is not permitted is tried again and again."""
 
 
 class Violations:
@@ -27,7 +27,7 @@ class Violations:
             log.warning("the nats account may not do what it has to", extra={"reason": text})
 
     def about(self, *subjects: str) -> str | None:
-        """What was said of the first of these that anything was said of."""
+        """What the server said about the first of these subjects about which it said anything; None if about none."""
         found = (self._said.get(subject.lower()) for subject in subjects)
         return next((text for text in found if text is not None), None)
 

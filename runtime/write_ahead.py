@@ -1,4 +1,4 @@
-"""SQLite's write-ahead logs, moved into their files beside the event loop: each move waits for the disk twice."""
+"""SQLite's write-ahead logs, moved into their files (SQLite's word is checkpoint) in a thread: each move waits for the disk twice."""
 
 import asyncio
 import logging
@@ -7,16 +7,16 @@ from contextlib import closing
 from pathlib import Path
 
 UNSETTLED_BYTES = 2 * 1024 * 1024
-"""So much may stand in the log before it is moved. A move flushes it in one go, and commits of the event log wait behind that."""
+"""A log of more than this is moved. A move flushes all of it at once, and commits of the event log wait behind that flush."""
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Whoever wrote more than that while a move was under way waits for its end."""
+"""A writer that wrote more than this while a move was under way waits for its end."""
 
 log = logging.getLogger(__name__)
 
 
 class WriteAheadLog:
-    """Of one file with one writer, which says how much it wrote."""
+    """The log of one file with one writer, which tells with `wrote` how much it wrote."""
 
     def __init__(
         self, path: Path | str, *, unsettled: int = UNSETTLED_BYTES, most: int = MOST_BYTES
@@ -32,10 +32,10 @@ class WriteAheadLog:
         self._bytes += size
 
     async def settle(self) -> None:
-        """Between two transactions: have what was written moved, if it is much, while the writer goes on.
+        """Called between two transactions: begins to move the log once it is large, and lets the writer go on.
 
-        It begins its log again only once all is moved. So at last it waits here for what came
-        meanwhile: that is little.
+        SQLite writes the log from its beginning again only once all of it was moved. So the call after
+        a move moves what came meanwhile, which is little, and waits for that.
         """
         if self._moving is None:
             if self._bytes > self._unsettled:
