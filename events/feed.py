@@ -1,4 +1,4 @@
-"""One reader of the log per process, and everybody in the process who follows it, in lockstep."""
+"""One reader of the log per process, and the parts of the process that follow it, in lockstep."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -11,7 +11,7 @@ from events.waiting import Waiting
 
 
 class Follower(Protocol):
-    """Somebody who wants every commit once, in order."""
+    """A part of the process that is given every commit once, in order."""
 
     @property
     def checkpoint(self) -> Position:

@@ -19,10 +19,13 @@ BUCKET = "BLOBS"
 DUPLICATE_WINDOW = 120.0
 ATTEMPT_SECONDS = 2.0
 DOUBT_SECONDS = 20.0
-"""So long at most a leader that was cut off from its peers takes itself for the leader (nats-server looks every 10 s)."""
+"""For at most this long a leader that was cut off from its peers still acts as the leader (nats-server looks every 10 s)."""
 
 PATIENCE_SECONDS = 10.0
 """Longer than a cluster takes to elect a new leader when one dies."""
+
+START_SECONDS = 30.0
+"""A start is more patient: the servers of a cluster may be starting too."""
 
 
 class JetStreamStore:
@@ -46,7 +49,7 @@ class JetStreamStore:
         self._blobs = Blobs(connection, BUCKET, replicas=replicas)
 
     def on_refusal(self, remedy: Callable[[], None]) -> None:
-        """Call `remedy` whenever a commit was given up that the server took and never answered, while it answers all else."""
+        """Call `remedy` when an append failed because the server acknowledged no write, while it answers everything else."""
         self._appender.on_refusal = remedy
 
     async def append(
@@ -83,11 +86,11 @@ class JetStreamStore:
         return Reader(self._api, self._messages, after=after, doubt=self.doubt_seconds).batches()
 
     def hints(self) -> AsyncGenerator[Sequence[Recorded], None]:
-        """New commits that may announce a job, each told to one of all the processes that read here, or lost."""
+        """New commits that may announce a job, each given to one of all the processes that read here, or to none (a loss)."""
         return Hints(self._api).batches()
 
     async def renew_hints(self) -> None:
-        """Forget which commits were told: after a cut of the log the numbers mean others."""
+        """Forget which commits were given out: after a cut of the log their positions are those of other commits."""
         await Hints(self._api).forget()
 
     async def put_blob(self, content: bytes) -> Blob:
@@ -107,11 +110,11 @@ async def open_store(
     patience: float = PATIENCE_SECONDS,
     doubt: float = DOUBT_SECONDS,
 ) -> JetStreamStore:
-    """The store on this connection. Without `begin`, `Unavailable` is raised if there is no stream yet. Times in seconds.
+    """The store on this connection. Makes the stream if there is none and `begin` is True; else raises `Unavailable`.
 
-    `replicas` None takes what an existing stream has, else 1. `attempt` is how long one answer is
-    waited for, `patience` how long it is tried again before `Unavailable`, `doubt` how long servers of
-    a cluster may seem to have lost the end of the log before that is believed. Raises
+    `replicas` None takes what an existing stream has, else 1. `attempt` is how long one answer is waited
+    for, `patience` how long it is tried again before `Unavailable`, `doubt` how long servers of a cluster
+    may seem to have lost the end of the log before that is believed; all in seconds. Raises
     `events.jetstream_stream.UnfitStream` for a server or stream the log cannot live in.
     """
     if connection.max_payload < MAX_COMMIT_BYTES + ENVELOPE_BYTES:
@@ -119,7 +122,7 @@ async def open_store(
             f"The NATS server takes messages of {connection.max_payload} bytes; set its "
             f"max_payload to {MAX_COMMIT_BYTES + ENVELOPE_BYTES} or more."
         )
-    api = JetStreamApi(connection, STREAM, attempt=attempt, patience=max(patience, 30.0))
+    api = JetStreamApi(connection, STREAM, attempt=attempt, patience=max(patience, START_SECONDS))
     info = await ensure_stream(
         api, replicas=replicas, duplicate_window=duplicate_window, begin=begin
     )

@@ -1,4 +1,4 @@
-"""Questions to the JetStream API: typed answers, errors by code and never by text, patience with elections."""
+"""Requests to the JetStream API: typed answers, errors by code and never by text, patience while leaders are elected."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,12 +18,12 @@ STREAM_NOT_FOUND = 10059
 STREAM_NAME_IN_USE = 10058
 NO_SUITABLE_PEERS = 10005
 NO_CLUSTER = 10074
-"""There is one server and it was asked for replicas: said as if it were a fault of its own."""
+"""A single server was asked for replicas: it answers with the code of a fault, but asking again does not help."""
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
-"""Against what is stored, and on a cluster against what is on its way to be stored."""
+"""One is the answer when the last sequence differs from what is stored, the other, in a cluster, from what is being stored."""
 DUPLICATE_IN_PROCESS = 10158
 ACCOUNT_IS_FULL = 10002
-"""Nothing was stored, and the same is as soon as the account has room: said as if the request were wrong."""
+"""Nothing was stored. It can be tried again once the account has room, though the code is that of a bad request."""
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.5
@@ -38,7 +38,7 @@ class ErrorBody(Struct, frozen=True):
 
 
 class ApiError(Exception):
-    """JetStream said no."""
+    """JetStream refused a request."""
 
     def __init__(self, body: ErrorBody) -> None:
         super().__init__(f"{body.description} ({body.code}, {body.err_code})")
@@ -62,7 +62,7 @@ class _Group(Struct, frozen=True):
 
 
 class _Envelope(Struct, frozen=True):
-    """`cluster` is told by servers of one about what they keep together."""
+    """What every answer may hold; `cluster` is there when the server is one of a cluster."""
 
     error: ErrorBody | None = None
     cluster: _Group | None = None
@@ -80,9 +80,9 @@ class JetStreamApi:
         self._patience = patience
 
     async def call(self, verb: str, body: object, answer: type[T]) -> T:
-        """Ask something that may safely be asked twice, such as `STREAM.INFO.EVENTS`.
+        """Send a request that may safely be repeated, such as `STREAM.INFO.EVENTS`.
 
-        Raises `ApiError` for a lasting no, `Unavailable` when nobody answered in time.
+        Raises `ApiError` for a lasting refusal, `Unavailable` when nobody answered in time.
         """
         content = msgspec.json.encode(body) if body is not None else b""
 

@@ -118,7 +118,7 @@ class Appender:
     async def _next(
         self, position: Position, subject: str, expected: Position, body: bytes
     ) -> Position:
-        """The position, if just this stands there and directly behind what was expected. Raises `AlreadyStored`."""
+        """The position of the commit behind `expected`, if it is this very one. Raises `AlreadyStored` if it is another."""
         behind = await self._messages.history(subject, after=expected, limit=Limit(commits=1))
         if [(one.position, one.body) for one in behind] != [(position, body)]:
             raise AlreadyStored(position)

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 CONSUMER = "hints"
 FORMER_CONSUMER = "workers"
-"""Of older code: it had every commit acknowledged, and stays in the stream until it is removed."""
+"""The consumer of older versions, which acknowledged every commit; it stays in the stream until it is removed."""
 
 KINDS = ("organization", "repository", "task", "job")
 """The aggregates whose commits announce jobs, or ask for one again."""
@@ -44,7 +44,7 @@ NOT_FOUND = 404
 
 
 class Hints:
-    """`batches` asks for the next ones only when it is asked itself: who is busy leaves hints to others."""
+    """Hints are pulled only while somebody waits in `batches`: a process that is busy leaves them to others."""
 
     def __init__(self, api: JetStreamApi) -> None:
         self._api = api
@@ -67,7 +67,7 @@ class Hints:
         await self._remove(CONSUMER)
 
     async def _make_consumer(self) -> None:
-        """Made once; the same wish again changes nothing."""
+        """Make the consumer; making it again with the same configuration changes nothing."""
         await self._remove(FORMER_CONSUMER)
         config = {
             "durable_name": CONSUMER,
@@ -118,7 +118,7 @@ class Hints:
 
 
 class _Arrived:
-    """What the server sent for one pull after the other and nobody took yet."""
+    """What the server sent for the pulls so far, and nobody took yet."""
 
     def __init__(self) -> None:
         self._commits: list[Recorded] = []
@@ -141,7 +141,7 @@ class _Arrived:
         self._word.set()
 
     async def batch(self) -> tuple[Sequence[Recorded], bool]:
-        """What is here, as soon as it is anything, and whether the pull has ended. Raises `Broken`."""
+        """Wait for anything; all that has arrived, and whether the pull has ended. Raises `Broken`."""
         while not (self._commits or self._ended):
             if self._broken:
                 raise Broken(self._broken)

@@ -19,16 +19,16 @@ MESSAGE_ID_FIELD = field(MESSAGE_ID)
 SUBJECT = field("Nats-Subject")
 SEQUENCE = field("Nats-Sequence")
 LAST_SEQUENCE = field("Nats-Last-Sequence")
-"""Of the message before this one in the answer to the same request."""
+"""The sequence of the message before this one in the answer to the same request."""
 PENDING = field("Nats-Num-Pending")
 
 PAGE_MESSAGES = 1000
 PAGE_BYTES = 2 * 1024 * 1024
 PAGE_STEP = 4
-"""By so much a page shrinks when it did not come in time, and grows when it did."""
+"""The factor by which a page shrinks when it did not come in time, and grows when it did."""
 
 PAGES_AT_ONCE = 16
-"""Together with `PAGE_BYTES`: what loads may hold in memory before it is theirs."""
+"""With `PAGE_BYTES` it bounds the memory of all loads for pages that are still arriving."""
 
 NOT_FOUND = "404"
 END_OF_BATCH = "204"
@@ -96,7 +96,7 @@ class Messages:
         return found
 
     async def _page(self, subject: str, after: Position, most: int) -> tuple[list[Recorded], bool]:
-        """Some messages of a subject in one round trip, `most` at most, and whether there are more."""
+        """The next messages of a subject in one round trip, at most `most`, and whether there are more."""
 
         async def once(within: float) -> tuple[list[Recorded], bool]:
             asked = self._page_messages
@@ -164,12 +164,12 @@ def recorded(position: Position, subject: str, stored_id: str, body: bytes) -> R
 
 
 def stored_id(subject: str, message_id: str) -> str:
-    """What the header carries: the server remembers ids per stream, and ours hold per subject."""
+    """The `Nats-Msg-Id` header: the server remembers ids per stream, ours are unique per subject."""
     return f"{subject}/{message_id}"
 
 
 class _Page:
-    """The messages of one answer, decoded as they come: meanwhile the server sends the next."""
+    """The messages of one answer, each decoded as it comes, while the server sends the next."""
 
     def __init__(self, subject: str) -> None:
         self._subject = subject
@@ -179,7 +179,7 @@ class _Page:
         self._end: Answer | None = None
 
     def take(self, answer: Answer) -> bool:
-        """Every message names the one before it, and the end names the last: so a loss shows."""
+        """Take one message; True at the end. Each names the one before it, and the end names the last, so a loss shows."""
         header = answer.header
         if status_in(header) is not None:
             self._end = answer

@@ -27,7 +27,7 @@ HEARTBEAT_SECONDS = 2.5
 SILENCE_SECONDS = 2 * HEARTBEAT_SECONDS
 ON_THE_WAY_SECONDS = 60
 INACTIVE_SECONDS = 120
-"""After so long without a pull the server forgets the consumer, should we not have deleted it."""
+"""The server forgets a consumer that was not deleted and had no pull for this long."""
 
 HEARTBEAT = b"NATS/1.0 100"
 REST = field("Nats-Pending-Messages")

@@ -30,7 +30,7 @@ PEERS_SECONDS = 15.0
 
 
 class UnfitStream(Exception):
-    """The stream exists with settings under which events could be lost or not be read; the text says which."""
+    """The stream exists with settings under which events could be lost, or could not be read; the text says which."""
 
 
 class StreamConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -120,7 +120,7 @@ async def ensure_stream(
 
 
 async def stream_info(api: JetStreamApi) -> StreamInfo:
-    """As the stream's leader knows it. Of a stream just made, a server of a cluster may hear a moment later."""
+    """The stream as its leader knows it. Other servers of a cluster may hear of a new stream a moment later."""
     deadline = asyncio.get_running_loop().time() + HEARSAY_SECONDS
     while (info := await _existing(api)) is None:
         if asyncio.get_running_loop().time() > deadline:

@@ -35,7 +35,7 @@ class JobFact(Fact, frozen=True, kw_only=True):
 
 
 class JobAnnounced(JobFact, frozen=True, kw_only=True, tag="job_announced"):
-    """Stands in the history of the task, repository or organization that wants the job done."""
+    """Stands in the history of the task, repository or organization the job is for."""
 
     input: dict[str, str] = field(default_factory=dict)
 

@@ -33,9 +33,9 @@ def kind_of_id(aggregate_id: str) -> AggregateKind | None:
 
 
 class LogCut(Fact, frozen=True, kw_only=True, tag="log_cut"):
-    """A reader had folded the log up to `folded`, and what it had folded is not there any more.
+    """A reader had folded the log up to `folded`, and that end of the log is no longer there.
 
-    `mark` is what states folded from now on are told from older ones by.
+    `mark` tells states that are folded from now on from older ones.
     """
 
     mark: str
@@ -43,7 +43,7 @@ class LogCut(Fact, frozen=True, kw_only=True, tag="log_cut"):
 
 
 class PoisonRetried(Fact, frozen=True, kw_only=True, tag="poison_retried"):
-    """What waits of an aggregate is to be folded again."""
+    """The commits of an aggregate that wait behind an unreadable one are to be folded again."""
 
     kind: AggregateKind
     aggregate_id: str

@@ -36,7 +36,7 @@ def id_of(subject: str) -> str:
 
 
 class Limit(Struct, frozen=True):
-    """How much of a history is wanted: so many commits at most, and none after the one that makes them exceed `bytes`."""
+    """How much of a history is wanted: at most `commits`, and none after the one with which they exceed `bytes`."""
 
     commits: int = sys.maxsize
     bytes: int = sys.maxsize
@@ -71,9 +71,10 @@ class StalePosition(Conflict):
 
 
 class AlreadyStored(Exception):
-    """A commit under this message id stands at `position` already, says something else or does not follow on what was expected.
+    """A commit with this message id is stored already, at `position`, and it differs or does not directly follow `expected`.
 
-    So it is when two nodes get one order: the one that is stored counts, and a state that the other was decided from may lack what stands before it.
+    Two nodes that got one command at the same time end here: the stored commit is the outcome, and the
+    state that the other node decided from may lack commits that stand before it.
     """
 
     def __init__(self, position: Position) -> None:
@@ -88,7 +89,7 @@ class LogCut(Exception):
 class EventStore(Protocol):
     @property
     def doubt_seconds(self) -> float:
-        """For how long a server may go on answering what was, when it does not hear that others know better."""
+        """How long, in seconds, a server that is cut off from the others may go on answering from an old state."""
 
     async def append(
         self, subject: str, commit: Commit, *, expected: Position, message_id: str
@@ -119,10 +120,10 @@ class EventStore(Protocol):
         """The commit at a position, None where there is none."""
 
     async def head(self) -> Position:
-        """The position of the newest commit of all, 0 for an empty log: whoever reads gets so far, and no further."""
+        """The position of the newest commit of all, 0 for an empty log: a reader gets this far and no further."""
 
     async def end(self) -> Position:
-        """The last position that was given: above `head` when an operator deleted the newest commit."""
+        """The last position that was assigned: above `head` when an operator deleted the newest commit."""
 
     def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
         """Every commit after a position in order, without gaps, then live ones as they come; never ends.

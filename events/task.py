@@ -114,7 +114,7 @@ class SandboxReleased(TaskFact, frozen=True, kw_only=True, tag="sandbox_released
 class IssueRaised(TaskFact, frozen=True, kw_only=True, tag="issue_raised"):
     """Something a person should know of or mend; `retry_job_id` names the job that `job.retry` would take up.
 
-    Nothing sets `input`. It is part of the stored shape, so it stays.
+    `input` is never set; it is part of the stored shape, so it stays.
     """
 
     issue_id: IssueId

@@ -111,10 +111,10 @@ async def _begins_with(store: EventStore, memory: Memory) -> bool:
 
 
 async def note_cut(store: EventStore, memory: Memory) -> None:
-    """Write down that the log lost what this memory is of, unless somebody has done so since.
+    """Append a `LogCut` for the log's loss of what this memory is of, unless somebody has done so since.
 
-    Whoever remembers the lost end knows all cuts before it. So a mark that this memory does not
-    know was set after the end was lost, and states of then and of now are told apart already.
+    Whoever remembers the lost end knows all cuts before it. So a mark that this memory does not know was
+    set after the end was lost, and states of then and of now are told apart already.
     """
     while True:
         history = await store.load(LOG_SUBJECT)

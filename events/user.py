@@ -26,7 +26,8 @@ class TokenRevoked(Fact, frozen=True, kw_only=True, tag="token_revoked"):
 class AppSessionStarted(Fact, frozen=True, kw_only=True, tag="app_session_started"):
     """A browser signed in; `hash` is the hex SHA-256 of the secret in its cookie.
 
-    `token_id` is the token it signed in with, None when that was a code. It ends with the token.
+    `token_id` is the token it signed in with, and whose end is the end of the app session too; None when
+    that was a code.
     """
 
     user_id: UserId

@@ -12,7 +12,7 @@ class Waiting:
         self._waiters: set[tuple[Position, asyncio.Future[None]]] = set()
 
     def move(self, position: Position) -> None:
-        """The position is this now; whoever waited for it goes on."""
+        """Set the position and wake everybody who waited for it."""
         self.position = position
         for waiter in [one for one in self._waiters if one[0] <= position]:
             self._waiters.discard(waiter)
