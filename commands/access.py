@@ -15,7 +15,7 @@ from runtime.identity import Caller
 
 
 class Membership:
-    """`runtime.identity.Access`. Reads ask cached state, which the tail keeps fresh; commands confirm it."""
+    """Implements `runtime.identity.Access`. Reads use cached state, which the tail keeps fresh; commands confirm it at the head."""
 
     def __init__(
         self, aggregates: Aggregates, directory: Directory, now: Callable[[], Timestamp]
@@ -45,7 +45,7 @@ class Membership:
         return self._holds(loaded.state, caller)
 
     async def surely_valid(self, caller: Caller) -> bool:
-        """The same, read at the head: what a command asks, so that it comes after every revocation."""
+        """Whether the caller's credential still holds, read at the head: a command comes after every revocation."""
         loaded = await self._aggregates.confirmed(USER, caller.user_id)
         return self._holds(loaded.state, caller)
 

@@ -34,10 +34,10 @@ from events.ids import MessageId, SessionId
 from runtime.errors import Rejected
 
 MAX_WAITING = 100
-"""Messages that may wait in one session: they stand in the task's state."""
+"""At most this many messages may wait in one session: they stand in the task's state."""
 
 MAX_WAITING_BYTES = 1024 * 1024
-"""What these may weigh together: all of them are told anew when one comes or goes."""
+"""The size of these together: all of them are sent to clients again when one comes or goes."""
 
 # --- Rules ---
 

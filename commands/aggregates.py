@@ -1,4 +1,4 @@
-"""The states decisions are made from: folded once, kept while there is room, kept fresh by the log's tail, and the way a decision is stored.
+"""The states decisions are made from, cached and kept fresh by the log's tail; and the append of what was decided.
 
 What is kept may be behind: only an append (by its expected position) or `confirmed` proves a state.
 """
@@ -30,7 +30,7 @@ LEADER_CATCHES_UP = (0.02, 0.1, 0.4, 1.0)
 
 CAPACITY = 4_000
 KEYS_CAPACITY = 200_000
-"""Command keys of all kept states together, some 130 bytes each: what a state weighs is mostly how many commits it has."""
+"""Command keys that all kept states may hold together, some 130 bytes each: a state's size is mostly its number of commits."""
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Aggregates:
         self.checkpoint = BEGINNING
 
     async def start(self) -> None:
-        """Begin at the log's present end. What was loaded before could have missed commits, so it is forgotten."""
+        """Begin at the log's present end. What was loaded before may have missed commits, so it is forgotten."""
         self.checkpoint = await self._store.head()
         self.forget_all()
 
@@ -154,7 +154,7 @@ class Aggregates:
         body: bytes,
         message_id: str,
     ) -> Recorded:
-        """Store a commit that was decided on `before`, and keep the state after it. `body` is the commit encoded.
+        """Store a commit that was decided on `before`, and keep the state after it. `body` is the encoded commit.
 
         Raises what `EventStore.append` raises.
         """

@@ -77,7 +77,7 @@ def made_ids(events: list[Event]) -> dict[str, str]:
 
 
 def standing_ids(state: object, order: Order, context: Context) -> dict[str, str]:
-    """The job that is already doing what was ordered, for the answer "nothing to change"."""
+    """The job that already does what was ordered: an answer names it although nothing changed."""
     job_id: JobId | None = None
     match state, order:
         case Task(), _:

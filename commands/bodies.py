@@ -1,4 +1,4 @@
-"""Bytes to orders, strictly: what is not exactly a command of the catalog is refused with the place where it is wrong."""
+"""Bytes to orders, strictly: anything but exactly a command of the catalog is refused, with the place of the mistake."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from runtime.problems import TooLarge, invalid_body
 BODY_LIMIT = 512 * 1024
 BATCH_LIMIT = 8 * 1024 * 1024
 BATCH_LINES = 100_000
-"""Orders in one batch: each is answered with more bytes than the shortest of them have."""
+"""At most this many orders in one batch: the answer to each has more bytes than the shortest order."""
 
 _T = TypeVar("_T")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -34,7 +34,7 @@ class BatchLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def order_of(name: str, body: bytes) -> AnyCommand:
-    """The order a body gives. Raises `NotFound` for a name that is none, `Invalid` for a wrong body."""
+    """The order in a body. Raises `NotFound` for an unknown name, `Invalid` for a wrong body."""
     command = CATALOG.get(name)
     if command is None:
         raise NotFound(
@@ -105,7 +105,7 @@ def new_command_id() -> str:
 
 
 def line_command_id(key: str, number: int) -> str:
-    """The command id of a batch's line that names none: the same for the same batch key, for ever."""
+    """The command id of a batch's line that names none: always the same for the same batch key and line."""
     return str(uuid.uuid5(uuid.UUID(key), str(number)))
 
 
@@ -141,7 +141,7 @@ def _wrong_field(error: msgspec.ValidationError, shape: type) -> Invalid:
 
 
 def _words_of(shape: type, pointer: str) -> list[str]:
-    """The words a field takes; none where it takes any text, or no text."""
+    """The words a field may be; none where it may be any text, or is no text."""
     types = [one.type for one in msgspec.structs.fields(shape) if f"/{one.encode_name}" == pointer]
     alternatives = [*types, *(inner for one in types for inner in get_args(one))]
     return [word for one in alternatives if get_origin(one) is Literal for word in get_args(one)]
@@ -161,11 +161,11 @@ def _named_twice(body: str) -> Invalid:
 
 
 class _NameTwice(Exception):
-    """Somewhere in a body; where, is looked for only then."""
+    """An object in a body has one name twice. Its place is looked for only then."""
 
 
 class _Pairs(tuple[tuple[str, object], ...]):
-    """An object of JSON with all its names, also those that are there twice."""
+    """A JSON object with all its names, also those that are there twice."""
 
 
 def _no_name_twice(pairs: list[tuple[str, object]]) -> None:
@@ -174,7 +174,7 @@ def _no_name_twice(pairs: list[tuple[str, object]]) -> None:
 
 
 def _place_of_second(document: object) -> str:
-    """The pointer to a name that is there twice; nothing if there is none."""
+    """The pointer to a name that is there twice; empty if there is none."""
     places = [("", document)]
     while places:
         at, value = places.pop()

@@ -1,4 +1,4 @@
-"""What rules one aggregate: a state folded from its history, and decisions about orders made from it."""
+"""The rules of one aggregate: how its state is folded from its history, and how a command is decided from that state."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Kind(Generic[S]):
     name: str
     initial: S
     shape: type[Struct]
-    """The type of its states but for `ABSENT`."""
+    """The type of its states, `ABSENT` aside."""
     evolve: Callable[[S, Event, Origin], S]
     whole: bool = True
 

@@ -36,7 +36,7 @@ CATCH_UP_SECONDS = 5.0
 
 TRANSACTION_BYTES = 4 * 4096
 COMMIT_BYTES = 2 * 4096
-"""About what one commit adds to the pages of a transaction: keys are spread over the whole of their table."""
+"""About what one commit adds to the pages of a transaction: keys are spread over all pages of their table."""
 
 UNSETTLED_BYTES = 16 * 1024 * 1024
 """Thousands of orders a second rewrite the same pages: moved more often they would cost a fifth of an order."""
@@ -73,9 +73,9 @@ class OpenJob(Struct, frozen=True):
 
 @cache
 def version() -> int:
-    """Of the schema, and of the code that reads commits and fills it: a file of other code is written anew from the log.
+    """Identifies the schema and the code that fills it: a file that other code wrote is made anew from the log.
 
-    What older code could not read it left out, and passed by.
+    For older code may have passed by commits that it could not read.
     """
     return int.from_bytes(digest_of(SCHEMA, *FILLED_WITH)[:3], "big")
 
@@ -93,7 +93,7 @@ class Directory:
 
     @classmethod
     async def open(cls, path: Path | str, store: EventStore) -> Self:
-        """Go on with the file, or start afresh when it is missing, damaged, of other code, or of another log."""
+        """Go on with the file, or start afresh if it is missing or damaged, or was written by other code or from another log."""
         try:
             with taken_away_if_damaged(path):
                 directory = cls(path, store)
@@ -105,7 +105,7 @@ class Directory:
         return directory
 
     async def verify(self) -> None:
-        """Start afresh if the log is not the one that was written down: it was replaced, or lost its tail.
+        """Start afresh if the log is not the one this file was made from: it was replaced, or lost its tail.
 
         For the start and for every reconnect, while no feed runs.
         """
@@ -117,7 +117,7 @@ class Directory:
         self._waiting.move(self.checkpoint)
 
     async def fits_the_log(self) -> bool:
-        """Whether the log still has, where it stood, the last commit that was written down."""
+        """Whether the last commit this file knows still stands at its position in the log."""
         return await is_prefix_of(self._store, self._memory())
 
     @property
@@ -157,7 +157,7 @@ class Directory:
     # --- Questions ---
 
     async def locate(self, thing_id: str) -> Located | None:
-        """Where something is; None only when the log, up to its head at this moment, does not name it.
+        """Where something is; None only if no commit up to the log's present head names it.
 
         Raises `Unavailable` (`not_caught_up`) when the head cannot be reached in time.
         """
@@ -173,11 +173,11 @@ class Directory:
         return Located(*rows[0]) if rows else None
 
     def key_position(self, key: str) -> Position | None:
-        """Where the commit of a command is, whatever aggregate it went to. `key` is `keys.command_key`.
+        """The position of a command's commit, in whatever aggregate; None if it has none. `key` is `keys.command_key`.
 
-        It does not wait for the tail: an answer that is a moment old misses at most a race, in which
-        one key is used for two aggregates at once on two nodes, and then both commands hold. Of what
-        this process did itself `KeysInHand` knows.
+        Does not wait for the tail. All that an answer can miss is a race of one key, used for two
+        aggregates at once on two nodes: then both commands hold. What this process did itself `KeysInHand`
+        knows.
         """
         rows = self._ask("SELECT position FROM command_keys WHERE key = ?", key)
         return Position(rows[0][0]) if rows else None
@@ -198,7 +198,7 @@ class Directory:
         return [convert(dict(zip(names, row, strict=True)), OpenJob, strict=False) for row in rows]
 
     async def tasks_of(self, repository_id: str) -> list[TaskId]:
-        """All tasks a repository ever had, also archived ones, but for those that were killed: nothing follows that."""
+        """All tasks a repository ever had, archived ones too, but not those that were killed: they need nothing any more."""
         await self.caught_up()
         rows = self._ask(
             "SELECT id FROM tasks WHERE repository_id = ? AND killed = 0 ORDER BY id",
@@ -217,7 +217,7 @@ class Directory:
         return [host for (host,) in rows]
 
     def organizations_of(self, user_id: str) -> list[OrganizationId]:
-        """The organizations in which somebody seems to be a member."""
+        """The organizations a user is a member of, as far as the tail has been applied."""
         rows = self._ask(
             "SELECT organization_id FROM members WHERE user_id = ? ORDER BY 1", user_id
         )
@@ -226,11 +226,11 @@ class Directory:
     # --- Waiting for the tail ---
 
     async def caught_up(self) -> None:
-        """Wait until everything that is in the log now is written down here."""
+        """Wait until everything that is in the log now has been applied here."""
         await self.reached(await self._store.head(), within=CATCH_UP_SECONDS)
 
     async def reached(self, position: Position, *, within: float | None) -> None:
-        """Wait until `position` is written down. Raises `Unavailable` after `within` seconds, if that is not None."""
+        """Wait until `position` has been applied. Raises `Unavailable` after `within` seconds, if that is not None."""
         await self._waiting.reached(position, within=within)
 
     def _ask(self, question: str, *values: str) -> list[tuple[Any, ...]]:

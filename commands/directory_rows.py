@@ -1,4 +1,4 @@
-"""What each fact tells the directory, as the SQL statement that writes it down. Applying one twice changes nothing."""
+"""The SQL statements with which each fact changes the directory. Applying one twice changes nothing more."""
 
 from collections.abc import Iterator
 from typing import TypeAlias

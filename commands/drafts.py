@@ -35,7 +35,7 @@ class DraftPace:
         return True
 
     def supersede(self, user_id: str, session_id: str) -> None:
-        """Let go of a draft that is held: it is not what the person wants kept any more."""
+        """Give up a draft that is held back: it is no longer what the person wants kept."""
         held = self._held.pop((user_id, session_id), None)
         if held is not None and not held.done():
             held.set_result(None)

@@ -1,4 +1,4 @@
-"""Takes orders: finds each one's aggregate and what its decision needs; looks for its key, asks for rights, decides, appends, answers."""
+"""The entry of the write side: finds the aggregate of a command and what its decision needs, and has it decided."""
 
 import asyncio
 import logging
@@ -79,7 +79,7 @@ class Commands:
         command_id: str,
         if_match: str | None = None,
     ) -> Answer:
-        """The answer to an order, durable when this returns. Raises one of the errors of `runtime.errors`."""
+        """The answer to a command; what it says is durable when this returns. Raises one of the errors of `runtime.errors`."""
         request = request_of(caller, name, order, command_id=command_id, if_match=if_match)
         started = time.perf_counter()
         outcome = "failed"
@@ -158,7 +158,7 @@ class Commands:
 
 @cache
 def _outcomes(name: str, outcome: str) -> Counter:
-    """Kept: finding the counter of a pair of labels takes longer than counting."""
+    """Cached: finding the counter of a pair of labels takes longer than counting."""
     return COMMANDS.labels(name, outcome)
 
 

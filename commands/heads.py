@@ -1,4 +1,4 @@
-"""Reads of the last commit of a history, shared: many orders at once ask the same about the same people and organizations."""
+"""Shared reads of the last commit of a history: many commands at once ask about the same users and organizations."""
 
 import asyncio
 
@@ -7,9 +7,9 @@ from events.store import EventStore
 
 
 class Heads:
-    """At most one read of a subject is under way, and at most one waits for it.
+    """At most one read of a subject is under way, and at most one waits to be sent.
 
-    Whoever asks joins the one that has not been sent yet: an answer is never older than its question.
+    A caller joins the waiting one, never the one under way: an answer is never older than its question.
     """
 
     def __init__(self, store: EventStore) -> None:

@@ -40,7 +40,7 @@ BATCHES_AT_ONCE = 16
 
 
 class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Exactly one of the two."""
+    """Exactly one of `token` and `code`."""
 
     token: str | None = None
     code: Reference | None = None

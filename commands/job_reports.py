@@ -1,4 +1,4 @@
-"""What workers report about a job. Who no longer holds it is fenced off: `Rejected` (`fenced`)."""
+"""What workers report about a job. A worker that no longer holds it is fenced off: `Rejected` (`fenced`)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ from runtime.errors import Rejected
 def opened(
     job: JobState, announced: JobAnnounced, *, stages: Sequence[str], announced_at: Timestamp
 ) -> list[JobEvent]:
-    """The job's first fact, whoever sees the announcement first."""
+    """The job's first fact, appended by whoever sees the announcement first."""
     match job:
         case Absent():
             return [
@@ -108,7 +108,7 @@ def failed(job: JobState, *, worker: str, stage: str, message: str) -> list[JobE
 
 
 def cancel_requested(job: JobState) -> list[JobEvent]:
-    """Another job is not to be waited for: this one is to stop."""
+    """Another job cannot wait for this one, which is asked to stop."""
     match job:
         case Job(open=True, cancel_requested=False):
             return [JobCancelRequested(**job_owners(job))]
@@ -117,7 +117,7 @@ def cancel_requested(job: JobState) -> list[JobEvent]:
 
 
 def cancelled(job: JobState) -> list[JobEvent]:
-    """The worker, or who found the job before any worker took it, has honoured the request to stop."""
+    """The request to stop was honoured, by the worker or by who found that no worker had taken the job."""
     match job:
         case Job(cancel_requested=True) if job.open:
             return [JobCancelled(**job_owners(job))]

@@ -12,7 +12,7 @@ DIGEST_BYTES = 16
 
 
 def command_key(caller: str, name: str, command_id: str) -> str:
-    """What an Idempotency-Key belongs to (docs/protocol.md, "Idempotency"). Never looks at the body."""
+    """The identity of a command (docs/protocol.md, "Idempotency"): caller, name and id, whatever the body says."""
     # All keys of a history are made when it is loaded, and most of them begin alike.
     digest = _begun("command", caller, name).copy()
     digest.update(_told(command_id))
@@ -34,7 +34,7 @@ def report_message_id(subject: str, report_id: str) -> str:
 
 
 def body_digest(order: Order) -> str:
-    """The same for two bodies that mean the same, however they were spelt."""
+    """A digest of a command's content: equal for two bodies that mean the same, however they are spelt."""
     left_out = {
         field: default
         for field, default in _said_by_null(type(order))
@@ -47,7 +47,7 @@ def body_digest(order: Order) -> str:
 
 @cache
 def _said_by_null(shape: type[Order]) -> list[tuple[str, object]]:
-    """The fields that may be null, which is as good as left out, and what they are then."""
+    """The fields with a default other than null: null in one of these means the default. Pairs of name and default."""
     return [
         (field.name, field.default)
         for field in msgspec.structs.fields(shape)
@@ -56,10 +56,7 @@ def _said_by_null(shape: type[Order]) -> list[tuple[str, object]]:
 
 
 def key_of(recorded: Recorded) -> str:
-    """Under what a stored commit is found again: the command's key, or the message id of a report.
-
-    Raises `Undecodable`.
-    """
+    """The key a stored commit is found by: that of its command, or the message id of a report. Raises `Undecodable`."""
     commit = recorded.commit
     if commit.command is None:
         return recorded.message_id

@@ -1,4 +1,4 @@
-"""The keys this process works under, and where the commits are of which the directory has not heard yet."""
+"""Keys of commands that this process works on, and of those it stored since the directory was last up to date."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,7 +10,7 @@ REMEMBERED = 10_000
 
 
 class KeysInHand:
-    """So that one key is not accepted for two aggregates, each of which cannot know of the other."""
+    """Keeps one process from accepting one key for two aggregates, neither of which knows of the other."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

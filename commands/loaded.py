@@ -1,4 +1,4 @@
-"""A state, and where in its history it stands."""
+"""A state, and the positions in its history that it stands for."""
 
 from collections.abc import Mapping
 from typing import Generic, TypeVar
@@ -11,7 +11,11 @@ S = TypeVar("S")
 
 
 class Loaded(Struct, Generic[S], frozen=True):
-    """`command_position` is that of the last commit with which a command changed something; `keys` leads from what `keys.key_of` says of a commit to its position."""
+    """A state after the commit at `position`, the last of its history that was folded.
+
+    `command_position` is that of the last commit with which a command changed something. `keys` has the
+    position of each commit by its key (`keys.key_of`).
+    """
 
     state: S
     position: Position = BEGINNING

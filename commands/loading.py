@@ -1,4 +1,4 @@
-"""A state from the store: from what was kept of it, or from its history's first commit, to the last."""
+"""Loads a state: from a kept one, or from the first commit of its history, to the last."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar, cast
@@ -22,7 +22,7 @@ S = TypeVar("S")
 
 
 class Loader:
-    """`log` gives what is decided about commits that cannot be read."""
+    """`log` gives the state of the log's own history: which commits that cannot be read are to be left out."""
 
     def __init__(
         self, store: EventStore, states: StateFile | None, log: Callable[[], Awaitable[Log]]
@@ -47,7 +47,7 @@ class Loader:
         return await self._folded(kind, Loaded(kind.initial), history)
 
     async def _whole(self, kind: Kind[S], subject: str) -> tuple[Loaded[S], Sequence[Recorded]]:
-        """A state that was kept and the commits behind it; else the first state and the whole history."""
+        """The kept state and the commits after it; without one the initial state and the whole history."""
         kept = self._states.find(kind, subject) if self._states is not None else None
         if self._states is None or kept is None:
             return Loaded(kind.initial), await self._store.load(subject)

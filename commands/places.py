@@ -1,4 +1,4 @@
-"""Where orders find what they name, read at the head, and only for those who may see it."""
+"""Finds what a command names, read at the head, for those who may see it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,11 +25,11 @@ from events.job import TASK_REVERT_FILE
 from runtime.errors import Unavailable
 
 LOOKS_AT_ONCE = 16
-"""So many tasks of a repository are asked together what they do."""
+"""This many tasks of a repository are loaded at once."""
 
 
 class Places:
-    """Everything is confirmed at its head in the store, so that no order is decided on a removal unknown here."""
+    """Everything is confirmed at its head in the store: no command is decided without a removal that another node stored."""
 
     def __init__(self, aggregates: Aggregates, directory: Directory) -> None:
         self._aggregates = aggregates
@@ -46,9 +46,9 @@ class Places:
     def untaken(
         self, thing_id: str | None, prefix: str, noun: str, owner_id: str
     ) -> AbstractAsyncContextManager[None]:
-        """Where an id the caller chose is given away, one at a time: no owner's history knows the others' ids.
+        """Inside, an id the caller chose is given away by nobody else in this process. Raises `Conflict` if it is taken.
 
-        Raises `Conflict` when something of another owner has it.
+        No owner's history knows the ids of the others, so the directory is asked.
         """
         if thing_id is None or not is_id(thing_id, prefix):
             return nullcontext()
@@ -88,7 +88,7 @@ class Places:
     async def unreadable_only_to_members(
         self, task_id: str, caller: UserId, *, noun: str
     ) -> AsyncIterator[None]:
-        """Where a task's history is read: that it cannot be read is no business of strangers either."""
+        """Inside, that a task's history cannot be read is said to members only: to others there is no such task."""
         try:
             yield
         except Unavailable as error:
@@ -119,7 +119,7 @@ class Places:
         return task if isinstance(task, Task) else None
 
     async def newer_job(self, job: Job) -> JobId | None:
-        """The job that was announced later for the same target and does the same."""
+        """The job with the same work for the same target that was announced later; None if there is none."""
         newest = await self._newest_like(job)
         return newest if newest != job.job_id else None
 
@@ -136,7 +136,7 @@ class Places:
         return newest_job(repository, organization, job.repository_id, work)
 
     async def busy_tasks(self, repository_id: str) -> tuple[TaskId, ...]:
-        """Some of the tasks of a repository in which something goes on, none only if there are none."""
+        """Tasks of a repository in which something goes on: not always all of them, but none only if there are none."""
         tasks = await self._directory.tasks_of(repository_id)
         for first in range(0, len(tasks), LOOKS_AT_ONCE):
             some = tasks[first : first + LOOKS_AT_ONCE]

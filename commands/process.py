@@ -14,10 +14,10 @@ from events.process import ProcessInput, ProcessRequested, ProcessStopRequested
 from runtime.errors import Rejected
 
 MAX_RUNNING = 16
-"""So many of one task may run at once."""
+"""At most this many processes of one task may run at once."""
 
 MAX_ARGUMENT_BYTES = 128 * 1024
-"""Of a command and its arguments, each with the NUL behind it: Linux takes no longer single one."""
+"""For a command and its arguments together, a NUL behind each: Linux takes no single argument that is longer."""
 
 
 def decide_process(task: Task, order: ProcessCommand, context: Context) -> list[Event]:

@@ -29,7 +29,7 @@ def process_output(task: TaskState, *, process_id: ProcessId, tail: str) -> list
 def process_exited(
     task: TaskState, *, process_id: ProcessId, exit_code: int | None, tail: str | None = None
 ) -> list[TaskEvent]:
-    """The end, once, with the last output if that was not told yet."""
+    """The end, once, with the last output if that was not reported yet."""
     match task, _process(task, process_id):
         case Task(), Process(status="queued" | "running" | "stopping"):
             owners = task_owners(task)

@@ -75,7 +75,7 @@ def _reported(
 def newest_job(
     repository: Repository, organization: Organization, repository_id: RepositoryId, work: str
 ) -> JobId | None:
-    """The newest job that was announced for a `work_key`. The first sync of all is announced by the organization.
+    """The newest job that was announced for a `work_key`; the very first sync is announced by the organization.
 
     Whether it still runs only its own history tells: it may have been cancelled, or taken up again.
     """

@@ -11,9 +11,9 @@ from runtime.identity import Caller
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """`if_match` is the header of that name. The command id is the Idempotency-Key, or one the server made.
+    """`command_id` is the Idempotency-Key, or one the server made. `if_match` is the header of that name.
 
-    `key` is under what it is found again (`commands/keys.py`).
+    A commit made for this request is found by `key` (`commands/keys.py`).
     """
 
     caller: Caller

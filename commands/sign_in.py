@@ -62,7 +62,7 @@ class SignIn:
         return await self._start(user_id)
 
     async def end(self, secret: str) -> None:
-        """End the app session of a cookie's secret; a token, and what does not hold any more, is left alone."""
+        """End the app session of a cookie's secret; does nothing for a token, or for what has ended already."""
         caller = await self._access.identify(secret)
         if caller is None:
             return

@@ -27,13 +27,13 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 LONG = 500
-"""Commits that a load had to fold before their state is kept."""
+"""A state is kept if loading it meant to fold at least this many commits."""
 
 SHARE = 8
-"""And an eighth of those it did not have to: a state weighs what its history has of command keys."""
+"""And as many more as an eighth of the commits it did not have to fold: the size of a state grows with its command keys."""
 
 MOST = 5_000
-"""States that are kept; those that were kept longest ago go first."""
+"""At most this many states are kept; those that were kept longest ago go first."""
 
 SCHEMA = """
 CREATE TABLE states (
@@ -58,7 +58,7 @@ class _Content(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True):
-    """A state as it was kept, and how the commit is recognised that it ends with."""
+    """A state as it was kept, and the fingerprint of the last commit in it."""
 
     loaded: Loaded[object]
     fingerprint: str
@@ -71,11 +71,11 @@ class StateFile:
         self._path = path
         self._db: sqlite3.Connection | None = None
         self._kept: set[str] = set()
-        """The subjects there may be something of: nearly all histories are short, and need no look into the file."""
+        """Subjects the file may have a state of: nearly all histories are short, and need no look into the file."""
         self._attempt(self._open)
 
     def find(self, kind: Kind[S], subject: str) -> Kept | None:
-        """What was kept of a history; None if nothing, or nothing that can be believed."""
+        """The state kept of a history; None if there is none, or none that can be trusted."""
         if subject not in self._kept:
             return None
 
@@ -97,7 +97,7 @@ class StateFile:
         return self._attempt(read)
 
     def keep(self, loaded: Loaded[S], last: Recorded) -> None:
-        """Put a state in the place of what was kept of its history; `last` is the commit it ends with."""
+        """Replace what is kept of a history by this state; `last` is the last commit in it."""
         content = msgspec.msgpack.encode(
             _Content(
                 fingerprint=last.fingerprint,
@@ -126,7 +126,7 @@ class StateFile:
         self._kept.add(last.subject)
 
     def drop(self, subject: str) -> None:
-        """Forget what was kept of a history that is another one now."""
+        """Forget the state of a history whose commits turned out to be others."""
         self._attempt(lambda db: db.execute("DELETE FROM states WHERE subject = ?", (subject,)))
 
     def close(self) -> None:
@@ -178,7 +178,7 @@ def _digest(content: bytes) -> bytes:
 
 
 def _code() -> bytes:
-    """Stands for all code that has to do with what a state looks like."""
+    """A digest of all code on which the content of a state depends."""
     told = hashlib.blake2b(digest_size=16)
     for package in ("commands", "events"):
         for file in sorted(files(package).iterdir(), key=lambda one: one.name):

@@ -77,7 +77,7 @@ def sandbox_released(
 
 
 def task_provisioned(task: TaskState, *, job_id: JobId) -> list[TaskEvent]:
-    """The task can be worked with; what the job had to complain about is settled by that."""
+    """The task can be worked with; the issues its job raised are settled by that."""
     match task:
         case Task(status="provisioning" | "failed"):
             settled = _resolved(task, lambda issue: issue.retry_job_id == job_id)
@@ -109,7 +109,7 @@ def task_failed(
 
 
 def task_archived(task: TaskState) -> list[TaskEvent]:
-    """Whatever was in the way is in nobody's way any more."""
+    """The task is archived; all its open issues are settled, as they matter to nobody any more."""
     match task:
         case Task(status="archiving"):
             return [TaskArchived(**task_owners(task)), *_resolved(task)]
@@ -220,7 +220,7 @@ def issue_resolved(task: TaskState, *, issue_id: IssueId) -> list[TaskEvent]:
 
 
 def sandbox_gone(task: TaskState) -> list[TaskEvent]:
-    """Its working tree was found missing though nobody has put the task away: said once, with the way out."""
+    """The working tree was found missing although the task was neither archived nor killed: said once, with the remedy."""
     match task:
         case Task(sandbox=Sandbox() as sandbox) if not task.over:
             return issue_raised(
@@ -236,7 +236,7 @@ def sandbox_gone(task: TaskState) -> list[TaskEvent]:
 
 
 def issues_settled(task: TaskState, *, stages: Collection[str]) -> list[TaskEvent]:
-    """What was in the way of these stages is not any more: they succeeded."""
+    """The issues raised at these stages are settled, because the stages succeeded."""
     match task:
         case Task():
             return _resolved(task, lambda issue: issue.stage in stages)

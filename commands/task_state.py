@@ -49,7 +49,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 def message_size(text: str, attachments: tuple[Attachment, ...]) -> int:
-    """What a message weighs, in bytes of UTF-8."""
+    """The size of a message with its attachments, in bytes of UTF-8."""
     parts = (part for one in attachments for part in (one.id, one.path, one.text or ""))
     return sum(len(part.encode()) for part in (text, *parts))
 
@@ -104,7 +104,7 @@ class Issue(Struct, frozen=True, kw_only=True):
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """What runs, or is to run, in the sandbox at somebody's request, which was committed at `position`.
+    """A command that runs, or is to run, in the sandbox; somebody's request for it was committed at `position`.
 
     `stop` is the signal that is to end it.
     """

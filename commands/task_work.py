@@ -1,4 +1,4 @@
-"""What is done with the work of a task: its branch pushed, merged or renamed, one of its files reverted. All as jobs."""
+"""Commands about the work of a task: push, merge or rename its branch, revert one of its files. All are done by jobs."""
 
 from typing import assert_never
 
@@ -45,7 +45,7 @@ def decide_work(task: Task, order: BranchCommand, context: Context) -> list[Even
 
 
 def standing_job(task: Task, order: object) -> JobId | None:
-    """The newest job of the kind an order asks for, where one at a time is enough.
+    """The newest job of the kind an order asks for, for orders of which one job at a time is enough.
 
     Whether it still runs only its own history tells: it may have ended or been cancelled.
     """
@@ -82,14 +82,17 @@ def check_workable(task: Task) -> None:
 
 
 def announced(task: Task, kind: str, context: Context, **details: str) -> JobAnnounced:
-    """The fact that has a job done for the task; `details` are the job's input."""
+    """The fact that announces a job for the task; `details` are the job's input."""
     return JobAnnounced(
         **task_owners(task), job_id=JobId(context.id("job")), kind=kind, input=details
     )
 
 
 def begun_anew(task: Task, kind: str, context: Context, **details: str) -> list[Event]:
-    """Its job, for the first time or once more: then the issue of the last one is settled, for its retry would be refused."""
+    """The facts that announce a job, for the first time or once more.
+
+    A new job makes the retry of the last one impossible, so the issue that offered that retry is settled.
+    """
     last = task.jobs.get(kind)
     settled = [
         IssueResolved(**task_owners(task), issue_id=issue_id)

@@ -123,7 +123,7 @@ def _evolve_user(user: User, event: Event, origin: Origin) -> User:
 
 
 def draft_digest(text: str, attachments: tuple[Attachment, ...]) -> bytes:
-    """What stands for a draft's content when two are compared."""
+    """A digest of a draft's content, by which two drafts are compared."""
     return hashlib.blake2b(msgspec.json.encode((text, attachments)), digest_size=16).digest()
 
 

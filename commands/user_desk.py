@@ -1,4 +1,4 @@
-"""Orders about people: their names and tokens, and what each has open. All commit to a person's own history."""
+"""Commands about people: their names and tokens, and what each has open. All commit to a user's own history."""
 
 from typing import assert_never
 
@@ -31,8 +31,11 @@ from runtime.problems import Forbidden
 
 
 class UserDesk:
-    """Who may do what: people to add are the business of the first owner and of owners and admins of
-    organizations; tokens for other people that of the first owner; everybody has their own."""
+    """Answers commands about people, after a look whether the caller may give them.
+
+    The first owner, and the owners and admins of any organization, may add people. The first owner may make
+    tokens for others. What is left everybody may do for themselves.
+    """
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from commands.decider import Absent
 from events.ids import OrganizationId, Position, SessionId, Timestamp, TokenId, UserId
 
 MAX_APP_SESSIONS = 1000
-"""Of one person. Each is compared with every cookie that comes; who signs in more often is signed out elsewhere."""
+"""At most this many of one user: each is compared with every cookie that comes. The oldest are signed out."""
 
 
 class Credential(Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class User(Struct, frozen=True, kw_only=True):
         return self.tokens.get(TokenId(credential_id)) or self.app_sessions.get(credential_id)
 
     def signed_in(self, app_session_id: str, cookie: Credential, at: Timestamp) -> Self:
-        """With one more app session. The oldest are forgotten, those that expired and those that are too many.
+        """The user with one more app session, and without those that expired; the oldest go if there are too many.
 
         Only the oldest are looked at, as all live equally long but those of tokens that end sooner.
         """

@@ -17,17 +17,17 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class Expectation(Struct, frozen=True):
-    """`any_version` asks only that there is one; `versions` that no command came after the newest of them."""
+    """`any_version`: the aggregate only has to exist. `versions`: no command came after the newest of these."""
 
     any_version: bool = False
     versions: tuple[int, ...] = ()
 
 
 def expectation_of(if_match: str, *, cut: str | None) -> Expectation:
-    """What a header asks. An entity tag that is not one of ours matches nothing.
+    """What an `If-Match` header demands. An entity tag that is not one of ours matches nothing.
 
-    `cut` is the mark of the log's last cut: a tag from before it names a version that may be lost,
-    or another commit's now. A bare position cannot tell.
+    `cut` is the mark of the log's last cut. A tag from before it names a version that may be lost, or that
+    is another commit now; of a bare position that cannot be told.
     """
     tags = [quoted or bare for quoted, bare in _TAG.findall(if_match)]
     positions = [tag.rpartition(".") for tag in tags]
