@@ -30,7 +30,7 @@ SessionTurn = (
     | MessageDelivered
     | TurnEnded
 )
-"""The events after which a session is not what it was."""
+"""The events that change a session."""
 
 
 class Session(Row, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ class KnownSession(Row, frozen=True, kw_only=True):
 
 
 def project_task(rows: Rows, event: TaskEvent, actor: UserId) -> None:
-    """`actor` is whoever caused the event: a person, or a worker that has no `app`."""
+    """Show an event of a task. `actor` is who caused it: a person, or a worker, which has no `app`."""
     match event:
         case TaskCreated(task_id=task_id, organization_id=organization_id):
             rows.put(f"task/{task_id}", "_task", task_id, KnownTask())

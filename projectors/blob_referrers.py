@@ -9,7 +9,7 @@ from projectors.rows import Row, Rows
 
 
 class Referrer(Row, frozen=True):
-    """Hidden: all that is known stands in the row's key."""
+    """Hidden. It has no fields: its key says all there is."""
 
 
 def blob_topic(blob_id: str) -> str:

@@ -33,7 +33,7 @@ class _Row(NamedTuple):
 
 
 class FrozenFile:
-    """A file as it is now, for as long as this is open, whatever is written to it meanwhile."""
+    """A snapshot of a file, unchanged while this is open, whatever is written to the file meanwhile."""
 
     def __init__(self, path: Path) -> None:
         uri = f"file:{quote(str(path))}?mode=ro"

@@ -43,7 +43,7 @@ def digest_of(schema: str, *modules: str) -> bytes:
 
 
 def after_cuts(epoch: str, cuts: Sequence[str]) -> str:
-    """The epoch of a file in which the log's cuts up to its position are known."""
+    """The epoch of a file that has folded these cuts of the log."""
     return f"{epoch}-{cuts[-1]}" if cuts else epoch
 
 

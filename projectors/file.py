@@ -22,7 +22,7 @@ KEPT_BYTES = 256 * 1024 * 1024
 PRUNE_EVERY = 512
 
 TRANSACTION_BYTES = 6 * 4096
-"""The pages that even a small transaction writes."""
+"""What the pages that even a small transaction writes have in all."""
 
 
 class Checkpoint(Struct, frozen=True):
@@ -184,7 +184,7 @@ class ProjectionFile:
             self._prune(self._oldest_change + (self._next_change - self._oldest_change + 3) // 4)
 
     def forget_changes(self) -> None:
-        """Rows are about to change without word of it: what was logged before leads nowhere any more."""
+        """Rows are about to change without an entry in the change log: what it has leads nowhere any more."""
         self._db.execute("DELETE FROM changes")
         self._oldest_change, self._written_before = self._oldest()
 

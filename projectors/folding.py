@@ -12,7 +12,7 @@ from projectors.rows import Rows, Sealed
 log = logging.getLogger(__name__)
 
 PASSING = (sqlite3.Error, OSError, MemoryError)
-"""What is not the event's fault: the commit will be read again."""
+"""Errors that are not the event's fault: the commit will be read again."""
 
 LARGEST_NUMBER = 2**63 - 1
 
@@ -25,7 +25,7 @@ class Folding:
         self._rows = rows
         self.parking = Parking(projection, rows)
         self.folded_events = 0
-        """Since the start; commits of other kinds are not even decoded."""
+        """Events folded since the start; commits of kinds the projection does not want are not even decoded."""
 
     def fold(self, recorded: Recorded) -> dict[str, Sealed]:
         """Fold the next commit of the log; gives what it changed, by topic."""
@@ -44,7 +44,7 @@ class Folding:
         return sealed
 
     def try_to_fold(self, recorded: Recorded) -> Exception | None:
-        """Fold one commit without sealing it; None, or why it cannot be folded, and then nothing is left of it."""
+        """Fold one commit without sealing it; None if it could be folded, else the reason, and all it wrote is undone."""
         try:
             self._fold(recorded)
         except PASSING:
@@ -87,7 +87,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _joined(sealed: dict[str, Sealed], later: dict[str, Sealed]) -> dict[str, Sealed]:
-    """One change for each topic, whatever many commits did to it."""
+    """What several commits did to each topic, as one change."""
     if not sealed:
         return later
     for topic, one in later.items():

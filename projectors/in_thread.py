@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 async def in_thread(work: Callable[[], object]) -> None:
-    """Do what would block the event loop in a thread. Whoever is cancelled meanwhile waits for its end."""
+    """Do blocking work in a thread. A caller that is cancelled meanwhile waits for the end of the work."""
     working = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         await asyncio.shield(working)

@@ -27,7 +27,7 @@ StageStatus = Literal["queued", "running", "retrying", "succeeded", "failed", "c
 
 ENDED = ("succeeded", "failed", "cancelled")
 SHOWN = 100
-"""A list of jobs keeps the newest so many; each older one still has its own topic `job/<id>`."""
+"""A list of jobs shows this many of the newest; each older one still has its own topic `job/<id>`."""
 
 AnyJobEvent = JobAnnounced | JobEvent
 

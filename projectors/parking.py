@@ -61,7 +61,7 @@ class Parking:
         return self._parked
 
     def recall(self) -> None:
-        """Go by the rows: what was not written is forgotten."""
+        """Read what is parked from the rows again: what was not written is forgotten."""
         found = [
             self._rows.get(PARKED, AGGREGATE, subject, Parked)
             for subject in self._rows.ids(PARKED, AGGREGATE)
@@ -145,7 +145,7 @@ class Parking:
 
 
 def envelope_of(recorded: Recorded) -> Envelope:
-    """When a commit was made, by whom, on which order, as far as its bytes tell."""
+    """When a commit was made, by whom, and for which command, as far as its bytes can be read."""
     try:
         commit = recorded.commit
         return Envelope(commit.at, commit.actor, commit.command)

@@ -22,7 +22,7 @@ from projectors.views import Change
 log = logging.getLogger(__name__)
 
 IDLE_COMMITS = 256
-"""A file nothing is written to keeps its checkpoint in memory for so many commits: skipping them again is harmless."""
+"""A file with nothing to write stores its checkpoint only every so many commits: skipping them again is harmless."""
 
 KNOWN_VERSIONS = 20_000
 
@@ -72,7 +72,7 @@ class Projector:
 
     @property
     def epoch(self) -> str:
-        """Of the code, of repairs, and of the last cut of the log that was folded."""
+        """The epoch of this file: of the code, the repairs, and the last cut of the log that was folded."""
         return after_cuts(self.file_epoch, self._trail.cuts)
 
     @property
@@ -103,7 +103,7 @@ class Projector:
     def flush(self, *, forget_changes: bool = False, completes: bool = False) -> Sequence[Change]:
         """Write what was folded in one transaction and give its changes, in the order of their positions.
 
-        `completes`: with it the rows are all that there is to show, and not before it is written.
+        `completes`: with this write the rows show all there is; before it they did not.
         """
         changes, self._changes = self._changes, []
         changed = bool(self.rows.pending or self._topics)

@@ -153,7 +153,7 @@ class ReadModels:
         return {name: serving.projector.parked() for name, serving in self._serving.items()}
 
     async def taken_away(self) -> Sequence[Path]:
-        """The served files that are not there any more: they were found damaged, or somebody removed them."""
+        """The live files that are missing: they were found damaged, or somebody removed them."""
         async with self.turn:
             paths = [serving.projector.file.path for serving in self._serving.values()]
             return [path for path in paths if not path.exists()]

@@ -1,4 +1,4 @@
-"""The log up to a position, for whoever needs its past and not its future."""
+"""Reads the log up to a position, and no further."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence

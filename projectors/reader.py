@@ -216,5 +216,5 @@ _ALL = 2**62
 
 
 def _folded(text: str | None) -> str | None:
-    """Without regard to case in any script: SQLite's own `lower` knows ASCII only."""
+    """Text in one case, in every script: SQLite's own `lower` knows ASCII only."""
     return None if text is None else text.casefold()

@@ -1,4 +1,4 @@
-"""Rebuilds a projection beside the one that is served: equal rows go unnoticed, others replace the live file."""
+"""Rebuilds a projection beside the one that is served: equal rows change nothing, others replace the live file."""
 
 import asyncio
 import os

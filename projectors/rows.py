@@ -16,11 +16,11 @@ from projectors.stored_rows import RowKey, StoredRows
 T = TypeVar("T", bound=Struct)
 
 HIDDEN = "_"
-"""So begin the entities that no view shows."""
+"""Entities whose names begin with this are shown by no view."""
 
 CACHED_BYTES = 16 * 1024 * 1024
 ABSENT_BYTES = 256
-"""What it costs to remember that there is no such row."""
+"""About what it costs to remember that there is no such row."""
 KNOWN_TOPICS = 20_000
 LARGE = 32 * 1024
 """Rows above this many bytes (patches, file contents) are written and hardly ever folded again."""
@@ -62,13 +62,13 @@ class Rows:
         self._cache: dict[RowKey, tuple[Struct | None, int]] = {}
         self._cached_bytes = 0
         self._in_file: dict[str, bool] = {}
-        """Topics the file was asked for. Most of what is looked for and not there is of a new topic."""
+        """Whether the file has a topic, if it was asked. Most rows that are looked for in vain are of a new topic."""
         self.pending: dict[str, dict[RowKey, Written]] = {}
         """Rows the file does not have yet, by topic."""
         self.waiting = 0
-        """How many these are."""
+        """How many rows are pending."""
         self._before: dict[RowKey, Written | None] = {}
-        """What the commit that is being folded found pending where it wrote."""
+        """What was pending where the commit that is being folded wrote, for `undo`."""
         self._sealed: dict[str, Sealed] = {}
         self._event = ""
 
@@ -103,7 +103,7 @@ class Rows:
             self._tell(topic).touched[key] = row
 
     def remove(self, topic: str, entity: str, id: str) -> None:
-        """There is no such row from now on."""
+        """Delete a row."""
         key = (topic, entity, id)
         if self._exists(key):
             self._delete(key)
@@ -113,7 +113,7 @@ class Rows:
         self._tell(topic).touched[topic, entity, id] = None
 
     def ids(self, topic: str, entity: str) -> list[str]:
-        """The ids of an entity's rows, sorted: what is made of them is told alike by every node."""
+        """The ids of an entity's rows, sorted, so that every node makes the same of them in the same order."""
         return sorted(id for _, _, id in self._keys(topic, entity))
 
     def end(self, topic: str) -> None:
@@ -130,11 +130,11 @@ class Rows:
     # --- What the one who folds calls ---
 
     def begin(self, event: str) -> None:
-        """What is written from here on is the doing of this event."""
+        """What is written from here on is caused by this event."""
         self._event = event
 
     def seal(self, position: Position) -> dict[str, Sealed]:
-        """Keep what the commit at `position` wrote and tell, by topic, what a view shows of it."""
+        """Keep what the commit at `position` wrote; gives, by topic, what of that a view shows."""
         for key in self._before:
             self.pending[key[0]][key].position = position
         sealed = self._sealed

@@ -29,11 +29,11 @@ from runtime.metrics import (
 )
 
 FEW_COMMITS = 5_000
-"""A file that is further behind at the start catches up without a change log, and is not shown before."""
+"""A file that is further behind than this at the start is caught up without a change log, and not shown before that is done."""
 
 PENDING_ROWS = 20_000
 PENDING_BYTES = 32 * 1024 * 1024
-"""A catch-up writes when so much waits in memory."""
+"""A catch-up writes once this much waits in memory."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class Serving:
-    """Made by `serve`; `close` lets both go."""
+    """One live file: its `projector` writes, its `reader` answers. Made by `serve`; `close` closes both."""
 
     def __init__(
         self, projection: Projection, folder: Path, projector: Projector, reader: Reader
@@ -103,7 +103,7 @@ class Serving:
         )
 
     def aim(self, tail: Position) -> None:
-        """Say how far the log goes; what is close to it, or at it, is shown at once."""
+        """Tell how far the log goes; a file that has all of it, or is close, is shown at once."""
         self.tail = tail
         projector = self.projector
         if projector.position >= tail:
@@ -112,7 +112,7 @@ class Serving:
             projector.complete = False
 
     def apply_live(self, commits: Sequence[Recorded]) -> Sequence[Change]:
-        """Fold a few commits, write them, give what they changed. Blocks for less than a millisecond each."""
+        """Fold a few commits and write them; gives their changes. Blocks for less than a millisecond each."""
         projector = self.projector
         if commits[-1].position <= projector.position:
             return ()
@@ -127,7 +127,7 @@ class Serving:
         return changes
 
     async def catch_up(self, commits: Sequence[Recorded]) -> None:
-        """Fold a few commits without a change log; what was folded is written, in a thread, when it has become much."""
+        """Fold a few commits without a change log; what was folded is written once it is much, in a thread."""
         with taken_away_if_damaged(self.projector.file.path):
             at_tail = await self._catch_up(commits)
         if at_tail:
@@ -151,11 +151,11 @@ class Serving:
         return at_tail
 
     async def remove_others(self) -> None:
-        """Take away what older code, or a rebuild that was killed, left beside the file that is shown."""
+        """Remove the files that older code, or a rebuild that was killed, left beside the live one."""
         await in_thread(partial(remove_others, self.folder, self.name, self.projector.file.path))
 
     def withdraw(self) -> None:
-        """Show nothing more: what was folded is of another log."""
+        """Show nothing any more: what was folded is of another log."""
         self._cut = True
 
     async def restart(self) -> "Serving":

@@ -1,4 +1,4 @@
-"""Snapshots that were read and are still true, bounded in bytes; who comes while one is being read shares it."""
+"""Snapshots that are still current, bounded in bytes; who asks for one that is being read shares that read."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
@@ -28,7 +28,7 @@ class SnapshotCache:
         return snapshot
 
     async def get(self, topic: str, read: Read) -> Snapshot | None:
-        """What is kept, else what `read` gives: one read and one copy for all who ask before the topic changes."""
+        """What is kept, else what `read` gives: one read and one copy for all who ask before the topic changes again."""
         if snapshot := self.kept(topic):
             return snapshot
         reading = self._reading.get(topic)

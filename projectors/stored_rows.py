@@ -8,7 +8,7 @@ RowKey = tuple[str, str, str]
 
 
 class StoredRows(Protocol):
-    """Where rows are when they are not pending: a file, or nowhere."""
+    """Rows that are not pending. Implemented by the projection's file and by `NoRows`."""
 
     def value(self, key: RowKey) -> bytes | None:
         """The row's JSON, None when there is no such row."""

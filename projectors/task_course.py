@@ -77,7 +77,7 @@ Unnoticed = (
     | TreeChanged
     | FilesOutdated
 )
-"""The events that are no news of the task: they leave its course, and its `updated_at`, as they are."""
+"""The events that change nothing about the task as lists show it, its `updated_at` included."""
 
 IN_WORK = {
     "name_ensured": "Choosing a branch.",

@@ -17,7 +17,7 @@ from events.task import TaskCreated, TaskEvent
 from projectors.rows import Row, Rows
 
 SHOWN = 100
-"""Of the processes that have exited the view keeps the newest so many; what runs is always there."""
+"""The view shows this many of the processes that exited last; those that run are always there."""
 
 
 class ProcessesSelf(Row, frozen=True):

@@ -124,7 +124,7 @@ Talk = (
     | PermissionRequested
     | PermissionAnswered
 )
-"""The events after which a session is not what it was, and which its course does not show."""
+"""The events that change a session in what its course does not show."""
 
 
 def project_task(rows: Rows, event: TaskEvent, commit: Commit) -> None:
@@ -173,7 +173,7 @@ def show_task_trouble(rows: Rows, trouble: Trouble) -> None:
 
 
 def trouble_issue(trouble: Trouble) -> IssueId:
-    """The same in every view and on every node."""
+    """The id of the issue: the same in every view and on every node."""
     return IssueId(derive_id("iss", trouble.kind, trouble.aggregate_id, str(trouble.position)))
 
 
@@ -195,7 +195,7 @@ def _itself(event: TaskCreated, course: Course) -> TaskSelf:
 
 
 def _show(rows: Rows, topic: str, before: Course, course: Course) -> None:
-    """Bring the shown rows in line with the course; what the course does not know of stays."""
+    """Make the shown rows say what the course says; what the course does not know stays as it is."""
     if course == before:
         return
     rows.put(topic, "_course", course.id, course)

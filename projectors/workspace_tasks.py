@@ -134,7 +134,7 @@ def project_task(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
 
 
 def _take_branch(rows: Rows, event: TaskFact, branch: str) -> None:
-    """The branch is this task's, unless another one is at work on it: then this one will not get it."""
+    """The branch becomes this task's, unless another one is at work on it: then this one will not get it."""
     holder = task_of_branch(rows, event.repository_id, branch)
     if holder is not None and holder != event.task_id:
         known = rows.get(f"workspace/{event.organization_id}", "_task", holder, KnownTask)
@@ -171,7 +171,7 @@ def show_task_trouble(rows: Rows, trouble: Trouble) -> None:
 
 
 def let_go(rows: Rows, organization_id: OrganizationId, now: Timestamp) -> None:
-    """Take the tasks out that were archived or killed long enough before `now`, a commit's time."""
+    """Take out the tasks that were archived or killed long enough before `now`, the time of a commit."""
     topic = f"workspace/{organization_id}"
     calendar = rows.get(topic, "_calendar", organization_id, Calendar)
     # Asked for at each event, so it must not cost more where many leave.
