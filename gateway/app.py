@@ -44,10 +44,10 @@ HEAD = (
     (b"x-accel-buffering", b"no"),
 )
 WAITING_BYTES = 128 * 1024
-"""What one reader may leave untaken here; the kernel keeps as much again."""
+"""How many bytes may wait for one reader here; the kernel keeps as many again."""
 
 READS = 16
-"""Bootstraps in flight."""
+"""At most this many topics are read at once for streams that begin or catch up."""
 
 CLOSING_SECONDS = 5.0
 TURNED_AWAY_MS = (1000, 5000)
@@ -57,7 +57,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class _Full(Unavailable):
-    """As many streams as a node carries."""
+    """The node carries as many streams as it may."""
 
 
 class Gateway:
@@ -124,7 +124,7 @@ class Gateway:
             self._hub.close()
 
     async def drain(self, deadline: float) -> None:
-        """Admit nobody, send every stream away, all gone by `deadline` (event loop time)."""
+        """Admit nobody any more and end every stream, the last one by `deadline` (event loop time)."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._gate.drain(deadline), name="gateway gate")
@@ -165,7 +165,7 @@ class Gateway:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response | None:
-        """None where a stream is asked for."""
+        """The answer to a request; None for one that asks for a stream."""
         scope = request.scope
         match = _PATH.fullmatch(scope["path"])
         if match is None:
@@ -242,7 +242,7 @@ class Gateway:
         )
 
     async def _turn_away(self, wire: Wire, refusal: Unavailable) -> None:
-        """A native EventSource comes back after a 200 that ends, and never after a 503."""
+        """Refuse a stream with a 200 that ends: a native EventSource comes back after that, and never after a 503."""
         code: EndCode = "draining" if refusal.code == "draining" else "unavailable"
         if isinstance(refusal, TooManyRequests | _Full):
             code = "capacity"

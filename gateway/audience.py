@@ -46,7 +46,7 @@ class Audience:
         return len(self._members)
 
     def fits(self, subscriptions: Mapping[str, Subscription]) -> bool:
-        """Whether whoever has these, of the same topics, holds what all members hold."""
+        """Whether a stream with these subscriptions, of the same topics, holds what all members hold."""
         return all(
             subscriptions[name].holding == one.holding for name, one in self.subscriptions.items()
         )
@@ -81,7 +81,7 @@ class Audience:
         self._part(subscription)
 
     def _part(self, subscription: Subscription) -> None:
-        """From here on each goes on by itself; what was taken so far is written before."""
+        """The members go on each by itself; what was taken so far is written before."""
         members = tuple(self._members)
         self._write(b"")
         for member in members:

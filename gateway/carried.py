@@ -14,11 +14,11 @@ from runtime.metrics import TOPICS
 
 
 class Stream(Subscriber, Member, Protocol):
-    """Whose topics these are."""
+    """The stream that carries these topics."""
 
 
 class Carried:
-    """In an audience the subscriptions are everybody's; whatever changes one of them leaves first."""
+    """The topics of one stream. In an audience the subscriptions are shared, so the stream leaves before it changes one."""
 
     __slots__ = ("_audience", "_cover", "_hub", "_owed", "_stream", "_subscriptions")
 
@@ -40,12 +40,12 @@ class Carried:
 
     @property
     def live(self) -> list[Subscription]:
-        """Those the client was brought up to date on at least once."""
+        """The topics of which the client has a state, though it may be behind."""
         return [one for one in self if one.mode in (Mode.LIVE, Mode.BEHIND)]
 
     @property
     def owes(self) -> bool:
-        """Whether the client waits for any of them."""
+        """Whether the client has not been brought up to date on some topic."""
         return bool(self._owed)
 
     @property
@@ -77,13 +77,13 @@ class Carried:
             TOPICS.labels(subscription.topic.view).dec()
 
     def next_owed(self) -> Subscription:
-        """The one that has waited longest for its turn; it goes to the end of the row."""
+        """The topic that has waited longest for its turn; it goes to the end of the queue."""
         subscription = next(iter(self._owed))
         self._owed[subscription] = self._owed.pop(subscription)
         return subscription
 
     def owe(self, name: str, *, keeps_up: bool) -> None:
-        """A live topic has changed and the client was not told, though its reader may keep up."""
+        """A live topic changed and the client was not sent that, though its reader may keep up."""
         self.part()
         subscription = self._subscriptions[name]
         subscription.mode = Mode.BEHIND
@@ -91,7 +91,7 @@ class Carried:
         self._owed[subscription] = None
 
     def settle(self, subscription: Subscription) -> None:
-        """The client is up to date."""
+        """The client is up to date on this topic."""
         subscription.mode = Mode.LIVE
         del self._owed[subscription]
 
@@ -115,7 +115,7 @@ class Carried:
             audience.join(self._stream, transport)
 
     def part(self) -> None:
-        """Go on alone, if it was not so already."""
+        """Leave the audience, if it is in one."""
         audience, self._audience = self._audience, None
         if audience is not None:
             self._subscriptions = {

@@ -17,8 +17,10 @@ REPLAY_BYTES = 4 * 1024 * 1024
 """A client that comes back gets more than this as a snapshot."""
 
 HEAVY_BYTES = 2 * 1024 * 1024
-"""And more than this too, where the whole topic is less than half of it: else one with a slow line that breaks now and
-then begins with ever more each time, and never gets to an end."""
+"""And more than this too, where the whole topic is less than half of it.
+
+A client on a slow line that breaks now and then would else begin with ever more, and never be done.
+"""
 
 UNCONFLATED_BYTES = 64 * 1024
 """A slow reader that lacks no more than this gets each change as it was."""
@@ -34,10 +36,10 @@ class Delivery(Struct, frozen=True):
 async def catch_up(
     views: Views, topic: Topic, holding: Holding | None, *, was_live: bool, keeps_up: bool
 ) -> Delivery | None:
-    """What brings the client to a version of now; None when there is no such topic.
+    """What brings the client to the present version; None when there is no such topic.
 
-    A resume replays exactly what was missed; for a stream that was live and fell behind it is conflated, unless
-    its reader keeps up.
+    A resume replays exactly what was missed; for a stream that was live and fell behind it is conflated,
+    unless its reader keeps up.
     """
     if holding is None:
         return await _whole(views, topic, "bootstrap")

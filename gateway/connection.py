@@ -28,7 +28,7 @@ PIECE = 32 * 1024
 MAX_TOPICS = 1000
 
 MOST_CONTROL = 16 * 1024
-"""Bytes of events about the whole stream that may wait for its reader when it asks for what brings more of them."""
+"""How many bytes of events about the whole stream may wait for its reader before it may ask for more of them."""
 
 
 class Connection:

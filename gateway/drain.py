@@ -17,7 +17,7 @@ GRACE_SHARE = 0.25
 
 
 class Departure(NamedTuple):
-    """Seconds from now."""
+    """When a stream is asked to leave and when it is ended, in seconds from now."""
 
     ask_after: float
     end_after: float

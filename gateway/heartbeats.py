@@ -19,20 +19,20 @@ from runtime.metrics import STREAM_PENDING_BYTES
 log = logging.getLogger(__name__)
 
 SLOTS = 100
-"""Visited one after the other, so that ten thousand streams are a hundred at a time and nobody waits long for the rest."""
+"""A round visits this many groups of streams in turn: of ten thousand a hundred at a time, so that nobody waits long."""
 
 LOOKS = 10
-"""Visits between two looks at the same stream whether its reader stands still."""
+"""The number of visits from one look to the next whether a stream's reader stands still."""
 
 PUNCTUALITY = 0.8
-"""Streams are told to expect a heartbeat within a time and get it after this share of it."""
+"""Streams are told to expect a heartbeat within a time, and get it after this share of that time."""
 
 CHECK_SECONDS = 5.0
 FAILURES_A_ROUND = 3
-"""After so many nobody else is asked about in this round: whoever decides cannot be reached."""
+"""After this many failures nobody else is asked about in this round: whoever decides cannot be reached."""
 
 UNCHECKED_ROUNDS = 4
-"""A stream whose caller could not be checked for so many rounds ends: nobody knows whether it may go on."""
+"""A stream ends when its caller could not be checked for this many rounds: nobody knows whether it may go on."""
 
 
 class _Watched:

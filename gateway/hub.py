@@ -30,7 +30,7 @@ class Subscriber(Protocol):
 
     @property
     def streams(self) -> int:
-        """How many they are."""
+        """How many streams this stands for."""
 
     def offer(
         self, subscription: Subscription, change: Change, frame: Frame, holding: Holding
@@ -63,7 +63,7 @@ class Hub:
         """Everything up to here was handed to the streams."""
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Stop listening to the views."""
         for end in self._endings:
             end()
 
@@ -129,7 +129,7 @@ class Hub:
                 self._log(change)
 
     def _log(self, change: Change) -> None:
-        """The last step of a command's way; what workers caused is too much to log."""
+        """Log the last step of a command's way; what workers caused would be too much."""
         streams = sum(one.streams for one in self._topics.get(change.topic, {}).values())
         command_id = msgspec.json.decode(change.cause, type=_Cause).command_id
         if streams and command_id is not None:

@@ -108,7 +108,7 @@ def _covered(cursor: Cursor | None, topic: Topic | str, views: Views) -> Holding
 
 
 def _not_before(cursor: Cursor | None, views: Views) -> Position:
-    """The cursor's position, unless every epoch is another: then the log it counts in may have been cut."""
+    """The cursor's position; 0 if every epoch is another, for then the log it counts in may have been cut."""
     if cursor is None:
         return BEGINNING
     # A cut changes all epochs. Of one alone the code is other, or it was repaired: the log is the same.

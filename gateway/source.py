@@ -32,7 +32,7 @@ class Source:
     read_seconds: float
 
     async def sees(self, caller: Caller, topic: Topic) -> bool:
-        """Whether the caller may have the topic now. Raises `Ended` when nobody can tell."""
+        """Whether the caller may see the topic now. Raises `Ended` when nobody can tell."""
         try:
             async with asyncio.timeout(self.read_seconds):
                 return await Permission(self.access).sees(caller, topic)
@@ -79,7 +79,7 @@ class Source:
         await self.reached(head)
 
     async def room_for_more(self) -> None:
-        """Wait until large events that are being sent to others have left. Raises `Ended`."""
+        """Wait until the large events being sent to other streams leave room. Raises `Ended`."""
         try:
             await self.budget.freed(within=self.read_seconds)
         except TimeoutError:
@@ -90,6 +90,6 @@ class Source:
         return holding.epoch == self.views.epoch(topic.projection)
 
     def held(self, topic: Topic, holding: Holding | None) -> Position:
-        """What the rows must have reached, so that the client is told nothing older than it holds."""
+        """The position the rows must have reached, so that the client is sent nothing older than it holds."""
         # A position of another epoch says nothing about this log: it may have been cut.
         return holding.position if holding and self.is_current(topic, holding) else BEGINNING

@@ -47,7 +47,7 @@ class Subscription:
         self._tail_bytes = 0
 
     def going_on(self) -> "Subscription":
-        """Another stream's or audience's, of the same topic, that is live and goes on from here."""
+        """A live subscription of the same topic for another stream or audience, that goes on from here."""
         other = Subscription(self.topic, self.holding)
         other.mode = Mode.LIVE
         other.permitted = True

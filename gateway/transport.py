@@ -25,11 +25,11 @@ from gateway.wire import Headers, Listener, SendWire, Wire
 EXTENSION = "foundry.transport"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 MOST_JOINED = 64 * 1024
-"""Bytes of a body that are copied behind their head; more than these take their own way."""
+"""A body of up to this many bytes is copied behind its head; a longer one is written by itself."""
 
 
 class _Pipeline(list[object]):
-    """For the requests sent before the last was answered, hardly ever any: an empty deque weighs 700 bytes."""
+    """Requests that were sent before the last was answered. There are hardly any, and an empty deque weighs 700 bytes."""
 
     __slots__ = ()
 

@@ -14,10 +14,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 class Listener(Protocol):
     def busy(self) -> None:
-        """The wire is not `free` any more: something waits for its reader, or the reader was lost."""
+        """Told when the wire stops being `free`: something waits for its reader, or the reader was lost."""
 
     def wake(self) -> None:
-        """`paused` ended, or the reader was lost."""
+        """Told when `paused` ends, or the reader was lost."""
 
 
 class Wire(Protocol):
@@ -35,11 +35,11 @@ class Wire(Protocol):
 
     @property
     def free(self) -> Transport | None:
-        """Where others may write whole chunks of the body until the listener hears that it is `busy`; None if nowhere."""
+        """The transport, while others may write whole chunks of the body to it: until the listener is told `busy`. Else None."""
 
     @property
     def lost(self) -> bool:
-        """Whether nobody can be reached here any more."""
+        """Whether the reader is gone."""
 
     async def start(self, headers: Headers, listener: Listener | None) -> None:
         """Send the head of a 200 answer."""
@@ -79,7 +79,7 @@ class SendWire:
 
     @property
     def free(self) -> None:
-        """Each reader gets its bytes by a task of its own."""
+        """None: each reader gets its bytes by a task of its own."""
         return None
 
     async def start(self, headers: Headers, listener: Listener | None) -> None:

@@ -1,4 +1,4 @@
-"""A question as it comes in: admitted, from somebody known, and answered by one function."""
+"""Every question passes here: admitted while not draining, from a known caller, and answered by one function."""
 
 from collections.abc import Awaitable, Callable
 

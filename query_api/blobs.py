@@ -15,7 +15,7 @@ from runtime.errors import NotFound, Unavailable
 from runtime.identity import Caller
 
 REFERRERS = 50
-"""How many referring topics of a kind are looked at; a question that names its topic needs only that one."""
+"""How many referring topics of a kind are looked at; a request that names its topic needs only that one."""
 
 # The content under an id never changes; who may read it may.
 KEPT_LONG = {

@@ -1,4 +1,4 @@
-"""Answers that a client may keep and ask about again: ETag, If-None-Match, 304."""
+"""Answers that a client may cache and revalidate: ETag, If-None-Match, 304."""
 
 from collections.abc import Mapping
 
@@ -33,13 +33,13 @@ async def unchanged(request: Request, views: Views, topic: str) -> Response | No
 
 
 def not_modified(request: Request, tag: str, kept: Mapping[str, str] = KEPT) -> Response | None:
-    """304 when the client holds what has this tag. `kept` are the headers of a 200 that say how it may be kept."""
+    """304 when the client holds the content with this tag; `kept` are the caching headers of its 200."""
     held = still_held(request.headers.getlist("if-none-match"), tag)
     return unmodified(tag, kept) if held else None
 
 
 def unmodified(tag: str, kept: Mapping[str, str] = KEPT) -> Response:
-    """304: what has this tag is what the client holds, to be kept as before."""
+    """304: the client holds the content with this tag, and may cache it as before."""
     return Response(status_code=304, headers={"ETag": tag, **kept})
 
 

@@ -9,7 +9,7 @@ INERT = {
 
 
 def media_type_of(content: bytes) -> str:
-    """UTF-8 text or mere bytes; names and contents are not looked at for anything finer."""
+    """`text/plain` for UTF-8 text, else `application/octet-stream`: nothing finer is guessed from name or content."""
     return "text/plain; charset=utf-8" if _is_text(content) else "application/octet-stream"
 
 

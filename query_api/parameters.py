@@ -29,7 +29,7 @@ def position(query: Mapping[str, str], name: str) -> Position | None:
 
 
 def page_size(query: Mapping[str, str], *, default: int, largest: int) -> int:
-    """How many to answer: `limit`, or the default. More than the largest page gives the largest page."""
+    """How many elements to answer with: `limit`, or the default; never more than the largest page."""
     return min(whole_number(query, "limit", lowest=1) or default, largest)
 
 

@@ -108,7 +108,7 @@ PROBLEMS: dict[str, ProblemMeaning] = {
 
 
 async def problem(request: Request) -> Response:
-    """Open to everybody: it says nothing about any data."""
+    """Needs no credential: it says nothing about any data."""
     meaning = PROBLEMS.get(request.path_params["code"])
     if meaning is None:
         raise unseen()

@@ -25,7 +25,7 @@ from runtime.lifecycle import Gate
 
 
 class QueryRoutes(NamedTuple):
-    """All routes, and the one of views, which may be asked without a look at the others."""
+    """All routes; and that of views, which may be called directly, without matching the others."""
 
     routes: list[Route]
     views: ViewRoute

@@ -20,10 +20,10 @@ from runtime.errors import Rejected, Unavailable
 T = TypeVar("T")
 
 LONGEST = 5_000
-"""Commits that are folded for one answer; about half a second of work."""
+"""At most this many commits are folded for one answer: about half a second of work."""
 
 HEAVIEST = 16 * 1024 * 1024
-"""Bytes of these commits: decoded they take several times as much memory."""
+"""At most this many bytes of them: decoded they take several times as much memory."""
 
 FOLDS_AT_ONCE = 2
 FOLD_SECONDS = 10.0

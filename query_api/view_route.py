@@ -100,5 +100,5 @@ async def _send(snapshot: Snapshot, send: Send) -> None:
 
 @cache
 def _seconds(view: str) -> Histogram:
-    """Kept: finding the histogram of a label takes longer than telling it something."""
+    """Cached: finding the histogram of a label takes longer than observing a value."""
     return BOOTSTRAP_SECONDS.labels(view)
