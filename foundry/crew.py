@@ -36,7 +36,7 @@ async def crew(
     worker: str,
     gate: Gate,
 ) -> AsyncIterator[Crew]:
-    """Its agents are ended at last."""
+    """Everything that works on this host's tasks, at work while this is open; at the end its agents are ended."""
     agents = AgentPool(
         launchers=hosting.launchers,
         log_folder=settings.data_folder / "agent_logs",

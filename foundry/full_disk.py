@@ -17,7 +17,7 @@ from runtime.embedded_server import EmbeddedServer
 log = logging.getLogger(__name__)
 
 ROOM_BYTES = 16 * 1024 * 1024
-"""With less the next start would end as this one did."""
+"""With less room than this a new start would end as the last one did."""
 
 BETWEEN_SECONDS = 30.0
 
@@ -29,7 +29,7 @@ OF_THE_DISK_TO_SQLITE = frozenset(
 
 
 def disk_refusal(error: BaseException) -> str | None:
-    """What the disk has against what was to be written; None for every other error.
+    """Why the disk did not take a write (full, over quota, …); None for every other error.
 
     Nothing is wrong with what was to be written: the same succeeds once there is room.
     """

@@ -1,4 +1,4 @@
-"""Where this host works on tasks: on its own disk, and over there where a sandbox-agent server is named."""
+"""The providers of sandboxes of this host: its own disk and, if FOUNDRY_SANDBOX_AGENT_URL is set, a sandbox-agent server."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,7 +33,7 @@ class Hosting:
 
 @asynccontextmanager
 async def hosting(settings: Settings, host: str) -> AsyncIterator[Hosting]:
-    """Begins by ending what an earlier life of this data folder left running."""
+    """The providers, after an end of what an earlier life of this data folder left running."""
     data = settings.data_folder
     processes = Processes(owner=str(data), environ=environment())
     await processes.end_leftovers()

@@ -55,7 +55,7 @@ async def add_user(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _check(name: str) -> None:
-    """As the field of a body, whose words would mean nothing on a command line."""
+    """The check a body's field gets, in words that mean something on a command line."""
     try:
         decoded(msgspec.json.encode({"name": name}), CreateUser)
     except UnicodeEncodeError:

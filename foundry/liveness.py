@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
 STUCK_SECONDS = 30.0
 SILENT_SECONDS = 10.0
-"""A log that does not answer for so long is out of reach: an election takes less."""
+"""A log that has not answered for this long is out of reach: an election takes less."""
 
 
 class Liveness:
@@ -68,7 +68,7 @@ class Liveness:
         return self._refusal[1]
 
     def refused(self, reason: str) -> None:
-        """Somebody who follows the log could not write: the reader stands still, and a new one would too."""
+        """A follower of the log could not write: the reader stands still, and a new one would too."""
         if self.refusal != reason:
             log.error("nothing can be written down here, waiting", extra={"reason": reason})
         self._refusal = (self._feed.position, reason)
@@ -96,7 +96,7 @@ class Liveness:
         return round((time.monotonic() - self._behind_since) * 1000)
 
     async def watch(self) -> None:
-        """Look every so often, until cancelled."""
+        """Look every `look` seconds, until cancelled."""
         while True:
             await asyncio.sleep(self._look_seconds)
             try:
@@ -111,7 +111,7 @@ class Liveness:
             PROJECTION_LAG_SECONDS.set(self.lag_ms() / 1000)
 
     async def until_stuck(self) -> None:
-        """Return when the feed has been behind for long without moving."""
+        """Return once the feed has been behind for `stuck` seconds without moving."""
         self._stuck.clear()
         self._behind_since = None
         await self._stuck.wait()

@@ -142,7 +142,7 @@ class Node:
             return False
 
     async def _level_with_log(self) -> None:
-        """Everything that was folded from commits that are gone is folded anew, by the feed when it reads again."""
+        """Have all that was folded from commits that are gone folded anew, by the feed when it reads again."""
         log.error("the log lost its tail; everything folded from it is checked and built anew")
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The reader of the log is kept at it: started anew when it stands still or the log was cut, given up when that does not help."""
+"""Keeps the reader of the log going: starts it anew when it stands still or the log was cut, gives up when that does not help."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 REFUSED_PAUSE = 1.0
 
 RESTARTS = 3
-"""So many without any progress in between; then the process ends, and whoever runs it starts another."""
+"""After this many restarts without any progress the process ends, and whoever runs it starts another."""
 
 
 class NodeFailed(Unavailable):

@@ -101,7 +101,7 @@ async def _done_here(here: Node, work: str, projection: str) -> AsyncIterator[di
 
 
 def _shown(step: dict[str, Any], projection: str) -> dict[str, Any]:
-    """Draw the progress bar for a step that is one."""
+    """Draw the progress bar if the step is progress; gives the step."""
     if "until" in step and sys.stderr.isatty():
         share = step["position"] / step["until"] if step["until"] else 1.0
         bar = "#" * round(share * BAR)

@@ -9,7 +9,7 @@ from runtime.settings import Settings
 
 
 async def restored(settings: Settings, options: argparse.Namespace) -> int:
-    """From here on, whatever clients were told before is answered with a reset."""
+    """Append a cut to the log: what clients were sent before is answered with a reset from here on."""
     async with any_log(settings) as log:
         noted = await log.store.load(LOG_SUBJECT)
         known = tuple(mark for recorded in noted for mark in marks_in(recorded))

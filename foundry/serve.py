@@ -73,7 +73,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _spare_what_stays() -> None:
-    """Take all that was loaded out of every later search for cycles: one of them stood everybody still for 90 ms."""
+    """Exempt all loaded objects from garbage collection: one full collection stopped everything for 90 ms."""
     gc.collect()
     gc.freeze()
 
@@ -91,7 +91,7 @@ async def _at_work(here: Node) -> AsyncIterator[asyncio.Task[None]]:
 
 
 def _say_why_it_ended(working: asyncio.Task[None]) -> None:
-    """Raise the reason itself where there is one that a person can read."""
+    """Raise what ended the work, by itself where it has a sentence for a person."""
     try:
         working.result()
     except* FoundryError as reasons:

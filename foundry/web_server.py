@@ -72,7 +72,7 @@ def _unusable(host: str, port: int, error: OSError) -> Unavailable:
 
 
 def url_of(host: str, port: int) -> str:
-    """How somebody on this machine reaches what listens there."""
+    """The URL at which this machine reaches a server that listens there."""
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

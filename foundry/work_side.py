@@ -99,7 +99,7 @@ def _worker(
     host: str,
     gate: Gate,
 ) -> Worker:
-    """All that hears of work and hands it on."""
+    """The worker: everything that hears of work, and hands it on."""
     hosts = HostWatch(
         aggregates=side.aggregates,
         directory=side.directory,

@@ -1,4 +1,4 @@
-"""The worker is kept at it: begun anew when one of its loops stands still, given up when that does not help."""
+"""Keeps the worker going: begins it anew when one of its loops stands still, gives up when that does not help."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
 LATE = 5
-"""A look that comes after so many times its pause was held up by what held up everything."""
+"""A look this many times later than its pause was held up by what held up everything."""
 
 
 class Watched(Protocol):
