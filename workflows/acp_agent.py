@@ -36,10 +36,10 @@ OnEntry = Callable[[Entry], Awaitable[None]]
 
 STDERR_BYTES = 16 << 10
 HELD_ENTRIES = 256
-"""What an agent says between turns waits for the next one; of more than this the newest."""
+"""What an agent says between turns waits for the next one; only this many of the newest entries."""
 
 MESSAGE_LENGTH = 1000
-"""Of what an agent says about an error so much is told: it becomes part of a fact."""
+"""An agent's error message is cut to this length: it becomes part of a fact."""
 
 CLOSE_SECONDS = 2.0
 
@@ -178,7 +178,7 @@ class AgentProcess:
     # --- What the connection tells ---
 
     async def message(self, message: Message) -> None:
-        """A request or notification of the agent."""
+        """Take a request or notification of the agent."""
         entry = entry_of(message, self._now())
         if entry is not None and not self._muted:
             await self._on_entry(entry)
@@ -191,7 +191,7 @@ class AgentProcess:
             await self._questions.put(message, *question)
 
     async def noise(self, line: str) -> None:
-        """A line that is no message."""
+        """Take a line that is no message."""
         await self._on_entry(noise_entry(line, self._now()))
 
     async def _hold(self, entry: Entry) -> None:

@@ -51,7 +51,7 @@ class AgentPool:
         self._changed = asyncio.Event()
 
     async def find(self, provider: str, agent: str) -> str:
-        """What is started for an agent there. Raises `Rejected` with the way out when it cannot be."""
+        """The program that is started for an agent there. Raises `Rejected` with the way out when there is none."""
         return await self._launcher(provider).find(agent)
 
     def has(self, session_id: SessionId) -> bool:
@@ -117,7 +117,7 @@ class AgentPool:
                 await self._end(idle[0])
 
     async def close(self) -> None:
-        """End all agents, soon: a node that stops has only moments left."""
+        """End all agents without much patience: a node that stops has only moments left."""
         await asyncio.gather(
             *(self._end(session_id, patience=LAST_SECONDS) for session_id in list(self._live))
         )

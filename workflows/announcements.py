@@ -30,7 +30,7 @@ class Announcements:
         self._aggregates = aggregates
 
     async def of_open_job(self, job: OpenJob) -> Announcement | None:
-        """What stands at the position the directory names; None when that is another log by now, or cannot be read."""
+        """The announcement at the position the directory names; None when the log is another by now, or it cannot be read."""
         recorded = await self._store.at(job.announced_position)
         if recorded is None or recorded.subject != subject_of(job.announced_in, job.announced_by):
             log.error("announcement is not where it was", extra={"job_id": job.job_id})

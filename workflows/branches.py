@@ -22,7 +22,7 @@ class Branches:
     async def push(
         self, repository_id: RepositoryId, *, remote_url: str, branch: str, base: str
     ) -> str:
-        """Have the remote's branch go to this one's tip, which is answered; the remote's commits are never lost.
+        """Move the remote's branch to the tip of this one; gives the tip. The remote's commits are never lost.
 
         Raises `Rejected` when there is nothing to push or the remote has more, `PushRefused`,
         `RemoteUnavailable`.

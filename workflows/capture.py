@@ -17,7 +17,7 @@ from workflows.records import Records
 from workflows.sandbox import Captured, CapturedFile
 
 FILES = 3_000
-"""As many differences are listed; what makes more is a dependency folder nobody told git to ignore."""
+"""At most this many differences are listed; more come from a dependency folder nobody told git to ignore."""
 
 TREE_FILES = 50_000
 CAPTURE_SECONDS = 120.0
@@ -185,7 +185,7 @@ class Capturer:
         )
 
     async def _read(self, *args: str, into: Callable[[bytes], None]) -> None:
-        """For output of any length."""
+        """Run git and hand its output on, whatever its length."""
         await self._git.run(
             *args,
             folder=self._tree,

@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 OLD_BYTES = 128 << 20
-"""A file that changes all the time leaves one behind with each capture: so many bytes of such are let lie, and twice
-what the files of a single capture take."""
+"""Old contents of up to this many bytes, and twice what one capture takes, stay in the folder.
+
+A file that changes all the time leaves another one with each capture.
+"""
 
 
 class LocalCaptureFolder:

@@ -117,7 +117,7 @@ class PatchSplitter:
         self._take(rest[:-keep])
 
     def finish(self) -> list[str | None]:
-        """The patches of all files expected, None for those that are too long."""
+        """The patches of all expected files; None for those that are too long."""
         self._take(self._unseen)
         self._unseen = b""
         self._close()

@@ -33,12 +33,13 @@ log = logging.getLogger(__name__)
 INLINE_FILE_BYTES = 8 * 1024
 INLINE_BYTES = 96 * 1024
 TREE_BYTES = 64 * 1024
-"""So long is a piece of the list of files in one commit, and each file has so many bytes besides its path:"""
+"""At most this much of the list of files goes into one commit."""
 
 ENTRY_BYTES = 24
+"""What a file takes of that besides its path."""
 AT_ONCE = 2
 SLOW_SECONDS = 1.0
-"""What is done sooner is not announced."""
+"""A capture that is done sooner than this is not announced."""
 
 WATCH_SECONDS = 3.0
 WATCH_REST = 9
@@ -113,12 +114,12 @@ class FileCapture:
 
     @asynccontextmanager
     async def still(self, task_id: TaskId) -> AsyncIterator[None]:
-        """Nobody looks meanwhile, so nobody takes a working tree that is half gone for what the task made."""
+        """Inside, the task's files are not captured: a working tree that is half removed is not what the task made."""
         async with self._locks.setdefault(task_id, asyncio.Lock()):
             yield
 
     def forget(self, task_id: TaskId) -> None:
-        """There is no working tree to look at, most likely for good."""
+        """The working tree is gone, most likely for good: forget what is known of it."""
         self._wanted.pop(task_id, None)
         self._locks.pop(task_id, None)
         self._trees.forget(task_id)
@@ -168,9 +169,10 @@ class FileCapture:
                     await self._tell(task_id, partial(self._outdated, task_id))
 
     def _outdated(self, task_id: TaskId, task: TaskState) -> list[TaskEvent]:
-        """Asked again when another fact came first: by then the capture may be over, or the sandbox gone.
+        """Announce a capture that waits or takes long; nothing if it is over by now.
 
-        Before the repository is checked out there is nothing to look at, and no capture would take the word back.
+        Before the repository is checked out there is nothing to look at, and no capture would take the word
+        back.
         """
         if not isinstance(task, Task) or task.sandbox is None or not task.sandbox.base:
             return []
@@ -231,7 +233,7 @@ class FileCapture:
         )
 
     async def _changed_files(self, files: Sequence[CapturedFile]) -> list[ChangedFile]:
-        """What stands in the log: small patches and contents themselves, large ones as blobs."""
+        """The files as they stand in the log: small patches and contents themselves, large ones as blobs."""
         room = INLINE_BYTES
         changed = []
         for file in files:

@@ -6,7 +6,7 @@ from events.ids import Timestamp
 from events.transcript import Entry, Sender
 
 KIND_LENGTH = 100
-"""No word of the protocol is longer; of one that is so much is kept, because a kind always stands in the log."""
+"""A kind is cut to this length. No word of the protocol is longer, but an agent may say anything."""
 
 _BY_TOOLS = frozenset({"tool_call", "tool_call_update"})
 

@@ -70,7 +70,7 @@ class Retry:
     longest: float = 30.0
 
     def delay(self, failures: int, *, random_unit: Callable[[], float] = random.random) -> float:
-        """Seconds to wait after so many failures: doubled each time, the upper half of it by chance."""
+        """Seconds to wait after this many failures: doubled each time, and the upper half of that at random."""
         ceiling = min(self.longest, self.first * 2.0 ** (failures - 1))
         return ceiling * (0.5 + random_unit() / 2)
 
@@ -91,10 +91,10 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """`failed` is told before the job's failure is stored, and once more after a crash in between.
+    """`failed` is called before the job's failure is stored, and again after a crash in between.
 
-    It is told of a person's `job.cancel` in the same way, as a failure with the code `job_cancelled`.
-    `at_once` and `per_repository` bound how many of the kind one worker runs at a time.
+    A person's `job.cancel` calls it too, as a failure with the code `job_cancelled`. `at_once` and
+    `per_repository` bound how many of the kind one worker runs at a time.
     """
 
     name: str
@@ -104,7 +104,7 @@ class JobKind:
     per_repository: int = 6
 
     def within(self, seconds: float | None) -> "JobKind":
-        """The same with no stage that may take longer."""
+        """The same kind, no stage of which may take longer than `seconds`."""
         if seconds is None:
             return self
         stages = (replace(one, deadline=min(one.deadline, seconds)) for one in self.stages)

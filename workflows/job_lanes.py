@@ -22,7 +22,7 @@ RETRY_SECONDS = 1.0
 DEFECT_SECONDS = 30.0
 
 CANCELLATIONS = 1_000
-"""So many jobs wait to be ended. One beyond that ends when somebody takes it up, at last the sweep."""
+"""At most this many jobs wait for their cancellation. One more is ended by whoever takes it up, at the latest the sweep."""
 
 
 class JobLanes:
@@ -74,7 +74,7 @@ class JobLanes:
         self._queue.put(announcement)
 
     def cancel(self, job_id: JobId) -> None:
-        """Somebody asked for it: stop the running stage, or end a job that nobody is working on."""
+        """A person asked to cancel it: stop the running stage, or end a job that nobody is working on."""
         working = self._working.get(job_id)
         if working is not None:
             self._cancelled.add(job_id)
@@ -98,7 +98,7 @@ class JobLanes:
                 work.add_done_callback(partial(self._left, job_id))
 
     def _left(self, job_id: JobId, _: object) -> None:
-        """Also of work that was cancelled before it began: that is ended like a job nobody was working on."""
+        """Called at the end of a job's work, also of work cancelled before it began: that ends like a job nobody worked on."""
         del self._working[job_id]
         self._queue.done(job_id)
         if job_id in self._cancelled:

@@ -19,7 +19,7 @@ class JobOffers:
         self._lanes = lanes
 
     async def offer(self, job: Announcement | JobId, *, only: Place) -> None:
-        """Take a job if it belongs there: so the two ways of hearing of it never both do."""
+        """Take a job if it belongs to `only`: of the two ways in which it is heard of just one takes it."""
         announcement = (
             job if isinstance(job, Announcement) else await self._announcements.of_begun_job(job)
         )

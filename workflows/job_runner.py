@@ -30,7 +30,7 @@ from workflows.steady_reports import SteadyReports
 log = logging.getLogger(__name__)
 
 STARTS_WITHOUT_END = 8
-"""So often a stage may take its worker with it: then it is taken for the reason, and not started again by itself."""
+"""A stage during which the worker died this many times is taken for the reason, and not started again by itself."""
 
 
 class RetryLater(Exception):
@@ -80,7 +80,7 @@ class JobRunner:
             await self._run_stages(kind, job, announcement.correlation_id)
 
     async def cancelled(self, announcement: Announcement) -> None:
-        """The running stage was stopped because somebody asked for it: say so where it counts, then in the job."""
+        """The running stage was stopped by a `job.cancel`: say so where the job is for, then in the job."""
         kind, job_id = self._kinds[announcement.event.kind], announcement.event.job_id
         job = (await self._aggregates.confirmed(JOB, job_id)).state
         if not isinstance(job, Job) or not (job.open and job.cancel_requested):

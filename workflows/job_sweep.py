@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
 IDLE_SECONDS = 3.0
-"""A job that lies about for so long is taken up: meanwhile whoever was told of it may do so."""
+"""A job on which nobody has worked for this long is taken up: until then whoever was told of it may do so."""
 
 ROUND_SECONDS = 300.0
-"""Many open jobs that all lie about take a while."""
+"""How long one sweep may take: many idle jobs take a while."""
 
 
 class JobSweep:
@@ -45,7 +45,7 @@ class JobSweep:
         self._idle_since: dict[JobId, float] = {}
 
     async def run(self) -> None:
-        """Sweep until cancelled; at odd moments, so that workers do not all look at the same one."""
+        """Sweep until cancelled, at random moments, so that workers do not all look at the same job."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS * (0.5 + random.random()))
             try:
@@ -85,7 +85,7 @@ class JobSweep:
 def is_idle(
     job: OpenJob, *, here: str, away: Callable[[str], bool], gone: Callable[[str], bool]
 ) -> bool:
-    """Whether a job that this worker does not have in hand lies about for it to take."""
+    """Whether nobody works on a job, so that this worker, which does not have it in hand, may take it."""
     if job.sandbox_host is not None:
         # Of a host that stays away only what can do without it is run; that is decided on its state.
         return job.sandbox_host == here or away(job.sandbox_host)

@@ -34,7 +34,7 @@ async def tell_task(
 async def raise_issue(
     reports: SteadyReports, job: JobContext, stage: str, failure: StageFailure
 ) -> None:
-    """The issue says what is in the way, and offers the retry."""
+    """Raise an issue that says what is in the way, and offers the retry."""
     issue_id = IssueId(derive_id("iss", job.job_id, stage))
     await tell_task(
         reports,

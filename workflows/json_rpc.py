@@ -22,10 +22,10 @@ LINE_BYTES = 16 << 20
 """A longer line is no message of the protocol; it is read to its end and left out."""
 
 AT_A_STRETCH = 50
-"""So many messages are handed on before others have their turn."""
+"""After this many messages others have their turn."""
 
 WRITE_SECONDS = 60.0
-"""An agent that reads nothing for so long is not going to."""
+"""An agent that has read nothing for this long is not going to."""
 
 METHOD_NOT_FOUND = -32601
 
@@ -166,7 +166,7 @@ def _decoded(line: bytes) -> Message | None:
 
 
 def _mended(line: bytes) -> object:
-    """Half a surrogate pair, or bytes that are no text, stand in the output of many programs: not a reason to lose it."""
+    """A message with half a surrogate pair, or with bytes that are no text, read all the same: many programs print such."""
     with suppress(ValueError, RecursionError):
         message = json.loads(line.decode("utf-8", "replace"))
         text = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Leftovers:
-    """`put_away` tells of tasks that are archived or killed; `run` does the work."""
+    """`put_away` is told of each task that was archived or killed; `run` does the work."""
 
     def __init__(
         self,
@@ -37,11 +37,14 @@ class Leftovers:
         self._over: asyncio.Queue[TaskId] = asyncio.Queue()
 
     def put_away(self, task_id: TaskId) -> None:
-        """Look soon what is left of this task: while this host was taken for away, another may have given its sandbox up."""
+        """Look soon for what is left here of an archived or killed task.
+
+        While this host was taken for away, another may have given its sandbox up.
+        """
         self._over.put_nowait(task_id)
 
     async def run(self) -> None:
-        """Remove what an earlier life left, then what tasks leave that are put away, until cancelled."""
+        """Remove what an earlier life left, then what archived and killed tasks leave, until cancelled."""
         await self._clean()
         while True:
             task_id = await self._over.get()

@@ -47,7 +47,7 @@ SESSION_WORK = (
 )
 
 TOLD = 10_000
-"""So many things wait to be looked at; of jobs beyond that the sweep takes care."""
+"""At most this many things wait to be looked at; jobs beyond that are left to the sweep."""
 
 AGAIN_SECONDS = 1.0
 
@@ -87,7 +87,7 @@ class LogTail:
         self._told: dict[tuple[str, str], Look] = {}
         self._news = asyncio.Event()
         self.cut = asyncio.Event()
-        """Set when all that is in hand is of a log that is not there any more."""
+        """Set when the log lost its end: all that is in hand is of a log that no longer exists."""
         self.pulse = Pulse("jobs of this host", within=ROUND_SECONDS)
 
     def __len__(self) -> int:
@@ -177,7 +177,7 @@ class LogTail:
         self._news.set()
 
     def _look_for_sure(self, kind: str, id: str, look: Look) -> None:
-        """Of this the sweep knows nothing: while the log does not answer it is looked at again and again."""
+        """Look at something the sweep does not know of: again and again while the log does not answer."""
 
         async def attempt() -> None:
             try:

@@ -36,7 +36,7 @@ class OwnSettings:
         return {"GIT_COMMON_DIR": str(self.folder)}
 
     def make(self) -> None:
-        """Make it on this disk, as far as it is not there."""
+        """Make the folder on this disk, as far as it is not there."""
         for name in _FOLDERS:
             (self._repository / name).mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(exist_ok=True)
@@ -52,7 +52,7 @@ class OwnSettings:
 
     @property
     def script(self) -> tuple[str, ...]:
-        """The same as a small shell script with its arguments, for another machine."""
+        """`make` as a small shell script with its arguments, for another machine."""
         return (_SCRIPT, str(self._repository), str(self.folder), _CONFIG, _HEAD)
 
 

@@ -20,7 +20,7 @@ import uvloop
 BUFFER_BYTES = 256 << 10
 
 NICE = 5
-"""What agents and git do must not keep the server from its processor: people wait for that one."""
+"""The niceness of agents and git: people wait for the server, which must get the processor first."""
 
 
 class PipedProcess:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 SUBJECT = "workers.presence"
 BEATS = 5
-"""So many heartbeats in a row have to be missed before a host counts as away."""
+"""A host counts as away after this many missed heartbeats in a row."""
 LONGEST_BEAT = 2.0
 
 

@@ -22,7 +22,7 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 """What a process gets of the worker's own environment; never settings, tokens or agents' sockets."""
 
 KILL = signal.SIGRTMIN
-"""What has the supervisor end everything at once; SIGKILL would reach the supervisor alone."""
+"""The signal on which the supervisor ends everything at once; SIGKILL would end the supervisor alone."""
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -182,7 +182,7 @@ def _has_mark(pid: int, mark: str) -> bool:
 
 
 def _send_if_marked(pid: int, number: signal.Signals, mark: str) -> None:
-    """Through a handle, so that the number cannot have gone to somebody else's process meanwhile."""
+    """Signal a process if it has the mark, through a handle: its number may be somebody else's by now."""
     try:
         handle = os.pidfd_open(pid)
     except OSError:

@@ -4,7 +4,7 @@ import asyncio
 
 ROOM_BYTES = 32 << 20
 PIECE_BYTES = 16 << 10
-"""Handed out at once. What a reader makes of more would keep the wire unread for too long."""
+"""At most this much is handed out at once: with more its reader would keep the wire unread for too long."""
 
 
 class RemotePipe:

@@ -20,16 +20,16 @@ from workflows.sandbox import RemoteState
 from workflows.scratch import Scratch
 
 CONFLICT_SECONDS = 10.0
-"""As long is looked for conflicts in one sync; of the branches after that nothing is said."""
+"""A sync looks for conflicts for this long; whether the branches after that conflict is left unsaid."""
 
 COMPARED_BRANCHES = 50
-"""Counting what a branch is ahead and behind takes git 5 ms and more: done for so many, newest first."""
+"""This many of the newest branches are counted ahead and behind: that takes git 5 ms and more for each."""
 
 BRANCHES_BYTES = 640 << 10
-"""All branches of a remote are one fact, and so long at most; each takes so many bytes besides its name (the few that
-are compared some more):"""
+"""All branches of a remote are one fact, which is at most this long."""
 
 BRANCH_BYTES = 64
+"""What a branch takes of that besides its name; the few that are compared take some more."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Repositories:
             )
 
     async def unlock(self, repository_id: RepositoryId) -> None:
-        """Have no lock of an earlier life in the way; called before anything runs in a working tree."""
+        """Remove the locks that an earlier life left in the way; called before anything runs in a working tree."""
         if not self._known.setdefault(repository_id, Known()).begun:
             async with self.alone(repository_id):
                 pass

@@ -62,7 +62,7 @@ class Repository:
         )
 
     async def begin(self) -> None:
-        """Make what git works through here; the first thing done under the lock."""
+        """Make the folders git needs here; called first under the lock."""
         self._own.make()
 
     async def create(self, remote_url: str) -> None:

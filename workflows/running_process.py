@@ -17,18 +17,18 @@ from workflows.sandbox import Running
 TAIL_BYTES = 16 << 10
 TELL_SECONDS = 0.5
 SLOWEST_SECONDS = 5.0
-"""A process that prints without end is told of ever less often, so that it does not fill the log."""
+"""The output of a process that prints without end is reported ever less often, down to once in this time."""
 
 INPUT_BYTES = 1 << 20
-"""So much input waits for a process that does not read; what comes then is dropped."""
+"""At most this much input waits for a process that does not read; more is dropped."""
 
 LAST_WORDS_SECONDS = 2.0
 
 
 class RunningProcess:
-    """`run` does it all; `look` says that somebody may have ordered something of it.
+    """`run` does it all; `look` tells it that a person may have ordered something of the process.
 
-    `requested_position` is the position of the commit that asked for it: what is ordered of it stands after that.
+    `requested_position` is that of the commit that asked for the process: orders for it stand after that.
     """
 
     def __init__(

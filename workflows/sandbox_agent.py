@@ -16,7 +16,7 @@ from workflows.sandbox_agent_repositories import SandboxAgentRepositories
 
 
 class SandboxAgentSandboxes(GitSandboxes):
-    """The provider `sandbox-agent`. `folder` lies over there and is this worker's own."""
+    """The provider `sandbox-agent`. `folder` is a folder on the server's machine that only this worker uses."""
 
     name = "sandbox-agent"
 

@@ -38,7 +38,7 @@ class Ran(Struct, frozen=True, rename="camel"):
 
 
 class SandboxAgentApi:
-    """Open from its making on; `async with` closes it."""
+    """A client of the server, usable at once; `async with` closes it."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.http = httpx.AsyncClient(
@@ -57,7 +57,7 @@ class SandboxAgentApi:
         await self.http.aclose()
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request. Raises `SandboxAgentUnavailable` for every answer that is none."""
+        """One request; its successful answer. Raises `SandboxAgentUnavailable` for every other."""
         try:
             answer = await self.http.request(method, path, **options)
         except httpx.HTTPError as error:
@@ -84,7 +84,7 @@ class SandboxAgentApi:
         return msgspec.json.decode(answer.content, type=Ran)
 
     async def shell(self, script: str, *arguments: str, deadline: float = 60.0) -> str:
-        """What a small script prints, which is to succeed."""
+        """The output of a small script. Raises `SandboxAgentUnavailable` if it fails."""
         ran = await self.run(["sh", "-c", script, "sh", *arguments], cwd="/", deadline=deadline)
         if ran.exit_code != 0:
             raise SandboxAgentUnavailable(
@@ -93,11 +93,11 @@ class SandboxAgentApi:
         return ran.stdout
 
     async def read(self, path: str) -> bytes:
-        """A file, which is a small one."""
+        """The content of a small file."""
         return (await self.call("GET", "/v1/fs/file", params={"path": path})).content
 
     async def download(self, path: str, into: Callable[[bytes], object], *, at_most: int) -> None:
-        """A file piece by piece, of `at_most` so many bytes."""
+        """Read a file of at most `at_most` bytes, piece by piece."""
         received = 0
         try:
             async with (

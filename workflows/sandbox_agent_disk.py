@@ -27,7 +27,7 @@ rm -rf "$1" 2>/dev/null || echo left
 
 
 class SandboxAgentDisk:
-    """`trash` is a folder of this worker's own over there, on the same disk as what is thrown away."""
+    """`trash` is a folder on the server's machine that only this worker uses, on the same disk as what is thrown away."""
 
     def __init__(self, api: SandboxAgentApi, trash: Path) -> None:
         self._api = api

@@ -45,7 +45,7 @@ SHORT_BYTES = 512 << 10
 
 
 class SandboxAgentGit:
-    """`home` and `scratch` are private folders over there."""
+    """`home` and `scratch` are private folders on the server's machine."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class SandboxAgentGit:
         keep_open: Sequence[int] = (),
         into: Callable[[bytes], None] | None = None,
     ) -> Finished:
-        """As `Git.run`. What `keep_open` names is of this machine, so nothing over there holds it."""
+        """As `Git.run`. The descriptors of `keep_open` are of this machine, so nothing on the server's holds them."""
         assert len(stdin) < ARGUMENT_BYTES
         # It has the mark too, so it would be ended with them.
         await self._processes.end_leftovers()

@@ -15,7 +15,7 @@ from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
 SANDBOX_AGENT_AGENTS = frozenset(
     ("amp", "claude", "codex", "cursor", "mock", "opencode", "pi", "shell"),
 )
-"""The agents there may be (0.4.2, and ours): no command has to wait for the server to tell."""
+"""The agents the server may have (0.4.2, and ours): no command has to wait for it to tell."""
 
 INSTALL_SECONDS = 280.0
 
@@ -39,7 +39,7 @@ _SHELL_AGENT_FILES = [
 
 
 class SandboxAgentLauncher:
-    """`agents` are those known here, for the variables each may see of that server's environment. `folder` lies there."""
+    """`agents`: those known here, for the variables each may see of the server's environment. `folder` is on its machine."""
 
     def __init__(
         self,
@@ -134,5 +134,5 @@ def _not_installed(agent: str, why: str) -> Rejected:
 
 
 def _digest_of_shell_agent() -> str:
-    """So that a newer worker does not run an older agent."""
+    """Part of the agent's path, so that a newer worker does not run an older agent."""
     return sha256(b"".join(file.read_bytes() for file in _SHELL_AGENT_FILES)).hexdigest()[:12]

@@ -19,7 +19,7 @@ FIRST_LOOK_SECONDS = 0.05
 LONGEST_LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 0.2
 GONE_SECONDS = 15.0
-"""A server that cannot be reached for so long has taken the process with it."""
+"""A server that could not be reached for this long has taken the process with it."""
 
 INPUT_BYTES = 48 << 10
 """The server takes 64 KB at once, in base64."""

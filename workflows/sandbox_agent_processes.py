@@ -50,7 +50,7 @@ printf %s "$found"
 
 
 class SandboxAgentProcesses:
-    """`owner` is this worker's own folder over there: no other worker marks its processes with it."""
+    """`owner` is this worker's folder on the server's machine: no other worker marks its processes with it."""
 
     def __init__(self, api: SandboxAgentApi, *, owner: Path) -> None:
         self._api = api

@@ -14,11 +14,11 @@ from workflows.sandbox_agent_git import SandboxAgentGit
 from workflows.sandbox_agent_processes import SandboxAgentProcesses
 
 NO_LOCK = -1
-"""The folder over there is this worker's own, so a lock in its memory is enough."""
+"""The folder on the server's machine is this worker's own, so a lock in its memory is enough."""
 
 
 class SandboxAgentRepositories(Repositories):
-    """`folder` is a path over there, and so is `local_root`."""
+    """`folder` and `local_root` are paths on the server's machine."""
 
     finds_conflicts = False
 
@@ -68,7 +68,7 @@ class _RemoteRepository(Repository):
         self._api = api
 
     async def begin(self) -> None:
-        """Make what git works through here; the first thing done under the lock."""
+        """Make the folders git needs there; called first under the lock."""
         await self._api.shell(*self._own.script)
 
     async def remove_left_locks(self) -> None:

@@ -71,7 +71,7 @@ class Scratch:
         return tree, sorted({file for file in files if file})
 
     async def commit(self, tree: str, *parents: str, message: str) -> str:
-        """A new commit; no branch has it yet."""
+        """Make a commit that is on no branch yet; its id."""
         given = [part for parent in parents for part in ("-p", parent)]
         made = await self._run("commit-tree", tree, *given, "-F", "-", stdin=message.encode())
         return _text(made.output).strip()

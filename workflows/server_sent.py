@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterable, AsyncIterator
 
 EVENT_BYTES = 32 << 20
-"""What is longer than this is no event of anybody's."""
+"""Anything longer is no event."""
 
 ID_DIGITS = 18
-"""A number of more digits counts nothing."""
+"""An event whose id has more digits is ignored."""
 
 
 class NotEvents(Exception):

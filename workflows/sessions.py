@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 END_SECONDS = 15.0
 
 START = Retry()
-"""An agent that cannot be had now may be there in a moment: it is tried as often as a stage of a job is."""
+"""An agent that cannot be started now may be in a moment: it is tried as often as a stage of a job."""
 
 
 class Sessions:
@@ -150,7 +150,7 @@ class Sessions:
         working.add_done_callback(partial(self._left, task.task_id, session.id))
 
     def _left(self, task_id: TaskId, session_id: SessionId, _: object) -> None:
-        """Also of work that was cancelled before it began."""
+        """Called at the end of a session's work, also of work that was cancelled before it began."""
         del self._busy[session_id]
         self._starting.discard(session_id)
         self.wake(task_id)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 async def run_stage(kind: str, stage: Stage, context: JobContext, attempt: int) -> StageResult:
-    """Its result. Raises `StageFailure` for whatever a person can do something about, in words for them."""
+    """The stage's result. Raises `StageFailure` for whatever a person can do something about, in words for them."""
     started = time.perf_counter()
     outcome = "failed"
     try:
@@ -67,7 +67,7 @@ async def run_stage(kind: str, stage: Stage, context: JobContext, attempt: int) 
 
 @contextmanager
 def _standing_still(limit: asyncio.Timeout) -> Iterator[None]:
-    """What is left of the time is left afterwards too."""
+    """Inside, the deadline stands still: what was left of it is left afterwards too."""
     loop = asyncio.get_running_loop()
     due = limit.when()
     assert due is not None

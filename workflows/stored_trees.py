@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from events.codec import is_readable
+from events.commit import Event
 from events.ids import BEGINNING, Position, TaskId
 from events.store import EventStore, subject_of
 from events.task_files import TreeChanged
 
 PATHS = 200_000
-"""So many are kept in all, some 200 bytes each; of the tasks that were captured last, and the very last one whole."""
+"""At most this many paths are kept, some 200 bytes each: those of the tasks captured last, the very last one whole."""
 
 
 @dataclass
@@ -18,9 +19,15 @@ class _Stored:
     position: Position = BEGINNING
     sizes: dict[str, int] = field(default_factory=dict)
 
+    def apply(self, event: Event) -> None:
+        if isinstance(event, TreeChanged):
+            self.sizes.update((file.path, file.size) for file in event.put)
+            for path in event.removed:
+                self.sizes.pop(path, None)
+
 
 class StoredTrees:
-    """`paths` is how many are kept."""
+    """`paths`: at most this many are kept."""
 
     def __init__(self, store: EventStore, *, paths: int = PATHS) -> None:
         self._store = store
@@ -31,22 +38,19 @@ class StoredTrees:
         return len(self._kept)
 
     async def of(self, task_id: TaskId) -> Mapping[str, int]:
-        """The size of each file by its path, as the log has them now. One task is asked about by one at a time."""
+        """The size of each file in bytes, by its path, as the log has them now. One caller at a time for each task."""
         stored = self._kept.pop(task_id, None) or _Stored()
         for recorded in await self._store.load(subject_of("task", task_id), after=stored.position):
             stored.position = recorded.position
             if is_readable(recorded):
                 for event in recorded.commit.events:
-                    if isinstance(event, TreeChanged):
-                        stored.sizes.update((file.path, file.size) for file in event.put)
-                        for path in event.removed:
-                            stored.sizes.pop(path, None)
+                    stored.apply(event)
         self._kept[task_id] = stored
         self._make_room()
         return stored.sizes
 
     def forget(self, task_id: TaskId) -> None:
-        """A task that is over is not asked about again."""
+        """The task is over and will not be asked about again."""
         self._kept.pop(task_id, None)
 
     def forget_all(self) -> None:

@@ -195,7 +195,7 @@ class Ending:
         return sandbox.host == self.host
 
     async def finish(self, job: JobContext) -> StageResult:
-        """The last word."""
+        """Say in the task's history that it is archived or killed."""
         await tell_task(
             self.reports, job, "ended", lambda now: [*task_archived(now), *task_killed(now)]
         )
@@ -205,7 +205,7 @@ class Ending:
     async def failed(
         self, job: JobContext, stage: str, failure: StageFailure, *, unless_killing: bool
     ) -> None:
-        """The task stays half put away; the issue offers the retry."""
+        """The task stays between work and its end; the issue offers the retry."""
         if unless_killing and await self.killing(job):
             return
         await raise_issue(self.reports, job, stage, failure)

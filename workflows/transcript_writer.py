@@ -18,7 +18,7 @@ from workflows.steady_reports import SteadyReports
 FLUSH_SECONDS = 0.05
 COMMIT_BYTES = 192 * 1024
 COMMIT_ENTRIES = 64
-"""Whoever folds a commit does so in one go: it must not take long."""
+"""At most this many entries go into one commit: it is folded in one go, which must not take long."""
 
 REST = 5
 LONGEST_REST = 0.1

@@ -75,7 +75,7 @@ class Worker:
 
     @property
     def pulses(self) -> Sequence[Pulse]:
-        """Loops without which work lies about."""
+        """The pulses of the loops without which work would lie idle."""
         return (
             self.tail.pulse,
             self._hints.pulse,
@@ -90,7 +90,7 @@ class Worker:
         return self._recovered and not self.tail.cut.is_set()
 
     async def begin_anew(self) -> None:
-        """Let go of all that is being done, and go by the histories again as after a start."""
+        """Give up all work in hand, and go by the histories again as after a start."""
         await self.tail.begin_anew()
 
     async def run(self) -> None:

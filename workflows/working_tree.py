@@ -117,7 +117,7 @@ async def check_out(repository: Repository, start: Start, tree: Path) -> None:
 
 
 async def catch_up(repository: Repository, start: Start, heads: RemoteHeads) -> Start:
-    """A branch left here by an earlier task gets what the remote has more, if it is only behind."""
+    """Bring a branch that an earlier task left here up to the remote's, if it is only behind that."""
     tip = heads.tips.get(start.name)
     if not isinstance(start, FromBranch) or tip is None or tip == start.commit:
         return start
