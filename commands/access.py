@@ -14,7 +14,7 @@ from events.topics import names_a_topic
 from runtime.identity import Caller
 
 
-class Membership:
+class AccessControl:
     """Implements `runtime.identity.Access`. Reads use cached state, which the tail keeps fresh; commands confirm it at the head."""
 
     def __init__(

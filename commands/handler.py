@@ -9,7 +9,7 @@ from typing import assert_never
 
 from prometheus_client import Counter, Histogram
 
-from commands.access import Membership
+from commands.access import AccessControl
 from commands.aggregates import Aggregates
 from commands.answers import Answer
 from commands.catalog import AnyCommand
@@ -50,7 +50,7 @@ class Commands:
         store: EventStore,
         aggregates: Aggregates,
         directory: Directory,
-        access: Membership,
+        access: AccessControl,
         now: Callable[[], Timestamp],
         *,
         read_remote: Callable[[str], Remote],

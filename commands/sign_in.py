@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from commands.access import Membership
+from commands.access import AccessControl
 from commands.credentials import new_app_session, secret_hash
 from commands.decider import Absent
 from commands.login_codes import LoginCodes
@@ -32,7 +32,7 @@ class SignIn:
 
     def __init__(
         self,
-        access: Membership,
+        access: AccessControl,
         reports: Reports,
         codes: LoginCodes,
         now: Callable[[], Timestamp],

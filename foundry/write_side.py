@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from commands.access import Membership
+from commands.access import AccessControl
 from commands.aggregates import Aggregates
 from commands.credentials import OWNER, new_token
 from commands.decider import Absent
@@ -37,7 +37,7 @@ def now() -> Timestamp:
 class WriteSide:
     aggregates: Aggregates
     directory: Directory
-    access: Membership
+    access: AccessControl
     reports: Reports
     commands: Commands
 
@@ -50,7 +50,7 @@ async def write_side(settings: Settings, event_log: EventLog) -> AsyncIterator[W
     await aggregates.start()
     forget = event_log.connection.on_reconnect(aggregates.forget_all)
     directory = await Directory.open(settings.data_folder / "directory.sqlite3", event_log.store)
-    access = Membership(aggregates, directory, now)
+    access = AccessControl(aggregates, directory, now)
     agents = set(known_agents(settings.agents))
     providers = {"local"}
     if settings.sandbox_agent_url is not None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from commands.access import Membership
+from commands.access import AccessControl
 from commands.aggregates import Aggregates
 from commands.answers import Answer
 from commands.bodies import order_of
@@ -41,7 +41,7 @@ class Node:
         self.clock = 1_000_000
         self.aggregates = Aggregates(store)
         self.feed = Feed(store, [self.aggregates, directory])
-        self.access = Membership(self.aggregates, directory, self.now)
+        self.access = AccessControl(self.aggregates, directory, self.now)
         self.reports = Reports(store, self.aggregates, self.now)
         self.commands = Commands(
             store,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from commands.access import Membership
+from commands.access import AccessControl
 from commands.credentials import OWNER, new_token, possible_users
 from commands.first_owner import ensure_owner
 from commands.login_codes import LIFETIME_MS as CODE_LIFETIME_MS
@@ -23,7 +23,7 @@ def signing_in(node: Node) -> tuple[SignIn, LoginCodes]:
 def test_membership_is_the_access_everybody_asks(node: Node) -> None:
     access: Access = node.access
 
-    assert isinstance(access, Membership)
+    assert isinstance(access, AccessControl)
 
 
 def test_a_token_names_its_user() -> None:
