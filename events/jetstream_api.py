@@ -46,6 +46,11 @@ class ApiError(Exception):
         self.err_code = body.err_code
 
     @property
+    def not_found(self) -> bool:
+        """Whether the message, or the consumer, that was asked for is not there."""
+        return self.code == 404
+
+    @property
     def passing(self) -> bool:
         """Whether the same request may be accepted a little later: no leader yet, too busy, no space."""
         if self.err_code == NO_CLUSTER:

@@ -40,7 +40,6 @@ BATCH = 64
 PULL_BYTES = 2 * 1024 * 1024
 PULL_SECONDS = 30
 PAUSE_SECONDS = 0.5
-NOT_FOUND = 404
 
 
 class Hints:
@@ -90,7 +89,7 @@ class Hints:
         try:
             await self._api.call(f"CONSUMER.DELETE.{self._api.stream}.{consumer}", {}, msgspec.Raw)
         except ApiError as error:
-            if error.code != NOT_FOUND:
+            if not error.not_found:
                 raise
 
     async def _pulls(self) -> AsyncGenerator[Sequence[Recorded], None]:

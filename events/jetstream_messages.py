@@ -141,7 +141,7 @@ class Messages:
         try:
             answer = await self._api.call(f"STREAM.MSG.GET.{self._api.stream}", place, _Answer)
         except ApiError as error:
-            if error.code == 404:
+            if error.not_found:
                 return None
             raise
         stored = answer.message

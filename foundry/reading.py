@@ -41,13 +41,13 @@ class Reading:
 
     async def run(self) -> None:
         """Read until cancelled. Raises `NodeFailed`, and what the reader raises."""
-        restarts, stood_at = 0, -1
+        restarts, last_position = 0, -1
         while True:
             if await self._read_until_broken():
                 await self._level()
                 continue
-            restarts = restarts + 1 if self._feed.position <= stood_at else 1
-            stood_at = self._feed.position
+            restarts = restarts + 1 if self._feed.position <= last_position else 1
+            last_position = self._feed.position
             if restarts > RESTARTS:
                 raise NodeFailed("The reader of the log stands still and a new start did not help.")
             log.warning("reader of the log started anew", extra={"restarts": restarts})
