@@ -183,7 +183,8 @@ async def test_a_damaged_file_is_written_anew_by_the_next_start(
     second = await Directory.open(file, memory_store)
     await second.apply([recorded, later])
 
-    assert second.located("task_1") is not None
+    found = [second.located(thing_id) for thing_id in ("task_1", "ses_1")]
+    assert [one.kind for one in found if one] == ["task", "session"]
     second.close()
 
 

@@ -92,5 +92,5 @@ def test_a_value_that_cannot_be_used_is_named_with_what_can(
         ("FOUNDRY_HOST", "worker-1.example"),
     ],
 )
-def test_a_value_of_another_shape_may_be_as_good(name: str, value: str) -> None:
+def test_every_shape_a_value_may_have_is_taken(name: str, value: str) -> None:
     load({name: value})
