@@ -11,7 +11,7 @@ import { flush } from "./interest.js";
 import { interestChanged, noticeGap, refuse, tag, tell, wanted } from "./topics.js";
 import { SLOW_MS, STALE_AFTER } from "./turn.js";
 
-/** So many of the entities of a change stand in the ledger; of a large one the number says enough. */
+/** At most this many of a change's entities stand in the ledger; of a large one the number says enough. */
 const MOST_ENTITIES = 20;
 
 /**

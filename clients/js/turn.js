@@ -6,18 +6,18 @@
 
 export const INTEREST_MS = 10;
 export const OPENING_MS = 15_000;
-/** A stream that was ready for so long was a good one: the next failure is a first failure again. */
+/** A stream that was ready for this long was a good one: the next failure is a first failure again. */
 export const STEADY_MS = 5_000;
 const BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
-/** After an answer that will not change by itself. */
+/** The wait after an answer that will not change by itself. */
 export const SLOW_MS = 30_000;
 export const WAKE_MS = 5_000;
-/** A topic that had no gap for so long starts anew. */
+/** A topic that had no gap for this long starts anew. */
 export const GAP_MEMORY_MS = 60_000;
 export const STALE_AFTER = 1.5;
 export const LOST_AFTER = 2.5;
-/** Topics in one request; the server takes bodies of 64 KB. */
+/** At most this many topics in one request, which stays far below the 512 KB that the server takes. */
 export const MOST_TOPICS = 250;
 
 /**

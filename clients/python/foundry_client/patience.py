@@ -18,7 +18,7 @@ async def until_answered(
     is_worth_another: Callable[[Answer], bool] = lambda answer: answer.status in WORTH_ANOTHER_TRY,
     retried: Callable[[], None] = lambda: None,
 ) -> Answer:
-    """The first answer that another try would not change, or the last one there was within so many seconds."""
+    """The first answer that another try would not change; after `within` seconds the last one there was."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     last = Answer(status=0, code="timeout", detail=f"No answer within {within:g} s.")

@@ -108,7 +108,7 @@ class Server:
     async def command(
         self, name: str, data: Mapping[str, Any], *, key: str, if_match: str | None
     ) -> Answer:
-        """One attempt. The `body` of a success is an `Accepted`."""
+        """Send a command once. The `body` of a success is an `Accepted`."""
         headers = {"Idempotency-Key": key} | ({"If-Match": if_match} if if_match else {})
         answer = await self._ask(
             "POST",

@@ -14,7 +14,7 @@ from foundry_client.topics import interest_changed, notice_gap, refuse, tell, wa
 from foundry_client.turn import SLOW_MS, STALE_AFTER, Place, Refusal, Topic, Turn
 
 MOST_ENTITIES = 20
-"""So many of the entities of a change stand in the ledger; of a large one the number says enough."""
+"""At most this many of a change's entities stand in the ledger; of a large one the number says enough."""
 
 Data = Mapping[str, Any]
 Test = Callable[[object], bool]

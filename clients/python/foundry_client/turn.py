@@ -12,18 +12,18 @@ from foundry_client.happenings import Live, View
 INTEREST_MS = 10
 OPENING_MS = 15_000
 STEADY_MS = 5_000
-"""A stream that was ready for so long was a good one: the next failure is a first failure again."""
+"""A stream that was ready for this long was a good one: the next failure is a first failure again."""
 BACKOFF_MS = 500
 LONGEST_BACKOFF_MS = 30_000
 SLOW_MS = 30_000
-"""After an answer that will not change by itself."""
+"""The wait after an answer that will not change by itself."""
 WAKE_MS = 5_000
 GAP_MEMORY_MS = 60_000
-"""A topic that had no gap for so long starts anew."""
+"""A topic that had no gap for this long starts anew."""
 STALE_AFTER = 1.5
 LOST_AFTER = 2.5
 MOST_TOPICS = 250
-"""Topics in one request; the server takes bodies of 64 KB."""
+"""At most this many topics in one request, which stays far below the 512 KB that the server takes."""
 
 Refusal = Literal["gone", "forbidden"]
 Place = Literal["current", "next"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 LOOK_SECONDS = 2.0
 SLEPT_SECONDS = 3.0
-"""So far a clock that is set right does not jump, and so short a sleep nobody needs to hear of."""
+"""A clock that is set right does not jump this far, and nobody needs to hear of a shorter sleep."""
 
 
 class Waking:

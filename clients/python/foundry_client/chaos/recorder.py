@@ -8,7 +8,7 @@ import msgspec
 from foundry_client.chaos.recording import TOLD, Step
 
 READS = 100
-"""So many views that were read are remembered: a stream may go on from any of them."""
+"""This many views that were read are remembered: a stream may go on from any of them."""
 
 
 class Recorder:
