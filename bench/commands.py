@@ -23,7 +23,7 @@ from runtime.embedded_server import EmbeddedServer
 
 CLIENTS = (1, 16, 64, 256)
 COMMIT = b"x" * 480
-"""As many bytes as the commit of a rename has, about."""
+"""About as many bytes as the commit of a rename."""
 
 Requests = list[Callable[[], bytes]]
 

@@ -93,7 +93,7 @@ async def _standing(server: Running, request: bytes, readers: int) -> float:
 
 
 async def _at_rest(server: Running) -> None:
-    """Until the server has done what it can: it uses no CPU any more."""
+    """Wait until the server has done what it can: it uses no CPU any more."""
     used = -1.0
     while (now := server.cpu_seconds()) != used:
         used = now

@@ -11,7 +11,7 @@ import httpx
 from bench.scenery import Running, git_repository
 
 LINES = 500
-"""In one request; 8 MB is what it may have."""
+"""Lines in one batch, which may have 8 MB."""
 
 SIDE_BY_SIDE = 4
 

@@ -91,7 +91,7 @@ async def raw_publisher(url: str, user: str, password: str) -> RawPublisher:
 async def publishes_per_second(
     connection: RawPublisher, subject: str, body: bytes, *, clients: int, seconds: float
 ) -> float:
-    """So many writers, each on a subject of its own, each waiting for its acknowledgement."""
+    """The rate of this many writers, each on a subject of its own, each waiting for its acknowledgement."""
     ends_at = time.perf_counter() + seconds
 
     async def writer(number: int) -> int:

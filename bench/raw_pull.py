@@ -71,7 +71,7 @@ class _RawPull(asyncio.Protocol):
 
 
 async def pull_and_decode(server: EmbeddedServer, messages: int) -> None:
-    """Until the last of so many messages was decoded."""
+    """Pull and decode until the last of `messages` messages."""
     place = urlsplit(server.url)
     _, reading = await asyncio.get_running_loop().create_connection(
         lambda: _RawPull(server, messages), place.hostname or "127.0.0.1", place.port or 0

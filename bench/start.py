@@ -46,7 +46,7 @@ async def measure(*, quick: bool) -> AsyncIterator[Result]:
 
 
 class _Started(NamedTuple):
-    """Until it says that it is ready: seconds on the clock and of its processor time; its resident memory then."""
+    """What a start took until it was ready: seconds on the clock and of processor time, and the resident memory then."""
 
     seconds: float
     processor: float

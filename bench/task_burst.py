@@ -23,7 +23,7 @@ from foundry.follow import Topics, frames
 
 TASKS = 300
 ALONE = 10
-"""So many before, one after the other: what all else is held against."""
+"""Tasks before the burst, one after the other: what the burst is compared with."""
 
 CLIENTS = 16
 CREATE_EVERY = 0.25
@@ -135,7 +135,7 @@ class Burst:
 
 
 def processor_seconds(pid: int) -> float:
-    """Of a process and of all it started, those included that have ended."""
+    """Processor seconds of a process and of all it started, those included that have ended."""
     parents: dict[int, int] = {}
     seconds: dict[int, float] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):

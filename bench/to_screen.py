@@ -132,7 +132,7 @@ async def _half_of_all(ours: Running, organization_ids: list[str], seconds: floa
 async def _load(
     ours: Running, organization_ids: list[str], per_second: float
 ) -> AsyncIterator[None]:
-    """So many renames of other organizations, evenly spread, for as long as the block lasts."""
+    """Inside, other organizations are renamed at an even rate."""
     pause = len(organization_ids) / per_second
 
     async def client(organization_id: str, first_at: float) -> None:

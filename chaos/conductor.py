@@ -204,7 +204,7 @@ class Conductor:
     # --- Read models ---
 
     async def _rebuild(self, part: str, projection: str) -> None:
-        """As an operator asks for it; a node that is killed meanwhile just does not answer."""
+        """Ask a node for a rebuild, as an operator does; one that is killed meanwhile just does not answer."""
         url = f"{self._system.direct_url(part)}/v1/operator/rebuild/{projection}"
         headers = {"Authorization": f"Bearer {OWNER_TOKEN}"}
         try:

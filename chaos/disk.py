@@ -60,7 +60,7 @@ class Disk:
             os.close(folder)
 
     def mount(self) -> None:
-        """As after a power loss: the journal is replayed."""
+        """Mount it as after a power loss: the journal is replayed."""
         _run("umount", str(self.root))
         self._mount()
         # The power may have gone while the disk was full.

@@ -43,7 +43,7 @@ class Model:
     organizations: dict[str, Organization] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     drafts: dict[tuple[str, str], str] = field(default_factory=dict)
-    """By person and session, what was written and not sent."""
+    """What was written and not sent, by person and session."""
 
     def session(self, event: Any) -> Session:
         return self.tasks[event["task_id"]].sessions[event["session_id"]]
@@ -157,7 +157,7 @@ _STEPS: dict[str, Callable[[Model, Any, Any], None]] = {
 
 
 def shown(model: Model) -> dict[str, Any]:
-    """By topic, the part of its view that this model has an opinion about, in the shape of `summary`."""
+    """The part of each view that this model has an opinion about, by topic, in the shape of `summary`."""
     views: dict[str, Any] = _apps(model)
     for organization_id, organization in model.organizations.items():
         mine = {

@@ -11,7 +11,7 @@ Outcome = Literal["accepted", "refused", "again", "unknown"]
 """`again`: the server said that it did not do it, or cannot say. `unknown`: no answer came."""
 
 NO_PROBLEM_DOCUMENT = "no problem document"
-"""In place of the code of a refusal that has none."""
+"""Stands for the code of a refusal that has none."""
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,7 +10,7 @@ from chaos.town import Person, Town
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """As whom, where, and on what; the book that tells of it; and what chance is drawn from."""
+    """What one of the crowd is given: as whom it acts, where and on what, its book, and its source of chance."""
 
     system: System
     town: Town

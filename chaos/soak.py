@@ -39,7 +39,7 @@ TASK_SECONDS = 15.0
 CHURN_SECONDS = 5.0
 CHURNED = 20
 MOST_GROWTH = 0.1
-"""Of the memory there is, an hour."""
+"""Growth an hour that fails the run, as a share of the memory in use."""
 HANDFUL = 6
 JUDGED = 10.0
 """Minutes after which growth is a finding."""

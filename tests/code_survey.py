@@ -56,7 +56,7 @@ def routes_in_code() -> Iterator[str]:
 
 
 def stages_in_code() -> list[str]:
-    """Of `task_provision`, in their order."""
+    """The stages of `task_provision`, in their order."""
     tree = ast.parse((ROOT / "workflows" / "task_provision.py").read_text())
     made = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [

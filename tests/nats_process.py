@@ -27,7 +27,7 @@ class NatsServer(Struct, frozen=True):
 
     @property
     def url_with_password(self) -> str:
-        """As FOUNDRY_NATS_URL takes it."""
+        """The address with its user and password, as FOUNDRY_NATS_URL takes it."""
         return self.url.replace("nats://", f"nats://{self.user}:{self.password}@")
 
 

@@ -1,4 +1,4 @@
-"""So many bytes from memory over Starlette and uvicorn: the least that a read over HTTP can cost here."""
+"""Serves bytes from memory over Starlette and uvicorn: the least that a read over HTTP can cost here."""
 
 import sys
 

@@ -12,7 +12,7 @@ from chaos.link import Link, Trap, link
 
 WITHIN = 20.0
 LONG = 3600.0
-"""Until the test ends it."""
+"""Longer than the test."""
 
 
 class Pair(NamedTuple):

@@ -82,7 +82,7 @@ async def test_whoever_waits_for_the_next_attempt_need_not_after_a_sleep(
 
 
 async def looked() -> None:
-    """Until the clocks have been compared for sure: a look of its own that began later than the client's."""
+    """Wait until the client has compared the clocks for sure: with a look of our own that began later than its."""
     compared = asyncio.Event()
     own = waking.Waking(compared.set)
     own.watch()

@@ -39,7 +39,7 @@ class CountingStore(MemoryStore):
         return history
 
     def lose_the_last(self) -> None:
-        """As a server does that was restored from an older copy."""
+        """Lose the last commit, as a server does that was restored from an older copy."""
         lost = self._log.pop()
         assert lost is not None
         self._subjects[lost.subject].remove(lost)
@@ -260,7 +260,7 @@ def test_the_events_of_one_commit_fold_one_after_another() -> None:
 
 
 class BehindForAMoment(CountingStore):
-    """As replicas whose new leader has not applied all that was acknowledged: so many looks at a head are old."""
+    """Answers `looks` looks at a head from an old state, as a new leader does that has not applied all that was acknowledged."""
 
     def __init__(self) -> None:
         super().__init__()

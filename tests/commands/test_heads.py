@@ -38,7 +38,7 @@ async def store() -> SlowStore:
 
 
 async def asked(heads: Heads, times: int) -> list[asyncio.Task[Recorded | None]]:
-    """So many questions, as far along as they get without an answer."""
+    """This many questions, as far along as they get without an answer."""
     asking = [asyncio.create_task(heads.last(SUBJECT)) for _ in range(times)]
     for _ in range(5):
         await asyncio.sleep(0)

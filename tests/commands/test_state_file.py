@@ -45,7 +45,7 @@ class AskedStore(MemoryStore):
         return await super().load(subject, after=after, limit=limit)
 
     def lose_the_last(self, many: int) -> None:
-        """As a server does that was restored from an older copy."""
+        """Lose the last commits, as a server does that was restored from an older copy."""
         for _ in range(many):
             lost = self._log.pop()
             assert lost is not None
@@ -87,7 +87,7 @@ def renamed(title: str, command_id: str) -> Commit:
 
 
 async def loaded(store: MemoryStore, states: StateFile | None = None) -> Loaded[object]:
-    """As a process does that holds nothing yet."""
+    """The state as a process loads it that holds nothing yet."""
     return cast("Loaded[object]", await Aggregates(store, states=states).load(TASK, "task_1"))
 
 

@@ -21,7 +21,7 @@ HISTORY = range(1, 6)
 async def messages(
     connection: Connection, loses: Callable[[int], set[int]], patience: float
 ) -> Messages:
-    """Of a history of five; `loses` says for each asking (0, 1, …) which of the messages do not come, 0 for the end."""
+    """Reads of a history of five. `loses`: the messages that do not come, for each asking (0, 1, …); 0 is the end."""
     asked = 0
 
     async def answer(question: Msg) -> None:

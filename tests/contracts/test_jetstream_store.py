@@ -143,7 +143,7 @@ async def test_the_same_commit_again_is_known_after_the_duplicate_window(
 
 
 async def _outlast_the_duplicate_window(connection: Connection) -> None:
-    """Until the server has forgotten an id that is younger than all ids of the test."""
+    """Wait until the server has forgotten an id that is younger than all ids of the test."""
     headers = {"Nats-Msg-Id": "probe"}
     await connection.request(BERT, b"{}", headers=headers, within=5)
     async with asyncio.timeout(10):

@@ -13,7 +13,7 @@ DAY = 24 * 3_600_000
 TASKS = tuple(TaskId(f"task_{number}") for number in (1, 2, 3))
 
 LIKELY = 4
-"""So many times likelier than other steps is what brings a task on."""
+"""How many times likelier than others the steps are that bring a task on."""
 
 Step = Callable[[], Commit]
 

@@ -340,7 +340,7 @@ async def test_a_process_that_only_has_the_number_of_the_old_server_is_left_alon
 
 
 async def _remember_as_server(folder: Path, pid: int, *, started: int | None = None) -> None:
-    """As if a process of ours, dead by now, had started `pid` as its nats-server."""
+    """Make it look as if a process of ours, dead by now, had started `pid` as its nats-server."""
     async with embedded_server(folder):
         pass
     files = EmbeddedFiles(folder)

@@ -61,7 +61,7 @@ COMMANDS: dict[str, tuple[str, Fields, Fields]] = {
     "poison.retry": (INSTALLATION, {"aggregate_id": "task_id"}, {}),
     "poison.skip": (INSTALLATION, {"aggregate_id": "task_id"}, {}),
 }
-"""In an order in which those that destroy come last."""
+"""All commands; those that destroy come last."""
 
 VIEWS: dict[str, str] = {
     "workspace": "organization_id",

@@ -122,7 +122,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         **query: str,
     ) -> AsyncIterator[Stream]:
-        """As a native EventSource: topics in the URL. `after` is the stream it lost, whose state it kept."""
+        """A stream as a native EventSource asks for it, topics in the URL. `after` is the stream it lost, whose state it kept."""
         params = httpx.QueryParams([*(("topic", topic) for topic in topics), *query.items()])
         sent = dict(headers or {})
         if after is not None and after.last_id is not None and "cursor" not in query:
@@ -134,7 +134,7 @@ class Client:
     async def fetch_stream(
         self, topics: Mapping[str, str | None], *, after: Stream | None = None, **fields: str
     ) -> AsyncIterator[Stream]:
-        """As a fetch client: what it holds of each topic in the body."""
+        """A stream as a fetch client asks for it: what it holds of each topic in the body."""
         body = {"topics": topics, **fields}
         async with self.http.stream("POST", "/v1/stream", json=body) as response:
             yield Stream(response, topics, held=after.held if after else None)

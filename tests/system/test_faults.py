@@ -79,7 +79,7 @@ async def _create_at_last(client: Client, name: str) -> int:
 
 
 def _size_of_log(data: Path) -> int:
-    """Of the file that the server writes commits to."""
+    """The size of the file that the server writes commits to."""
     (block,) = (data / "nats" / "jetstream").rglob("EVENTS/msgs/1.blk")
     return block.stat().st_size
 

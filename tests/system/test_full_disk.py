@@ -15,7 +15,7 @@ NOTHING = 4096
 
 
 def may_write(pid: int, size: int) -> None:
-    """Of this process alone: its nats-server has a disk of its own."""
+    """Limit the file size of this process alone: its nats-server has a disk of its own."""
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
 

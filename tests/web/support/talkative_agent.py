@@ -43,7 +43,7 @@ def receive() -> dict[str, Any]:
 
 
 def talk(number: int) -> None:
-    """So many entries: paragraphs, and every tenth one a tool's call."""
+    """Say this many entries: paragraphs, and every tenth a tool's call."""
     for at in range(number):
         if at % 10 == 9:
             title = f"Read file {at}"
