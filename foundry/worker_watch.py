@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
 LATE = 5
-"""A look this many times later than its pause was held up by what held up everything."""
+"""A look that comes after this many times its pause was held up by what held up everything."""
 
 
 class Watched(Protocol):

@@ -77,7 +77,7 @@ Unnoticed = (
     | TreeChanged
     | FilesOutdated
 )
-"""The events that change nothing about the task as lists show it, its `updated_at` included."""
+"""The events that change nothing in the course of a task, its `updated_at` included."""
 
 IN_WORK = {
     "name_ensured": "Choosing a branch.",

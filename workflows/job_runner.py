@@ -80,7 +80,7 @@ class JobRunner:
             await self._run_stages(kind, job, announcement.correlation_id)
 
     async def cancelled(self, announcement: Announcement) -> None:
-        """The running stage was stopped by a `job.cancel`: say so where the job is for, then in the job."""
+        """The running stage was stopped by a `job.cancel`: say so in the history of what the job is for, then in the job's own."""
         kind, job_id = self._kinds[announcement.event.kind], announcement.event.job_id
         job = (await self._aggregates.confirmed(JOB, job_id)).state
         if not isinstance(job, Job) or not (job.open and job.cancel_requested):
