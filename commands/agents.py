@@ -18,12 +18,12 @@ def check_agent(agent: str | None, context: Context) -> None:
 
 
 def default_agent(organization: Organization | None) -> str:
-    """Who works where nobody was named."""
+    """The agent that works where none was named: the organization's default, else the built-in one."""
     return organization.default_agent or SHELL if organization is not None else SHELL
 
 
 def default_model(organization: Organization | None, agent: str) -> str | None:
-    # A model belongs to the agent it was chosen with.
+    """The organization's default model, for its default agent alone: a model belongs to the agent it was chosen with."""
     if organization is None or agent != default_agent(organization):
         return None
     return organization.default_model

@@ -12,7 +12,7 @@ from events.fact import Attachment
 
 NAME_LIMIT = 200
 TEXT_BYTES = 256 * 1024
-"""Of a prompt or a message, in UTF-8; `commands.bodies` counts them."""
+"""The most a prompt or a message may have in UTF-8; `commands.bodies` counts the bytes."""
 
 Name = Annotated[
     str,

@@ -16,7 +16,7 @@ from runtime.errors import Unavailable
 log = logging.getLogger(__name__)
 
 BATCH = 64
-"""So few that what was decoded is still in the processor's cache when it is folded."""
+"""Few enough that what was decoded is still in the processor's cache when it is folded."""
 PAUSE_SECONDS = 0.5
 
 

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 async def outside_durability(settings: Settings, *, replicas: int) -> str:
-    """Of a server that is not ours: `replicated(n)`, `fsync` or `os` as its monitor says, else `unknown`.
+    """The durability of a server that is not ours: `replicated(n)`, `fsync` or `os` as its monitor says, else `unknown`.
 
     FOUNDRY_NATS_MONITOR_URL may name several monitors with commas; the weakest counts.
     """

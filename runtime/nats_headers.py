@@ -1,7 +1,7 @@
 """Header blocks of NATS messages as they are sent: a first line, then `name: value` lines. Only what is asked for is read."""
 
 STATUS_LINE = b"NATS/1.0 "
-"""So begins the header of the server's own word; that of content has nothing behind the version."""
+"""Begins every header. In the server's own word a status follows, in content nothing does."""
 
 END = b"\r\n"
 STATUS_BYTES = 3

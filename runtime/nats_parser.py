@@ -19,11 +19,11 @@ MESSAGE = (b"HMSG ", b"MSG ")
 
 
 class MessageParser(Parser):
-    """In the place of nats-py's own: the same calls, the same `ProtocolError`."""
+    """Replaces nats-py's own parser: the same calls, the same `ProtocolError`."""
 
     def __init__(self, client: Any) -> None:
         self.sinks: dict[int, Sink] = {}
-        """By the number of the subscription."""
+        """What takes the messages of a subscription, by its number."""
         self._rest = b""
         self._resets = 0
         super().__init__(client)

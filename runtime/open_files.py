@@ -8,7 +8,7 @@ import sys
 log = logging.getLogger(__name__)
 
 SPARE = 512
-"""For the log, the projections, logs, and requests that are no streams."""
+"""Open files left for the log, the projections, logs, and requests that are no streams."""
 
 
 def open_standard_streams() -> None:

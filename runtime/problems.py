@@ -175,7 +175,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 HANDLERS = {FoundryError: _foundry_error, HTTPException: _http_exception, Exception: _unexpected}
-"""For Starlette's `exception_handlers`."""
+"""The `exception_handlers` of a Starlette application."""
 
 
 def invalid_body(error: msgspec.ValidationError) -> Invalid:

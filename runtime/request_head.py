@@ -18,7 +18,7 @@ class AnyHead(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """By their names in small letters; of several with one name the first."""
+        """The values of the headers by their names in lower case; the first of several with one name."""
 
     @property
     def cookies(self) -> Mapping[str, str]: ...

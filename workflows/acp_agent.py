@@ -32,7 +32,7 @@ from workflows.sandbox import Running
 log = logging.getLogger(__name__)
 
 OnEntry = Callable[[Entry], Awaitable[None]]
-"""Told of every entry in the order of the wire; while it waits nothing more is read."""
+"""Called with every entry in the order of the wire; while it waits nothing more is read."""
 
 STDERR_BYTES = 16 << 10
 HELD_ENTRIES = 256

@@ -10,7 +10,7 @@ from pathlib import Path
 from runtime.errors import Unavailable
 
 WAIT_SECONDS = 300.0
-"""As long as the longest thing done under it: a first fetch."""
+"""How long the lock is waited for: as long as the longest thing done under it, a first fetch."""
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ PIECE_BYTES = 16 << 10
 
 
 class RemotePipe:
-    """Whoever feeds it only appends, and waits for `room` before it takes more off the wire."""
+    """`feed` only appends: the feeder waits for `room` before it takes more off the wire."""
 
     def __init__(self) -> None:
         self._kept = bytearray()

@@ -174,7 +174,7 @@ class Repositories:
 
 
 def listed_branches(heads: RemoteHeads, *, here: Iterable[str], newest: Iterable[str]) -> list[str]:
-    """As many of the remote's branches as fit into `BRANCHES_BYTES` of a commit.
+    """The branches of the remote that are listed: as many as fit into `BRANCHES_BYTES`.
 
     First the default branch, then those that tasks have `here`, then the `newest`.
     """
