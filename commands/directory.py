@@ -5,13 +5,13 @@ What it says may be a moment behind. Whoever decides confirms it on the aggregat
 
 import sqlite3
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from msgspec import Struct, convert, json
+from msgspec import Struct, convert
 
+from commands.directory_file import DirectoryFile
 from commands.directory_rows import rows_of
 from events.codec import Undecodable
 from events.commit import Recorded
@@ -23,23 +23,11 @@ from events.ids import (
     TaskId,
 )
 from events.store import EventStore
-from events.trail import Memory, Trail, is_prefix_of, note_cut
+from events.trail import Trail, is_prefix_of, note_cut
 from events.waiting import Waiting
-from projectors.epoch import digest_of
 from runtime.damage import is_damaged, taken_away_if_damaged
-from runtime.write_ahead import WriteAheadLog
-
-SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
-FILLED_WITH = ("commands.directory_rows", "commands.keys", "events.codec")
 
 CATCH_UP_SECONDS = 5.0
-
-TRANSACTION_BYTES = 4 * 4096
-COMMIT_BYTES = 2 * 4096
-"""About what one commit adds to the pages of a transaction: keys are spread over all pages of their table."""
-
-UNSETTLED_BYTES = 16 * 1024 * 1024
-"""Thousands of orders a second rewrite the same pages: moved more often they would cost a fifth of an order."""
 
 
 class Located(Struct, frozen=True):
@@ -71,25 +59,15 @@ class OpenJob(Struct, frozen=True):
     started_on: str | None
 
 
-@cache
-def version() -> int:
-    """Identifies the schema and the code that fills it: a file that other code wrote is made anew from the log.
-
-    For older code may have passed by commits that it could not read.
-    """
-    return int.from_bytes(digest_of(SCHEMA, *FILLED_WITH)[:3], "big")
-
-
 class Directory:
     """A `events.feed.Follower` with a checkpoint that outlives the process. Open it with `Directory.open`."""
 
     def __init__(self, path: Path | str, store: EventStore) -> None:
         self.path = path
-        self._db = _connect(path)
-        self._ahead = WriteAheadLog(path, unsettled=UNSETTLED_BYTES)
+        self._file = DirectoryFile(path)
         self._store = store
         self._waiting = Waiting()
-        self._trail = Trail(self._memory())
+        self._trail = Trail(self._file.memory)
 
     @classmethod
     async def open(cls, path: Path | str, store: EventStore) -> Self:
@@ -111,14 +89,14 @@ class Directory:
         """
         if not await self.fits_the_log():
             # First for all to see, then here: after a crash in between this is found again.
-            await note_cut(self._store, self._memory())
-            _create(self._db)
-        self._trail = Trail(self._memory())
-        self._waiting.move(self.checkpoint)
+            await note_cut(self._store, self._file.memory)
+            self._file.begin_anew()
+        self._stand_where_the_file_ends()
 
     async def fits_the_log(self) -> bool:
         """Whether the last commit this file knows still stands at its position in the log."""
-        return await is_prefix_of(self._store, self._memory())
+        self._file.end(self._trail.memory)
+        return await is_prefix_of(self._store, self._file.memory)
 
     @property
     def checkpoint(self) -> Position:
@@ -130,29 +108,36 @@ class Directory:
         return self._trail.cuts[-1] if self._trail.cuts else None
 
     def close(self) -> None:
-        self._db.close()
+        # What the disk does not take now is read again by the next start.
+        with suppress(sqlite3.Error):
+            self._file.end(self._trail.memory)
+        self._file.close()
 
     async def apply(self, batch: Sequence[Recorded]) -> None:
-        """Write down a batch in one transaction, checkpoint included."""
+        """Write down a batch."""
         fresh = [one for one in batch if one.position > self.checkpoint]
         if not fresh:
             return
-        # A transaction that fails leaves the trail where the file is.
-        trail = Trail(self._trail.memory)
-        with taken_away_if_damaged(self.path), self._db:
-            self._db.execute("BEGIN")
-            for recorded in fresh:
-                trail.pass_by(recorded)
-                # Transcripts name nothing new, and they are most of the log; some subjects are nobody's.
-                if recorded.kind not in ("transcript", ""):
-                    self._write(recorded)
-            self._db.execute(
-                "UPDATE checkpoint SET memory = ?", (json.encode(trail.memory).decode(),)
-            )
-        self._trail = trail
+        try:
+            with self._file.writing(len(fresh)) as db:
+                for recorded in fresh:
+                    self._trail.pass_by(recorded)
+                    # Transcripts name nothing new, and they are most of the log; some subjects are nobody's.
+                    if recorded.kind not in ("transcript", ""):
+                        _write(db, recorded)
+            ending = self._file.is_due
+            if ending:
+                self._file.end(self._trail.memory)
+        except BaseException:
+            self._stand_where_the_file_ends()
+            raise
         self._waiting.move(self.checkpoint)
-        self._ahead.wrote(TRANSACTION_BYTES + len(fresh) * COMMIT_BYTES)
-        await self._ahead.settle()
+        if ending:
+            await self._file.settle()
+
+    def _stand_where_the_file_ends(self) -> None:
+        self._trail = Trail(self._file.memory)
+        self._waiting.move(self.checkpoint)
 
     # --- Questions ---
 
@@ -169,7 +154,7 @@ class Directory:
 
     def located(self, thing_id: str) -> Located | None:
         """Where something is, as far as the tail has been applied."""
-        rows = self._ask("SELECT * FROM things WHERE id = ?", thing_id)
+        rows = self._file.ask("SELECT * FROM things WHERE id = ?", thing_id)
         return Located(*rows[0]) if rows else None
 
     def key_position(self, key: str) -> Position | None:
@@ -179,12 +164,12 @@ class Directory:
         aggregates at once on two nodes: then both commands hold. What this process did itself `KeysInHand`
         knows.
         """
-        rows = self._ask("SELECT position FROM command_keys WHERE key = ?", key)
+        rows = self._file.ask("SELECT position FROM command_keys WHERE key = ?", key)
         return Position(rows[0][0]) if rows else None
 
     def open_jobs(self) -> list[OpenJob]:
         """All jobs that wait or run, in the order they were announced."""
-        rows = self._ask(
+        rows = self._file.ask(
             """
             SELECT jobs.id, kind, organization_id, jobs.repository_id, task_id, announced_in,
                    announced_by, announced_position, opened, tasks.host, started_on
@@ -200,7 +185,7 @@ class Directory:
     async def tasks_of(self, repository_id: str) -> list[TaskId]:
         """All tasks a repository ever had, archived ones too, but not those that were killed: they need nothing any more."""
         await self.caught_up()
-        rows = self._ask(
+        rows = self._file.ask(
             "SELECT id FROM tasks WHERE repository_id = ? AND killed = 0 ORDER BY id",
             repository_id,
         )
@@ -208,17 +193,17 @@ class Directory:
 
     def tasks_on(self, host: str) -> list[TaskId]:
         """The tasks whose sandbox a host holds."""
-        rows = self._ask("SELECT id FROM tasks WHERE host = ? ORDER BY id", host)
+        rows = self._file.ask("SELECT id FROM tasks WHERE host = ? ORDER BY id", host)
         return [TaskId(task_id) for (task_id,) in rows]
 
     def hosts(self) -> list[str]:
         """All hosts that hold sandboxes."""
-        rows = self._ask("SELECT DISTINCT host FROM tasks WHERE host IS NOT NULL ORDER BY 1")
+        rows = self._file.ask("SELECT DISTINCT host FROM tasks WHERE host IS NOT NULL ORDER BY 1")
         return [host for (host,) in rows]
 
     def organizations_of(self, user_id: str) -> list[OrganizationId]:
         """The organizations a user is a member of, as far as the tail has been applied."""
-        rows = self._ask(
+        rows = self._file.ask(
             "SELECT organization_id FROM members WHERE user_id = ? ORDER BY 1", user_id
         )
         return [OrganizationId(organization_id) for (organization_id,) in rows]
@@ -233,36 +218,11 @@ class Directory:
         """Wait until `position` has been applied. Raises `Unavailable` after `within` seconds, if that is not None."""
         await self._waiting.reached(position, within=within)
 
-    def _ask(self, question: str, *values: str) -> list[tuple[Any, ...]]:
-        with taken_away_if_damaged(self.path):
-            return self._db.execute(question, values).fetchall()
 
-    def _memory(self) -> Memory:
-        (memory,) = self._db.execute("SELECT memory FROM checkpoint").fetchone()
-        return json.decode(memory, type=Memory)
-
-    def _write(self, recorded: Recorded) -> None:
-        try:
-            for statement, values in rows_of(recorded):
-                self._db.execute(statement, values)
-        except Undecodable:
-            # Nothing can be decided on that aggregate either; the tail goes on for all others.
-            return
-
-
-def _connect(path: Path | str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    # Losing the newest commits in a crash of the machine is harmless: they are read again.
-    db.execute("PRAGMA synchronous = NORMAL")
-    # `WriteAheadLog` does it beside the event loop; this is for a start far behind the log.
-    db.execute("PRAGMA wal_autocheckpoint = 20000")
-    if db.execute("PRAGMA user_version").fetchone()[0] != version():
-        _create(db)
-    return db
-
-
-def _create(db: sqlite3.Connection) -> None:
-    tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    drops = "".join(f'DROP TABLE "{name}";' for (name,) in tables)
-    db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {version()}; COMMIT;")
+def _write(db: sqlite3.Connection, recorded: Recorded) -> None:
+    try:
+        for statement, values in rows_of(recorded):
+            db.execute(statement, values)
+    except Undecodable:
+        # Nothing can be decided on that aggregate either; the tail goes on for all others.
+        return

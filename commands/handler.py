@@ -1,6 +1,5 @@
 """The entry of the write side: finds the aggregate of a command and what its decision needs, and has it decided."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
@@ -36,6 +35,7 @@ from runtime.errors import FoundryError, Unavailable
 from runtime.identity import Caller
 from runtime.metrics import COMMAND_SECONDS, COMMANDS
 from runtime.problems import Unauthenticated
+from runtime.shared_timeout import SharedTimeout
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Commands:
         self._deciding = Deciding(store, aggregates, now, last_cut=lambda: directory.last_cut)
         self._drafts = DraftPace(now)
         self._keys = KeysInHand()
+        self._limit = SharedTimeout(DEADLINE_SECONDS)
         places = Places(aggregates, directory)
         self._people = UserDesk(store, places, self._deciding, self._drafts)
         self._log = LogDesk(store, self._deciding)
@@ -84,7 +85,7 @@ class Commands:
         started = time.perf_counter()
         outcome = "failed"
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            with self._limit.begin():
                 answer = await self._answer(request, order)
             outcome = "accepted" if answer.events else "unchanged"
         except TimeoutError:

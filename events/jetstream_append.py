@@ -23,6 +23,7 @@ from runtime.connection import Connection
 from runtime.errors import Unavailable
 from runtime.inbox import NoAnswer, NotSent
 from runtime.metrics import APPEND_RETRIES, APPEND_SECONDS
+from runtime.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Appender:
         self._messages = messages
         self._attempt = attempt
         self._patience = patience
+        self._window = Window()
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when the server answers questions and does not say what became of a commit: it cannot write."""
 
@@ -105,6 +107,7 @@ class Appender:
             body,
             headers={EXPECTED: str(expected), MESSAGE_ID: stored_id(subject, message_id)},
             within=max(min(self._attempt, left), FIRST_PAUSE),
+            window=self._window,
         )
         ack = msgspec.json.decode(message.data, type=_Ack)
         if ack.error is not None:

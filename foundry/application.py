@@ -3,8 +3,10 @@
 from collections.abc import Awaitable
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from commands import http as command_routes
 from commands.catalog import CATALOG
@@ -20,7 +22,7 @@ from query_api.view_route import is_view
 from runtime.http import Authenticator
 from runtime.problems import HANDLERS
 from runtime.requests import Requests, refusals
-from runtime.settings import Settings
+from runtime.settings import Settings, environment
 from runtime.shares import Shares
 
 
@@ -56,7 +58,12 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
         routes += questions.routes
         routes += rebuild_route.routes(here.models, here.log, authenticator)
         routes += page.routes()
-    plain = Starlette(routes=routes, exception_handlers=HANDLERS)
+    # Only a cookie depends on what a proxy in front says; uvicorn would have each order and stream look.
+    proxy = Middleware(
+        ProxyHeadersMiddleware,
+        trusted_hosts=environment().get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"),
+    )
+    plain = Starlette(routes=routes, middleware=[proxy], exception_handlers=HANDLERS)
     # An address with a slash too many is another address, not a reason to send an order elsewhere.
     plain.router.redirect_slashes = False
     shared = for_other_sites(Requests(plain, pace), settings.origins)

@@ -27,6 +27,8 @@ class WebServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # `foundry.application` has it where somebody looks at what it says.
+                proxy_headers=False,
                 timeout_graceful_shutdown=graceful_seconds,
                 timeout_keep_alive=75,
                 backlog=BACKLOG,

@@ -15,6 +15,7 @@ from runtime.inbox import Answer, Inbox, NoAnswer, NotSent
 from runtime.metrics import NATS_CONNECTED, NATS_RECONNECTS
 from runtime.nats_client import NatsClient, NotPermitted
 from runtime.violations import Violations
+from runtime.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Connection:
         *,
         headers: Mapping[str, str] | None = None,
         within: float,
+        window: Window | None = None,
     ) -> Answer:
         """One question, one answer. Raises `NotSent` or `NoAnswer`: only the first is known to be without effect."""
         answers: list[Answer] = []
@@ -88,7 +90,7 @@ class Connection:
             answers.append(answer)
             return True
 
-        await self.collect(subject, body, headers=headers, take=take, within=within)
+        await self.collect(subject, body, headers=headers, take=take, within=within, window=window)
         return answers[0]
 
     async def collect(
@@ -99,16 +101,20 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         take: Callable[[Answer], bool],
         within: float,
+        window: Window | None = None,
     ) -> None:
         """One question, each answer given to `take` until that returns True: it was the last. `take` must not raise.
 
-        Nothing is buffered while the connection is down. Raises as `request`.
+        Nothing is buffered while the connection is down. With a `window` it waits for its turn, within the
+        same time. Raises as `request`.
         """
         deadline = asyncio.get_running_loop().time() + within
         if not self.connected:
             await self.wait_connected(within)
         try:
-            await self._inbox.collect(subject, body, headers=headers, take=take, deadline=deadline)
+            await self._inbox.collect(
+                subject, body, headers=headers, take=take, deadline=deadline, window=window
+            )
         except NoAnswer as error:
             if (violation := self._violations.about(subject, self._inbox.subject)) is None:
                 raise

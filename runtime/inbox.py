@@ -4,7 +4,9 @@ An answer goes to its asker while it is read: nothing waits in between, no heade
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 
 from msgspec import Struct
@@ -12,6 +14,7 @@ from nats import errors
 
 from runtime.nats_client import NatsClient
 from runtime.nats_headers import status_in
+from runtime.window import Window
 
 NO_RESPONDERS = "503"
 
@@ -40,6 +43,8 @@ class Inbox:
         self._before_token = len(self._prefix) + 1
         self._numbers = count(1)
         self._exchanges: dict[bytes, _Exchange] = {}
+        self._looks_at = math.inf
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def subject(self) -> str:
@@ -58,34 +63,50 @@ class Inbox:
         headers: Mapping[str, str] | None = None,
         take: Callable[[Answer], bool],
         deadline: float,
+        window: Window | None = None,
     ) -> None:
         """Send a request and give each answer to `take` until that returns True: it was the last.
 
-        `take` is called in the read loop: it must not raise. `deadline` is event loop time. Raises
-        `NotSent` or `NoAnswer`.
+        `take` is called in the read loop: it must not raise. `deadline` is event loop time. With a
+        `window` it may have to wait for its turn. Raises `NotSent` or `NoAnswer`.
         """
         token = str(next(self._numbers))
-        exchange = _Exchange(take)
+        send = partial(self._client.send, subject, f"{self._prefix}.{token}", body, headers)
+        exchange = _Exchange(subject, send, take, deadline, window)
         self._exchanges[token.encode()] = exchange
         try:
-            try:
-                self._client.send(subject, f"{self._prefix}.{token}", body, headers)
-            except errors.Error as error:
-                raise NotSent(f"{subject}: {error!r}") from error
-            async with asyncio.timeout_at(deadline):
-                await exchange.complete
-        except TimeoutError:
-            raise NoAnswer(f"{subject}: no answer in time") from None
+            exchange.begin()
+            if deadline < self._looks_at:
+                self._look_at(deadline)
+            await exchange.complete
         finally:
             del self._exchanges[token.encode()]
+            exchange.end(answered=False)
         if exchange.nobody_listens:
             raise NotSent(f"{subject}: nobody listens")
 
     def interrupt(self) -> None:
         """The connection broke: nobody needs to wait for the deadline of what was asked over it."""
         for exchange in self._exchanges.values():
-            if not exchange.complete.done():
-                exchange.complete.set_exception(NoAnswer("the connection broke"))
+            exchange.fail("the connection broke")
+
+    def _look_at(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._looks_at = deadline
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._look)
+
+    def _look(self) -> None:
+        """End what waits too long. One timer for all: hardly any exchange ever needs it."""
+        now = asyncio.get_running_loop().time()
+        self._timer, self._looks_at, next_look = None, math.inf, math.inf
+        for exchange in self._exchanges.values():
+            if exchange.deadline <= now:
+                exchange.fail("no answer in time")
+            else:
+                next_look = min(next_look, exchange.deadline)
+        if next_look < math.inf:
+            self._look_at(next_look)
 
     def _take(self, subject: bytes, reply: bytes, header: bytes, data: bytes) -> None:
         exchange = self._exchanges.get(subject[self._before_token :])
@@ -96,21 +117,63 @@ class Inbox:
 class _Exchange:
     """One request under way."""
 
-    def __init__(self, take: Callable[[Answer], bool]) -> None:
+    def __init__(
+        self,
+        subject: str,
+        send: Callable[[], None],
+        take: Callable[[Answer], bool],
+        deadline: float,
+        window: Window | None,
+    ) -> None:
+        self._subject = subject
+        self._send = send
         self._take = take
+        self.deadline = deadline
+        self._window = window
+        self._sent = False
         self._begun = False
         self.nobody_listens = False
         self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    @property
+    def over(self) -> bool:
+        return self.complete.done()
+
+    def begin(self) -> None:
+        if self._window is None:
+            self.send()
+        else:
+            self._window.enter(self)
+
+    def end(self, *, answered: bool) -> None:
+        if self._window is not None:
+            self._window.leave(self, answered=answered)
+
+    def send(self) -> None:
+        """Its turn may come while another one's answer is read, so what goes wrong is told to whoever waits for this one."""
+        try:
+            self._send()
+            self._sent = True
+        except errors.Error as error:
+            self.complete.set_exception(NotSent(f"{self._subject}: {error!r}"))
+        except Exception as error:
+            self.complete.set_exception(error)
+
     def add(self, answer: Answer) -> None:
         # A cluster that changes its leader may answer twice, before the asker was woken by the first.
-        if self.complete.done():
+        if self.over:
             return
         if not self._begun:
             self._begun = True
             self.nobody_listens = status_of(answer) == NO_RESPONDERS
         if self.nobody_listens or self._take(answer):
             self.complete.set_result(None)
+            self.end(answered=True)
+
+    def fail(self, reason: str) -> None:
+        if not self.over:
+            error = NoAnswer if self._sent else NotSent
+            self.complete.set_exception(error(f"{self._subject}: {reason}"))
 
 
 def status_of(answer: Answer) -> str | None:

@@ -37,6 +37,7 @@ class NatsClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
+        self._reading = False
         self._ps: MessageParser = MessageParser(self)
 
     async def subscribe_raw(self, subject: str, sink: Sink) -> Subscription:
@@ -51,7 +52,8 @@ class NatsClient(Client):
         """Publish now or not at all: nothing is kept for a connection that is down. Raises `nats.errors.Error`.
 
         Not put together with what else is sent in this turn of the loop: nats-server answers all
-        that came together at its end, and each side would wait while the other works.
+        that came together at its end, and each side would wait while the other works. Only what
+        answers give rise to, while they are read, leaves together.
         """
         if not self.is_connected:
             raise errors.ConnectionClosedError
@@ -63,6 +65,21 @@ class NatsClient(Client):
         # Behind what nats-py has not sent yet, a subscription for the answer perhaps.
         self._pending.append(message)
         self._pending_data_size += len(message)
+        if not self._reading:
+            self._write_pending()
+
+    @contextmanager
+    def sent_together(self) -> Iterator[None]:
+        """What is sent inside leaves at the end, in one write."""
+        self._reading = True
+        try:
+            yield
+        finally:
+            self._reading = False
+            if self._pending and self.is_connected:
+                self._write_pending()
+
+    def _write_pending(self) -> None:
         assert self._transport is not None
         # What breaks here is noticed where it is read; these bytes go out when it is back.
         with suppress(OSError):

@@ -36,29 +36,48 @@ class MessageParser(Parser):
 
     async def parse(self, data: bytes = b"") -> None:
         read, at, resets = self._rest + data, 0, self._resets
-        # Whoever is called below may reconnect: then these bytes are nobody's any more.
-        while resets == self._resets:
-            line_end = read.find(END, at)
-            if line_end < 0:
-                break
-            begin = line_end + len(END)
-            if read.startswith(MESSAGE, at):
-                subject, sid, reply, header_size, size = _arguments(read[at:line_end])
-                end = begin + size
-                if len(read) < end + len(END):
-                    break
-                header = read[begin : begin + header_size]
-                content = read[begin + header_size : end]
-                at = end + len(END)
-                if sink := self.sinks.get(sid):
-                    sink(subject, reply, header, content)
-                else:
-                    await self.nc._process_msg(sid, subject, reply, content, header)
-            else:
-                rare, at = read[at:begin], begin
-                await super().parse(rare)
+        begun = -1
+        # Whoever is waited for below may reconnect: then these bytes are nobody's any more.
+        while begun != at and resets == self._resets:
+            with self.nc.sent_together():
+                begun = at = self._to_sinks(read, at)
+            if message := _message(read, at):
+                sid, subject, reply, header, content, at = message
+                await self.nc._process_msg(sid, subject, reply, content, header)
+            elif not read.startswith(MESSAGE, at) and (line_end := read.find(END, at)) >= 0:
+                at = line_end + len(END)
+                await super().parse(read[begun:at])
         if resets == self._resets:
             self._rest = read[at:]
+
+    def _to_sinks(self, read: bytes, at: int) -> int:
+        """Hand on the messages from `at` on that have a sink, and say where something else begins."""
+        while message := _message(read, at):
+            sid, subject, reply, header, content, end = message
+            if (sink := self.sinks.get(sid)) is None:
+                break
+            sink(subject, reply, header, content)
+            at = end
+        return at
+
+
+def _message(read: bytes, at: int) -> tuple[int, bytes, bytes, bytes, bytes, int] | None:
+    """Subscription, subject, reply subject, header and content of the message at `at`, and where it ends.
+
+    None when no message stands there, or not the whole of it.
+    """
+    if not read.startswith(MESSAGE, at):
+        return None
+    line_end = read.find(END, at)
+    if line_end < 0:
+        return None
+    subject, sid, reply, header_size, size = _arguments(read[at:line_end])
+    begin = line_end + len(END)
+    end = begin + size
+    if len(read) < end + len(END):
+        return None
+    head_end = begin + header_size
+    return sid, subject, reply, read[begin:head_end], read[head_end:end], end + len(END)
 
 
 def _arguments(line: bytes) -> tuple[bytes, int, bytes, int, int]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.directory import Directory, Located, version
+from commands.directory import Directory, Located
+from commands.directory_file import version
 from commands.keys import command_key
 from events.codec import Undecodable
 from events.commit import Commit
@@ -134,7 +135,7 @@ async def test_what_older_code_could_not_read_is_found_by_code_that_can(
     recorded = await put(memory_store, facts.commit(facts.task_created()))
     with monkeypatch.context() as older:
         older.setattr(recorded, "decode", unreadable)
-        older.setattr("commands.directory.version", lambda: version() - 1)
+        older.setattr("commands.directory_file.version", lambda: version() - 1)
         before = await Directory.open(file, memory_store)
         await before.apply([recorded])
         assert (before.checkpoint, before.located("task_1")) == (1, None)
@@ -205,6 +206,65 @@ async def test_a_question_that_finds_the_file_damaged_has_it_written_anew_by_the
     broken.close()
 
     assert not file.exists()
+
+
+async def test_what_a_kill_took_along_is_read_again(
+    memory_store: MemoryStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "directory.sqlite3"
+    recorded = await put(memory_store, facts.commit(facts.task_created()))
+    killed = await Directory.open(file, memory_store)
+    await killed.apply([recorded])
+    assert killed.located("task_1") is not None
+    # As it would stand there after a kill.
+    killed._file.close()
+
+    now = await Directory.open(file, memory_store)
+    assert (now.checkpoint, now.located("task_1")) == (0, None)
+    await now.apply([recorded])
+
+    assert now.located("task_1") is not None
+    now.close()
+
+
+async def test_what_the_disk_refuses_is_undone_back_to_what_it_took(
+    memory_store: MemoryStore, tmp_path: Path
+) -> None:
+    directory = await Directory.open(tmp_path / "directory.sqlite3", memory_store)
+    history = [
+        await put(memory_store, facts.commit(facts.task_created(), command_id=key(f"{number}")))
+        for number in range(400)
+    ]
+    await directory.apply(history[:1])
+    database = directory._file._db
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count = {pages}")
+
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        await directory.apply(history[1:])
+    undone = (directory.checkpoint, directory.located("task_1"))
+    with pytest.raises(Unavailable):
+        await directory.reached(history[0].position, within=0)
+    database.execute("PRAGMA max_page_count = 100000")
+    await directory.apply(history)
+
+    assert undone == (0, None)
+    assert directory.checkpoint == history[-1].position
+    assert directory.located("task_1") is not None
+    directory.close()
+
+
+async def test_a_cut_that_took_only_what_is_not_in_the_file_yet_is_found(
+    memory_store: MemoryStore, tmp_path: Path
+) -> None:
+    directory = await Directory.open(tmp_path / "directory.sqlite3", memory_store)
+    await directory.apply([await put(memory_store, facts.commit(facts.task_created()))])
+    directory._store = MemoryStore()
+
+    await directory.verify()
+
+    assert (directory.checkpoint, directory.located("task_1")) == (0, None)
+    directory.close()
 
 
 async def test_a_batch_that_comes_again_changes_nothing(memory_store: MemoryStore) -> None:

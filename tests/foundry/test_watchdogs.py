@@ -117,8 +117,8 @@ async def test_a_reader_whose_disk_is_full_waits_for_room_and_says_so(
     feed = Feed(store, [directory])
     liveness = Liveness(store, feed, look=0.01, stuck=0.3)
     await liveness.start()
-    pages = directory._db.execute("PRAGMA page_count").fetchone()[0]
-    directory._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = directory._file._db.execute("PRAGMA page_count").fetchone()[0]
+    directory._file._db.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(300):
         position = await grow(store, f"{number:060}")
     watching = asyncio.create_task(liveness.watch())
@@ -128,7 +128,7 @@ async def test_a_reader_whose_disk_is_full_waits_for_room_and_says_so(
         while liveness.refusal is None or liveness.lag_ms() < 1000:
             await asyncio.sleep(0.01)
         reasons = liveness.reasons_not_ready()
-        directory._db.execute(f"PRAGMA max_page_count = {pages * 1000}")
+        directory._file._db.execute(f"PRAGMA max_page_count = {pages * 1000}")
         await feed.reached(position, within=WITHIN)
     for task in (watching, running):
         task.cancel()

@@ -34,6 +34,17 @@ async def test_a_token_signs_a_browser_in_and_out(system: NodeProcess) -> None:
     assert problem(after)["code"] == "unauthenticated"
 
 
+async def test_behind_a_proxy_that_speaks_tls_the_cookie_is_for_tls_alone(
+    system: NodeProcess,
+) -> None:
+    async with browser(system) as page:
+        signed_in = await page.post(
+            "/v1/login", json={"token": system.token}, headers={"X-Forwarded-Proto": "https"}
+        )
+
+    assert "secure" in signed_in.headers["set-cookie"].lower()
+
+
 async def test_signing_out_ends_the_cookies_session_also_beside_a_token(
     system: NodeProcess,
 ) -> None:

@@ -1,0 +1,132 @@
+"""The SQLite file of the directory. Many batches share a transaction, which ends with their checkpoint.
+
+A transaction for each batch would cost an order more than its rows do, and so would the lock that each
+question takes outside of one. What a kill takes along is read from the log again.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from msgspec import json
+
+from events.trail import Memory
+from projectors.epoch import digest_of
+from runtime.damage import taken_away_if_damaged
+from runtime.write_ahead import WriteAheadLog
+
+SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
+FILLED_WITH = ("commands.directory_rows", "commands.keys", "events.codec")
+
+COMMITS_TOGETHER = 500
+SECONDS_TOGETHER = 1.0
+
+TRANSACTION_BYTES = 4 * 4096
+COMMIT_BYTES = 2 * 4096
+"""About what one commit adds to the pages of a transaction: keys are spread over all pages of their table."""
+
+UNSETTLED_BYTES = 16 * 1024 * 1024
+"""Thousands of orders a second rewrite the same pages: moved more often they would cost a fifth of an order."""
+
+
+@cache
+def version() -> int:
+    """Identifies the schema and the code that fills it: a file that other code wrote is made anew from the log.
+
+    For older code may have passed by commits that it could not read.
+    """
+    return int.from_bytes(digest_of(SCHEMA, *FILLED_WITH)[:3], "big")
+
+
+class DirectoryFile:
+    """Its one connection sees what was written at once, also before the transaction ends."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+        self._db = _connect(path)
+        self._ahead = WriteAheadLog(path, unsettled=UNSETTLED_BYTES)
+        self._open_commits = 0
+        self._ended_at = monotonic()
+
+    @property
+    def memory(self) -> Memory:
+        """What of the log was written down by the end of the last transaction."""
+        (memory,) = self._db.execute("SELECT memory FROM checkpoint").fetchone()
+        return json.decode(memory, type=Memory)
+
+    def ask(self, question: str, *values: str) -> list[tuple[Any, ...]]:
+        with taken_away_if_damaged(self._path):
+            return self._db.execute(question, values).fetchall()
+
+    @contextmanager
+    def writing(self, commits: int) -> Iterator[sqlite3.Connection]:
+        """Inside, write what this many commits say. If that fails, all since the end of the last transaction is undone."""
+        with self._undone_if_it_fails():
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN")
+            yield self._db
+        self._open_commits += commits
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough was written, or for long enough, to end the transaction."""
+        long_ago = monotonic() - self._ended_at >= SECONDS_TOGETHER
+        return long_ago or self._open_commits >= COMMITS_TOGETHER
+
+    def end(self, memory: Memory) -> None:
+        """End the transaction, if there is one."""
+        self._ended_at = monotonic()
+        if not self._db.in_transaction:
+            return
+        with self._undone_if_it_fails():
+            told = json.encode(memory).decode()
+            self._db.execute("UPDATE checkpoint SET memory = ?", (told,))
+            self._db.commit()
+        self._ahead.wrote(TRANSACTION_BYTES + self._open_commits * COMMIT_BYTES)
+        self._open_commits = 0
+
+    async def settle(self) -> None:
+        """Between two transactions: see `WriteAheadLog`."""
+        await self._ahead.settle()
+
+    def begin_anew(self) -> None:
+        """Forget all that was written."""
+        _create(self._db)
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _undone_if_it_fails(self) -> Iterator[None]:
+        try:
+            with taken_away_if_damaged(self._path):
+                yield
+        except BaseException:
+            self._open_commits = 0
+            # SQLite has undone it by itself where the disk refused it.
+            with suppress(sqlite3.Error):
+                self._db.rollback()
+            raise
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    # Losing the newest commits in a crash of the machine is harmless: they are read again.
+    db.execute("PRAGMA synchronous = NORMAL")
+    # `WriteAheadLog` does it beside the event loop; this is for a start far behind the log.
+    db.execute("PRAGMA wal_autocheckpoint = 20000")
+    if db.execute("PRAGMA user_version").fetchone()[0] != version():
+        _create(db)
+    return db
+
+
+def _create(db: sqlite3.Connection) -> None:
+    tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    drops = "".join(f'DROP TABLE "{name}";' for (name,) in tables)
+    db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {version()}; COMMIT;")

@@ -1,0 +1,75 @@
+"""How many questions of one kind may wait for their answers at once (docs/decisions/0076).
+
+nats-server takes all commits that lie before it, flushes one after the other, and answers them together:
+who sends it everything has nothing to do until it is through with everything.
+"""
+
+import math
+from collections.abc import Callable
+from time import monotonic
+from typing import Protocol
+
+LEAST = 16
+PERIOD_SECONDS = 0.2
+
+
+class Question(Protocol):
+    """What waits for its turn, and then for its answer."""
+
+    @property
+    def over(self) -> bool:
+        """Nobody waits for it any more."""
+
+    def send(self) -> None:
+        """Must not raise."""
+
+
+class Window:
+    """Questions leave in the order in which they came, one for each that is answered.
+
+    As many are under way as the server answers in twice its shortest time, `LEAST` at least: over a
+    long way that is many more. `now` gives seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self.size = LEAST
+        self._waiting: dict[Question, None] = {}
+        self._sent: dict[Question, float] = {}
+        self._shortest = math.inf
+        self._answered = 0
+        self._counted_since = now()
+
+    def enter(self, question: Question) -> None:
+        """Send it now, or as soon as there is room."""
+        self._waiting[question] = None
+        self._move_up()
+
+    def leave(self, question: Question, *, answered: bool) -> None:
+        """It has its answer, or waits for none any more. Said twice it is heard once."""
+        sent_at = self._sent.pop(question, None)
+        if sent_at is None:
+            self._waiting.pop(question, None)
+            return
+        if answered:
+            self._measure(self._now(), sent_at)
+        else:
+            # Whatever is at the other end now may be further away.
+            self._shortest = math.inf
+        self._move_up()
+
+    def _move_up(self) -> None:
+        while self._waiting and len(self._sent) < self.size:
+            question = next(iter(self._waiting))
+            del self._waiting[question]
+            if not question.over:
+                self._sent[question] = self._now()
+                question.send()
+
+    def _measure(self, now: float, sent_at: float) -> None:
+        self._shortest = min(self._shortest, now - sent_at)
+        self._answered += 1
+        if now - self._counted_since >= PERIOD_SECONDS:
+            a_second = self._answered / (now - self._counted_since)
+            self.size = max(LEAST, math.ceil(2 * a_second * self._shortest))
+            self._answered, self._counted_since = 0, now

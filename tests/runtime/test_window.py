@@ -1,0 +1,166 @@
+"""Questions wait for their turn here, in order; none is sent that nobody waits for, none is forgotten."""
+
+import asyncio
+
+import pytest
+
+from runtime.connection import Connection, connect
+from runtime.inbox import Answer, NoAnswer, NotSent
+from runtime.window import LEAST, PERIOD_SECONDS, Window
+from tests.nats_process import NatsServer
+
+
+class Asked:
+    """A question that keeps whether it was sent."""
+
+    def __init__(self, sent: list["Asked"]) -> None:
+        self._to = sent
+        self.over = False
+
+    def send(self) -> None:
+        self._to.append(self)
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_more_than_fit_leave_in_order_one_for_each_that_is_answered() -> None:
+    window, sent = Window(), list[Asked]()
+    asked = [Asked(sent) for _ in range(LEAST + 3)]
+    for one in asked:
+        window.enter(one)
+    at_first = list(sent)
+
+    window.leave(asked[4], answered=True)
+    window.leave(asked[4], answered=True)
+    window.leave(asked[0], answered=False)
+
+    assert at_first == asked[:LEAST]
+    assert sent == asked[: LEAST + 2]
+
+
+def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
+    window, sent = Window(), list[Asked]()
+    asked = [Asked(sent) for _ in range(LEAST + 3)]
+    for one in asked:
+        window.enter(one)
+
+    window.leave(asked[LEAST], answered=False)
+    asked[LEAST + 1].over = True
+    window.leave(asked[0], answered=True)
+
+    assert sent == [*asked[:LEAST], asked[-1]]
+
+
+def test_over_a_long_way_more_are_under_way_until_the_server_takes_no_more() -> None:
+    clock, sent = Clock(), list[Asked]()
+    window = Window(clock)
+    seconds, most_a_second = 0.02, 2000
+
+    for _ in range(10):
+        ends_at = clock.now + PERIOD_SECONDS
+        while clock.now <= ends_at:
+            asked = [Asked(sent) for _ in range(window.size)]
+            for one in asked:
+                window.enter(one)
+            clock.now += max(seconds, len(asked) / most_a_second)
+            for one in asked:
+                window.leave(one, answered=True)
+
+    assert 2 * seconds * most_a_second * 0.9 < window.size <= 2 * seconds * most_a_second * 1.1
+
+
+def test_at_a_near_server_it_stays_small_however_many_there_are() -> None:
+    clock, sent = Clock(), list[Asked]()
+    window = Window(clock)
+    alone = Asked(sent)
+    window.enter(alone)
+    clock.now += 0.0004
+    window.leave(alone, answered=True)
+
+    for _ in range(1000):
+        asked = [Asked(sent) for _ in range(window.size)]
+        for one in asked:
+            window.enter(one)
+        clock.now += len(asked) * 0.00014
+        for one in asked:
+            window.leave(one, answered=True)
+
+    assert window.size == LEAST
+
+
+async def asking(connection: Connection, window: Window, many: int, within: float) -> list[object]:
+    questions = (
+        connection.request("silence", b"%d" % number, within=within, window=window)
+        for number in range(many)
+    )
+    return list(await asyncio.gather(*questions, return_exceptions=True))
+
+
+async def test_what_never_had_its_turn_is_known_not_to_have_been_sent(
+    nats_server: NatsServer,
+) -> None:
+    async with connect(
+        nats_server.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        heard = await connection.client.subscribe("silence")
+
+        outcomes = await asking(connection, Window(), LEAST + 2, within=0.2)
+        await connection.client.flush()
+
+        assert [type(one) for one in outcomes] == [NoAnswer] * LEAST + [NotSent] * 2
+        assert heard.pending_msgs == LEAST
+
+
+async def test_one_that_cannot_be_sent_fails_alone(nats_server: NatsServer) -> None:
+    async with connect(
+        nats_server.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        service = await connection.client.subscribe("questions")
+        window = Window()
+        too_large = b"x" * (connection.max_payload + 1)
+        bodies = [b"small"] * LEAST + [too_large, b"last"]
+        asked = [
+            asyncio.create_task(connection.request("questions", body, within=10, window=window))
+            for body in bodies
+        ]
+
+        for _ in range(len(bodies) - 1):
+            question = await service.next_msg(timeout=10)
+            await question.respond(question.data)
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+
+        answers = [one.data for one in outcomes if isinstance(one, Answer)]
+        assert answers == [b"small"] * LEAST + [b"last"]
+        assert isinstance(outcomes[-2], NotSent)
+
+
+async def test_what_answers_give_rise_to_leaves_in_one_write(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(
+        nats_server.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        client, sizes = connection.client, list[int]()
+        await client.flush()
+        transport = client._transport
+        assert transport is not None
+        write = transport.writelines
+
+        def counted(pieces: list[bytes]) -> None:
+            sizes.append(len(pieces))
+            write(pieces)
+
+        monkeypatch.setattr(transport, "writelines", counted)
+        with client.sent_together():
+            for _ in range(5):
+                client.send("anywhere", "", b"", None)
+            assert sizes == []
+
+        client.send("anywhere", "", b"", None)
+
+        assert sizes == [5, 1]
