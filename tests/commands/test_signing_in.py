@@ -121,3 +121,25 @@ async def test_another_sites_page_may_not_write_with_the_cookie(edge: Edge) -> N
 
     check_problem(refused, 403, "forbidden")
     assert allowed.status_code == 202
+
+
+@pytest.mark.parametrize("origin", ["http://[::1", "http://[x]", "null", "", "foundry", "//["])
+async def test_an_origin_that_is_none_is_another_site(edge: Edge, origin: str) -> None:
+    async with edge.client(None) as client:
+        await client.post("/v1/login", json={"token": OWNER_TOKEN})
+
+        refused = await client.post(CREATE, json=NAME, headers={"origin": origin})
+
+    check_problem(refused, 403, "forbidden")
+
+
+async def test_a_cookie_may_stand_in_a_line_of_its_own(edge: Edge) -> None:
+    async with edge.client(None) as browser, edge.client(None) as client:
+        await browser.post("/v1/login", json={"token": OWNER_TOKEN})
+        session = f"foundry_session={browser.cookies['foundry_session']}"
+
+        response = await client.post(
+            CREATE, json=NAME, headers=[("cookie", "theme=dark"), ("cookie", session)]
+        )
+
+    assert response.status_code == 202
