@@ -19,11 +19,12 @@ class PatientProtocol(StreamingProtocol):
     head_seconds = 30.0
     parting_seconds = 2.0
 
-    __slots__ = ("_deadline", "_head_bytes", "_in_head", "_refusal")
+    __slots__ = ("_deadline", "_has_said_all", "_head_bytes", "_in_head", "_refusal")
 
     def __init__(self, *arguments: Any, **further: Any) -> None:
         super().__init__(*arguments, **further)
         self._deadline: asyncio.TimerHandle | None = None
+        self._has_said_all = False
         self._head_bytes = 0
         self._in_head = True
         self._refusal: str | None = None
@@ -53,6 +54,17 @@ class PatientProtocol(StreamingProtocol):
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether to go on: somebody who sends nothing more may still wait for an answer.
+
+        A reader who left is known by the same sign, and a stream must not outlive its reader.
+        """
+        last, asked = self.answering, self.cycle
+        if last is None or last.response_complete or self.stream is not None:
+            return False
+        self._has_said_all = asked is not None and not asked.more_body
+        return self._has_said_all
+
     def on_message_begin(self) -> None:
         self._in_head = True
         self._head_bytes = 0
@@ -66,6 +78,8 @@ class PatientProtocol(StreamingProtocol):
         super().on_response_complete()
         if self._refusal is not None:
             self._part(self._refusal)
+        elif self._has_said_all and self.answering and self.answering.response_complete:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn says in `msg` helps nobody further."""

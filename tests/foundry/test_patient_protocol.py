@@ -108,6 +108,27 @@ async def test_what_was_asked_before_nonsense_is_answered_before_it(
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+async def test_who_sends_nothing_more_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_answer = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await may_answer.wait()
+        await HELLO(scope, receive, send)
+
+    async with served(monkeypatch, slow) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(GET + GET)
+        sink.write_eof()
+        # Another one that said nothing at all is ended: by then the end of this one was read too.
+        other, other_sink = await asyncio.open_connection("127.0.0.1", port)
+        other_sink.write_eof()
+        assert await other.read() == b""
+        may_answer.set()
+        assert (await source.read()).count(b"hello") == 2
+        for one in (sink, other_sink):
+            one.close()
+
+
 async def test_a_body_that_goes_wrong_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def reading(scope: Scope, receive: Receive, send: Send) -> None:
         try:
