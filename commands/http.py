@@ -108,15 +108,16 @@ class _ManyCommands:
         async with self._batches.work("batch"):
             async with self._gate.request("batch", counted=False):
                 caller = await self._authenticator.caller(request)
-                check_media_type(request, *LINES)
-                if "if-match" in request.headers:
-                    raise Invalid(
-                        "If-Match is for one command; give each line's data an expected_version."
-                    )
-                key = command_id_of(Head(scope).joined(b"idempotency-key")) or new_command_id()
-                body = await read_body(request.receive, BATCH_LIMIT)
-                lines = batch_lines(body)
             with self._shares.of(caller.user_id):
+                async with self._gate.request("batch", counted=False):
+                    check_media_type(request, *LINES)
+                    if "if-match" in request.headers:
+                        raise Invalid(
+                            "If-Match is for one command; give each line's data an expected_version."
+                        )
+                    key = command_id_of(Head(scope).joined(b"idempotency-key")) or new_command_id()
+                    body = await read_body(request.receive, BATCH_LIMIT)
+                    lines = batch_lines(body)
                 answers = _answers(
                     self._commands, self._gate, caller, key, body, lines, request.url.path
                 )
