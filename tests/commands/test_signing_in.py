@@ -1,8 +1,13 @@
 """Signing a browser in and out."""
 
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
 import pytest
 
 from commands.credentials import OWNER
+from commands.http import SIGN_INS_AT_ONCE
 from events.user import AppSessionStarted
 from tests.commands.edge import CREATE, NAME, Edge, check_problem
 from tests.commands.node import OWNER_TOKEN
@@ -143,3 +148,26 @@ async def test_a_cookie_may_stand_in_a_line_of_its_own(edge: Edge) -> None:
         )
 
     assert response.status_code == 202
+
+
+async def test_those_who_sign_in_slowly_are_in_the_way_of_nobody_else(edge: Edge) -> None:
+    arrived = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        await arrived.wait()
+        yield b"{}"
+
+    async with edge.client(None) as strangers, edge.client() as owner:
+        sent = [
+            asyncio.create_task(strangers.post("/v1/login", content=slowly()))
+            for _ in range(SIGN_INS_AT_ONCE + 1)
+        ]
+        async with asyncio.timeout(15):
+            (first, *_) = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
+        ordered = await owner.post(CREATE, json=NAME)
+        arrived.set()
+        statuses = Counter([(await one).status_code for one in sent])
+
+    check_problem(first.pop().result(), 429, "too_many_requests")
+    assert ordered.status_code == 202
+    assert statuses == {400: SIGN_INS_AT_ONCE, 429: 1}
