@@ -73,6 +73,8 @@ class PatientProtocol(StreamingProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+        # The request keeps its own list: what stands behind a body in chunks is none of its headers.
+        self.headers = []
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -159,6 +159,28 @@ async def test_a_head_behind_a_large_body_is_not_taken_for_a_large_head(
         sink.close()
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_stands_behind_a_body_is_no_header(
+    monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    async def named(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.set()
+        await Request(scope, receive).body()
+        names = [name for name, _ in scope["headers"]]
+        await Response(b" ".join(names))(scope, receive, send)
+
+    heard = asyncio.Event()
+    async with served(monkeypatch, named) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if not at_once:
+            await heard.wait()
+        sink.write(b"1\r\nx\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
+        head = await source.readuntil(b"\r\n\r\nhost transfer-encoding")
+        assert b"content-length: 22\r\n" in head
+        sink.close()
+
+
 @pytest.mark.parametrize("size", [0, 5, 64 * 1024, 64 * 1024 + 1, 3_000_000])
 async def test_head_and_body_come_whole_and_in_order(
     monkeypatch: pytest.MonkeyPatch, size: int
