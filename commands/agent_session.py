@@ -140,13 +140,16 @@ def _answer(task: Task, session: Session, order: AnswerPermission) -> list[Event
     request = session.requests.get(order.request_id)
     if request is None:
         raise Rejected(
-            "The agent is not asking this: its turn has ended, or it never asked.",
+            "The agent is not asking this: its turn has ended, or it never asked. "
+            "Read the session again.",
             code="not_asked",
         )
     if request.answer == order.option_id:
         return []
     if request.answer is not None:
-        raise Rejected("This has been answered already.", code="already_answered")
+        raise Rejected(
+            "This has been answered already; read the session again.", code="already_answered"
+        )
     if session.stop_requested or task.over:
         raise Rejected("The agent's turn is being ended, so it needs no answer.", code="not_asked")
     if order.option_id not in request.options:

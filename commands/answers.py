@@ -80,7 +80,7 @@ def standing_ids(state: object, order: Order, context: Context) -> dict[str, str
     """The job that already does what was ordered: an answer names it although nothing changed."""
     job_id: JobId | None = None
     match state, order:
-        case Task(), _:
+        case Task(), _ if context.job is None or context.job.open:
             job_id = standing_job(state, order)
         case Repository(), RefreshRepository() | ActOnRepository():
             organization = context.organization

@@ -37,6 +37,8 @@ from runtime.shares import Shares
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 BATCHES_AT_ONCE = 16
 """Each may hold `BATCH_LIMIT` bytes for as long as its lines take."""
+SIGN_INS_AT_ONCE = 256
+"""Whose they are is not known before: they must not take the places of those who are."""
 
 
 class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,8 +53,10 @@ def routes(
 ) -> list[Route]:
     """`POST /v1/commands/{name}`, `POST /v1/commands`, `POST /v1/login`, `POST /v1/logout`."""
 
+    sign_ins = Gate("sign ins", capacity=SIGN_INS_AT_ONCE)
+
     async def login(request: Request) -> Response:
-        async with gate.request("login"):
+        async with sign_ins.work("login"), gate.request("login", counted=False):
             authenticator.check_origin(request)
             check_media_type(request, "application/json")
             given = decoded(await read_body(request.receive, BODY_LIMIT), Login)
@@ -108,15 +112,16 @@ class _ManyCommands:
         async with self._batches.work("batch"):
             async with self._gate.request("batch", counted=False):
                 caller = await self._authenticator.caller(request)
-                check_media_type(request, *LINES)
-                if "if-match" in request.headers:
-                    raise Invalid(
-                        "If-Match is for one command; give each line's data an expected_version."
-                    )
-                key = command_id_of(Head(scope).joined(b"idempotency-key")) or new_command_id()
-                body = await read_body(request.receive, BATCH_LIMIT)
-                lines = batch_lines(body)
             with self._shares.of(caller.user_id):
+                async with self._gate.request("batch", counted=False):
+                    check_media_type(request, *LINES)
+                    if "if-match" in request.headers:
+                        raise Invalid(
+                            "If-Match is for one command; give each line's data an expected_version."
+                        )
+                    key = command_id_of(Head(scope).joined(b"idempotency-key")) or new_command_id()
+                    body = await read_body(request.receive, BATCH_LIMIT)
+                    lines = batch_lines(body)
                 answers = _answers(
                     self._commands, self._gate, caller, key, body, lines, request.url.path
                 )

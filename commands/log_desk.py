@@ -42,7 +42,8 @@ class LogDesk:
                 case SkipPoison(position=position):
                     if all(recorded.position != position for recorded in history):
                         raise Rejected(
-                            f"No commit of {order.aggregate_id} stands at position {position}."
+                            f"No commit of {order.aggregate_id} stands at position {position};"
+                            " /v1/history has the positions there are."
                         )
                     return replace(base, stuck_position=position)
 

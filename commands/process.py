@@ -63,7 +63,10 @@ def _check_arguments(order: StartProcess) -> None:
 def _write(task: Task, order: WriteProcess) -> list[Event]:
     process_id = ProcessId(order.process_id)
     if process_id in task.exited:
-        raise Rejected("The process has ended and reads nothing any more.", code="process_over")
+        raise Rejected(
+            "The process has ended and reads nothing any more; start another one.",
+            code="process_over",
+        )
     _process(task, process_id)
     if not order.text:
         return []

@@ -116,4 +116,4 @@ class SignIn:
 
 
 def _bad_token() -> Unauthenticated:
-    return Unauthenticated("This token is unknown, expired or revoked.")
+    return Unauthenticated("This token is unknown, expired or revoked; sign in with another one.")

@@ -55,7 +55,8 @@ def check_act(parents: Mapping[str, Parent], order: ActOnRepository) -> None:
         check_branch(f"/{name}", value)
     if order.parent is not None and order.branch in (order.parent, *above(parents, order.parent)):
         raise Rejected(
-            f"{order.parent} is {order.branch} or stacked on it; a stack cannot go in a circle.",
+            f"{order.parent} is {order.branch} or stacked on it; a stack cannot go in a circle. "
+            "Choose another parent.",
             code="stack_circle",
         )
 

@@ -131,7 +131,7 @@ def _check_provider(provider: str, context: Context) -> None:
 
 def _rename(task: Task, order: RenameTask) -> list[Event]:
     if task.status in ("killing", "killed"):
-        raise Rejected("A killed task keeps its title.", code="task_over")
+        raise Rejected("A killed task keeps its title; create a new one.", code="task_over")
     if task.title == order.title:
         return []
     return [TaskRenamed(**task_owners(task), title=order.title)]
@@ -144,7 +144,9 @@ def _archive(task: Task, context: Context) -> list[Event]:
         case "archiving":
             return _once_more(task, TASK_ARCHIVE, context)
         case "killing" | "killed":
-            raise Rejected("A killed task cannot be archived; it is gone.", code="task_over")
+            raise Rejected(
+                "A killed task cannot be archived, it is gone; create a new one.", code="task_over"
+            )
         case "provisioning" | "ready" | "failed":
             return [
                 TaskArchiveRequested(**task_owners(task)),

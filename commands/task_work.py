@@ -72,10 +72,20 @@ def still_open(task: Task, kind: str, context: Context) -> bool:
 
 def check_workable(task: Task) -> None:
     """Raises `Rejected` while there is no sandbox to work in."""
+    if task.status in ("killing", "killed"):
+        raise Rejected(
+            "The task is killed, its sandbox and its branch are gone; create a new one.",
+            code="task_over",
+        )
     if task.over:
         raise Rejected(
             "The task has been put away, its sandbox is gone; create another task on its branch.",
             code="task_over",
+        )
+    if task.status == "failed":
+        raise Rejected(
+            "The preparation of the task failed; take its job up again with job.retry and wait.",
+            code="not_ready",
         )
     if task.status != "ready" or task.sandbox is None or not task.sandbox.ready:
         raise Rejected("The sandbox of the task is not ready; wait for it.", code="not_ready")

@@ -61,7 +61,9 @@ class UserDesk:
             case CreateToken():
                 user_id = order.user_id or caller
                 if user_id != caller and caller != OWNER:
-                    raise Forbidden("Only the first owner may make tokens for other people.")
+                    raise Forbidden(
+                        "Only the first owner may make tokens for other people; ask them."
+                    )
                 if await self._places.user(user_id) is None:
                     raise no_such("user")
                 return await self._create_token(request, order, user_id, base)

@@ -19,14 +19,15 @@ class PatientProtocol(StreamingProtocol):
     head_seconds = 30.0
     parting_seconds = 2.0
 
-    __slots__ = ("_deadline", "_head_bytes", "_in_head", "_refused")
+    __slots__ = ("_deadline", "_has_said_all", "_head_bytes", "_in_head", "_refusal")
 
     def __init__(self, *arguments: Any, **further: Any) -> None:
         super().__init__(*arguments, **further)
         self._deadline: asyncio.TimerHandle | None = None
+        self._has_said_all = False
         self._head_bytes = 0
         self._in_head = True
-        self._refused = False
+        self._refusal: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -37,20 +38,32 @@ class PatientProtocol(StreamingProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self._refusal is not None:
             return
+        # What comes in one piece with the end of the request before is not counted.
+        self._head_bytes += len(data)
         super().data_received(data)
         if not self._in_head:
             if self._deadline is not None:
                 self._forget_deadline()
             return
-        if self._refused or self.transport.is_closing():
+        if self._refusal is not None or self.transport.is_closing():
             return
-        self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES:
-            self.send_400_response(f"The head of a request may have {HEAD_BYTES} bytes; send less.")
+            self._refuse(f"The head of a request may have {HEAD_BYTES} bytes; send less.")
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether to go on: somebody who sends nothing more may still wait for an answer.
+
+        A reader who left is known by the same sign, and a stream must not outlive its reader.
+        """
+        last, asked = self.answering, self.cycle
+        if last is None or last.response_complete or self.stream is not None:
+            return False
+        self._has_said_all = asked is not None and not asked.more_body
+        return self._has_said_all
 
     def on_message_begin(self) -> None:
         self._in_head = True
@@ -60,19 +73,52 @@ class PatientProtocol(StreamingProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+        # The request keeps its own list: what stands behind a body in chunks is none of its headers.
+        self.headers = []
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refusal is not None:
+            self._part(self._refusal)
+        elif self._has_said_all and self.answering and self.answering.response_complete:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """The last word on a connection whose bytes are no request."""
-        error = Invalid(msg if msg.endswith(".") else "This is not an HTTP request; correct it.")
-        body = msgspec.json.encode(problem_document(error, instance="/"))
+        """What uvicorn says in `msg` helps nobody further."""
+        self._refuse(
+            "This is not an HTTP/1.1 request; correct its first line, its headers or its chunks."
+        )
+
+    def _refuse(self, detail: str) -> None:
+        """Read nothing more. What was asked before is answered before, a stream too for as long as it runs."""
+        self._refusal = detail
+        self._forget_deadline()
+        asked = self.cycle
+        if asked is not None and asked.more_body and not asked.response_complete:
+            # Its body will never be whole: this is its answer.
+            if asked is self.answering:
+                asked.disconnected = True
+                asked.message_event.set()
+            else:
+                del self.pipeline[0]
+        self._part(detail)
+
+    def _part(self, detail: str) -> None:
+        """The last word on a connection, once all before it was said."""
+        last = self.answering
+        if last is not None and not (last.response_complete or last.disconnected):
+            return
+        if last is not None and last.disconnected and last.response_started:
+            self.transport.close()
+        if self.transport.is_closing():
+            return
+        body = msgspec.json.encode(problem_document(Invalid(detail), instance="/"))
         head = (
             b"content-type: application/problem+json\r\n"
             b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         )
         self.transport.write(STATUS_LINE[400] + head + body)
         # Closing at once, with bytes of theirs unread, would reset the connection before they read this.
-        self._refused = True
-        self._forget_deadline()
         self._deadline = self.loop.call_later(self.parting_seconds, self.transport.close)
         self.transport.write_eof()
 

@@ -28,8 +28,11 @@ def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> l
             if caller.user_id != OWNER:
                 raise Forbidden("Only the owner of this installation may do that.")
             projection = request.path_params["projection"]
-            if projection not in [one.name for one in PROJECTIONS]:
-                raise NotFound(f"There is no projection {projection}.")
+            names = [one.name for one in PROJECTIONS]
+            if projection not in names:
+                raise NotFound(
+                    f"There is no projection {projection[:100]!r}; there are {', '.join(names)}."
+                )
             steps = work(models, log.store, projection, build_in_child(log.address))
             return StreamingResponse(
                 _lines(steps, request.url.path), media_type="application/x-ndjson"

@@ -25,7 +25,10 @@ PATCH = "text/x-diff; charset=utf-8"
 
 
 class Captured(Struct, frozen=True):
-    """A task's captured files, under the tag of their topic; `held` is the answer if the client has them."""
+    """A task's captured files, under the tag of their topic; `held` is the answer if the client has them.
+
+    One tag is that of all paths, so a client that holds it may ask for a path that is none.
+    """
 
     task_id: TaskId
     headers: Mapping[str, str]
@@ -41,9 +44,9 @@ class FileAnswers:
     async def diff(self, request: Request, caller: Caller) -> Response:
         path = named_path(request.query_params, "path", longest=LONGEST_PATH)
         captured = await self._captured(request, caller)
-        if captured.held:
-            return captured.held
         if not path:
+            if captured.held:
+                return captured.held
             patches = await self._models.ask.diffs(captured.task_id)
             return StreamingResponse(
                 self._joined(patches), media_type=PATCH, headers=captured.headers
@@ -51,16 +54,18 @@ class FileAnswers:
         patch = await self._models.ask.diff(captured.task_id, path)
         if patch is None:
             raise await self._no_patch(captured.task_id, path)
+        if captured.held:
+            return captured.held
         return Response(await self._bytes(patch), media_type=PATCH, headers=captured.headers)
 
     async def content(self, request: Request, caller: Caller) -> Response:
         path = required_path(request.query_params, "path", longest=LONGEST_PATH)
         captured = await self._captured(request, caller)
-        if captured.held:
-            return captured.held
         stored = await self._models.ask.content(captured.task_id, path)
         if stored is None:
             raise await self._no_content(captured.task_id, path)
+        if captured.held:
+            return captured.held
         content = await self._bytes(stored)
         return Response(
             content,

@@ -107,7 +107,9 @@ def _answer(answer: Answer, refs: Mapping[Any, Schema]) -> Schema:
 def _problems(route: DocumentedRoute, refs: Mapping[Any, Schema]) -> Schema:
     codes = [*route.problems, "internal"]
     if not route.open_to_all:
-        codes += ["unauthenticated"] if route.says_bye else ["unauthenticated", "draining"]
+        # Who is asking is known from the log, which may not answer.
+        codes += ["unauthenticated"]
+        codes += [] if route.says_bye else ["unavailable", "draining"]
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(PROBLEMS[code].status, []).append(code)

@@ -28,7 +28,7 @@ REFUSALS = (
     "too_many_requests",
     "rejected",
     "key_reused",
-    "unavailable",
+    "unreadable",
 )
 
 

@@ -117,6 +117,7 @@ ASKED = (
             in_path("id", "hex SHA-256 of the content"),
             line("session_id", "the transcript that refers to it", longest=63),
             line("task_id", "the task whose files refer to it", longest=63),
+            IF_NONE_MATCH,
         ),
         answers=(Answer("the bytes", media="application/octet-stream"), UNCHANGED),
         problems=("malformed", "not_found", "too_many_requests", "rebuilding"),
@@ -160,7 +161,8 @@ ASKED = (
         path="/v1/openapi.json",
         tag="about",
         summary="This document",
-        answers=(Answer("OpenAPI 3.1", dict[str, Any]),),
+        parameters=(IF_NONE_MATCH,),
+        answers=(Answer("OpenAPI 3.1", dict[str, Any]), UNCHANGED),
         open_to_all=True,
     ),
     DocumentedRoute(
@@ -244,6 +246,7 @@ ELSEWHERE = (
             "too_large",
             "unsupported_media_type",
             "too_many_requests",
+            "unavailable",
             "draining",
         ),
         open_to_all=True,
@@ -254,7 +257,7 @@ ELSEWHERE = (
         tag="identity",
         summary="End the app session of the cookie",
         answers=(Answer("signed out", media="", status=204),),
-        problems=("forbidden", "too_many_requests", "draining"),
+        problems=("forbidden", "too_many_requests", "unavailable", "draining"),
         open_to_all=True,
     ),
     *(
@@ -265,7 +268,7 @@ ELSEWHERE = (
             summary=summary,
             parameters=(in_path("projection", "a projection's name"),),
             answers=(Answer("a line of JSON per step, the last one the result", media=NDJSON),),
-            problems=("forbidden", "not_found"),
+            problems=("forbidden", "not_found", "too_many_requests"),
         )
         for does, summary in (
             ("verify", "Fold the log anew and compare; for the owner of the installation"),

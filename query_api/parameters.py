@@ -18,7 +18,7 @@ def whole_number(query: Mapping[str, str], name: str, *, lowest: int = 0) -> int
         return None
     number = int(text) if _DIGITS.fullmatch(text) else -1
     if not lowest <= number <= LARGEST:
-        raise wrong(name, f"must be a whole number, {lowest} or more")
+        raise wrong(name, f"must be a whole number from {lowest} to {LARGEST}")
     return number
 
 

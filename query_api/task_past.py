@@ -87,7 +87,8 @@ class TaskPasts:
                 return await asyncio.to_thread(fold, commits)
         except TimeoutError:
             raise Unavailable(
-                "Too many histories are being gone through just now; try again."
+                f"Going through the history took longer than {FOLD_SECONDS:g} s: many are being gone"
+                " through, or the event store is slow. Try again."
             ) from None
 
     async def _until(

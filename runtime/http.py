@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.responses import Response
@@ -65,7 +64,7 @@ class Authenticator:
         origin = request.headers.get("origin")
         if origin is None or COOKIE not in request.cookies:
             return
-        own = urlsplit(origin).netloc == request.headers.get("host")
+        own = origin.partition("://")[2] == request.headers.get("host")
         if not own and origin not in self._allowed_origins:
             raise Forbidden(
                 f"Pages of {origin} may not write here; add it to FOUNDRY_ALLOWED_ORIGINS if they should."

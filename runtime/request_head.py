@@ -36,10 +36,10 @@ class Head:
 
     @property
     def cookies(self) -> Mapping[str, str]:
-        given = self.headers.get("cookie")
+        given = self.joined(b"cookie", separator="; ")
         return cookie_parser(given) if given else {}
 
-    def joined(self, name: bytes) -> str | None:
+    def joined(self, name: bytes, *, separator: str = ", ") -> str | None:
         """A header that may stand in several lines as one list; None when there is none."""
         values = [value.decode("latin-1") for one, value in self.scope["headers"] if one == name]
-        return ", ".join(values) if values else None
+        return separator.join(values) if values else None

@@ -2,15 +2,19 @@
 
 import asyncio
 import tracemalloc
+from collections.abc import AsyncIterator
 
 import httpx
 import msgspec
 import pytest
 
 from commands.bodies import BATCH_LIMIT, BATCH_LINES, BODY_LIMIT, batch_lines
+from commands.http import BATCHES_AT_ONCE
 from runtime.problems import TooLarge
-from tests.commands.edge import check_problem
+from tests.commands.edge import Edge, check_problem
 from tests.commands.node import Node, key
+
+NDJSON = {"content-type": "application/x-ndjson"}
 
 
 async def batch(
@@ -163,3 +167,32 @@ async def test_a_condition_for_all_lines_is_not_passed_over(client: httpx.AsyncC
     )
 
     check_problem(answer, 400, "malformed")
+
+
+async def test_batches_that_arrive_slowly_take_no_more_than_their_persons_share(edge: Edge) -> None:
+    arrived = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        await arrived.wait()
+        yield b""
+
+    async with edge.client() as owner, edge.client(None) as other:
+        made = await owner.post("/v1/commands/user.create", json={"name": "Other"})
+        token = await owner.post(
+            "/v1/commands/token.create", json={"user_id": made.json()["ids"]["user_id"]}
+        )
+        sent = [
+            asyncio.create_task(owner.post("/v1/commands", content=slowly(), headers=NDJSON))
+            for _ in range(BATCHES_AT_ONCE)
+        ]
+        async with asyncio.timeout(15):
+            ended = asyncio.as_completed(sent)
+            refused = [await next(ended) for _ in range(BATCHES_AT_ONCE // 2)]
+        bearer = {"Authorization": f"Bearer {token.json()['secret']}"}
+        others = await other.post("/v1/commands", content=b"", headers={**NDJSON, **bearer})
+        arrived.set()
+        taken = [await one for one in ended]
+
+    assert {one.status_code for one in refused} == {429}
+    assert others.status_code == 200
+    assert {one.status_code for one in taken} == {200}

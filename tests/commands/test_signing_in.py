@@ -1,8 +1,13 @@
 """Signing a browser in and out."""
 
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
 import pytest
 
 from commands.credentials import OWNER
+from commands.http import SIGN_INS_AT_ONCE
 from events.user import AppSessionStarted
 from tests.commands.edge import CREATE, NAME, Edge, check_problem
 from tests.commands.node import OWNER_TOKEN
@@ -121,3 +126,48 @@ async def test_another_sites_page_may_not_write_with_the_cookie(edge: Edge) -> N
 
     check_problem(refused, 403, "forbidden")
     assert allowed.status_code == 202
+
+
+@pytest.mark.parametrize("origin", ["http://[::1", "http://[x]", "null", "", "foundry", "//["])
+async def test_an_origin_that_is_none_is_another_site(edge: Edge, origin: str) -> None:
+    async with edge.client(None) as client:
+        await client.post("/v1/login", json={"token": OWNER_TOKEN})
+
+        refused = await client.post(CREATE, json=NAME, headers={"origin": origin})
+
+    check_problem(refused, 403, "forbidden")
+
+
+async def test_a_cookie_may_stand_in_a_line_of_its_own(edge: Edge) -> None:
+    async with edge.client(None) as browser, edge.client(None) as client:
+        await browser.post("/v1/login", json={"token": OWNER_TOKEN})
+        session = f"foundry_session={browser.cookies['foundry_session']}"
+
+        response = await client.post(
+            CREATE, json=NAME, headers=[("cookie", "theme=dark"), ("cookie", session)]
+        )
+
+    assert response.status_code == 202
+
+
+async def test_those_who_sign_in_slowly_are_in_the_way_of_nobody_else(edge: Edge) -> None:
+    arrived = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        await arrived.wait()
+        yield b"{}"
+
+    async with edge.client(None) as strangers, edge.client() as owner:
+        sent = [
+            asyncio.create_task(strangers.post("/v1/login", content=slowly()))
+            for _ in range(SIGN_INS_AT_ONCE + 1)
+        ]
+        async with asyncio.timeout(15):
+            (first, *_) = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
+        ordered = await owner.post(CREATE, json=NAME)
+        arrived.set()
+        statuses = Counter([(await one).status_code for one in sent])
+
+    check_problem(first.pop().result(), 429, "too_many_requests")
+    assert ordered.status_code == 202
+    assert statuses == {400: SIGN_INS_AT_ONCE, 429: 1}

@@ -21,7 +21,7 @@ from commands.task_reports import issues_settled
 from events.commit import Event
 from events.ids import JobId
 from events.job import JobAnnounced
-from runtime.errors import Invalid
+from runtime.errors import Invalid, Rejected
 from tests import facts
 from tests.decisions.given import Spec, context_of, folded, refusal
 
@@ -156,3 +156,28 @@ def test_success_settles_what_was_in_the_way_of_its_stages() -> None:
 def test_a_branch_that_is_too_long_is_told_so() -> None:
     with pytest.raises(Invalid, match="240 bytes"):
         check_branch("/branch", "b" * 241)
+
+
+@pytest.mark.parametrize(
+    ("ending", "advice"),
+    [
+        ([facts.task_kill_requested(), facts.task_killed()], "create a new one"),
+        ([facts.task_archive_requested(), facts.task_archived()], "another task on its branch"),
+    ],
+)
+def test_a_refusal_advises_nothing_that_the_end_of_the_task_took_away(
+    ending: list[Event], advice: str
+) -> None:
+    ended = folded(TASK, [*READY, *ending])
+
+    with pytest.raises(Rejected, match=advice):
+        TASK.decide(ended, PushTask(task_id="task_1"), context_of())
+
+
+def test_who_waits_for_a_sandbox_that_will_not_come_is_told_so() -> None:
+    failed = folded(TASK, [*READY[:4], facts.task_failed()])
+
+    with pytest.raises(Rejected, match=r"job\.retry") as refused:
+        TASK.decide(failed, PushTask(task_id="task_1"), context_of())
+
+    assert refused.value.code == "not_ready"

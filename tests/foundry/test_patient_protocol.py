@@ -1,6 +1,8 @@
 """What a connection gets on its wire: answers in one piece, and an end when it never becomes a request."""
 
 import asyncio
+import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -72,6 +74,110 @@ async def test_what_is_no_request_is_answered_with_a_problem(
         assert answer.startswith(b"HTTP/1.1 400")
         assert b"application/problem+json" in answer
         assert b'"code":"malformed"' in answer
+        sink.close()
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+BAD_CHUNK = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+
+
+@pytest.mark.parametrize("behind", [b"nonsense\r\n\r\n", BAD_CHUNK, GET + b"\x16\x03\x01", b"xx"])
+async def test_what_was_asked_before_nonsense_is_answered_before_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, behind: bytes
+) -> None:
+    may_answer = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await may_answer.wait()
+        await HELLO(scope, receive, send)
+
+    async with served(monkeypatch, slow) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(GET + behind)
+        # Another connection's answer: by then the nonsense was read too.
+        other, other_sink = await asyncio.open_connection("127.0.0.1", port)
+        other_sink.write(b"nonsense\r\n\r\n")
+        assert (await other.read()).startswith(b"HTTP/1.1 400")
+        may_answer.set()
+        answers = await source.read()
+        for one in (sink, other_sink):
+            one.close()
+
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", answers)
+    assert statuses == [b"200"] * (1 + behind.count(GET)) + [b"400"]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_who_sends_nothing_more_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_answer = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await may_answer.wait()
+        await HELLO(scope, receive, send)
+
+    async with served(monkeypatch, slow) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(GET + GET)
+        sink.write_eof()
+        # Another one that said nothing at all is ended: by then the end of this one was read too.
+        other, other_sink = await asyncio.open_connection("127.0.0.1", port)
+        other_sink.write_eof()
+        assert await other.read() == b""
+        may_answer.set()
+        assert (await source.read()).count(b"hello") == 2
+        for one in (sink, other_sink):
+            one.close()
+
+
+async def test_a_body_that_goes_wrong_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await Request(scope, receive).body()
+        except ClientDisconnect:
+            left.set()
+
+    left = asyncio.Event()
+    async with served(monkeypatch, reading) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(BAD_CHUNK)
+        assert (await source.read()).count(b"HTTP/1.1 400") == 1
+        await left.wait()
+        sink.close()
+
+
+async def test_a_head_behind_a_large_body_is_not_taken_for_a_large_head(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = 100_000
+    body = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(body + GET[:10])
+        await source.readuntil(b"hello")
+        sink.write(GET[10:])
+        assert (await source.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
+        sink.close()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_stands_behind_a_body_is_no_header(
+    monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    async def named(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.set()
+        await Request(scope, receive).body()
+        names = [name for name, _ in scope["headers"]]
+        await Response(b" ".join(names))(scope, receive, send)
+
+    heard = asyncio.Event()
+    async with served(monkeypatch, named) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if not at_once:
+            await heard.wait()
+        sink.write(b"1\r\nx\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
+        head = await source.readuntil(b"\r\n\r\nhost transfer-encoding")
+        assert b"content-length: 22\r\n" in head
         sink.close()
 
 

@@ -116,6 +116,9 @@ async def test_captured_files_are_sent_again_only_after_a_change(
 
         assert (await house.get(path, if_none_match=tag)).status_code == 304
 
+    for path in ("/v1/diffs/task_1?path=none", "/v1/files/task_1/content?path=none"):
+        problem(await house.get(path, if_none_match=tag), 404, "not_found")
+
     await house.happen(facts.commit(facts.files_captured(tree_id="t2")))
 
     assert (await house.get("/v1/diffs/task_1", if_none_match=tag)).status_code == 200

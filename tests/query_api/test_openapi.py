@@ -88,14 +88,35 @@ def test_every_route_is_described_and_every_description_has_a_route(
         ("post", "/v1/commands", {"403"}),
         ("post", "/v1/login", {"403", "429", "503"}),
         ("post", "/v1/logout", {"403", "429", "503"}),
-        ("post", "/v1/operator/verify/{projection}", {"401", "403", "404"}),
-        ("post", "/v1/operator/rebuild/{projection}", {"401", "403", "404"}),
+        ("post", "/v1/operator/verify/{projection}", {"401", "403", "404", "429"}),
+        ("post", "/v1/operator/rebuild/{projection}", {"401", "403", "404", "429"}),
+        ("get", "/v1/openapi.json", {"304"}),
     ],
 )
 def test_what_a_route_may_refuse_is_described(
     described: Json, method: str, path: str, statuses: set[str]
 ) -> None:
     assert statuses <= described["paths"][path][method]["responses"].keys()
+
+
+def test_what_may_be_unchanged_can_be_asked_about(described: Json) -> None:
+    for path, methods in described["paths"].items():
+        for operation in methods.values():
+            asked = "If-None-Match" in every(operation.get("parameters", []), "name")
+            assert asked is ("304" in operation["responses"]), path
+
+
+def test_who_has_to_be_known_may_find_the_log_away(described: Json) -> None:
+    signing = (described["paths"][f"/v1/{log}"]["post"] for log in ("login", "logout"))
+    known = (
+        operation
+        for path, methods in described["paths"].items()
+        for operation in methods.values()
+        if "security" not in operation and path != "/v1/stream"
+    )
+
+    for operation in (*known, *signing):
+        assert "unavailable" in operation["responses"]["503"]["description"].split(" · ")
 
 
 def test_a_stream_is_never_described_as_unavailable(described: Json) -> None:

@@ -64,6 +64,11 @@ class RawConnection:
                 body = await self._source.read()
             return RawAnswer(int(line.split()[1]), headers, body)
 
+    async def until(self, text: bytes) -> bytes:
+        """What comes up to and with `text`, as it is on the wire."""
+        async with asyncio.timeout(WITHIN):
+            return await self._source.readuntil(text)
+
     async def is_closed(self) -> bool:
         """Whether the server closed the connection without a further word."""
         async with asyncio.timeout(WITHIN):

@@ -190,6 +190,32 @@ async def test_what_is_no_request_does_no_harm(pair: Pair, start: bytes) -> None
     assert alive.status == 200
 
 
+async def test_nonsense_behind_a_stream_harms_nobody_and_not_that_stream(pair: Pair) -> None:
+    streams = [await RawConnection.open(pair[0].address) for _ in range(2)]
+    for one in streams:
+        one.send(request("/v1/stream?topic=app", method="GET"))
+        await one.until(b"event: ready")
+
+    streams[0].send(b"nonsense\r\n\r\n")
+    for _ in range(2):
+        created = await ask_once(
+            pair[0].address, request(CREATE, f"Content-Length: {len(BODY)}", body=BODY)
+        )
+        assert created.status == 202
+        seen = [await one.until(b"event: change") for one in streams]
+        assert not any(b"HTTP/1.1" in one for one in seen)
+
+    for one in streams:
+        one.close()
+
+
+async def test_what_is_no_request_is_told_what_to_do(pair: Pair) -> None:
+    answer = await ask_once(pair[0].address, b"BREW /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    held_to_contract(answer, 400, "malformed")
+    assert "correct its first line" in json.loads(answer.body)["detail"]
+
+
 async def test_a_client_that_leaves_in_the_middle_does_no_harm(pair: Pair) -> None:
     for _ in range(20):
         connection = await RawConnection.open(pair[0].address)

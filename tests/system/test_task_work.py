@@ -132,8 +132,10 @@ async def test_a_renamed_branch_is_shown_and_pushed_under_its_new_name(
 
     renamed = await do(house, "task.rename_branch", task_id=task_id, branch="better/ü")
     taken = await do(house, "task.rename_branch", task_id=task_id, branch="main")
+    again = await house.owner.command("task.rename_branch", task_id=task_id, branch="better/ü")
     await do(house, "task.push", task_id=task_id)
 
+    assert (again.events, again.ids) == ([], {"task_id": task_id})
     assert (renamed["status"], taken["status"]) == ("succeeded", "failed")
     assert (await house.owner.data(f"task/{task_id}"))["branch"] == "better/ü"
     assert git_repository.git("show", "better/ü:n ü") == "1"
