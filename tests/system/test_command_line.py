@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import Enter
+from tests.nats_process import NatsServer
+from tests.system.conftest import OWNER_TOKEN, Enter, StartNode
 from tests.system.node_process import START_SECONDS, Finished, NodeProcess
 from tests.system.people import House
 
@@ -78,6 +79,20 @@ async def test_a_role_that_is_none_is_refused_with_those_there_are(system: NodeP
 
     assert done.status == 2
     assert "'reader' is no role; there are commands, read, workers" in done.err
+
+
+async def test_what_a_node_has_no_role_for_is_refused_with_the_role_it_takes(
+    start_node: StartNode, nats: NatsServer
+) -> None:
+    log = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
+    node = await asyncio.to_thread(start_node, "data", "workers", **log)
+
+    for command, role in (("user add Ann", "commands"), ("verify", "read"), ("demo", "commands")):
+        done = await _run(node, *command.split())
+
+        assert done.status == 1
+        assert done.err.startswith(f"foundry: This takes a server with the role `{role}`; ")
+        assert f"{node.address} has only workers." in done.err
 
 
 async def test_the_history_of_a_task_is_printed(system: NodeProcess, house: House) -> None:
