@@ -115,7 +115,8 @@ async def test_a_history_of_nothing_fails_with_a_sentence(system: NodeProcess) -
 
 
 async def test_a_place_the_log_does_not_have_fails_with_a_sentence(system: NodeProcess) -> None:
-    for command in (("tail", "--after", "999999999"), ("replay", "--after", "-1")):
+    beyond = ("--after", "999999999")
+    for command in (("tail", *beyond), ("replay", *beyond), ("replay", "--after", "-1")):
         done = await _run(system, *command)
         assert done.status != 0, command
         assert "Traceback" not in done.err
