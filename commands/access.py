@@ -6,7 +6,7 @@ from commands.aggregates import Aggregates
 from commands.credentials import SECRET_LIMIT, matching, possible_users
 from commands.directory import Directory
 from commands.organization import ORGANIZATION
-from commands.organization_state import Organization
+from commands.organization_state import Organization, OrganizationState
 from commands.user import USER
 from commands.user_state import User, UserState
 from events.ids import Timestamp, is_id
@@ -15,7 +15,7 @@ from runtime.identity import Caller
 
 
 class AccessControl:
-    """Implements `runtime.identity.Access`. Reads use cached state, which the tail keeps fresh; commands confirm it at the head."""
+    """Implements `runtime.identity.Access`. Reads use cached state, which the tail keeps fresh; commands confirm it at the head, and so is a refusal."""
 
     def __init__(
         self, aggregates: Aggregates, directory: Directory, now: Callable[[], Timestamp]
@@ -61,7 +61,11 @@ class AccessControl:
         if not is_id(organization_id, "org"):
             return False
         state = (await self._aggregates.load(ORGANIZATION, organization_id)).state
-        return isinstance(state, Organization) and caller.user_id in state.members
+        if _belongs(caller, state):
+            return True
+        # Somebody may have been added on another node a moment ago.
+        confirmed = await self._aggregates.confirmed(ORGANIZATION, organization_id)
+        return _belongs(caller, confirmed.state)
 
     def _caller(self, state: UserState, secret: str) -> Caller | None:
         found = matching(state, secret)
@@ -77,3 +81,7 @@ class AccessControl:
             return False
         credential = state.credential(caller.credential_id)
         return credential is not None and credential.holds(self._now())
+
+
+def _belongs(caller: Caller, state: OrganizationState) -> bool:
+    return isinstance(state, Organization) and caller.user_id in state.members

@@ -46,9 +46,7 @@ async def tail(settings: Settings, options: argparse.Namespace) -> int:
     """Commits as they come, until Ctrl-C."""
     async with any_log(settings) as log:
         head = await log.store.head()
-        after = head if options.after is None else Position(options.after)
-        if after > head:
-            raise Invalid(f"The log ends at {head}; there is nothing behind {after} yet.")
+        after = head if options.after is None else _within(options.after, head)
         show = _printer(options)
         async for batch in log.store.read(after):
             for recorded in batch:
@@ -63,8 +61,11 @@ async def replay(settings: Settings, options: argparse.Namespace) -> int:
         counts: Counter[str] = Counter()
         damaged: list[int] = []
         started = time.perf_counter()
-        read = await _count(log.store, Position(options.after), head, counts, damaged)
+        after = _within(options.after, head)
+        read = await _count(log.store, after, head, counts, damaged)
         seconds = time.perf_counter() - started
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
     result = {
         "commits": read,
         "head": head,
@@ -84,6 +85,12 @@ async def replay(settings: Settings, options: argparse.Namespace) -> int:
     return 1 if damaged else 0
 
 
+def _within(after: int, head: Position) -> Position:
+    if after > head:
+        raise Invalid(f"The log ends at {head}; there is nothing behind {after} yet.")
+    return Position(after)
+
+
 async def _count(
     store: EventStore, after: Position, head: Position, counts: Counter[str], damaged: list[int]
 ) -> int:
@@ -97,7 +104,7 @@ async def _count(
                 counts.update(tag_of(event) for event in recorded.commit.events)
             except Undecodable:
                 damaged.append(recorded.position)
-        if time.monotonic() - shown > SHOW_EVERY:
+        if sys.stderr.isatty() and time.monotonic() - shown > SHOW_EVERY:
             shown = time.monotonic()
             print(f"\r{batch[-1].position} of {head}", end="", file=sys.stderr, flush=True)
         if batch[-1].position >= head:

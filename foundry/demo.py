@@ -158,7 +158,7 @@ async def _server(settings: Settings, *, quiet: bool) -> AsyncIterator[httpx.Asy
 
     When `quiet` what that one prints is not among the lines of the demo.
     """
-    if await answers(settings):
+    if await answers(settings, "commands", "read"):
         async with client_of(settings) as client:
             yield client
         return

@@ -33,7 +33,7 @@ async def token(settings: Settings, options: argparse.Namespace) -> int:
 async def add_user(settings: Settings, options: argparse.Namespace) -> int:
     """Make a user and a token for them, and print both once."""
     _check(options.name)
-    async with running.server(settings) as client:
+    async with running.server(settings, "commands") as client:
         if client is not None:
             created = await running.order(client, "user.create", name=options.name)
             user_id = created["ids"]["user_id"]

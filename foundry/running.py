@@ -23,6 +23,7 @@ PATIENCE_SECONDS = 600.0
 
 class _Health(Struct):
     node: str
+    roles: list[str]
 
 
 def address_of(settings: Settings) -> str:
@@ -42,21 +43,33 @@ def token_of(settings: Settings) -> str:
     return token
 
 
-async def answers(settings: Settings) -> bool:
-    """Whether the server of this data folder listens there, and not another folder's."""
+async def answers(settings: Settings, *needed: str) -> bool:
+    """Whether the server of this data folder listens there, and not another folder's.
+
+    Raises `Rejected` when it does, without one of the roles that are needed.
+    """
+    address = address_of(settings)
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
-            response = await client.get(f"{address_of(settings)}/healthz")
-            node = msgspec.json.decode(response.content, type=_Health).node
+            response = await client.get(f"{address}/healthz")
+            health = msgspec.json.decode(response.content, type=_Health)
     except (httpx.HTTPError, msgspec.DecodeError):
         return False
-    return response.status_code == 200 and node == read_host(settings.data_folder)
+    if response.status_code != 200 or health.node != read_host(settings.data_folder):
+        return False
+    for role in needed:
+        if role not in health.roles:
+            raise Rejected(
+                f"This takes a server with the role `{role}`; the one at {address} has only"
+                f" {', '.join(health.roles)}. Set FOUNDRY_DATA to the data folder of one that has it."
+            )
+    return True
 
 
 @asynccontextmanager
-async def server(settings: Settings) -> AsyncIterator[httpx.AsyncClient | None]:
-    """A client of the running server; None when none runs, and the data folder is free."""
-    if not await answers(settings):
+async def server(settings: Settings, role: str) -> AsyncIterator[httpx.AsyncClient | None]:
+    """A client of the running server, which has the role; None when none runs, and the data folder is free."""
+    if not await answers(settings, role):
         if (who := holder(settings.data_folder)) is not None:
             raise Unavailable(held_by(who, settings))
         yield None

@@ -14,7 +14,7 @@ MOST_DIFFERENCES = 100
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """A row whose values differ; None where there is no such row. Values are JSON."""
+    """A row whose values differ; None where there is no such row. Values are JSON, unless somebody wrote others."""
 
     topic: str
     entity: str
@@ -28,7 +28,7 @@ class _Row(NamedTuple):
     entity: str
     place: int
     id: str
-    value: bytes
+    value: object
     position: int
 
 
@@ -49,7 +49,7 @@ class FrozenFile:
         """A hash of all rows with the positions they are from. Reads everything: call it in a thread."""
         digest = hashlib.blake2b(digest_size=16)
         for row in self.rows():
-            digest.update(repr(row[:4]).encode() + row.value + row.position.to_bytes(8, "big"))
+            digest.update(repr((row[:4], row.position)).encode() + _bytes(row.value))
         return digest.hexdigest()
 
     def rows(self) -> Iterator[_Row]:
@@ -86,6 +86,11 @@ def _difference(key: _Row, live: _Row | None, rebuilt: _Row | None) -> Differenc
         topic=key.topic,
         entity=key.entity,
         id=key.id,
-        live=live.value.decode() if live else None,
-        rebuilt=rebuilt.value.decode() if rebuilt else None,
+        live=_bytes(live.value).decode(errors="replace") if live else None,
+        rebuilt=_bytes(rebuilt.value).decode(errors="replace") if rebuilt else None,
     )
+
+
+def _bytes(value: object) -> bytes:
+    # SQLite keeps whatever type somebody wrote by hand; such a row is one of those to be found here.
+    return value if isinstance(value, bytes) else repr(value).encode()

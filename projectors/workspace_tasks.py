@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from events.agent_session import MessageQueued, TurnEnded
 from events.fact import TaskFact
 from events.ids import IssueId, OrganizationId, RepositoryId, TaskId, Timestamp
-from events.job import JobAnnounced, JobEvent
+from events.job import JobAnnounced, JobEvent, JobRetryRequested
 from events.task import (
     IssueRaised,
     IssueResolved,
@@ -16,7 +16,7 @@ from events.task import (
 )
 from events.task_files import FilesCaptured
 from projectors.agent_sessions import Session
-from projectors.jobs import ENDED, JobBrief, brief_after
+from projectors.jobs import ENDED, SHOWN, JobBrief, brief_after
 from projectors.projection import Trouble
 from projectors.rows import Row, Rows
 from projectors.task_course import (
@@ -65,7 +65,7 @@ class Task(Row, frozen=True, kw_only=True):
 
 
 class KnownTask(Row, frozen=True, kw_only=True):
-    """Hidden: what the shown row is made from. `jobs` are the open ones and the newest, oldest first.
+    """Hidden: what the shown row is made from. `jobs` are the newest and those that did not succeed, oldest first.
 
     `over` stays, also while a task that was archived is being killed.
     """
@@ -242,11 +242,12 @@ def _known_after(known: KnownTask, event: TaskEvent, at: Timestamp) -> KnownTask
 def _jobs_after(jobs: tuple[JobBrief, ...], event: JobAnnounced | JobEvent) -> tuple[JobBrief, ...]:
     before = next((job for job in jobs if job.id == event.job_id), None)
     after = brief_after(before, event)
-    if before is None:
-        jobs = (*jobs, after)
+    if before is None or isinstance(event, JobRetryRequested):
+        jobs = (*(job for job in jobs if job.id != after.id), after)
     else:
         jobs = tuple(after if job.id == after.id else job for job in jobs)
-    return tuple(job for job in jobs if job.status not in ENDED or job is jobs[-1])
+    # What did not succeed may be retried, and then goes on at its stage.
+    return tuple(job for job in jobs if job.status != "succeeded" or job is jobs[-1])[-SHOWN:]
 
 
 def _show(rows: Rows, topic: str, known: KnownTask) -> None:

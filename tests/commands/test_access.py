@@ -12,7 +12,7 @@ from events.ids import UserId
 from events.memory import MemoryStore
 from runtime.identity import Access
 from runtime.problems import Unauthenticated
-from tests.commands.node import OWNER_TOKEN, Node, acme, key, node_on, task_of
+from tests.commands.node import OWNER_TOKEN, Node, acme, deaf_node_on, key, node_on, task_of
 
 
 def signing_in(node: Node) -> tuple[SignIn, LoginCodes]:
@@ -128,6 +128,18 @@ async def test_topics_belong_to_organizations_and_organizations_have_members(nod
     assert await node.access.is_member(place.owner, place.organization_id)
     for organization in (place.organization_id, "org_never", "org_>"):
         assert not await node.access.is_member(stranger, organization)
+
+
+async def test_a_member_added_elsewhere_a_moment_ago_is_one(memory_store: MemoryStore) -> None:
+    async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
+        place = await acme(first)
+        bert = await first.person(place.owner, "Bert")
+        assert not await second.access.is_member(bert, place.organization_id)
+
+        added = {"organization_id": place.organization_id, "user_id": bert.user_id}
+        await first.order(place.owner, "organization.add_member", **added, role="member")
+
+        assert await second.access.is_member(bert, place.organization_id)
 
 
 async def test_a_cookie_works_until_it_is_signed_out(node: Node) -> None:

@@ -116,6 +116,24 @@ async def test_verify_names_the_rows_that_differ_and_changes_nothing(tmp_path: P
         assert "Acme" in str(difference.rebuilt)
 
 
+@pytest.mark.parametrize("value", ["replace(value, 'Acme', 'Evil')", "X'FF'", "7"])
+async def test_a_row_that_holds_no_json_is_named_and_mended_too(tmp_path: Path, value: str) -> None:
+    async with lived_in(tmp_path) as world:
+        path = world.models.serving("workspace").projector.file.path
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(
+                f"UPDATE rows SET value = {value} WHERE topic = ? AND entity = 'self'", (WORKSPACE,)
+            )
+
+        rebuilt = await result(
+            rebuild(world.models, world.store, "workspace", build_here(world.store))
+        )
+
+        assert rebuilt.swapped
+        assert [(one.topic, one.entity) for one in rebuilt.differences] == [(WORKSPACE, "self")]
+        assert (await world.view(WORKSPACE))["name"] == "Acme"
+
+
 async def test_a_damaged_live_file_is_named_and_taken_away(tmp_path: Path) -> None:
     async with lived_in(tmp_path) as world:
         path = world.models.serving("workspace").projector.file.path

@@ -252,6 +252,27 @@ async def test_the_job_shown_is_the_newest_open_one_or_else_the_newest(world: Wo
     ]
 
 
+async def test_a_retried_job_shows_the_stage_it_stopped_at_though_another_was_newest(
+    world: World,
+) -> None:
+    await provision(world)
+    push, capture = (
+        facts.OfTask(job=JobId(f"job_{kind}"), kind=kind) for kind in ("task_push", "files_capture")
+    )
+    await world.happen(
+        commit(facts.job_announced(push), facts.job_failed(push, stage="pushed")),
+        commit(facts.job_announced(capture), facts.job_succeeded(capture)),
+    )
+
+    seen = []
+    for event in (facts.job_retry_requested(push), facts.job_failed(push, stage="pushed")):
+        await world.happen(commit(event))
+        seen.append(element(await world.view(WORKSPACE), "tasks", "task_1")["job"])
+
+    retried = {"id": "job_task_push", "kind": "task_push", "stage": "pushed"}
+    assert seen == [{**retried, "status": "queued"}, {**retried, "status": "failed"}]
+
+
 async def test_archived_tasks_leave_after_seven_days_with_the_next_commit(world: World) -> None:
     await provision(world)
     await world.happen(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import Enter
+from tests.nats_process import NatsServer
+from tests.system.conftest import OWNER_TOKEN, Enter, StartNode
 from tests.system.node_process import START_SECONDS, Finished, NodeProcess
 from tests.system.people import House
 
@@ -80,6 +81,20 @@ async def test_a_role_that_is_none_is_refused_with_those_there_are(system: NodeP
     assert "'reader' is no role; there are commands, read, workers" in done.err
 
 
+async def test_what_a_node_has_no_role_for_is_refused_with_the_role_it_takes(
+    start_node: StartNode, nats: NatsServer
+) -> None:
+    log = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
+    node = await asyncio.to_thread(start_node, "data", "workers", **log)
+
+    for command, role in (("user add Ann", "commands"), ("verify", "read"), ("demo", "commands")):
+        done = await _run(node, *command.split())
+
+        assert done.status == 1
+        assert done.err.startswith(f"foundry: This takes a server with the role `{role}`; ")
+        assert f"{node.address} has only workers." in done.err
+
+
 async def test_the_history_of_a_task_is_printed(system: NodeProcess, house: House) -> None:
     created = await house.create_task()
 
@@ -100,7 +115,8 @@ async def test_a_history_of_nothing_fails_with_a_sentence(system: NodeProcess) -
 
 
 async def test_a_place_the_log_does_not_have_fails_with_a_sentence(system: NodeProcess) -> None:
-    for command in (("tail", "--after", "999999999"), ("replay", "--after", "-1")):
+    beyond = ("--after", "999999999")
+    for command in (("tail", *beyond), ("replay", *beyond), ("replay", "--after", "-1")):
         done = await _run(system, *command)
         assert done.status != 0, command
         assert "Traceback" not in done.err
