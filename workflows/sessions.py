@@ -17,7 +17,8 @@ from runtime.errors import Unavailable
 from runtime.lifecycle import Gate
 from runtime.logs import log_fields
 from runtime.pulse import Pulse
-from workflows.acp_agent import AgentDied, AgentFailed, AgentProcess
+from workflows.acp_agent import AgentProcess
+from workflows.agent_errors import AgentDied, AgentFailed
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
 from workflows.interrupted_turns import InterruptedTurns

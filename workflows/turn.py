@@ -13,7 +13,8 @@ from events.agent_session import PermissionOption, StopReason
 from events.ids import Timestamp
 from events.store import EventStore
 from events.transcript import Entry
-from workflows.acp_agent import AgentDied, AgentFailed, AgentProcess
+from workflows.acp_agent import AgentProcess
+from workflows.agent_errors import AgentDied, AgentFailed
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import TranscriptWriter
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.client import Client
+from tests.system.git_repository import GitRepository
 from tests.system.node_process import NodeProcess
-from tests.system.people import House
+from tests.system.people import PROVISIONED_WITHIN, House
 from tests.workflows import scripted_agent
 
 CHUNKS = 30_000
@@ -121,3 +123,39 @@ async def test_what_a_script_prints_in_many_small_pieces_is_all_there(house: Hou
 
     said = "".join(await all_said(house, created.ids["session_id"]))
     assert said == "".join(f"{number}\n" for number in range(1, CHUNKS + 1))
+
+
+async def test_a_conversation_is_taken_up_after_a_restart(
+    tmp_path: Path, git_repository: GitRepository
+) -> None:
+    command = [sys.executable, "-I", "-S", str(Path(scripted_agent.__file__)), "load"]
+    node = NodeProcess(tmp_path / "data", FOUNDRY_AGENTS=json.dumps({"keeper": command}))
+    try:
+        node.start()
+        async with Client(node.address, node.token) as client:
+            house = await House.build(client, git_repository.url)
+            created = await house.finished_task("opened", agent="keeper")
+        node.kill()
+        node.start()
+        async with Client(node.address, node.token) as client:
+            session_id = created.ids["session_id"]
+            await client.command(
+                "agent_session.send",
+                task_id=created.ids["task_id"],
+                session_id=session_id,
+                text="opened",
+            )
+            topic = f"transcript/{session_id}"
+            async with client.stream(topic) as stream:
+                transcript = await stream.until_data(
+                    topic, lambda data: data["last_index"] >= 4, PROVISIONED_WITHIN
+                )
+    finally:
+        node.end()
+
+    assert [one["text"] for one in transcript["entries"]] == [
+        "opened",
+        "session/new",
+        "opened",
+        "session/load",
+    ]
