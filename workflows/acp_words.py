@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from events.agent_session import PermissionOption, StopReason
 from events.fact import Attachment
@@ -86,6 +87,13 @@ def outcome_of(chosen: str | None, options: Sequence[PermissionOption]) -> dict[
     if chosen is None or all(option.id != chosen for option in options):
         return {"outcome": {"outcome": "cancelled"}}
     return {"outcome": {"outcome": "selected", "optionId": chosen}}
+
+
+def option_to(do: Literal["allow", "reject"], options: Sequence[PermissionOption]) -> str | None:
+    """The option that does so, this once rather than for good: that would be a setting, and agents keep some in the working tree."""
+    fitting = [option for option in options if option.kind.startswith(do)]
+    best = min(fitting, key=lambda option: option.kind != f"{do}_once", default=None)
+    return best.id if best is not None else None
 
 
 def model_choice(session: dict[str, object], model: str) -> tuple[str, dict[str, object]] | None:

@@ -14,6 +14,7 @@ from events.ids import Timestamp
 from events.store import EventStore
 from events.transcript import Entry
 from workflows.acp_agent import AgentProcess
+from workflows.acp_words import option_to
 from workflows.agent_errors import AgentDied, AgentFailed
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import TranscriptWriter
@@ -176,9 +177,9 @@ class Turn:
             return None
         match self._task.permissions:
             case "allow":
-                return _first(options, "allow")
+                return option_to("allow", options)
             case "deny":
-                return _first(options, "reject")
+                return option_to("reject", options)
             case "ask":
                 return await self._ask_a_person(title, options)
 
@@ -232,7 +233,3 @@ class Turn:
             correlation_id=self._correlation_id,
         )
         log.info("turn ended", extra={"session_id": self._session.id, "stop_reason": stop_reason})
-
-
-def _first(options: Sequence[PermissionOption], word: str) -> str | None:
-    return next((option.id for option in options if option.kind.startswith(word)), None)

@@ -125,6 +125,18 @@ async def test_what_a_script_prints_in_many_small_pieces_is_all_there(house: Hou
     assert said == "".join(f"{number}\n" for number in range(1, CHUNKS + 1))
 
 
+@pytest.mark.parametrize(("policy", "option"), [("allow", "once"), ("deny", "not now")])
+async def test_a_policy_decides_each_time_and_never_for_good(
+    house: House, policy: str, option: str
+) -> None:
+    created = await house.finished_task("ask for good", agent="scripted", permissions=policy)
+
+    assert await outcome(house, created.ids["session_id"]) == {
+        "outcome": "selected",
+        "optionId": option,
+    }
+
+
 async def test_a_conversation_is_taken_up_after_a_restart(
     tmp_path: Path, git_repository: GitRepository
 ) -> None:

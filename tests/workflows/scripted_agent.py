@@ -35,6 +35,12 @@ def receive() -> dict[str, Any]:
     return message
 
 
+ALWAYS_OR_ONCE = [
+    {"optionId": "always", "name": "Always", "kind": "allow_always"},
+    {"optionId": "once", "name": "Yes", "kind": "allow_once"},
+    {"optionId": "never", "name": "Never", "kind": "reject_always"},
+    {"optionId": "not now", "name": "No", "kind": "reject_once"},
+]
 YES_OR_NO = [
     {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
     {"optionId": "no", "name": "No", "kind": "reject_once"},
@@ -74,7 +80,7 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             update("tool_call_update", toolCallId="call_1", status="completed", rawOutput={"n": 1})
             update("plan", entries=[])
         case "ask":
-            permission(YES_OR_NO if rest != "nothing" else [])
+            permission({"nothing": [], "for good": ALWAYS_OR_ONCE}.get(rest, YES_OR_NO))
         case "die":
             chunk("last words")
             sys.stdout.flush()
