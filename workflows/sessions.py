@@ -214,7 +214,7 @@ class Sessions:
             return
         self._turns[session.id] = turn
         try:
-            with self._agents.in_use(session.id), self._files.watched(task.task_id):
+            with self._agents.in_use(session.id), self._files.watch.during(task.task_id):
                 await turn.run(agent)
         finally:
             del self._turns[session.id]
