@@ -16,6 +16,7 @@ from events.transcript import Entry
 from workflows.acp_agent import AgentProcess
 from workflows.acp_words import option_to
 from workflows.agent_errors import AgentDied, AgentFailed
+from workflows.frames import notice_entry
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import TranscriptWriter
 
@@ -179,6 +180,7 @@ class Turn:
             case "allow":
                 return option_to("allow", options)
             case "deny":
+                self._note(f"{title}: refused, as this task's permissions say.")
                 return option_to("reject", options)
             case "ask":
                 return await self._ask_a_person(title, options)
@@ -215,7 +217,13 @@ class Turn:
             )
         )
         chosen: str | None = await question
+        for option in options:
+            if option.id == chosen:
+                self._note(f"Answered: {option.name or option.id}.")
         return chosen
+
+    def _note(self, text: str) -> None:
+        self._writer.add(notice_entry(text, self._now()))
 
     async def _end(self, stop_reason: StopReason, error: str | None) -> None:
         await self._reports.report(

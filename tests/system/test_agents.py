@@ -40,6 +40,11 @@ async def outcome(house: House, session_id: str) -> object:
     return json.loads("".join(said))
 
 
+async def notices(house: House, session_id: str) -> list[str]:
+    transcript = await house.owner.data(f"transcript/{session_id}")
+    return [one["text"] for one in transcript["entries"] if one["kind"] == "notice"]
+
+
 async def all_said(house: House, session_id: str) -> list[str]:
     """All chunks of a session, read page by page."""
     topic = f"transcript/{session_id}"
@@ -76,6 +81,7 @@ async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, opt
         )
 
     assert await outcome(house, session_id) == {"outcome": "selected", "optionId": option}
+    assert await notices(house, session_id) == [f"Answered: {option.capitalize()}."]
 
 
 @pytest.mark.parametrize(("policy", "option"), [("allow", "yes"), ("deny", "no")])
@@ -88,6 +94,8 @@ async def test_a_policy_answers_for_the_person(house: House, policy: str, option
     kinds = {entry["kind"] for entry in transcript["entries"]}
     assert "request_permission" in kinds
     assert "permission_request" not in kinds
+    refused = ["Delete everything: refused, as this task's permissions say."]
+    assert await notices(house, session_id) == (refused if policy == "deny" else [])
 
 
 async def test_a_burst_in_one_turn_is_streamed_whole_and_written_in_few_commits(
