@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from commands.session_reports import message_delivered, permission_requested, turn_ended
@@ -28,6 +28,14 @@ BROKEN = (
     "What the agent said could not be stored, so its turn was ended and its process too. "
     "What it did until then is in the files; send another message to go on. The worker's log has the reason."
 )
+
+ENDINGS: Mapping[StopReason, str] = {
+    "cancelled": "Stopped.",
+    "max_tokens": "The agent ended this turn because it had used as many tokens as it may in one. Send a message to go on.",
+    "max_turn_requests": "The agent ended this turn because it had asked its model as often as it may in one. Send a message to go on.",
+    "refusal": "The agent refused to go on, and will not remember this message.",
+}
+"""What is said of turns that ended before they were done; whoever reads a transcript would not know."""
 
 NO_OPTIONS = "The agent asked this without an answer to choose from; it was told that nobody chose."
 
@@ -138,6 +146,8 @@ class Turn:
             stop_reason, error = await self._prompt(agent)
             self._over.set()
             writing.cancel()
+        if stop_reason in ENDINGS:
+            self._note(ENDINGS[stop_reason])
         await self._writer.flush()
         return stop_reason, error
 
