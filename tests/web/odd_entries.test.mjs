@@ -8,7 +8,7 @@ import { h } from "../../web/dom.js";
 import { Entry } from "../../web/entry.js";
 import { Transcript } from "../../web/transcript.js";
 
-const draw = (kind, payload) => JSON.stringify(Entry({ block: { key: "1", kind, continued: false, at: 1, until: 1, sender: "agent", word: kind, text: "", payload }, mono: false }));
+const draw = (kind, payload, live = true) => JSON.stringify(Entry({ block: { key: "1", kind, continued: false, at: 1, until: 1, sender: "agent", word: kind, text: "", payload }, mono: false, live }));
 
 for (const [kind, payload, seen] of [
   ["plan", { entries: [null] }, "plan"],
@@ -42,6 +42,13 @@ test("a page of which nothing is shown is taken all the same", () => {
 
   assert.equal(transcript.first, 1);
   assert.equal(transcript.blocks.length, 1);
+});
+
+test("work of a turn that is over does not go on", () => {
+  const shown = (status, live) => /mark-(\w+)/.exec(draw("tool", { title: "make", status }, live))?.[1];
+
+  assert.deepEqual(["in_progress", "pending", "completed", "failed"].map((status) => shown(status, true)), ["running", "queued", "succeeded", "failed"]);
+  assert.deepEqual(["in_progress", "pending", "completed", "failed"].map((status) => shown(status, false)), ["cancelled", "cancelled", "succeeded", "failed"]);
 });
 
 test("what cannot be shown at all says so", (t) => {
