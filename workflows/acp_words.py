@@ -90,7 +90,7 @@ def outcome_of(chosen: str | None, options: Sequence[PermissionOption]) -> dict[
 
 
 def option_to(do: Literal["allow", "reject"], options: Sequence[PermissionOption]) -> str | None:
-    """The option that does so, this once rather than for good: that would be a setting, and agents keep some in the working tree."""
+    """The option that does so, this once rather than for good: that would be a rule which the agent keeps and nobody sees."""
     fitting = [option for option in options if option.kind.startswith(do)]
     best = min(fitting, key=lambda option: option.kind != f"{do}_once", default=None)
     return best.id if best is not None else None
