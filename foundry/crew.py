@@ -9,6 +9,7 @@ from foundry.hosting import Hosting
 from foundry.write_side import WriteSide, now
 from runtime.lifecycle import Gate
 from runtime.settings import Settings
+from workflows.agent_names import AgentNames
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
 from workflows.sessions import Sessions
@@ -40,6 +41,7 @@ async def crew(
     agents = AgentPool(
         launchers=hosting.launchers,
         log_folder=settings.data_folder / "agent_logs",
+        names=AgentNames(settings.data_folder / "agent_sessions"),
         now=now,
         limit=settings.max_agents,
     )

@@ -11,7 +11,7 @@ from workflows.agents import known_agents
 from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
-from workflows.processes import Processes
+from workflows.processes import Limits, Processes
 from workflows.repositories import Repositories
 from workflows.sandbox import SandboxProvider
 from workflows.sandbox_agent import SandboxAgentSandboxes
@@ -35,7 +35,13 @@ class Hosting:
 async def hosting(settings: Settings, host: str) -> AsyncIterator[Hosting]:
     """The providers, after an end of what an earlier life of this data folder left running."""
     data = settings.data_folder
-    processes = Processes(owner=str(data), environ=environment())
+    memory = settings.sandbox_memory_mb
+    limits = Limits(
+        open_files=settings.sandbox_open_files,
+        processes=settings.sandbox_processes,
+        memory=memory << 20 if memory is not None else None,
+    )
+    processes = Processes(owner=str(data), environ=environment(), limits=limits)
     await processes.end_leftovers()
     async with AsyncExitStack() as parts:
         parts.push_async_callback(processes.close)

@@ -23,6 +23,7 @@ class JobSelf(Row, frozen=True, kw_only=True):
 
     id: JobId
     kind: str
+    details: dict[str, str]
     status: JobStatus
     stage: str | None
     target: Target
@@ -62,6 +63,7 @@ def project_job(rows: Rows, event: JobAnnounced | JobEvent, at: Timestamp) -> Jo
     itself = JobSelf(
         id=id,
         kind=job.kind,
+        details=job.details,
         status=job.status,
         stage=job.stage,
         target=_target(event),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, assert_never
 
+from msgspec import field
 from msgspec.structs import replace
 
 from events.ids import JobId, Timestamp
@@ -29,6 +30,9 @@ ENDED = ("succeeded", "failed", "cancelled")
 SHOWN = 100
 """A list of jobs shows this many of the newest; each older one still has its own topic `job/<id>`."""
 
+DETAILS = ("branch", "parent", "path")
+"""Of what a job was told, that which tells it from others of its kind with the same target."""
+
 AnyJobEvent = JobAnnounced | JobEvent
 
 
@@ -51,10 +55,11 @@ class JobBrief(Row, frozen=True, kw_only=True):
 
 
 class Job(Row, frozen=True, kw_only=True):
-    """`stages` stand in the order in which they are done."""
+    """`stages` stand in the order in which they are done; `details` are its branch, parent or path, where it has one."""
 
     id: JobId
     kind: str
+    details: dict[str, str] = field(default_factory=dict)
     status: JobStatus = "queued"
     stage: str | None = None
     stages: tuple[Stage, ...] = ()
@@ -96,6 +101,9 @@ def job_after(job: Job | None, event: AnyJobEvent, at: Timestamp) -> Job:
     brief = brief_after(
         JobBrief(id=job.id, kind=job.kind, stage=job.stage, status=job.status), event
     )
+    if isinstance(event, JobAnnounced):
+        told = {name: event.input[name] for name in DETAILS if name in event.input}
+        job = replace(job, details=told)
     return replace(
         job,
         status=brief.status,

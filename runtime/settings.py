@@ -19,6 +19,9 @@ LONGEST_SECONDS = 31_536_000
 Many = Annotated[int, Meta(ge=1)]
 Replicas = Annotated[int, Meta(ge=1, le=5)]
 """JetStream keeps no more copies of a stream."""
+Megabytes = Annotated[int, Meta(ge=64, le=1 << 24)]
+Processes = Annotated[int, Meta(ge=16, le=1 << 22)]
+OpenFiles = Annotated[int, Meta(ge=64, le=1 << 20)]
 Seconds = Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
 
 
@@ -48,6 +51,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     stage_seconds: Seconds | None = None
     agents: str | None = None
     max_agents: Many = 32
+    sandbox_memory_mb: Megabytes | None = None
+    sandbox_processes: Processes | None = None
+    sandbox_open_files: OpenFiles = 4096
     git_ssh_key: str | None = None
     sandbox_agent_url: str | None = None
     sandbox_agent_token: str | None = None

@@ -31,6 +31,7 @@ from tests.code_survey import (
     stages_in_code,
     words_of,
 )
+from workflows.agents import known_agents
 
 DOCS = ROOT / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text()
@@ -60,6 +61,16 @@ def test_every_setting_is_documented_with_its_default() -> None:
         if default:
             written = f"{default:g}" if isinstance(default, float) else str(default)
             assert documented[name] == f"`{written}`"
+
+
+def test_every_agent_is_documented_with_what_it_is_given() -> None:
+    documented = {row[0].strip("`"): row[1:] for row in table(OPERATIONS, "agent")}
+    agents = known_agents(None)
+
+    assert set(documented) == set(agents)
+    for name, (command, given) in documented.items():
+        assert re.findall(r"`([A-Z_]+)`", given) == list(agents[name].pass_on)
+        assert command.strip("`") == " ".join(agents[name].command) or name == "shell"
 
 
 def test_no_document_names_a_setting_that_is_not_there() -> None:

@@ -18,7 +18,8 @@ from tests.workflows.conversation import SCRIPTED, Notes
 from tests.workflows.remote import REPOSITORY
 from tests_agents.sandbox_agent_server import SandboxAgentServer
 from workflows import remote_pipe, sandbox_agent_process
-from workflows.acp_agent import AgentDied, AgentProcess
+from workflows.acp_agent import AgentProcess
+from workflows.agent_errors import AgentDied
 from workflows.agents import known_agents
 from workflows.sandbox import Sandbox
 from workflows.sandbox_agent import SandboxAgentSandboxes

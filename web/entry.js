@@ -12,9 +12,10 @@ import { icon } from "./icons.js";
 import { clock, lasting, size } from "./words.js";
 
 /**
- * How a block is shown: `mono` in a terminal's letters; whether its details are `open`, and who is told when they are.
+ * How a block is shown: `mono` in a terminal's letters; `live` while its turn goes on; whether its details are `open`, and
+ * who is told when they are.
  *
- * @typedef {{mono: boolean, open: boolean, toggled: (key: string, open: boolean) => void}} Manner
+ * @typedef {{mono: boolean, live: boolean, open: boolean, toggled: (key: string, open: boolean) => void}} Manner
  */
 
 /**
@@ -74,6 +75,7 @@ const SHOWN = {
 };
 
 const WORK = new Map([["in_progress", "running"], ["pending", "queued"], ["completed", "succeeded"], ["failed", "failed"]]);
+const ENDED = new Set(["completed", "failed"]);
 
 /**
  * @param {Block} block
@@ -81,7 +83,8 @@ const WORK = new Map([["in_progress", "running"], ["pending", "queued"], ["compl
  */
 function tool(block, manner) {
   const call = block.payload;
-  const status = WORK.get(call.status) ?? "queued";
+  // Of work that was cut short nobody tells the end: it ended with its turn.
+  const status = WORK.has(call.status) && !ENDED.has(call.status) && !manner.live ? "cancelled" : (WORK.get(call.status) ?? "queued");
   const took = block.until > block.at ? lasting(block.until - block.at) : "";
   const details = detailsOf(call);
   const head = [

@@ -42,7 +42,7 @@ export function jobCard(bench, job) {
       "header",
       { class: "job-head" },
       h("span", { class: `mark mark-${job.status}`, role: "img", "aria-label": job.status }),
-      h("h3", null, jobKind(job.kind)),
+      h("h3", null, [jobKind(job.kind), ...Object.values(job.details)].join(" · ")),
       h("span", { class: "quiet" }, Number.isFinite(began(job)) ? clock(began(job)) : "queued"),
       isOpen(job) && orderButton(bench, { name: "job.cancel", data: { job_id: job.id }, id: job.id, class: "plain" }, "Cancel"),
       (job.status === "failed" || job.status === "cancelled") && orderButton(bench, { name: "job.retry", data: { job_id: job.id }, id: job.id }, icon("retry"), "Retry"),

@@ -66,7 +66,7 @@ export class Transcript {
     const blocks = [];
     for (const entry of older) addTo(blocks, entry);
     const [above, below] = [blocks[blocks.length - 1], this.blocks[0]];
-    if (above.kind === below.kind && TEXTS.has(below.kind)) this.blocks[0] = { ...below, continued: true };
+    if (above && below && above.kind === below.kind && TEXTS.has(below.kind)) this.blocks[0] = { ...below, continued: true };
     this.entries = older.concat(this.entries);
     this.blocks = blocks.concat(this.blocks);
     this.revision += 1;
@@ -96,7 +96,7 @@ export class Transcript {
 function addTo(blocks, entry) {
   const last = blocks[blocks.length - 1];
   const kind = kindOf(entry);
-  if (kind === "said twice") return;
+  if (kind === "not shown") return;
   if (last && continues(last, kind, entry)) {
     blocks[blocks.length - 1] = { ...last, text: last.text + entry.text, until: entry.at };
     return;
@@ -156,7 +156,13 @@ function kindOf(entry) {
       return entry.payload ? "tool_update" : "other";
     case "request_permission":
       // The system's own entry says what was asked, in words.
-      return "said twice";
+      return "not shown";
+    case "available_commands_update":
+    case "config_option_update":
+    case "session_info_update":
+    case "usage_update":
+      // What an agent tells programs about itself, also in the middle of a sentence.
+      return "not shown";
     case "plan":
       return entry.payload ? "plan" : "other";
     default:

@@ -111,6 +111,7 @@ export class TranscriptPane {
     const { blocks } = this.#transcript;
     const plan = this.#scroll.plan(this.#transcript);
     const mono = session.agent === "shell";
+    const turn = session.status === "running" ? blocks.findLastIndex((block) => block.kind === "user") : Infinity;
     return h(
       "div",
       { class: "transcript", key: session.id },
@@ -119,7 +120,7 @@ export class TranscriptPane {
         { class: "transcript-scroll", ref: this.#scroll.attach, tabindex: 0, role: "log", "aria-live": "off", "aria-label": "Transcript" },
         this.#beginning(data),
         h("div", { class: "room", key: "above", style: { height: `${plan.above}px` } }),
-        blocks.slice(plan.start, plan.end).map((block) => h(Entry, { key: `b${block.key}`, block, mono, open: this.#opened.has(block.key), toggled: this.#toggled })),
+        blocks.slice(plan.start, plan.end).map((block, at) => h(Entry, { key: `b${block.key}`, block, mono, live: plan.start + at > turn, open: this.#opened.has(block.key), toggled: this.#toggled })),
         h("div", { class: "room", key: "below", style: { height: `${plan.below}px` } }),
       ),
       !this.#scroll.following &&

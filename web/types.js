@@ -27,7 +27,7 @@
  *   error: string | null, queue: {id: string, text: string}[], permission_requests: PermissionRequest[],
  * }} Session
  * @typedef {{id: string, status: string, attempt: number, started_at: number | null, ended_at: number | null, message: string | null}} Stage
- * @typedef {{id: string, kind: string, status: string, stages: Stage[]}} Job
+ * @typedef {{id: string, kind: string, details: Record<string, string>, status: string, stages: Stage[]}} Job
  * @typedef {{id: string, code: string, stage: string | null, message: string, at: number, resolved_at: number | null, retry_job_id: string | null}} Issue
  * @typedef {{id: string, provider: string, host: string, path: string, status: string}} Sandbox
  * @typedef {{

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -13,17 +14,17 @@ from events.fact import Attachment
 from events.ids import Timestamp
 from events.transcript import Entry
 from workflows.acp_words import (
-    CLIENT,
-    PROTOCOL_VERSION,
-    Abilities,
-    abilities_of,
-    model_option,
+    AUTHENTICATION_REQUIRED,
+    model_choice,
+    offered_models,
     permission_question,
     prompt_of,
     stop_reason_of,
 )
+from workflows.agent_errors import AgentDied, AgentFailed, LoginWanted
+from workflows.agent_opening import open_session
 from workflows.capped_log import CappedLog
-from workflows.frames import end_entries, entry_of, noise_entry
+from workflows.frames import end_entries, entry_of, noise_entry, notice_entry
 from workflows.json_rpc import Connection, Disconnected, Message, RemoteError
 from workflows.output_tail import OutputTail, pump
 from workflows.questions import Ask, PermissionRequests
@@ -43,21 +44,7 @@ MESSAGE_LENGTH = 1000
 
 CLOSE_SECONDS = 2.0
 
-
-class AgentDied(Exception):
-    """The process ended, or was ended, while something was expected of it."""
-
-    def __init__(self, exit_code: int | None, stderr: str) -> None:
-        last_words = stderr.strip().rpartition("\n")[2][:300]
-        said = f": {last_words}" if last_words else ""
-        how = "without an exit code" if exit_code is None else f"with exit code {exit_code}"
-        super().__init__(f"The agent ended {how}{said}.")
-        self.exit_code = exit_code
-        self.stderr = stderr
-
-
-class AgentFailed(Exception):
-    """The agent runs but does not do what it was asked for; the text says why."""
+FORGOTTEN = "The agent was started anew and could not take up the conversation so far: it knows nothing of what was said above."
 
 
 class AgentProcess:
@@ -74,7 +61,8 @@ class AgentProcess:
         self._on_entry: OnEntry = self._hold
         self._questions = PermissionRequests(self._connection)
         self._held: deque[Entry] = deque(maxlen=HELD_ENTRIES)
-        self._options: object = None
+        self._session: dict[str, object] = {}
+        self._resumed = False
         self._muted = True
         self._cancelling = False
         self._closing = False
@@ -151,12 +139,16 @@ class AgentProcess:
             await self._connection.notify("session/cancel", {"sessionId": self.session_id})
 
     async def choose_model(self, model: str) -> bool:
-        """Have the session use another model. False if the agent does not offer it. Raises as `prompt`."""
-        option = model_option(self._options, model)
-        if option is None:
+        """Have the session use another model. False, and a word in the transcript, if the agent does not offer it.
+
+        Raises as `prompt`.
+        """
+        choice = model_choice(self._session, model)
+        if choice is None:
+            await self._note_missing(model)
             return False
-        params = {"sessionId": self.session_id, "configId": option, "value": model}
-        await self._request("session/set_config_option", params, deadline=60.0)
+        method, params = choice
+        await self._request(method, {"sessionId": self.session_id, **params}, deadline=60.0)
         return True
 
     async def close(self, *, patience: float = CLOSE_SECONDS) -> None:
@@ -197,6 +189,16 @@ class AgentProcess:
     async def _hold(self, entry: Entry) -> None:
         self._held.append(entry)
 
+    async def _note_missing(self, model: str) -> None:
+        offered = ", ".join(offered_models(self._session))[:MESSAGE_LENGTH]
+        # Of a session that goes on an agent need not say again what it offers.
+        if offered or not self._resumed:
+            offer = offered or "no choice of models"
+            await self._note(f"The agent does not have the model {model}; it offers {offer}.")
+
+    async def _note(self, text: str) -> None:
+        await self._on_entry(notice_entry(text, self._now()))
+
     # --- Its life ---
 
     async def _read(self) -> None:
@@ -230,34 +232,14 @@ class AgentProcess:
             await self._child.stop()
 
     async def _open(self, cwd: Path, resume: str | None) -> None:
-        abilities = abilities_of(await self._request("initialize", CLIENT, deadline=None))
-        if abilities.version != PROTOCOL_VERSION:
-            raise AgentFailed(
-                f"The agent speaks version {abilities.version} of the protocol, not {PROTOCOL_VERSION}."
-            )
-        params: dict[str, object] = {"cwd": str(cwd), "mcpServers": []}
-        opened = await self._resumed(abilities, params, resume)
-        if opened is None:
-            opened = await self._request("session/new", params, deadline=None)
-            session_id = opened.get("sessionId")
-            if not isinstance(session_id, str):
-                raise AgentFailed("The agent opened a session without a name.")
-            self.session_id = session_id
-        self._options = opened.get("configOptions")
+        opened = await open_session(
+            partial(self._request, deadline=None), cwd=str(cwd), resume=resume
+        )
+        self.session_id, self._session = opened.session_id, opened.answer
+        self._resumed = opened.resumed
+        if resume is not None and not opened.resumed:
+            await self._note(FORGOTTEN)
         self._muted = False
-
-    async def _resumed(
-        self, abilities: Abilities, params: dict[str, object], resume: str | None
-    ) -> dict[str, object] | None:
-        method = abilities.resume_method
-        if resume is None or method is None:
-            return None
-        try:
-            opened = await self._request(method, {**params, "sessionId": resume}, deadline=None)
-        except AgentFailed:
-            return None
-        self.session_id = resume
-        return opened
 
     async def _request(
         self, method: str, params: object, *, deadline: float | None
@@ -265,8 +247,10 @@ class AgentProcess:
         try:
             result = await self._connection.request(method, params, deadline=deadline)
         except RemoteError as error:
-            said = error.message[:MESSAGE_LENGTH]
-            raise AgentFailed(said or f"The agent refused {method}.") from None
+            said = error.message[:MESSAGE_LENGTH] or f"The agent refused {method}."
+            if error.code == AUTHENTICATION_REQUIRED:
+                raise LoginWanted(said) from None
+            raise AgentFailed(said) from None
         except Disconnected:
             await self._child.stop()
             await asyncio.wait([self._reading])

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from events.agent_session import PermissionOption, StopReason
 from events.fact import Attachment
 from workflows.json_rpc import Message
 
 PROTOCOL_VERSION = 1
+
+AUTHENTICATION_REQUIRED = -32000
+"""The code of the error with which an agent wants to be logged in."""
 
 CLIENT = {
     "protocolVersion": PROTOCOL_VERSION,
@@ -22,6 +26,8 @@ class Abilities:
     version: object
     resume_method: str | None
     """How to take an earlier session up; the second way replays what was said, the first does not."""
+    key_logins: tuple[str, ...]
+    """Ways to log in with a key that stands in the agent's environment. All others need a person beside it."""
 
 
 def abilities_of(initialized: dict[str, object]) -> Abilities:
@@ -32,7 +38,13 @@ def abilities_of(initialized: dict[str, object]) -> Abilities:
         resume = "session/load"
     if _object(able.get("sessionCapabilities")).get("resume") is not None:
         resume = "session/resume"
-    return Abilities(initialized.get("protocolVersion"), resume)
+    logins = initialized.get("authMethods")
+    by_key = tuple(
+        one["id"]
+        for one in (logins if isinstance(logins, list) else ())
+        if isinstance(one, dict) and one.get("type") == "env_var" and isinstance(one.get("id"), str)
+    )
+    return Abilities(initialized.get("protocolVersion"), resume, by_key)
 
 
 def prompt_of(text: str, attachments: Sequence[Attachment]) -> list[dict[str, object]]:
@@ -77,17 +89,36 @@ def outcome_of(chosen: str | None, options: Sequence[PermissionOption]) -> dict[
     return {"outcome": {"outcome": "selected", "optionId": chosen}}
 
 
-def model_option(options: object, model: str) -> str | None:
-    """The id of the session's option that chooses the model, if it offers this one."""
-    for option in options if isinstance(options, list) else ():
-        if not isinstance(option, dict) or "model" not in (
-            option.get("category"),
-            option.get("id"),
-        ):
-            continue
-        if model in _values(option.get("options")) and isinstance(option.get("id"), str):
-            return str(option["id"])
+def option_to(do: Literal["allow", "reject"], options: Sequence[PermissionOption]) -> str | None:
+    """The option that does so, this once rather than for good: that would be a rule which the agent keeps and nobody sees."""
+    fitting = [option for option in options if option.kind.startswith(do)]
+    best = min(fitting, key=lambda option: option.kind != f"{do}_once", default=None)
+    return best.id if best is not None else None
+
+
+def model_choice(session: dict[str, object], model: str) -> tuple[str, dict[str, object]] | None:
+    """The method and parameters that have a session use a model; None if it does not offer this one.
+
+    `session` is the answer with which it was opened. There are two ways: an option, and before there
+    were options a list of models.
+    """
+    for option in _model_options(session):
+        if model in _values(option.get("options")):
+            return "session/set_config_option", {"configId": option["id"], "value": model}
+    if model in _listed_models(session):
+        return "session/set_model", {"modelId": model}
     return None
+
+
+def offered_models(session: dict[str, object]) -> list[str]:
+    """The models that `model_choice` finds."""
+    options = [_values(option.get("options")) for option in _model_options(session)]
+    return [
+        model
+        for models in (*options, _listed_models(session))
+        for model in models
+        if isinstance(model, str)
+    ]
 
 
 _STOP_REASONS: tuple[StopReason, ...] = (
@@ -97,6 +128,26 @@ _STOP_REASONS: tuple[StopReason, ...] = (
     "refusal",
     "cancelled",
 )
+
+
+def _model_options(session: dict[str, object]) -> list[dict[str, object]]:
+    options = session.get("configOptions")
+    return [
+        option
+        for option in (options if isinstance(options, list) else ())
+        if isinstance(option, dict)
+        and "model" in (option.get("category"), option.get("id"))
+        and isinstance(option.get("id"), str)
+    ]
+
+
+def _listed_models(session: dict[str, object]) -> list[object]:
+    models = _object(session.get("models")).get("availableModels")
+    return [
+        one["modelId"]
+        for one in (models if isinstance(models, list) else ())
+        if isinstance(one, dict) and "modelId" in one
+    ]
 
 
 def _values(options: object) -> list[object]:

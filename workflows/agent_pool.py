@@ -11,8 +11,10 @@ from commands.task_state import Session, Task
 from events.ids import SessionId, Timestamp
 from runtime.errors import Rejected, Unavailable
 from runtime.metrics import AGENTS_RUNNING
-from workflows.acp_agent import CLOSE_SECONDS, AgentFailed, AgentProcess
+from workflows.acp_agent import CLOSE_SECONDS, AgentProcess
+from workflows.agent_errors import AgentFailed
 from workflows.agent_launcher import AgentLauncher
+from workflows.agent_names import AgentNames
 from workflows.sandbox import Sandbox, provider_named
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class AgentPool:
         *,
         launchers: Mapping[str, AgentLauncher],
         log_folder: Path,
+        names: AgentNames,
         now: Callable[[], Timestamp],
         limit: int,
     ) -> None:
@@ -45,7 +48,7 @@ class AgentPool:
         self._log_folder = log_folder
         self._now = now
         self._live: dict[SessionId, _Live] = {}
-        self._names: dict[SessionId, str] = {}
+        self._names = names
         self._locks: dict[SessionId, asyncio.Lock] = {}
         self._places = limit
         self._changed = asyncio.Event()
@@ -104,7 +107,7 @@ class AgentPool:
         """End the session's agent; its name for the session is forgotten too."""
         async with self._locks.setdefault(session_id, asyncio.Lock()):
             await self._end(session_id)
-        self._names.pop(session_id, None)
+        self._names.forget(session_id)
         self._locks.pop(session_id, None)
 
     async def sweep(self) -> None:
@@ -156,7 +159,7 @@ class AgentPool:
                 cwd=Path(task.sandbox.path),
                 now=self._now,
                 log=self._log_folder / f"{session.id}.stderr",
-                resume=self._names.get(session.id),
+                resume=self._names.of(session.id),
             )
         except BaseException as error:
             self._give_back()
@@ -167,7 +170,7 @@ class AgentPool:
             raise
         live = _Live(agent=agent, used_at=asyncio.get_running_loop().time())
         self._live[session.id] = live
-        self._names[session.id] = agent.session_id
+        self._names.keep(session.id, agent.session_id)
         AGENTS_RUNNING.set(len(self._live))
         log.info("agent started", extra={"session_id": session.id, "agent": session.agent})
         return live

@@ -138,7 +138,11 @@ _BUILT_IN = {
         AgentCommand(
             name="goose",
             command=("goose", "acp"),
-            pass_on=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"),
+            # Which of these is its to use it is told by name, else by a file that no sandbox has.
+            pass_on=(
+                *("GOOSE_PROVIDER", "GOOSE_MODEL"),
+                *("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"),
+            ),
         ),
     )
 }

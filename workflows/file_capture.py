@@ -1,4 +1,4 @@
-"""Keeps the stored git state of tasks up to date: captured while a turn runs and after it, never on a read.
+"""Keeps the stored git state of tasks up to date: captured while something is at work on the files and after it, never on a read.
 
 A quick capture is one fact, and none when nothing changed. Only when it has to wait or takes long
 do people see `queued` or `running`, and `stale` when it failed.
@@ -7,8 +7,8 @@ do people see `queued` or `running`, and `stale` when it failed.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
 from commands.aggregates import Aggregates
@@ -23,6 +23,7 @@ from events.task_files import ChangedFile, TreeFile
 from runtime.errors import FoundryError, Unavailable
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
+from workflows.file_watch import FileWatch
 from workflows.git import GitFailed
 from workflows.sandbox import Captured, CapturedFile, SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
@@ -40,10 +41,6 @@ ENTRY_BYTES = 24
 AT_ONCE = 2
 SLOW_SECONDS = 1.0
 """A capture that is done sooner than this is not announced."""
-
-WATCH_SECONDS = 3.0
-WATCH_REST = 9
-"""Looking at the files of running turns takes a tenth of the time at most, however many there are."""
 
 
 class FileCapture:
@@ -64,7 +61,7 @@ class FileCapture:
         self._providers = providers
         self._wanted: dict[TaskId, float] = {}
         self._running: dict[TaskId, float] = {}
-        self._watched: dict[TaskId, int] = {}
+        self.watch = FileWatch(self.attempt)
         self._wake = asyncio.Event()
         self._locks: dict[TaskId, asyncio.Lock] = {}
 
@@ -73,24 +70,13 @@ class FileCapture:
         self._wanted.setdefault(task_id, _clock())
         self._wake.set()
 
-    @contextmanager
-    def watched(self, task_id: TaskId) -> Iterator[None]:
-        """Look at this task's files every few seconds meanwhile."""
-        self._watched[task_id] = self._watched.get(task_id, 0) + 1
-        try:
-            yield
-        finally:
-            self._watched[task_id] -= 1
-            if not self._watched[task_id]:
-                del self._watched[task_id]
-
     async def run(self) -> None:
         """Serve requests until cancelled; begun again when the log lost its end."""
         self._trees.forget_all()
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._serve(), name="file capture")
-            group.create_task(self._watch(), name="file watch")
+            group.create_task(self.watch.run(), name="file watch")
             group.create_task(self._tell_what_takes_long(), name="file freshness")
 
     async def capture(self, task_id: TaskId) -> None:
@@ -149,16 +135,6 @@ class FileCapture:
             task_id = next(iter(self._wanted))
             del self._wanted[task_id]
             await self.attempt(task_id)
-
-    async def _watch(self) -> None:
-        """Capture what running turns change, until cancelled."""
-        rest = WATCH_SECONDS
-        while True:
-            await asyncio.sleep(rest)
-            began = _clock()
-            for task_id in list(self._watched):
-                await self.attempt(task_id)
-            rest = max(WATCH_SECONDS, WATCH_REST * (_clock() - began))
 
     async def _tell_what_takes_long(self) -> None:
         while True:

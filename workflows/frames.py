@@ -34,6 +34,11 @@ def noise_entry(line: str, at: Timestamp) -> Entry:
     return Entry(sender="system", kind="stdout", at=at, text=line)
 
 
+def notice_entry(text: str, at: Timestamp) -> Entry:
+    """What a person should know about the agent though it goes on."""
+    return Entry(sender="system", kind="notice", at=at, text=text)
+
+
 def end_entries(exit_code: int | None, stderr: str, at: Timestamp) -> list[Entry]:
     """What is said when an agent has ended by itself: its last words, then how it ended."""
     how = "without an exit code" if exit_code is None else f"with exit code {exit_code}"

@@ -133,9 +133,7 @@ class Connection:
         if error is None:
             call.set_result(message.get("result"))
         elif isinstance(error, dict):
-            call.set_exception(
-                RemoteError(_number(error.get("code")), str(error.get("message", "")))
-            )
+            call.set_exception(RemoteError(_number(error.get("code")), _reason_of(error)))
         else:
             call.set_exception(RemoteError(0, str(error)))
 
@@ -172,6 +170,14 @@ def _mended(line: bytes) -> object:
         text = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
         return msgspec.json.decode(text)
     return None
+
+
+def _reason_of(error: Message) -> str:
+    """What went wrong: many agents say "Internal error", and in the error's data what that was."""
+    message, data = str(error.get("message", "")), error.get("data")
+    if isinstance(data, dict):
+        data = next((data[name] for name in ("message", "details") if name in data), None)
+    return f"{message}: {data}" if isinstance(data, str) and data not in message else message
 
 
 def _number(code: object) -> int:

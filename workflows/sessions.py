@@ -17,7 +17,8 @@ from runtime.errors import Unavailable
 from runtime.lifecycle import Gate
 from runtime.logs import log_fields
 from runtime.pulse import Pulse
-from workflows.acp_agent import AgentDied, AgentFailed, AgentProcess
+from workflows.acp_agent import AgentProcess
+from workflows.agent_errors import AgentDied, AgentFailed
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
 from workflows.interrupted_turns import InterruptedTurns
@@ -213,7 +214,7 @@ class Sessions:
             return
         self._turns[session.id] = turn
         try:
-            with self._agents.in_use(session.id), self._files.watched(task.task_id):
+            with self._agents.in_use(session.id), self._files.watch.during(task.task_id):
                 await turn.run(agent)
         finally:
             del self._turns[session.id]

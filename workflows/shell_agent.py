@@ -74,18 +74,18 @@ class Agent:
                 self._reply(
                     request,
                     protocolVersion=PROTOCOL_VERSION,
-                    agentCapabilities={"loadSession": False},
+                    agentCapabilities={
+                        "loadSession": False,
+                        "sessionCapabilities": {"resume": {}},
+                    },
                     agentInfo={"name": "shell", "title": "Shell", "version": "1"},
                     authMethods=[],
                 )
             case "session/new":
-                folder = params.get("cwd")
-                if not isinstance(folder, str) or not os.path.isdir(folder):
-                    self._refuse(request, INVALID_PARAMS, f"There is no folder {folder}.")
-                    return
-                session_id = f"shell-{len(self._folders) + 1}"
-                self._folders[session_id] = folder
-                self._reply(request, sessionId=session_id)
+                self._open(request, params, f"shell-{len(self._folders) + 1}")
+            case "session/resume":
+                # Nothing is remembered from one script to the next, so any session can be gone on with.
+                self._open(request, params, str(params.get("sessionId")))
             case "session/prompt":
                 self._start(request, params)
             case "session/cancel":
@@ -93,6 +93,14 @@ class Agent:
                     script.cancel()
             case method if "id" in request:
                 self._refuse(request, METHOD_NOT_FOUND, f"The shell agent has no {method}.")
+
+    def _open(self, request: dict[str, Any], params: dict[str, Any], session_id: str) -> None:
+        folder = params.get("cwd")
+        if not isinstance(folder, str) or not os.path.isdir(folder):
+            self._refuse(request, INVALID_PARAMS, f"There is no folder {folder}.")
+            return
+        self._folders[session_id] = folder
+        self._reply(request, sessionId=session_id)
 
     def _start(self, request: dict[str, Any], params: dict[str, Any]) -> None:
         session_id = str(params.get("sessionId"))

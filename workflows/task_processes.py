@@ -99,6 +99,7 @@ class TaskProcesses:
     def _look(self, task: Task, group: asyncio.TaskGroup) -> None:
         for process_id, process in task.processes.items():
             if process_id in self._running:
+                self._files.watch.after_a_sign(task.task_id)
                 self._running[process_id].look()
             elif process.status == "queued" and process_id not in self._serving:
                 self._serving[process_id] = group.create_task(
@@ -142,16 +143,21 @@ class TaskProcesses:
             process_id=process_id,
             requested_position=process.position,
             store=self._store,
-            tell=lambda tail: self._report(
-                task.task_id, lambda now: process_output(now, process_id=process_id, tail=tail)
-            ),
+            tell=lambda tail: self._printed(task.task_id, process_id, tail),
         )
+        self._files.watch.after_a_sign(task.task_id)
         try:
             exit_code, tail = await running.run()
         finally:
             del self._running[process_id]
         await self._exited(task.task_id, process_id, exit_code, tail)
         log.info("process ended", extra={"exit_code": exit_code})
+
+    async def _printed(self, task_id: TaskId, process_id: ProcessId, tail: str) -> None:
+        self._files.watch.after_a_sign(task_id)
+        await self._report(
+            task_id, lambda now: process_output(now, process_id=process_id, tail=tail)
+        )
 
     async def _exited(
         self, task_id: TaskId, process_id: ProcessId, exit_code: int | None, tail: str | None

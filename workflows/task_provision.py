@@ -18,7 +18,7 @@ from commands.task_state import Session, Task, TaskState
 from events.ids import IssueId, derive_id
 from events.job import TASK_PROVISION
 from events.task import TaskEvent
-from workflows.acp_agent import AgentDied, AgentFailed
+from workflows.agent_errors import AgentDied, AgentFailed
 from workflows.agent_pool import AgentPool, sandbox_of
 from workflows.file_capture import FileCapture
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult

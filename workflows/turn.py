@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from commands.session_reports import message_delivered, permission_requested, turn_ended
@@ -13,7 +13,10 @@ from events.agent_session import PermissionOption, StopReason
 from events.ids import Timestamp
 from events.store import EventStore
 from events.transcript import Entry
-from workflows.acp_agent import AgentDied, AgentFailed, AgentProcess
+from workflows.acp_agent import AgentProcess
+from workflows.acp_words import option_to
+from workflows.agent_errors import AgentDied, AgentFailed
+from workflows.frames import notice_entry
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import TranscriptWriter
 
@@ -25,6 +28,14 @@ BROKEN = (
     "What the agent said could not be stored, so its turn was ended and its process too. "
     "What it did until then is in the files; send another message to go on. The worker's log has the reason."
 )
+
+ENDINGS: Mapping[StopReason, str] = {
+    "cancelled": "Stopped.",
+    "max_tokens": "The agent ended this turn because it had used as many tokens as it may in one. Send a message to go on.",
+    "max_turn_requests": "The agent ended this turn because it had asked its model as often as it may in one. Send a message to go on.",
+    "refusal": "The agent refused to go on, and will not remember this message.",
+}
+"""What is said of turns that ended before they were done; whoever reads a transcript would not know."""
 
 NO_OPTIONS = "The agent asked this without an answer to choose from; it was told that nobody chose."
 
@@ -135,6 +146,8 @@ class Turn:
             stop_reason, error = await self._prompt(agent)
             self._over.set()
             writing.cancel()
+        if stop_reason in ENDINGS:
+            self._note(ENDINGS[stop_reason])
         await self._writer.flush()
         return stop_reason, error
 
@@ -175,9 +188,10 @@ class Turn:
             return None
         match self._task.permissions:
             case "allow":
-                return _first(options, "allow")
+                return option_to("allow", options)
             case "deny":
-                return _first(options, "reject")
+                self._note(f"{title}: refused, as this task's permissions say.")
+                return option_to("reject", options)
             case "ask":
                 return await self._ask_a_person(title, options)
 
@@ -213,7 +227,13 @@ class Turn:
             )
         )
         chosen: str | None = await question
+        for option in options:
+            if option.id == chosen:
+                self._note(f"Answered: {option.name or option.id}.")
         return chosen
+
+    def _note(self, text: str) -> None:
+        self._writer.add(notice_entry(text, self._now()))
 
     async def _end(self, stop_reason: StopReason, error: str | None) -> None:
         await self._reports.report(
@@ -231,7 +251,3 @@ class Turn:
             correlation_id=self._correlation_id,
         )
         log.info("turn ended", extra={"session_id": self._session.id, "stop_reason": stop_reason})
-
-
-def _first(options: Sequence[PermissionOption], word: str) -> str | None:
-    return next((option.id for option in options if option.kind.startswith(word)), None)

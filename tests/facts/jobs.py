@@ -37,8 +37,8 @@ Owned = OfTask | OfRepository
 OF_TASK = OfTask()
 
 
-def job_announced(of: Owned = OF_TASK) -> JobAnnounced:
-    return JobAnnounced(**vars(of), organization_id=ORGANIZATION)
+def job_announced(of: Owned = OF_TASK, **input: str) -> JobAnnounced:
+    return JobAnnounced(**vars(of), organization_id=ORGANIZATION, input=input)
 
 
 def job_opened(of: Owned = OF_TASK, *, stages: tuple[str, ...] = STAGES) -> JobOpened:

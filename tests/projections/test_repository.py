@@ -35,6 +35,21 @@ async def test_branches_are_as_fresh_as_the_last_sync(world: World) -> None:
     ]
 
 
+async def test_a_job_tells_what_it_is_about_and_nothing_else_it_was_told(world: World) -> None:
+    await begin(world)
+    act = facts.OfRepository(JobId("job_act"))
+    told = {"remote_url": "https://example.com/x", "branch": "fix", "parent": "main"}
+
+    await world.happen(
+        commit(facts.job_announced(act, **told)),
+        commit(facts.job_opened(act), facts.job_started(act)),
+    )
+
+    listed = element(await world.view(REPOSITORY), "jobs", "job_act")
+    assert listed["details"] == {"branch": "fix", "parent": "main"}
+    assert (await world.view("job/job_act"))["details"] == listed["details"]
+
+
 async def test_a_job_that_was_not_listed_any_more_comes_back_whole_when_it_is_retried(
     world: World,
 ) -> None:

@@ -55,6 +55,7 @@ async def test_a_task_answers_as_soon_as_it_is_announced(world: World) -> None:
             {
                 "id": "job_1",
                 "kind": "task_provision",
+                "details": {},
                 "status": "queued",
                 "stage": None,
                 "stages": [],
@@ -231,6 +232,7 @@ async def test_a_job_shows_every_stage_with_attempts_and_results(world: World) -
     shown = {
         "id": "job_1",
         "kind": "task_provision",
+        "details": {},
         "status": "retrying",
         "stage": "agent_started",
         "stages": [

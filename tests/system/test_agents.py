@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.client import Client
+from tests.system.git_repository import GitRepository
 from tests.system.node_process import NodeProcess
-from tests.system.people import House
+from tests.system.people import PROVISIONED_WITHIN, House
 from tests.workflows import scripted_agent
 
 CHUNKS = 30_000
@@ -36,6 +38,11 @@ async def outcome(house: House, session_id: str) -> object:
     transcript = await house.owner.data(f"transcript/{session_id}")
     said = [one["text"] for one in transcript["entries"] if one["kind"] == "agent_message_chunk"]
     return json.loads("".join(said))
+
+
+async def notices(house: House, session_id: str) -> list[str]:
+    transcript = await house.owner.data(f"transcript/{session_id}")
+    return [one["text"] for one in transcript["entries"] if one["kind"] == "notice"]
 
 
 async def all_said(house: House, session_id: str) -> list[str]:
@@ -74,6 +81,7 @@ async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, opt
         )
 
     assert await outcome(house, session_id) == {"outcome": "selected", "optionId": option}
+    assert await notices(house, session_id) == [f"Answered: {option.capitalize()}."]
 
 
 @pytest.mark.parametrize(("policy", "option"), [("allow", "yes"), ("deny", "no")])
@@ -86,6 +94,8 @@ async def test_a_policy_answers_for_the_person(house: House, policy: str, option
     kinds = {entry["kind"] for entry in transcript["entries"]}
     assert "request_permission" in kinds
     assert "permission_request" not in kinds
+    refused = ["Delete everything: refused, as this task's permissions say."]
+    assert await notices(house, session_id) == (refused if policy == "deny" else [])
 
 
 async def test_a_burst_in_one_turn_is_streamed_whole_and_written_in_few_commits(
@@ -121,3 +131,51 @@ async def test_what_a_script_prints_in_many_small_pieces_is_all_there(house: Hou
 
     said = "".join(await all_said(house, created.ids["session_id"]))
     assert said == "".join(f"{number}\n" for number in range(1, CHUNKS + 1))
+
+
+@pytest.mark.parametrize(("policy", "option"), [("allow", "once"), ("deny", "not now")])
+async def test_a_policy_decides_each_time_and_never_for_good(
+    house: House, policy: str, option: str
+) -> None:
+    created = await house.finished_task("ask for good", agent="scripted", permissions=policy)
+
+    assert await outcome(house, created.ids["session_id"]) == {
+        "outcome": "selected",
+        "optionId": option,
+    }
+
+
+async def test_a_conversation_is_taken_up_after_a_restart(
+    tmp_path: Path, git_repository: GitRepository
+) -> None:
+    command = [sys.executable, "-I", "-S", str(Path(scripted_agent.__file__)), "load"]
+    node = NodeProcess(tmp_path / "data", FOUNDRY_AGENTS=json.dumps({"keeper": command}))
+    try:
+        node.start()
+        async with Client(node.address, node.token) as client:
+            house = await House.build(client, git_repository.url)
+            created = await house.finished_task("opened", agent="keeper")
+        node.kill()
+        node.start()
+        async with Client(node.address, node.token) as client:
+            session_id = created.ids["session_id"]
+            await client.command(
+                "agent_session.send",
+                task_id=created.ids["task_id"],
+                session_id=session_id,
+                text="opened",
+            )
+            topic = f"transcript/{session_id}"
+            async with client.stream(topic) as stream:
+                transcript = await stream.until_data(
+                    topic, lambda data: data["last_index"] >= 4, PROVISIONED_WITHIN
+                )
+    finally:
+        node.end()
+
+    assert [one["text"] for one in transcript["entries"]] == [
+        "opened",
+        "session/new",
+        "opened",
+        "session/load",
+    ]

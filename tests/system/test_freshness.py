@@ -37,6 +37,28 @@ async def test_files_are_shown_while_the_turn_still_runs_and_again_at_its_end(
     assert "early.txt" in [file["id"] for file in late["files"]]
 
 
+async def test_what_a_process_does_to_files_is_shown_while_it_runs(house: House) -> None:
+    created = await house.finished_task()
+    task_id = created.ids["task_id"]
+    files, processes = f"files/{task_id}", f"processes/{task_id}"
+    script = "while read name; do echo made > $name; done"
+
+    async with house.owner.stream(files, processes) as stream:
+        await house.owner.command(
+            "process.start",
+            task_id=task_id,
+            process_id="proc_writer",
+            command="sh",
+            args=["-c", script],
+        )
+        await house.owner.command("process.write", process_id="proc_writer", text="made.txt\n")
+        shown = await stream.until_data(files, _has("made.txt"), 30)
+        (process,) = stream.held[processes].data["processes"]
+
+    assert shown["status"] == "fresh"
+    assert process["status"] == "running"
+
+
 async def test_a_turn_that_changes_no_file_tells_nothing_about_files(house: House) -> None:
     created = await house.finished_task("echo one > new.txt")
     task_id = created.ids["task_id"]

@@ -130,3 +130,21 @@ async def test_a_process_ends_with_its_node_and_only_a_kill_leaves_its_exit_code
     async with again.stream(topic) as stream:
         process = await the_process(stream, topic, status="exited")
     assert process["exit_code"] == exit_code
+
+
+async def test_what_a_sandbox_may_use_is_bounded_by_settings(
+    start_node: StartNode, enter: Enter, git_repository: GitRepository
+) -> None:
+    node = start_node(
+        FOUNDRY_SANDBOX_MEMORY_MB="2000",
+        FOUNDRY_SANDBOX_PROCESSES="5000",
+        FOUNDRY_SANDBOX_OPEN_FILES="512",
+    )
+    house = await House.build(await enter(node.address, node.token), git_repository.url)
+
+    # The agent itself is bounded, and so is what it runs. (Of bash, as a shell may not know -u.)
+    created = await house.finished_task("bash -c 'ulimit -v; ulimit -u; ulimit -n'")
+
+    transcript = await house.owner.data(f"transcript/{created.ids['session_id']}")
+    said = [one["text"] for one in transcript["entries"] if one["kind"] == "agent_message_chunk"]
+    assert "".join(said).split() == [str(2000 * 1024), "5000", "512"]

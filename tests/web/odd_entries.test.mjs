@@ -6,8 +6,9 @@ import { test } from "node:test";
 import { addressOf, placesOf } from "../../web/address.js";
 import { h } from "../../web/dom.js";
 import { Entry } from "../../web/entry.js";
+import { Transcript } from "../../web/transcript.js";
 
-const draw = (kind, payload) => JSON.stringify(Entry({ block: { key: "1", kind, continued: false, at: 1, until: 1, sender: "agent", word: kind, text: "", payload }, mono: false }));
+const draw = (kind, payload, live = true) => JSON.stringify(Entry({ block: { key: "1", kind, continued: false, at: 1, until: 1, sender: "agent", word: kind, text: "", payload }, mono: false, live }));
 
 for (const [kind, payload, seen] of [
   ["plan", { entries: [null] }, "plan"],
@@ -20,6 +21,35 @@ for (const [kind, payload, seen] of [
 ]) {
   test(`${kind} ${JSON.stringify(payload)}`, () => assert.ok(draw(kind, payload).includes(seen)));
 }
+
+const entriesOf = (said, from) => said.map((entry, at) => ({ id: String(from + at), index: from + at, sender: "agent", at: 1, ...entry }));
+const USAGE = { kind: "usage_update", payload: { used: 1 } };
+
+test("what an agent tells programs stands between no two words", () => {
+  const transcript = new Transcript();
+
+  transcript.follow(entriesOf([{ kind: "available_commands_update", payload: {} }, { kind: "agent_message_chunk", text: "One " }, USAGE, { kind: "agent_message_chunk", text: "sentence." }], 1));
+
+  assert.deepEqual(transcript.blocks.map((block) => [block.kind, block.text]), [["agent", "One sentence."]]);
+  assert.equal(transcript.entries.length, 4);
+});
+
+test("a page of which nothing is shown is taken all the same", () => {
+  const transcript = new Transcript();
+  transcript.follow(entriesOf([{ kind: "agent_message_chunk", text: "Said." }], 3));
+
+  assert.ok(transcript.precede(entriesOf([USAGE, USAGE], 1)));
+
+  assert.equal(transcript.first, 1);
+  assert.equal(transcript.blocks.length, 1);
+});
+
+test("work of a turn that is over does not go on", () => {
+  const shown = (status, live) => /mark-(\w+)/.exec(draw("tool", { title: "make", status }, live))?.[1];
+
+  assert.deepEqual(["in_progress", "pending", "completed", "failed"].map((status) => shown(status, true)), ["running", "queued", "succeeded", "failed"]);
+  assert.deepEqual(["in_progress", "pending", "completed", "failed"].map((status) => shown(status, false)), ["cancelled", "cancelled", "succeeded", "failed"]);
+});
 
 test("what cannot be shown at all says so", (t) => {
   t.mock.method(console, "error", () => undefined);

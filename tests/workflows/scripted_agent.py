@@ -7,6 +7,11 @@ from typing import Any
 
 SESSION = "scripted-1"
 
+OPENED: list[str] = []
+"""The methods that opened sessions of this process."""
+
+LOGGED_IN: list[str] = []
+
 
 def send(**message: object) -> None:
     sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
@@ -30,6 +35,12 @@ def receive() -> dict[str, Any]:
     return message
 
 
+ALWAYS_OR_ONCE = [
+    {"optionId": "always", "name": "Always", "kind": "allow_always"},
+    {"optionId": "once", "name": "Yes", "kind": "allow_once"},
+    {"optionId": "never", "name": "Never", "kind": "reject_always"},
+    {"optionId": "not now", "name": "No", "kind": "reject_once"},
+]
 YES_OR_NO = [
     {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
     {"optionId": "no", "name": "No", "kind": "reject_once"},
@@ -69,7 +80,7 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             update("tool_call_update", toolCallId="call_1", status="completed", rawOutput={"n": 1})
             update("plan", entries=[])
         case "ask":
-            permission(YES_OR_NO if rest != "nothing" else [])
+            permission({"nothing": [], "for good": ALWAYS_OR_ONCE}.get(rest, YES_OR_NO))
         case "die":
             chunk("last words")
             sys.stdout.flush()
@@ -111,6 +122,8 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             params = {"sessionId": SESSION, "toolCall": tool, "options": YES_OR_NO}
             for number in range(20_000):
                 send(id=number, method=rest, params=params)
+        case "opened":
+            chunk(" ".join(OPENED))
         case "refuse":
             return "refusal"
         case "fail":
@@ -132,18 +145,44 @@ def answer(request: dict[str, Any], mode: str) -> None:
                 "sessionCapabilities": {"resume": {}} if mode == "resume" else {},
             }
             version = 2 if mode == "future" else 1
-            result: dict[str, object] = {"protocolVersion": version, "agentCapabilities": able}
+            logins = [
+                {"id": "browser", "name": "Log in"},
+                {"id": "other-key", "type": "env_var", "vars": [{"name": "OTHER_KEY"}]},
+                {"id": "key", "type": "env_var", "vars": [{"name": "KEY"}]},
+            ]
+            result: dict[str, object] = {
+                "protocolVersion": version,
+                "agentCapabilities": able,
+                "authMethods": logins if mode == "keyed" else [],
+            }
+        case "authenticate" if request["params"]["methodId"] == "other-key":
+            send(id=request["id"], error={"code": -32603, "message": "OTHER_KEY is not set"})
+            return
+        case "authenticate":
+            LOGGED_IN.append(request["params"]["methodId"])
+            result = {}
+        case "session/new" if mode == "locked" or (mode == "keyed" and LOGGED_IN != ["key"]):
+            send(id=request["id"], error={"code": -32000, "message": "Log in first."})
+            return
+        case "session/new" if mode == "plain":
+            result = {"sessionId": SESSION}
+        case "session/new" if mode == "listing":
+            listed = {"availableModels": [{"modelId": "fast", "name": "Fast"}]}
+            result = {"sessionId": SESSION, "models": listed}
         case "session/new":
-            if mode == "locked":
-                send(id=request["id"], error={"code": -32000, "message": "Log in first."})
-                return
+            OPENED.append(request["method"])
             models = [{"group": "g", "options": [{"value": "fast", "name": "Fast"}]}]
             option = {"id": "model", "category": "model", "type": "select", "options": models}
             result = {"sessionId": SESSION, "configOptions": [option]}
         case "session/load":
+            OPENED.append(request["method"])
             chunk("what was said before")
             result = {}
         case "session/resume":
+            OPENED.append(request["method"])
+            result = {}
+        case "session/set_model":
+            chunk(f"now {request['params']['modelId']}")
             result = {}
         case "session/set_config_option":
             chunk(f"now {request['params']['value']}")
@@ -152,7 +191,12 @@ def answer(request: dict[str, Any], mode: str) -> None:
             try:
                 result = {"stopReason": turn(request["params"]["prompt"])}
             except RuntimeError as error:
-                send(id=request["id"], error={"code": -32603, "message": str(error)})
+                said, _, reason = str(error).partition("|")
+                failure: dict[str, object] = {"code": -32603, "message": said}
+                send(
+                    id=request["id"],
+                    error=failure | ({"data": json.loads(reason)} if reason else {}),
+                )
                 return
         case _:
             return

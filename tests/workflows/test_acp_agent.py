@@ -11,7 +11,8 @@ from events.fact import Attachment
 from events.transcript import Entry
 from tests.workflows.conversation import SCRIPTED, Notes, talking
 from workflows import json_rpc
-from workflows.acp_agent import STDERR_BYTES, AgentDied, AgentFailed, AgentProcess
+from workflows.acp_agent import STDERR_BYTES, AgentProcess
+from workflows.agent_errors import AgentDied, AgentFailed
 from workflows.processes import Processes
 
 
@@ -245,6 +246,18 @@ async def test_an_agent_that_answers_with_an_error_fails_the_turn_only(
         assert await turn(agent, "echo x", Notes()) == "end_turn"
 
 
+@pytest.mark.parametrize(
+    "data",
+    ['"no network"', '{"message": "no network", "kind": "other"}', '{"details": "no network"}'],
+)
+async def test_the_reason_an_agent_gives_beside_its_error_is_told(
+    processes: Processes, tmp_path: Path, data: str
+) -> None:
+    async with talking(processes, tmp_path, SCRIPTED) as agent:
+        with pytest.raises(AgentFailed, match=r"^Internal error: no network$"):
+            await turn(agent, f"fail Internal error|{data}", Notes())
+
+
 async def test_an_agent_that_closes_its_output_counts_as_dead(
     processes: Processes, tmp_path: Path
 ) -> None:
@@ -358,17 +371,6 @@ async def test_an_earlier_session_is_taken_up_by_agents_that_can(
         await turn(agent, "echo new", notes)
 
     assert notes.text() == "new"
-
-
-async def test_a_model_the_agent_offers_can_be_chosen(processes: Processes, tmp_path: Path) -> None:
-    notes = Notes()
-
-    async with talking(processes, tmp_path, SCRIPTED) as agent:
-        assert await agent.choose_model("fast")
-        assert not await agent.choose_model("unheard of")
-        await turn(agent, "echo .", notes)
-
-    assert notes.text() == "now fast."
 
 
 async def test_an_agent_made_with_the_protocols_own_sdk_understands_us(

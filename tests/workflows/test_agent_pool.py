@@ -15,7 +15,9 @@ from tests import facts
 from tests.decisions.given import folded
 from tests.workflows.conversation import SCRIPTED
 from tests.workflows.remote import SANDBOX
-from workflows.acp_agent import AgentFailed, AgentProcess
+from workflows.acp_agent import AgentProcess
+from workflows.agent_errors import AgentFailed
+from workflows.agent_names import AgentNames
 from workflows.agent_pool import AgentPool
 from workflows.job_kind import JobContext, Stage, StageFailure, StageResult
 from workflows.processes import Child, Processes
@@ -55,6 +57,7 @@ async def pool(processes: Processes, tmp_path: Path) -> AsyncIterator[AgentPool]
     pool = AgentPool(
         launchers={"local": Launcher(processes, tmp_path)},
         log_folder=tmp_path / "logs",
+        names=AgentNames(tmp_path / "names"),
         now=lambda: Timestamp(1),
         limit=1,
     )

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from workflows.acp_words import (
     abilities_of,
-    model_option,
+    model_choice,
+    offered_models,
     permission_question,
     stop_reason_of,
 )
@@ -26,9 +27,10 @@ JSON = st.recursive(
 NAMES = (
     *("agentCapabilities", "loadSession", "sessionCapabilities", "resume", "stopReason"),
     *("method", "params", "options", "optionId", "name", "kind", "toolCall", "title"),
+    *("authMethods", "type", "configOptions", "availableModels", "modelId"),
     *("category", "id", "value", "result", "error", "code", "message"),
 )
-WORDS = st.sampled_from(("model", "session/request_permission", "end_turn"))
+WORDS = st.sampled_from(("model", "env_var", "session/request_permission", "end_turn"))
 NEAR_MISSES = st.recursive(
     SCALARS | WORDS,
     lambda inner: (
@@ -42,6 +44,7 @@ LINES = st.binary(max_size=60) | st.sampled_from(
         b'{"id": 1, "result": {}}',
         b'{"id": true, "result": 7}',
         b'{"id": 1, "error": []}',
+        b'{"id": 1, "error": {"message": 1, "data": {"details": []}}}',
         b'{"method": "x"}',
         b'{"id": ' + b"9" * 5000 + b"}",
         b'{"method": "\\ud800"}',
@@ -117,10 +120,12 @@ def test_no_answer_and_no_request_of_an_agent_is_too_odd(
     abilities_of(message)
     stop_reason_of(message)
     permission_question(message)
-    model_option(message.get("options"), model)
-    model_option([message], model)
+    sessions: list[Message] = [message, {"configOptions": [message]}, {"models": message}]
+    for session in sessions:
+        model_choice(session, model)
+        offered_models(session)
 
 
 @given(JSON)
 def test_a_list_of_options_may_be_anything(options: object) -> None:
-    assert model_option(options, "m") is None
+    assert model_choice({"configOptions": options, "models": options}, "m") is None

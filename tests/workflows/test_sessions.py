@@ -21,6 +21,7 @@ from runtime.lifecycle import Gate
 from tests import facts
 from tests.workflows.conversation import SCRIPTED
 from tests.workflows.remote import SANDBOX
+from workflows.agent_names import AgentNames
 from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
 from workflows.job_kind import Retry
@@ -107,6 +108,7 @@ class Table:
         self.agents = AgentPool(
             launchers={"local": self.launcher},
             log_folder=folder / "logs",
+            names=AgentNames(folder / "names"),
             now=lambda: Timestamp(1),
             limit=1,
         )

@@ -6,7 +6,7 @@ import pytest
 from events.transcript import Entry
 from tests.process_tree import gone
 from tests.workflows.conversation import Notes, talking
-from workflows.acp_agent import AgentFailed
+from workflows.agent_errors import AgentFailed
 from workflows.agents import known_agents
 from workflows.processes import Processes
 

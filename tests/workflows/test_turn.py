@@ -25,7 +25,7 @@ from workflows.acp_agent import AgentProcess
 from workflows.processes import Processes
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import INLINE_BYTES, TranscriptWriter
-from workflows.turn import BROKEN, NO_OPTIONS, Turn
+from workflows.turn import BROKEN, ENDINGS, NO_OPTIONS, Turn
 
 
 class LosesFirstBlob(MemoryStore):
@@ -151,7 +151,17 @@ async def test_a_stop_between_the_delivery_and_the_hand_over_is_not_lost(table: 
         await turn.run(table.agent)
 
     assert await table.ended() == ["cancelled"]
-    assert await table.said() == [("user", "forever")]
+    assert await table.said() == [("user", "forever"), ("system", ENDINGS["cancelled"])]
+
+
+async def test_a_turn_that_the_agent_ends_early_says_so(table: Table) -> None:
+    turn = await table.turn("refuse")
+
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    assert await table.ended() == ["refusal"]
+    assert await table.said() == [("user", "refuse"), ("system", ENDINGS["refusal"])]
     assert table.agent.alive
 
 
