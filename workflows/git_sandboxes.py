@@ -146,7 +146,7 @@ class GitSandboxes(ABC):
 
     async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
         """Tasks that have something here but are not among the known; `release` removes it."""
-        here = await self._disk.names(self._trees) | await self._disk.names(self._states)
+        here = await self._disk.names(self._trees, self._states)
         return sorted(TaskId(name) for name in here - set(known))
 
     async def tidy(self) -> None:
