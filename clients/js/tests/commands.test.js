@@ -152,6 +152,33 @@ test("close ends a command that waits", async () => {
   await assert.rejects(foundry.command("task.rename"), isProblem("closed"));
 });
 
+test("a signal ends a command nobody answers, or that waits for another attempt, and one that is not sent yet", async () => {
+  const leaving = [new AbortController(), new AbortController()];
+  server.instead("/v1/commands", () => leaving[0]?.abort());
+  server.instead("/v1/commands", (_, response) => {
+    problem(response, 503, "unavailable", { "Retry-After": "30" });
+    leaving[1]?.abort(new RangeError("enough"));
+  });
+
+  for (const [number, name] of ["AbortError", "RangeError"].entries()) {
+    const signal = leaving[number]?.signal;
+    await assert.rejects(foundry.command("task.rename", {}, { signal }), { name });
+    await assert.rejects(foundry.command("task.rename", {}, { signal }), { name });
+  }
+
+  assert.equal(server.asked.length, 2);
+});
+
+test("a signal ends a wait for a position", async () => {
+  foundry.subscribe(TOPIC);
+  await foundry.atLeast(10);
+  const leaving = new AbortController();
+  server.instead("/v1/views", () => leaving.abort("enough"));
+
+  await assert.rejects(foundry.atLeast(99, TOPIC, { signal: leaving.signal }), (reason) => reason === "enough");
+  await assert.rejects(foundry.atLeast(99, undefined, { signal: leaving.signal }), (reason) => reason === "enough");
+});
+
 test("atLeast asks again until the node has caught up", async () => {
   const view = foundry.subscribe(TOPIC, undefined, { live: "bootstrap-only" });
   await foundry.atLeast(10);
