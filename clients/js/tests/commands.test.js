@@ -70,6 +70,8 @@ test("what no request can be made with is said at once, and not tried for ever",
     assert.throws(() => foundry.signedIn(token), TypeError);
   }
   await assert.rejects(foundry.command("task.rename", { title: 1n }), TypeError);
+  assert.throws(() => foundry.subscribe("task/\ud800"), TypeError);
+  assert.equal(foundry.state, "idle");
 
   assert.equal(server.asked.length, 0);
 });
