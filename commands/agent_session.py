@@ -6,7 +6,7 @@ from commands.agents import check_agent, default_agent, default_model
 from commands.context import Context
 from commands.fields import attachments_of
 from commands.owners import task_owners
-from commands.refusals import chosen_id, no_such, taken, wrong
+from commands.refusals import chosen_id, no_such, session_closed, taken, task_over, wrong
 from commands.task_orders import (
     AnswerPermission,
     CancelMessage,
@@ -183,14 +183,12 @@ def _change_model(task: Task, session: Session, order: ChangeModel) -> list[Even
 
 def _still_open(task: Task) -> None:
     if task.over:
-        raise Rejected(
-            "The task is archived or killed, or about to be; create a new one.", code="task_over"
-        )
+        raise task_over()
 
 
 def _not_closed(session: Session) -> None:
     if session.status == "closed":
-        raise Rejected("The session is closed; create another one.", code="session_closed")
+        raise session_closed()
 
 
 # --- Decider ---

@@ -57,7 +57,8 @@ def routes(
 
     async def login(request: Request) -> Response:
         async with sign_ins.work("login"), gate.request("login", counted=False):
-            authenticator.check_origin(request)
+            # Also without a cookie: it would sign the browser of whoever looks at that page in as somebody else.
+            authenticator.check_site(request)
             check_media_type(request, "application/json")
             given = decoded(await read_body(request.receive, BODY_LIMIT), Login)
             if given.token is not None and given.code is None:

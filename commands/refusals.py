@@ -2,7 +2,7 @@
 
 from events.addresses import BRANCH_BYTES, valid_branch
 from events.ids import is_id
-from runtime.errors import Conflict, FieldError, Invalid, NotFound
+from runtime.errors import Conflict, FieldError, Invalid, NotFound, Rejected
 
 
 def no_such(noun: str) -> NotFound:
@@ -15,6 +15,16 @@ def taken(noun: str, name: str) -> Conflict:
         f"The id {name} is taken; choose another {noun} id or leave it out.",
         code="already_exists",
     )
+
+
+def task_over() -> Rejected:
+    return Rejected(
+        "The task is archived or killed, or about to be; create a new one.", code="task_over"
+    )
+
+
+def session_closed() -> Rejected:
+    return Rejected("The session is closed; create another one.", code="session_closed")
 
 
 def wrong(pointer: str, detail: str) -> Invalid:

@@ -12,7 +12,7 @@ from commands.decider import ABSENT, Absent, Decider, Origin
 from commands.fields import Attachments, Name, Reference, Text, attachments_of
 from commands.order import ForOrganization, ForSession, ForTask, Order
 from commands.organization_state import Organization
-from commands.refusals import chosen_id, no_such, taken, wrong
+from commands.refusals import chosen_id, no_such, session_closed, taken, task_over, wrong
 from commands.task_state import Session, Task
 from commands.user_state import Choice, Credential, Draft, UnreadMark, User, UserState
 from events.commit import Event
@@ -29,6 +29,7 @@ from events.user import (
     TokenRevoked,
     UserCreated,
 )
+from runtime.errors import Rejected
 
 # --- Commands ---
 
@@ -201,6 +202,10 @@ def _set_unread(
     user: User, order: SetUnread, task: Task, organization: Organization
 ) -> list[Event]:
     session = _session(task, order.session_id)
+    if (ended := _ended(task, session)) is not None:
+        if order.unread:
+            raise ended
+        return []
     mark = user.unread.get(session.id)
     joined = organization.joined_position(user.user_id)
     # A turn's end marks a session unread by itself, so a mark counts only while nothing is newer.
@@ -227,6 +232,10 @@ def _update_draft(user: User, order: UpdateDraft, context: Context) -> list[Even
     if context.superseded:
         return []
     attachments = attachments_of(order.attachments)
+    if (ended := _ended(task, session)) is not None:
+        if order.text or attachments:
+            raise ended
+        return []
     draft = user.drafts.get(session.id)
     # Sending clears the draft, and so does leaving: an older one is not there any more.
     cleared_position = max(
@@ -253,6 +262,13 @@ def _session(task: Task, session_id: str) -> Session:
     if session is None:
         raise no_such("session")
     return session
+
+
+def _ended(task: Task, session: Session) -> Rejected | None:
+    """Why nobody has anything in the session any more: it is in nobody's `app`."""
+    if task.status in ("archived", "killed"):
+        return task_over()
+    return session_closed() if session.status == "closed" else None
 
 
 def _touched(session: Session, user: User) -> Position:

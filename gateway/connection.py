@@ -197,13 +197,19 @@ class Connection:
                 self.carried.drop(topic)
 
     async def _reach(self, position: Position) -> None:
-        """Wait until the rows have all up to a position, unless the stream ends before. Raises `Ended`."""
+        """Wait until the rows have all up to a position, unless the stream ends before. Raises `Ended`.
+
+        What concerns the whole stream is said meanwhile.
+        """
         if position <= self._source.hub.position:
             return
         reaching = asyncio.create_task(self._until_reached(position), name="cursor")
         try:
             while not reaching.done():
-                await self._sleep()
+                if self._control and not self.wire.paused:
+                    self._send((self._control.pop(0),), None)
+                else:
+                    await self._sleep()
         finally:
             reaching.cancel()
 
@@ -256,7 +262,7 @@ class Connection:
             self.refuse(subscription.topic, frames.forbidden(subscription.topic.wire))
         else:
             known = [one for one in self.carried if one.permitted]
-            await self._source.newest()
+            await self._reach(await self._source.newest())
             for one in known:
                 one.expected = False
 

@@ -67,16 +67,15 @@ class Source:
         except Unavailable as error:
             raise Ended("behind", error.detail) from None
 
-    async def newest(self) -> None:
-        """Wait until the rows have all that is in the log now. Raises `Ended`."""
+    async def newest(self) -> Position:
+        """Up to where the log goes now. Raises `Ended`."""
         try:
             async with asyncio.timeout(self.read_seconds):
-                head = await self.head()
+                return await self.head()
         except (Unavailable, TimeoutError):
             raise Ended(
                 "unavailable", "Whether the topic is yet to come cannot be told now."
             ) from None
-        await self.reached(head)
 
     async def room_for_more(self) -> None:
         """Wait until the large events being sent to other streams leave room. Raises `Ended`."""

@@ -68,7 +68,7 @@ class ReadModels:
                 replaced = self._replaced()
                 self._tell(commits)
                 for name in replaced:
-                    self.tell_reset(name)
+                    self._tell_reset(name)
                 for serving in self._serving.values():
                     await serving.projector.file.ahead.settle()
 
@@ -140,11 +140,6 @@ class ReadModels:
         self._reset_listeners.append(listener)
         return partial(_discard, self._reset_listeners, listener)
 
-    def tell_reset(self, projection: str) -> None:
-        """Say that a projection's live file is another one now."""
-        for listener in tuple(self._reset_listeners):
-            listener(projection)
-
     def progress(self) -> Sequence[Progress]:
         return [serving.progress for serving in self._serving.values()]
 
@@ -164,11 +159,13 @@ class ReadModels:
         return self._serving[projection]
 
     async def replace(self, serving: Serving) -> None:
-        """Serve another file of a projection from now on. Call with `turn` held, then `tell_reset`."""
+        """Serve another file of a projection from now on, and say so. Call with `turn` held."""
         before = self._serving[serving.name]
         self._serving[serving.name] = serving
         self._told_epochs[serving.name] = serving.epoch
         self._cache.clear()
+        # At once: a stream that began between would be given an `id:` of the epoch that is gone.
+        self._tell_reset(serving.name)
         await before.close()
 
     async def close(self) -> None:
@@ -218,6 +215,11 @@ class ReadModels:
             except (Undecodable, OverflowError):
                 return
             EVENT_TO_DISPATCH_SECONDS.observe(max(0.0, seconds))
+
+    def _tell_reset(self, projection: str) -> None:
+        """Say that a projection's live file is another one now."""
+        for listener in tuple(self._reset_listeners):
+            listener(projection)
 
     def _stored_position(self) -> Position:
         return min(serving.projector.stored_position for serving in self._serving.values())

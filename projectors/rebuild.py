@@ -101,7 +101,6 @@ async def _compare_and_swap(
                 rebuilt.flush(completes=True)
                 rebuilt.close()
                 await _swap(models, live, epoch, path)
-            models.tell_reset(live.name)
     finally:
         rebuilt.close()
     return Rebuilt(

@@ -61,11 +61,15 @@ class Authenticator:
         """Refuse a write that another site's page sends with this browser's cookie."""
         if request.method in ("GET", "HEAD", "OPTIONS") or "authorization" in request.headers:
             return
+        if "origin" in request.headers and COOKIE in request.cookies:
+            self.check_site(request)
+
+    def check_site(self, request: AnyHead) -> None:
+        """Refuse what another site's page sends, whatever comes with it."""
         origin = request.headers.get("origin")
-        if origin is None or COOKIE not in request.cookies:
+        if origin is None or origin.partition("://")[2] == request.headers.get("host"):
             return
-        own = origin.partition("://")[2] == request.headers.get("host")
-        if not own and origin not in self._allowed_origins:
+        if origin not in self._allowed_origins:
             raise Forbidden(
                 f"Pages of {origin} may not write here; add it to FOUNDRY_ALLOWED_ORIGINS if they should."
             )

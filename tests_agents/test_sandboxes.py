@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 
 from events.ids import TaskId
@@ -158,6 +159,20 @@ async def test_sandboxes_nobody_knows_are_found_and_a_half_removed_one_goes(
     assert await sandboxes.orphans([ONE]) == []
     assert [file for file in trash.rglob("*") if not file.is_dir()] == []
     assert not half.parent.exists()
+
+
+async def test_whether_a_task_left_anything_is_one_question(
+    api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes, sandbox: Sandbox
+) -> None:
+    asked: list[str] = []
+
+    async def note(request: httpx.Request) -> None:
+        asked.append(request.url.path)
+
+    api.http.event_hooks["request"].append(note)
+
+    assert await sandboxes.orphans([]) == [sandbox.task_id]
+    assert asked == ["/v1/processes/run"]
 
 
 async def test_more_than_the_server_lets_a_command_print_is_captured(

@@ -17,14 +17,20 @@ import { clock, count, size, tailOf } from "./words.js";
 
 /** So many lines of a patch are shown at once; whoever scrolls near their end is shown as many more. */
 const LINES = 100;
-const MOST_PIECES = 16;
+/** So many pieces of a patch are replaced in one frame. */
+const MOST_PIECES = 4;
 /** So far before the end, so that nobody sees it come. */
 const NEAR = "1000px";
 const FILES = 200;
 /** A patch is opened by itself only where there are few. */
 const FEW = 3;
 
-/** @typedef {{read?: Patch, error?: string}} Opened a patch that is open: still on its way while it has neither */
+/**
+ * A patch that is open: still on its way while it has neither `read` nor `error`. `behind` is what is left of the one
+ * before it, below what was read of this one so far.
+ *
+ * @typedef {{read?: Patch, behind?: Patch["pieces"], error?: string}} Opened
+ */
 
 export class ChangesPane {
   #bench;
@@ -79,7 +85,8 @@ export class ChangesPane {
   }
 
   /**
-   * After another capture the patches that are open are read again; the old ones stay until then.
+   * After another capture the patches that are open are read again; the old ones stay until then, and as far as they were
+   * read, so that nothing moves under whoever reads them.
    *
    * @param {Files} data
    */
@@ -140,7 +147,8 @@ export class ChangesPane {
     if (patch.error) return h("p", { class: "patch-note" }, `${patch.error} `, h("button", { class: "link", onclick: () => this.#read(file.id) }, "Try again"));
     const { read } = patch;
     if (!read) return loading("the patch", 3);
-    const { pieces, left } = read;
+    const { left } = read;
+    const pieces = piecesOf(patch);
     if (pieces.length === 0) return h("p", { class: "patch-note" }, file.binary ? "A binary file; there is no text to show." : "No line differs.");
     return [
       h("div", { class: "patch", role: "table", "aria-label": `Patch of ${file.id}`, key: "patch" }, pieces.map((rows, at) => h(Piece, { key: at, rows }))),
@@ -170,15 +178,26 @@ export class ChangesPane {
   /** @param {string} path */
   async #read(path) {
     const [task, captured] = [this.#task, this.#captured];
+    // What belongs to another task or an older capture comes too late.
+    const isWanted = () => task === this.#task && captured === this.#captured && this.#open.has(path);
     const put = (/** @type {Opened} */ found) => {
-      // What belongs to another task or an older capture comes too late.
-      if (task !== this.#task || captured !== this.#captured || !this.#open.has(path)) return;
+      if (!isWanted()) return;
       this.#open.set(path, found);
       this.#bench.invalidate();
     };
     try {
       const answer = await this.#bench.read(`/v1/diffs/${task}?path=${encodeURIComponent(path)}`);
-      put({ read: following(this.#open.get(path)?.read, await answer.text()) });
+      const whole = await answer.text();
+      let opened = this.#open.get(path);
+      const shown = opened ? piecesOf(opened) : [];
+      const read = opened?.read?.isOf(whole) ? opened.read : new Patch(whole);
+      while (isWanted() && this.#open.get(path) === opened) {
+        readOn(read, Math.max(1, shown.length));
+        const behind = read.left > 0 ? shown.slice(read.pieces.length) : [];
+        put((opened = { read, behind }));
+        if (behind.length === 0) return;
+        await new Promise(requestAnimationFrame);
+      }
     } catch (error) {
       put({ error: sentenceOf(error) });
     }
@@ -207,18 +226,20 @@ function Piece({ rows }) {
   );
 }
 
+/** @param {Opened} patch */
+function piecesOf({ read, behind = [] }) {
+  return [...(read?.pieces ?? []), ...behind];
+}
+
 /**
- * A patch read as far as the one it takes the place of, within reason, so that nothing moves under whoever reads it.
+ * Some more of a patch, up to so many pieces of it.
  *
- * @param {Patch | undefined} before
- * @param {string} whole
+ * @param {Patch} patch
+ * @param {number} pieces
  */
-function following(before, whole) {
-  if (before?.isOf(whole)) return before;
-  const patch = new Patch(whole);
-  const pieces = Math.min(Math.max(1, before?.pieces.length ?? 0), MOST_PIECES);
-  while (patch.pieces.length < pieces && patch.left > 0) patch.read(LINES);
-  return patch;
+function readOn(patch, pieces) {
+  const most = Math.min(pieces, patch.pieces.length + MOST_PIECES);
+  while (patch.pieces.length < most && patch.left > 0) patch.read(LINES);
 }
 
 /**

@@ -11,7 +11,7 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { lossesOf } from "./losses.js";
 import { SEPARATOR } from "./menu.js";
-import { isEnding } from "./task_life.js";
+import { isEnding, isOver } from "./task_life.js";
 import { sessionStatus } from "./words.js";
 
 const { compare } = new Intl.Collator(undefined, { numeric: true });
@@ -72,7 +72,7 @@ export function sessionTabs(bench, task, current) {
           { label: "Name and model …", act: () => bench.dialogs.open("session", { task, session: current }) },
           {
             label: "Mark as unread",
-            disabled: current.status === "closed",
+            disabled: current.status === "closed" || isOver(task),
             act: () => bench.presence.markUnread(task, current),
           },
           { label: "Close session", danger: true, disabled: current.status === "closed", act: () => close(bench, task, current) },

@@ -15,7 +15,7 @@ from workflows.acp_agent import CLOSE_SECONDS, AgentProcess
 from workflows.agent_errors import AgentFailed
 from workflows.agent_launcher import AgentLauncher
 from workflows.agent_names import AgentNames
-from workflows.sandbox import Sandbox, provider_named
+from workflows.sandbox import Sandbox, Work, provider_named
 
 log = logging.getLogger(__name__)
 
@@ -184,6 +184,11 @@ class AgentPool:
             await live.agent.close(patience=patience)
         finally:
             self._give_back()
+
+
+def work_of(task: Task) -> Work | None:
+    """What the task works on, once that is settled."""
+    return Work(repository_id=task.repository_id, branch=task.branch) if task.branch else None
 
 
 def sandbox_of(task: Task) -> Sandbox:

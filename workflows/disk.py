@@ -21,8 +21,8 @@ class Disk(Protocol):
     async def same(self, one: Path, other: Path) -> bool:
         """Whether two paths lead to the same thing, which is there."""
 
-    async def names(self, folder: Path) -> set[str]:
-        """What lies in a folder; nothing in one that is not there."""
+    async def names(self, *folders: Path) -> set[str]:
+        """What lies in these folders; nothing in one that is not there."""
 
     async def read(self, file: Path) -> bytes | None:
         """What stands in a file; None if there is none."""
@@ -55,8 +55,8 @@ class LocalDisk:
             return one.samefile(other)
         return False
 
-    async def names(self, folder: Path) -> set[str]:
-        return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    async def names(self, *folders: Path) -> set[str]:
+        return {entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir()}
 
     async def read(self, file: Path) -> bytes | None:
         with suppress(FileNotFoundError):

@@ -28,6 +28,7 @@ from workflows.sandbox import (
     RemoteState,
     Running,
     Sandbox,
+    Work,
 )
 from workflows.working_tree import base_of, catch_up, check_out, start_of
 
@@ -99,10 +100,12 @@ class GitSandboxes(ABC):
         await self._write(msgspec.structs.replace(note, complete=True))
         return Checkout(branch=note.branch, base=note.base)
 
-    async def release(self, task_id: TaskId, *, branch: Literal["keep", "delete"]) -> None:
+    async def release(
+        self, task_id: TaskId, *, branch: Literal["keep", "delete"], work: Work | None = None
+    ) -> None:
         """End what runs in the sandbox and remove it with all that was not committed; its branch if so wished."""
         await self.end_all(task_id)
-        note = await self._note(task_id)
+        note = await self._note(task_id) or await self._note_of(task_id, work)
         if note is not None:
             async with self.repositories.alone(note.sandbox.repository_id) as repository:
                 if await self._disk.exists(repository.path / "complete"):
@@ -146,7 +149,7 @@ class GitSandboxes(ABC):
 
     async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
         """Tasks that have something here but are not among the known; `release` removes it."""
-        here = await self._disk.names(self._trees) | await self._disk.names(self._states)
+        here = await self._disk.names(self._trees, self._states)
         return sorted(TaskId(name) for name in here - set(known))
 
     async def tidy(self) -> None:
@@ -241,6 +244,16 @@ class GitSandboxes(ABC):
         except (ValueError, RecursionError) as error:
             log.warning("note cannot be read", extra={"task_id": task_id, "reason": str(error)})
             return None
+
+    async def _note_of(self, task_id: TaskId, work: Work | None) -> "_Note | None":
+        """In place of a note that cannot be read, while git still has the working tree in its books."""
+        if work is None:
+            return None
+        repository = self.repositories.path(work.repository_id)
+        if not await self._disk.exists(repository / "worktrees" / task_id):
+            return None
+        sandbox = self.allocate(task_id=task_id, repository_id=work.repository_id)
+        return _Note(sandbox=sandbox, branch=work.branch, base="", made=False)
 
     async def _write(self, note: "_Note") -> None:
         file = self.state_folder(note.sandbox.task_id) / "note.json"

@@ -13,6 +13,7 @@ from commands.task import TASK
 from commands.task_state import Task, TaskState
 from events.ids import TaskId
 from runtime.errors import FoundryError
+from workflows.agent_pool import work_of
 from workflows.once_answered import once_answered
 from workflows.sandbox import SandboxProvider
 
@@ -95,10 +96,12 @@ class Leftovers:
         # At its head: the directory may not have heard of a sandbox that was allocated just now.
         at_head = partial(self._aggregates.confirmed, TASK, task_id)
         try:
-            branch = branch_of_orphan((await once_answered(at_head)).state, host=self._host)
+            task = (await once_answered(at_head)).state
+            branch = branch_of_orphan(task, host=self._host)
             if branch is None:
                 return
-            await provider.release(task_id, branch=branch)
+            work = work_of(task) if isinstance(task, Task) else None
+            await provider.release(task_id, branch=branch, work=work)
             log.info("orphaned sandbox removed", extra={"task_id": task_id, "branch": branch})
         except (FoundryError, OSError) as error:
             log.warning(

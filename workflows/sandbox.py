@@ -42,6 +42,13 @@ class Checkout(Struct, frozen=True, kw_only=True):
     base: str
 
 
+class Work(Struct, frozen=True, kw_only=True):
+    """What a task's history says of what is in its sandbox."""
+
+    repository_id: RepositoryId
+    branch: str
+
+
 class RemoteState(Struct, frozen=True, kw_only=True):
     """The branches of a remote; no default branch means that it has no commit yet.
 
@@ -167,8 +174,13 @@ class SandboxProvider(Protocol):
     ) -> Checkout:
         """Check the branch out. Raises one of the errors above, or `workflows.git.GitFailed`."""
 
-    async def release(self, task_id: TaskId, *, branch: Literal["keep", "delete"]) -> None:
-        """End what runs in the sandbox and remove it, with everything that was not committed."""
+    async def release(
+        self, task_id: TaskId, *, branch: Literal["keep", "delete"], work: Work | None = None
+    ) -> None:
+        """End what runs in the sandbox and remove it, with everything that was not committed.
+
+        `work` counts where what the sandbox itself has written down cannot be read.
+        """
 
     async def start(
         self, sandbox: Sandbox, command: Sequence[str], *, env: Mapping[str, str] | None = None

@@ -31,7 +31,7 @@ class SandboxAgentSandboxes(GitSandboxes):
             disk=disk,
             git=git,
             repositories=SandboxAgentRepositories(
-                api, git, self._processes, folder / "repositories", local_root=local_root
+                api, disk, git, self._processes, folder / "repositories", local_root=local_root
             ),
         )
 

@@ -17,6 +17,10 @@ _MOVE = """
 mkdir -p "$2" && mv "$1" "$2/$3"
 """
 
+_LIST = """
+for folder do [ ! -d "$folder" ] || ls -A "$folder" || exit; done
+"""
+
 # Some tools make their caches read-only; what is in such a folder cannot be removed. What another
 # user made in there stays in the trash, for the operator.
 _REMOVE = """
@@ -41,8 +45,8 @@ class SandboxAgentDisk:
     async def same(self, one: Path, other: Path) -> bool:
         return bool(await self._api.shell('[ ! "$1" -ef "$2" ] || echo yes', str(one), str(other)))
 
-    async def names(self, folder: Path) -> set[str]:
-        listed = await self._api.shell('[ ! -d "$1" ] || ls -A "$1"', str(folder))
+    async def names(self, *folders: Path) -> set[str]:
+        listed = await self._api.shell(_LIST, *map(str, folders))
         return {name for name in listed.split("\n") if name}
 
     async def read(self, file: Path) -> bytes | None:

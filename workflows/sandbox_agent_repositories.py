@@ -10,6 +10,7 @@ from workflows.git import RunsGit
 from workflows.repositories import Known, Repositories
 from workflows.repository import Repository
 from workflows.sandbox_agent_api import SandboxAgentApi
+from workflows.sandbox_agent_disk import SandboxAgentDisk
 from workflows.sandbox_agent_git import SandboxAgentGit
 from workflows.sandbox_agent_processes import SandboxAgentProcesses
 
@@ -25,6 +26,7 @@ class SandboxAgentRepositories(Repositories):
     def __init__(
         self,
         api: SandboxAgentApi,
+        disk: SandboxAgentDisk,
         git: SandboxAgentGit,
         processes: SandboxAgentProcesses,
         folder: Path,
@@ -33,6 +35,7 @@ class SandboxAgentRepositories(Repositories):
     ) -> None:
         super().__init__(git, folder, local_root=local_root)
         self._api = api
+        self._disk = disk
         self._processes = processes
 
     @asynccontextmanager
@@ -41,7 +44,8 @@ class SandboxAgentRepositories(Repositories):
         known = self._known.setdefault(repository_id, Known())
         async with known.lock:
             await self._processes.end_leftovers()
-            repository = _RemoteRepository(self._api, self._git, self.path(repository_id))
+            path = self.path(repository_id)
+            repository = _RemoteRepository(self._api, self._disk, self._git, path)
             yield await self._begun(known, repository)
 
     def _allow(self, remote_url: str) -> None:
@@ -63,9 +67,12 @@ find "$1" "$2" -path '*/objects/??' -prune -o '(' -name '*.lock' -o -name packed
 
 
 class _RemoteRepository(Repository):
-    def __init__(self, api: SandboxAgentApi, git: RunsGit, path: Path) -> None:
+    def __init__(
+        self, api: SandboxAgentApi, disk: SandboxAgentDisk, git: RunsGit, path: Path
+    ) -> None:
         super().__init__(git, path, lock=NO_LOCK)
         self._api = api
+        self._disk = disk
 
     async def begin(self) -> None:
         """Make the folders git needs there; called first under the lock."""
@@ -76,12 +83,11 @@ class _RemoteRepository(Repository):
         await self._api.shell(_REMOVE_LOCKS, str(self.path), str(self._own.folder))
 
     async def _is_there(self, folder: Path) -> bool:
-        return bool(await self._api.shell('[ ! -e "$1" ] || echo yes', str(folder)))
+        return await self._disk.exists(folder)
 
     async def create(self, remote_url: str) -> None:
         """Make the repository; half a repository of an earlier attempt is completed."""
-        path = str(self.path)
-        if await self._api.shell('[ ! -e "$1/complete" ] || echo yes', path):
+        if await self._disk.exists(self.path / "complete"):
             return
         await self._initialize(remote_url)
-        await self._api.shell('touch "$1/complete"', path)
+        await self._api.shell('touch "$1/complete"', str(self.path))

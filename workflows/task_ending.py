@@ -24,7 +24,7 @@ from commands.task_state import Sandbox, Task
 from events.ids import JobId
 from events.job import TASK_ARCHIVE, TASK_KILL, TASK_PROVISION
 from runtime.errors import FoundryError, Rejected
-from workflows.agent_pool import sandbox_of
+from workflows.agent_pool import sandbox_of, work_of
 from workflows.file_capture import FileCapture
 from workflows.host_watch import away_issue
 from workflows.job_kind import (
@@ -164,7 +164,7 @@ class Ending:
         # An existing branch was there before the task: it is not ours to delete.
         keep = branch == "keep" or task.on_branch is not None
         await provider_named(task.sandbox.provider, self.providers).release(
-            job.task, branch="keep" if keep else "delete"
+            job.task, branch="keep" if keep else "delete", work=work_of(task)
         )
         await tell_task(
             self.reports,

@@ -18,21 +18,24 @@ const ATTEMPT_MS = 35_000;
  *   command_id: string, position: number, events: string[], ids: Record<string, string>, secret?: string,
  * }} Accepted
  * @typedef {{epoch: string, version: number}} Tagged
- * @typedef {{key?: string, ifMatch?: string | number | Tagged | null, deadline_ms?: number}} CommandOptions
+ * @typedef {{
+ *   key?: string, ifMatch?: string | number | Tagged | null, deadline_ms?: number, signal?: AbortSignal | undefined,
+ * }} CommandOptions
  */
 
 /**
  * The answer, or a rejected `Problem`. Whatever may have been lost on the way is sent again under the same key, which
- * the server executes once.
+ * the server executes once. When `signal` is aborted it rejects with its reason, and the command may have been executed
+ * or not.
  *
  * @param {Http} http
  * @param {string} name
  * @param {object} fields
- * @param {CommandOptions & {signal: AbortSignal, onRetry: () => void, random: () => number}} options
+ * @param {CommandOptions & {closing: AbortSignal, onRetry: () => void, random: () => number}} options
  * @returns {Promise<Accepted>}
  */
 export async function send(http, name, fields, options) {
-  const { key = uuid(), deadline_ms = 60_000, signal, onRetry, random } = options;
+  const { key = uuid(), deadline_ms = 60_000, signal, closing, onRetry, random } = options;
   // A view that nobody has yet is null, and says nothing.
   const ifMatch = options.ifMatch ?? null;
   const condition = ifMatch === null ? {} : { "If-Match": condensed(ifMatch) };
@@ -46,15 +49,16 @@ export async function send(http, name, fields, options) {
       headers,
       body,
       deadline_ms: Math.max(1, Math.min(ATTEMPT_MS, deadline - Date.now())),
-      signal,
+      ...(signal ? { signal } : {}),
     });
     if (isAccepted(answered)) return answered.body;
     const answer = isSuccess(answered) ? { ...answered, ...UNREADABLE } : answered;
-    if (signal.aborted) throw new Problem(0, "closed", "The client was closed.", { key });
+    if (closing.aborted) throw new Problem(0, "closed", "The client was closed.", { key });
+    signal?.throwIfAborted();
     const wait = answer.retry_after_ms + jitter(random(), attempt);
     if (!isWorthAnother(answer) || Date.now() + wait >= deadline) throw problemOf(answer, key);
     onRetry();
-    await pause(wait, signal);
+    await pause(wait, signal ? [closing, signal] : [closing]);
   }
 }
 

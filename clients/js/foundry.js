@@ -96,13 +96,13 @@ export class Foundry {
 
   /**
    * Resolves when the topic, or everything that is watched, holds whatever happened up to a position. Rejects with a
-   * `Problem` after `deadline_ms`.
+   * `Problem` after `deadline_ms`, and with the reason of `signal` when that is aborted.
    *
    * @param {number} position
    * @param {string} [topic]
-   * @param {{deadline_ms?: number}} [options]
+   * @param {{deadline_ms?: number, signal?: AbortSignal | undefined}} [options]
    */
-  async atLeast(position, topic, { deadline_ms = 10_000 } = {}) {
+  async atLeast(position, topic, { deadline_ms = 10_000, signal } = {}) {
     this.#mustBeOpen();
     const watched = [...this.#subscriptions.keys()].filter((name) => !this.#topic(name)?.refused);
     const reached = (topic === undefined ? watched : [topic]).map((name) =>
@@ -111,11 +111,12 @@ export class Foundry {
         told: (tell) => this.#onTold(name, tell),
         take: (read) => this.#feed(read),
         deadline_ms,
-        signal: this.#closing.signal,
+        signal,
+        closing: this.#closing.signal,
         random: Math.random,
       }).catch((problem) => {
         // What is watched may be gone at that position, which is an answer too.
-        if (topic !== undefined || problem.status !== 404) throw problem;
+        if (topic !== undefined || problem?.status !== 404) throw problem;
       }),
     );
     await Promise.all(reached);
@@ -124,7 +125,8 @@ export class Foundry {
   // --- Ordering ---
 
   /**
-   * Sends a command; rejects with a `Problem`. The same `key` again is the same command, executed once.
+   * Sends a command; rejects with a `Problem`, and with the reason of `signal` when that is aborted. The same `key` again
+   * is the same command, executed once.
    *
    * @param {string} name
    * @param {object} [fields]
@@ -132,10 +134,10 @@ export class Foundry {
    */
   async command(name, fields = {}, options = {}) {
     this.#commands += 1;
-    const signal = this.#closing.signal;
+    const closing = this.#closing.signal;
     const onRetry = () => (this.#command_retries += 1);
     try {
-      const accepted = await send(this.#http, name, fields, { ...options, signal, onRetry, random: Math.random });
+      const accepted = await send(this.#http, name, fields, { ...options, closing, onRetry, random: Math.random });
       this.#feed({ type: "refresh", topic: null, at_least: accepted.position, cause: "command" });
       return accepted;
     } catch (error) {

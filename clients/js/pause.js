@@ -1,19 +1,19 @@
 /**
- * Resolves after that time, or as soon as the signal says so.
+ * Resolves after that time, or as soon as one of the signals says so.
  *
  * @param {number} ms
- * @param {AbortSignal} signal
+ * @param {AbortSignal[]} signals
  * @returns {Promise<void>}
  */
-export function pause(ms, signal) {
+export function pause(ms, signals) {
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", end);
+      for (const signal of signals) signal.removeEventListener("abort", end);
       resolve();
     };
     const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-    if (signal.aborted) end();
+    for (const signal of signals) signal.addEventListener("abort", end);
+    if (signals.some((signal) => signal.aborted)) end();
   });
 }

@@ -40,17 +40,19 @@ export async function readView(http, topic, { etag, at_least, cause, deadline_ms
  * @param {number} position
  * @param {{
  *   held: () => View | null, told: (tell: () => void) => () => void, take: (read: Read) => void,
- *   deadline_ms: number, signal: AbortSignal, random: () => number,
+ *   deadline_ms: number, closing: AbortSignal, signal?: AbortSignal | undefined, random: () => number,
  * }} options `told` calls back whenever the topic was refreshed, until what it returns is called
- * @returns {Promise<void>} rejects with a `Problem`
+ * @returns {Promise<void>} rejects with a `Problem`, or with the reason of `signal`
  */
 export async function reach(http, topic, position, options) {
-  const { held, told, take, deadline_ms, signal, random } = options;
+  const { held, told, take, deadline_ms, closing, signal, random } = options;
   const isThere = () => (held()?.version ?? -1) >= position;
   if (isThere()) return;
   const done = new AbortController();
   const end = () => done.abort();
-  signal.addEventListener("abort", end);
+  const signals = signal ? [closing, signal] : [closing];
+  for (const one of signals) one.addEventListener("abort", end);
+  if (signals.some((one) => one.aborted)) end();
   const stop = told(() => isThere() && end());
   const deadline = Date.now() + deadline_ms;
   try {
@@ -63,18 +65,19 @@ export async function reach(http, topic, position, options) {
         deadline_ms: Math.max(1, Math.min(ATTEMPT_MS, deadline - Date.now())),
         signal: done.signal,
       });
-      if (signal.aborted) throw new Problem(0, "closed", "The client was closed.");
+      if (closing.aborted) throw new Problem(0, "closed", "The client was closed.");
+      signal?.throwIfAborted();
       if (done.signal.aborted) return;
       const failed = answer.status === 0 || answer.status === 429 || answer.status >= 500;
       if (!failed) take(read);
       if (answer.status === 200 || answer.status === 304) return;
       const wait = answer.retry_after_ms + jitter(random(), attempt);
       if (!failed || Date.now() + wait >= deadline) throw problemOf(answer);
-      await pause(wait, done.signal);
-      if (done.signal.aborted && !signal.aborted) return;
+      await pause(wait, [done.signal]);
+      if (isThere()) return;
     }
   } finally {
     stop();
-    signal.removeEventListener("abort", end);
+    for (const one of signals) one.removeEventListener("abort", end);
   }
 }

@@ -12,12 +12,15 @@ export class Subscription {
   #closed = false;
 
   /**
+   * Throws a `TypeError` for a topic that is no text: no server can read the request for all that is watched with it.
+   *
    * @param {string} topic
    * @param {Listener} listener
    * @param {() => {topic: Topic | null, status: Status}} look
    * @param {() => void} leave
    */
   constructor(topic, listener, look, leave) {
+    if (/\p{Surrogate}/u.test(topic)) throw new TypeError(`${JSON.stringify(topic)} is no topic: half of a character is missing.`);
     this.topic = topic;
     this.listener = listener;
     this.#look = look;

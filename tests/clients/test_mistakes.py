@@ -70,6 +70,14 @@ async def test_an_address_that_only_redirects_says_where_to() -> None:
             await foundry.command("task.rename")
 
 
+async def test_a_topic_that_is_no_text_is_refused_and_breaks_nobody_elses_stream() -> None:
+    async with Foundry("http://host") as foundry:
+        with pytest.raises(ValueError, match="is no topic"):
+            foundry.subscribe("task/\ud800")
+
+        assert foundry.state == "idle"
+
+
 def test_a_subscription_outside_of_an_event_loop_leaves_the_manager_as_it_was() -> None:
     foundry = Foundry("http://host")
 

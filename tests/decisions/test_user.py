@@ -172,6 +172,33 @@ def test_emptying_a_draft_that_sending_cleared_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (facts.session_closed(), "session_closed"),
+        (facts.task_archived(), "task_over"),
+        (facts.task_killed(), "task_over"),
+    ],
+)
+def test_nothing_can_be_kept_of_a_session_that_is_in_no_list_any_more(
+    end: Event, code: str
+) -> None:
+    given = [*ANNA, facts.draft_updated(), facts.session_unread_set()]
+    ended = about_task(end)
+    draft, emptied = (
+        UpdateDraft(task_id="task_1", session_id="ses_1", text=text) for text in ("more", "")
+    )
+    unread, read = (
+        SetUnread(task_id="task_1", session_id="ses_1", unread=unread) for unread in (True, False)
+    )
+
+    user(given=given, when=draft, refused=code, context=ended)
+    user(given=given, when=unread, refused=code, context=ended)
+    # Neither is there: it went with the session.
+    user(given=given, when=emptied, then=[], context=ended)
+    user(given=given, when=read, then=[], context=ended)
+
+
+@pytest.mark.parametrize(
     ("order", "chosen"),
     [
         (SelectOrganization(organization_id="org_1"), facts.organization_selected()),

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from events.ids import Position
 from gateway.drain import departures
 from tests.gateway.memory_views import put
 from tests.gateway.node import running
@@ -45,21 +46,28 @@ async def test_a_draining_node_sends_new_streams_elsewhere() -> None:
         await draining
 
 
-async def test_a_stream_of_a_node_that_is_behind_is_ended_cleanly_too() -> None:
-    async with running(behind_seconds=60) as node:
+async def test_streams_of_a_node_that_is_behind_are_told_at_once_and_ended_cleanly_too() -> None:
+    async with running(behind_seconds=60, head=far_ahead) as node:
         before = await left_behind(node, "task/task_1")
         cursor = str(before.last_id).replace("6.", "9.", 1)
         held = f"{before.held['task/task_1'].epoch}.9"
         async with (
-            node.stream("task/task_1", cursor=cursor) as get,
-            node.post_stream({"task/task_1": held}) as post,
+            node.stream("task/task_1", "nonsense", cursor=cursor) as get,
+            node.post_stream({"task/task_1": held, "nonsense": None}) as post,
+            node.stream("task/task_new", "nonsense") as new,
         ):
-            for reader in (get, post):
-                await reader.until("hello")
+            for reader in (get, post, new):
+                await reader.until("forbidden")
             await node.gateway.drain(asyncio.get_running_loop().time() + 1.0)
-            endings = [(await reader.rest())[-1] for reader in (get, post)]
+            endings = [await reader.rest() for reader in (get, post, new)]
 
-    assert [(bye.name, bye.data["code"]) for bye in endings] == [("bye", "drain")] * 2
+    for events in endings:
+        assert [event.name for event in events] == ["drain", "bye"]
+        assert events[-1].data["code"] == "drain"
+
+
+async def far_ahead() -> Position:
+    return Position(9)
 
 
 async def test_a_drain_is_over_as_soon_as_everybody_left() -> None:

@@ -99,6 +99,23 @@ async def test_other_rows_are_swapped_in_under_the_next_epoch(tmp_path: Path) ->
         assert len(list_files(tmp_path)) == 4
 
 
+async def test_a_swap_is_told_before_anybody_reads_the_new_rows(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        resets: list[str] = []
+        world.models.on_reset(resets.append)
+        epoch = world.models.epoch("workspace")
+        damage(world)
+
+        swapping = asyncio.create_task(
+            result(rebuild(world.models, world.store, "workspace", build_here(world.store)))
+        )
+        while world.models.epoch("workspace") == epoch and not swapping.done():
+            await asyncio.sleep(0)
+
+        assert resets == ["workspace"]
+        await swapping
+
+
 async def test_verify_names_the_rows_that_differ_and_changes_nothing(tmp_path: Path) -> None:
     async with lived_in(tmp_path) as world:
         epoch = world.models.epoch("workspace")

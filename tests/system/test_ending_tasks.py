@@ -48,6 +48,18 @@ async def test_the_working_tree_and_all_processes_go(
     assert again["status"] == 422
 
 
+async def test_a_kill_leaves_no_branch_whatever_the_agent_did_beside_its_sandbox(
+    house: House,
+) -> None:
+    one = await house.finished_task('rm "$HOME/../note.json"', branch="mine")
+
+    await _ended(house, "task.kill", one.ids["task_id"], "killed")
+
+    two = await house.finished_task("git branch --show-current", branch="mine")
+    transcript = await house.owner.data(f"transcript/{two.ids['session_id']}")
+    assert "mine\n" in "".join(entry.get("text") or "" for entry in transcript["entries"])
+
+
 async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: House) -> None:
     hidden = "git config status.showUntrackedFiles no"
     one = await house.finished_task(f"{hidden}; echo mine >kept.txt", title="Half done")

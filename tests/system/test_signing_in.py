@@ -113,6 +113,21 @@ async def test_another_sites_page_may_not_write_with_the_cookie(system: NodeProc
     assert form.status_code in (403, 415)
 
 
+async def test_another_sites_page_may_not_sign_a_browser_in(start_node: StartNode) -> None:
+    node = start_node(FOUNDRY_ALLOWED_ORIGINS="http://front.example")
+    for origin, status in (
+        ("https://evil.example", 403),
+        ("null", 403),
+        (node.address, 200),
+        ("http://front.example", 200),
+    ):
+        async with browser(node) as page:
+            answer = await page.post(
+                "/v1/login", json={"token": node.token}, headers={"Origin": origin}
+            )
+            assert (answer.status_code, SESSION in page.cookies) == (status, status == 200), origin
+
+
 async def test_no_and_bad_identities_are_asked_to_sign_in(system: NodeProcess) -> None:
     async with browser(system) as page:
         for headers in (

@@ -39,6 +39,17 @@ test("a patch of five megabytes is read without a long frame", { timeout: 300_00
     assert.equal(await change("src/many.txt").locator(".line-added").count(), 8000);
     assert.deepEqual(await change("src/many.txt").locator(".line").last().locator("span").allTextContents(), ["", "8000", "+", "108000"]);
     assert.ok(longest[0] < FRAME_MS, `the main thread was at work for ${longest[0]} ms in one go`);
+  });
+
+  await t.test("whoever has read far keeps the place when the agent goes on", async () => {
+    const line = await firstLineIn(page);
+    const longest = await longestTasks(browser, page, async () => {
+      await server.order("agent_session.send", { task_id: ids.task_id, session_id: ids.session_id, text: "sed -i 1s/$/-first/ src/many.txt; echo last >> src/many.txt" });
+      await page.waitForFunction(() => document.querySelector(".piece:last-child > .line:last-child > .code")?.textContent === "last");
+    });
+    t.diagnostic(`longest tasks of reading 8,000 lines again: ${longest.slice(0, 5).map((ms) => ms.toFixed(1)).join(", ")} ms`);
+    assert.equal(await firstLineIn(page), line);
+    assert.ok(longest[0] < FRAME_MS, `the main thread was at work for ${longest[0]} ms in one go`);
     await toggle("src/many.txt");
   });
 
@@ -88,6 +99,14 @@ test("a patch of five megabytes is read without a long frame", { timeout: 300_00
 async function answerWith(profile, path, lines, count) {
   const body = `diff --git a/${path} b/${path}\n--- /dev/null\n+++ b/${path}\n@@ -0,0 +1,${count} @@\n${lines}\n`;
   await profile.context.route((url) => url.pathname.startsWith("/v1/diffs/") && url.searchParams.get("path") === path, (route) => route.fulfill({ contentType: "text/x-diff; charset=utf-8", body }));
+}
+
+/** The first line of a patch that one sees. */
+async function firstLineIn(page) {
+  return await page.locator(".pane").evaluate((pane) => {
+    const { top } = pane.getBoundingClientRect();
+    return [...pane.querySelectorAll(".line")].find((one) => one.getBoundingClientRect().top >= top).textContent;
+  });
 }
 
 async function scrollOn(page) {

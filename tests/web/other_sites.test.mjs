@@ -28,6 +28,20 @@ test("another site's page can neither order with the cookie, nor read, nor frame
     assert.deepEqual((await server.view("app")).organizations, []);
   });
 
+  await t.test("it cannot sign a browser in as somebody else", async () => {
+    const visitor = await openProfile(profile.context.browser());
+    const page = await visitor.context.newPage();
+    await page.goto(site);
+    const sent = page.waitForResponse((answer) => answer.url().endsWith("/v1/login"));
+    // Without a type no browser asks first, and there is no cookie yet that would tell whose browser it is.
+    await page.evaluate(
+      ({ url, token }) => fetch(`${url}/v1/login`, { method: "POST", mode: "no-cors", credentials: "include", body: new Blob([JSON.stringify({ token })]) }),
+      { url: server.url, token: server.token },
+    );
+    assert.equal((await sent).status(), 403);
+    assert.deepEqual(await visitor.context.cookies(), []);
+  });
+
   await t.test("what it asks for cannot be read by it", async () => {
     const read = (path) => page.evaluate((url) => fetch(url, { credentials: "include" }).then(() => "read", () => "refused"), server.url + path);
     assert.equal(await read("/v1/views/app"), "refused");

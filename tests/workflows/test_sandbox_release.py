@@ -9,7 +9,7 @@ from tests.process_tree import gone
 from tests.workflows.remote import ONE, REPOSITORY, TWO, Remote, prepare, run
 from workflows.local_sandbox import LocalSandboxes
 from workflows.repositories import Repositories
-from workflows.sandbox import ExistingBranch, NewBranch
+from workflows.sandbox import ExistingBranch, NewBranch, Work
 
 
 async def test_releasing_ends_what_runs_and_keeps_the_branch(
@@ -63,6 +63,29 @@ async def test_a_sandbox_whose_note_was_overwritten_can_be_released(
     assert await sandboxes.orphans([]) == []
     async with repositories.alone(REPOSITORY) as repository:
         assert await repository.checked_out() == {}
+
+
+async def test_a_killed_sandbox_without_a_note_leaves_no_branch_if_the_history_knows_it(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    await prepare(sandboxes, remote, NewBranch("two"), TWO)
+    (sandboxes.state_folder(ONE) / "note.json").unlink()
+    work = Work(repository_id=REPOSITORY, branch="one")
+
+    await sandboxes.release(ONE, branch="delete", work=work)
+
+    async with repositories.alone(REPOSITORY) as repository:
+        assert set(await repository.tips("refs/heads/")) == {"two"}
+        assert set(await repository.tips("refs/foundry/base/")) == {TWO}
+    # Somebody else's by the time it is asked for again, as after a crash.
+    await sandboxes.release(TWO, branch="keep")
+    await prepare(sandboxes, remote, NewBranch("one"), TWO)
+    await sandboxes.release(TWO, branch="keep")
+    await sandboxes.release(ONE, branch="delete", work=work)
+    async with repositories.alone(REPOSITORY) as repository:
+        assert set(await repository.tips("refs/heads/")) == {"one", "two"}
 
 
 async def test_a_sandbox_that_has_the_note_of_another_takes_nothing_of_that_along(

@@ -70,6 +70,8 @@ test("what no request can be made with is said at once, and not tried for ever",
     assert.throws(() => foundry.signedIn(token), TypeError);
   }
   await assert.rejects(foundry.command("task.rename", { title: 1n }), TypeError);
+  assert.throws(() => foundry.subscribe("task/\ud800"), TypeError);
+  assert.equal(foundry.state, "idle");
 
   assert.equal(server.asked.length, 0);
 });
@@ -150,6 +152,33 @@ test("close ends a command that waits", async () => {
   server.instead("/v1/commands", () => void foundry.close());
 
   await assert.rejects(foundry.command("task.rename"), isProblem("closed"));
+});
+
+test("a signal ends a command nobody answers, or that waits for another attempt, and one that is not sent yet", async () => {
+  const leaving = [new AbortController(), new AbortController()];
+  server.instead("/v1/commands", () => leaving[0]?.abort());
+  server.instead("/v1/commands", (_, response) => {
+    problem(response, 503, "unavailable", { "Retry-After": "30" });
+    leaving[1]?.abort(new RangeError("enough"));
+  });
+
+  for (const [number, name] of ["AbortError", "RangeError"].entries()) {
+    const signal = leaving[number]?.signal;
+    await assert.rejects(foundry.command("task.rename", {}, { signal }), { name });
+    await assert.rejects(foundry.command("task.rename", {}, { signal }), { name });
+  }
+
+  assert.equal(server.asked.length, 2);
+});
+
+test("a signal ends a wait for a position", async () => {
+  foundry.subscribe(TOPIC);
+  await foundry.atLeast(10);
+  const leaving = new AbortController();
+  server.instead("/v1/views", () => leaving.abort("enough"));
+
+  await assert.rejects(foundry.atLeast(99, TOPIC, { signal: leaving.signal }), (reason) => reason === "enough");
+  await assert.rejects(foundry.atLeast(99, undefined, { signal: leaving.signal }), (reason) => reason === "enough");
 });
 
 test("atLeast asks again until the node has caught up", async () => {

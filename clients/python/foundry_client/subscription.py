@@ -26,9 +26,14 @@ class Keeper(Protocol):
 
 
 class Subscription:
-    """Keeps a topic current until it is closed; several of one topic share what is held."""
+    """Keeps a topic current until it is closed; several of one topic share what is held.
+
+    Raises `ValueError` for a topic that is no text: no request for all that is watched can be made with it.
+    """
 
     def __init__(self, topic: str, listener: Listener | None, keeper: Keeper) -> None:
+        if any("\ud800" <= letter <= "\udfff" for letter in topic):
+            raise ValueError(f"{topic!r} is no topic: half of a character is missing.")
         self.topic = topic
         self._listener = listener
         self._keeper = keeper
