@@ -33,7 +33,7 @@ async def token(settings: Settings, options: argparse.Namespace) -> int:
 async def add_user(settings: Settings, options: argparse.Namespace) -> int:
     """Make a user and a token for them, and print both once."""
     _check(options.name)
-    async with running.server(settings) as client:
+    async with running.server(settings, role="commands") as client:
         if client is not None:
             created = await running.order(client, "user.create", name=options.name)
             user_id = created["ids"]["user_id"]
@@ -50,7 +50,7 @@ async def add_user(settings: Settings, options: argparse.Namespace) -> int:
         print(
             f"{user_id}\n{secret}\nThe token is shown this once; add the user to an organization:"
         )
-        print(f"  organization.add_member  user_id={user_id}  role=member")
+        print(f"  organization.add_member  organization_id=…  user_id={user_id}  role=member")
     return 0
 
 

@@ -67,7 +67,7 @@ async def _run(
     settings: Settings, options: argparse.Namespace, work: str, projection: str
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    async with running.server(settings) as client:
+    async with running.server(settings, role="read") as client:
         if client is not None:
             async for step in _asked(client, work, projection):
                 result = _shown(step, projection)

@@ -23,6 +23,7 @@ PATIENCE_SECONDS = 600.0
 
 class _Health(Struct):
     node: str
+    roles: tuple[str, ...]
 
 
 def address_of(settings: Settings) -> str:
@@ -44,23 +45,34 @@ def token_of(settings: Settings) -> str:
 
 async def answers(settings: Settings) -> bool:
     """Whether the server of this data folder listens there, and not another folder's."""
+    return await _health(settings) is not None
+
+
+async def _health(settings: Settings) -> _Health | None:
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
             response = await client.get(f"{address_of(settings)}/healthz")
-            node = msgspec.json.decode(response.content, type=_Health).node
+            health = msgspec.json.decode(response.content, type=_Health)
     except (httpx.HTTPError, msgspec.DecodeError):
-        return False
-    return response.status_code == 200 and node == read_host(settings.data_folder)
+        return None
+    its_own = response.status_code == 200 and health.node == read_host(settings.data_folder)
+    return health if its_own else None
 
 
 @asynccontextmanager
-async def server(settings: Settings) -> AsyncIterator[httpx.AsyncClient | None]:
-    """A client of the running server; None when none runs, and the data folder is free."""
-    if not await answers(settings):
+async def server(settings: Settings, *, role: str) -> AsyncIterator[httpx.AsyncClient | None]:
+    """A client of the running server, which must have the role; None when none runs, and the data folder is free."""
+    health = await _health(settings)
+    if health is None:
         if (who := holder(settings.data_folder)) is not None:
             raise Unavailable(held_by(who, settings))
         yield None
         return
+    if role not in health.roles:
+        raise Rejected(
+            f"The server at {address_of(settings)} has the role {', '.join(health.roles)}, and this"
+            f" takes one with the role {role}: set FOUNDRY_DATA to the folder of such a one."
+        )
     async with client_of(settings) as client:
         yield client
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import Enter
+from tests.nats_process import NatsServer
+from tests.system.conftest import OWNER_TOKEN, Enter, StartNode
 from tests.system.node_process import START_SECONDS, Finished, NodeProcess
 from tests.system.people import House
 
@@ -78,6 +79,24 @@ async def test_a_role_that_is_none_is_refused_with_those_there_are(system: NodeP
 
     assert done.status == 2
     assert "'reader' is no role; there are commands, read, workers" in done.err
+
+
+@pytest.mark.parametrize(
+    ("has", "command", "takes"),
+    [("read", "user add Ann", "commands"), ("commands", "rebuild workspace", "read")],
+)
+async def test_a_server_without_the_role_that_a_command_takes_is_named(
+    start_node: StartNode, nats: NatsServer, has: str, command: str, takes: str
+) -> None:
+    settings = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
+    node = await asyncio.to_thread(start_node, "data", has, **settings)
+
+    done = await _run(node, *command.split())
+
+    assert done.status == 1
+    assert (
+        f"{node.address} has the role {has}, and this takes one with the role {takes}" in done.err
+    )
 
 
 async def test_the_history_of_a_task_is_printed(system: NodeProcess, house: House) -> None:
