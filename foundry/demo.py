@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 import time
@@ -32,15 +33,14 @@ START_SECONDS = 30.0
 async def demo(settings: Settings, options: argparse.Namespace) -> int:
     """Add a repository, create a task, watch its stages, transcript and diff; say how to go on by hand."""
     screen = Screen(machine=options.json)
-    with tempfile.TemporaryDirectory(prefix="foundry-demo-") as scratch:
-        repository = options.repository or await _clone_of_this_project(Path(scratch) / "foundry")
-        async with _server(settings, quiet=options.json) as client:
-            async with _within(PATIENCE, "The task was not done"):
-                task = await _create_task(client, screen, str(Path(repository).absolute()))
-                view = await _watch(client, screen, task)
-                await _show_result(client, screen, task, view)
-            if not options.json:
-                print(_GO_ON.format(address=client.base_url, query=task.query, task=task.id))
+    async with _server(settings, quiet=options.json) as client:
+        repository = options.repository or await _clone_of_this_project(Path(settings.data))
+        async with _within(PATIENCE, "The task was not done"):
+            task = await _create_task(client, screen, str(Path(repository).absolute()))
+            view = await _watch(client, screen, task)
+            await _show_result(client, screen, task, view)
+        if not options.json:
+            print(_GO_ON.format(address=client.base_url, query=task.query, task=task.id))
     return 1 if view["status"] == "error" else 0
 
 
@@ -133,22 +133,25 @@ Go on by hand:
   .venv/bin/foundry history {task}"""
 
 
-async def _clone_of_this_project(target: Path) -> str:
+async def _clone_of_this_project(data: Path) -> str:
+    """A clone that stays, as the repository does: the next task in it is checked out from there as well."""
     source = Path(__file__).parent.parent
-    clone = await asyncio.create_subprocess_exec(
-        "git", "clone", "--quiet", "--", str(source), str(target), stdin=asyncio.subprocess.DEVNULL
-    )
+    (data / "demo").mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=data / "demo"))
+    target = folder / "foundry"
+    command = ("git", "clone", "--quiet", "--bare", "--", str(source), str(target))
+    clone = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
     try:
-        status = await clone.wait()
-    finally:
-        # It writes into a folder that is about to be removed.
+        if await clone.wait() != 0:
+            raise Rejected(
+                "This project is not a git clone here; name a repository: foundry demo --repository PATH"
+            )
+    except BaseException:
         if clone.returncode is None:
             clone.kill()
             await clone.wait()
-    if status != 0:
-        raise Rejected(
-            "This project is not a git clone here; name a repository: foundry demo --repository PATH"
-        )
+        shutil.rmtree(folder)
+        raise
     return str(target)
 
 

@@ -50,7 +50,7 @@ async def add_user(settings: Settings, options: argparse.Namespace) -> int:
         print(
             f"{user_id}\n{secret}\nThe token is shown this once; add the user to an organization:"
         )
-        print(f"  organization.add_member  user_id={user_id}  role=member")
+        print(f"  organization.add_member  organization_id=…  user_id={user_id}  role=member")
     return 0
 
 

@@ -143,7 +143,7 @@ class Node:
 
     async def _level_with_log(self) -> None:
         """Have all that was folded from commits that are gone folded anew, by the feed when it reads again."""
-        log.error("the log lost its tail; everything folded from it is checked and built anew")
+        log.error("the log lost its end; everything folded from it is checked and built anew")
         while True:
             try:
                 await self.write.aggregates.start()

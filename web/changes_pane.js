@@ -127,6 +127,7 @@ export class ChangesPane {
           "button",
           {
             class: "plain revert",
+            "aria-label": `Revert ${file.id}`,
             title: "Revert this file to where the task began",
             disabled: !task || isEnding(task),
             "aria-disabled": String(this.#bench.orders.pending("task.revert_file", file.id)),

@@ -167,7 +167,7 @@ export class FilesPane {
   #contentOf(content) {
     return [
       h("p", { class: "pane-line", key: "content-line" }, h("button", { class: "link", ref: (node) => node.focus(), onclick: () => this.#close() }, icon("back"), "Files"), h("span", { class: "path" }, content.path)),
-      content.error && empty("Not kept", content.error),
+      content.error && empty("Not to be had", content.error, h("button", { class: "link", onclick: () => this.#read(content.path) }, "Try again")),
       content.text === undefined && !content.error && loading("the content", 6),
       content.text !== undefined && h(Whole, { key: "content", text: content.text, path: content.path }),
     ];

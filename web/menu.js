@@ -41,16 +41,17 @@ export class Menu {
   };
 
   /**
-   * `items`: `{label, note?, act, current?, danger?, disabled?}` or `{separator: true}`.
+   * `items`: `{label, note?, act, current?, danger?, disabled?}` or `{separator: true}`. What the button is called, if more
+   * than its title stands on it, is `called`.
    *
-   * @param {{name: string, label: Child, title: string, items: Item[], side?: string}} options
+   * @param {{name: string, label: Child, title: string, called?: string, items: Item[], side?: string}} options
    */
-  show({ name, label, title, items, side = "left" }) {
+  show({ name, label, title, called = title, items, side = "left" }) {
     const open = this.#open === name;
     return h(
       "div",
       { class: `menu menu-${side}`, key: `menu ${name}`, onkeydown: open ? this.#key : null },
-      h("button", { class: "menu-button", title, "aria-label": title, "aria-haspopup": "menu", "aria-expanded": String(open), onclick: (event) => this.#toggle(name, event.currentTarget) }, label),
+      h("button", { class: "menu-button", title, "aria-label": called, "aria-haspopup": "menu", "aria-expanded": String(open), onclick: (event) => this.#toggle(name, event.currentTarget) }, label),
       open &&
         h(
           "div",

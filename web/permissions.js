@@ -16,11 +16,11 @@ import { orderButton } from "./order_button.js";
  * @param {Session} session
  */
 export function permissionRequests(bench, task, session) {
-  return session.permission_requests.map((request) =>
+  return session.permission_requests.map((request, at) =>
     h(
       "section",
-      { class: "permission", key: `permission ${request.id}`, role: "alertdialog", "aria-label": "The agent asks" },
-      h("p", { class: "permission-title" }, icon("info"), h("span", null, text(request.title))),
+      { class: "permission", key: `permission ${request.id}`, role: "alertdialog", "aria-label": "The agent asks", "aria-describedby": `asked-${at}` },
+      h("p", { class: "permission-title", id: `asked-${at}` }, icon("info"), h("span", null, text(request.title))),
       h(
         "div",
         { class: "permission-options" },

@@ -94,7 +94,7 @@ export class ProcessesPane {
         h("span", { class: "quiet" }, stateOf(process), took && ` · ${took}`, process.started_at !== null && ` · ${clock(process.started_at)}`),
         process.status !== "exited" && orderButton(bench, { name: "process.stop", data: { task_id: task, process_id: process.id }, id: process.id, busy: process.status === "stopping" }, icon("stop"), "Stop"),
       ),
-      h("pre", { class: "tail", tabindex: 0, "aria-label": "Newest output", ref: followEnd }, process.tail ? text(process.tail) : h("span", { class: "quiet" }, "No output yet")),
+      h("pre", { class: "tail", tabindex: 0, "aria-label": "Newest output", ref: followEnd }, process.tail ? text(process.tail) : h("span", { class: "quiet" }, process.status === "exited" ? "No output" : "No output yet")),
       process.status === "running" && this.#stdin(task, process),
     );
   }

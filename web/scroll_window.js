@@ -27,6 +27,17 @@ export function topsOf(heights) {
 }
 
 /**
+ * Where a row begins and ends, null if it is not among them.
+ *
+ * @param {{rows: {id: string}[], tops: Float64Array}} made
+ * @param {string | null} id
+ */
+export function edgesOf({ rows, tops }, id) {
+  const at = rows.findIndex((row) => row.id === id);
+  return at < 0 ? null : { top: tops[at] ?? 0, bottom: tops[at + 1] ?? 0 };
+}
+
+/**
  * @param {Float64Array} tops
  * @param {number} value
  * @param {number} count

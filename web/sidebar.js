@@ -11,7 +11,7 @@ import { askingLine } from "./asking.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { Menu } from "./menu.js";
-import { rowsBetween, topsOf } from "./scroll_window.js";
+import { edgesOf, rowsBetween, topsOf } from "./scroll_window.js";
 import { sidebarFoot } from "./sidebar_foot.js";
 import { sidebarHead } from "./sidebar_head.js";
 import { RepositoryRow, TaskRow } from "./sidebar_rows.js";
@@ -30,6 +30,9 @@ export class Sidebar {
   #made = { from: [], rows: [], tops: topsOf([]), over: 0 };
   /** @type {string | null} the task the cursor goes to with the next painting */
   #focus = null;
+  /** @type {string | null} the open task, once its row was brought into sight */
+  #shown = null;
+  #height = 0;
   /** So far the rows one sees have moved, because others came or went above them; scrolled after them with the next painting. */
   #moved = 0;
   filter = "";
@@ -84,13 +87,15 @@ export class Sidebar {
     this.#focus = task;
   }
 
-  /** After painting, when the list is as high as its rows: show the row the cursor went to, and put the focus there. */
+  /** After painting, when the list is as high as its rows: show the row one came to, and put the focus where the cursor went. */
   settle() {
     if (!this.#host) return;
     if (this.#moved !== 0) this.#host.scrollTop = this.#top;
     this.#moved = 0;
+    const [wanted, task] = [this.#wanted, this.#bench.places.task ?? null];
+    if (wanted !== null) this.#host.scrollTop = this.#topThatShows(wanted);
+    if (task === null || wanted === task) this.#shown = task;
     if (this.#focus === null) return;
-    this.#host.scrollTop = this.#topThatShows(this.#focus);
     const row = this.#host.querySelector(`[data-task="${this.#focus}"]`);
     if (row instanceof HTMLElement) row.focus({ preventScroll: true });
     this.#focus = null;
@@ -167,7 +172,7 @@ export class Sidebar {
     }
     this.#make();
     const { rows, tops } = this.#made;
-    const top = this.#focus === null ? this.#top : this.#topThatShows(this.#focus);
+    const top = this.#wanted === null ? this.#top : this.#topThatShows(this.#wanted);
     const height = this.#host?.clientHeight ?? 900;
     const { start, end } = rowsBetween(tops, top - AROUND, top + height + AROUND);
     const unread = this.#unread(app);
@@ -223,9 +228,25 @@ export class Sidebar {
   #attach = (host) => {
     this.#host = host;
     host.addEventListener("scroll", this.#bench.invalidate, { passive: true });
-    new ResizeObserver(this.#bench.invalidate).observe(host);
-    if (this.#bench.places.task) host.scrollTop = this.#topThatShows(this.#bench.places.task);
+    new ResizeObserver(this.#resized).observe(host);
+    this.#shown = null;
   };
+
+  /** Where the list gets lower, as by the line over it, the row of the open task stays in sight. */
+  #resized = () => {
+    const before = this.#height;
+    this.#height = this.#host?.clientHeight ?? 0;
+    const edges = edgesOf(this.#made, this.#shown);
+    if (edges && edges.top >= this.#top && edges.bottom <= this.#top + before) this.#shown = null;
+    this.#bench.invalidate();
+  };
+
+  /** The task whose row is to be seen: where the cursor goes, else the one that was opened, once the list has it. */
+  get #wanted() {
+    if (this.#focus !== null) return this.#focus;
+    const task = this.#bench.places.task ?? null;
+    return task !== this.#shown && this.#host?.clientHeight && edgesOf(this.#made, task) ? task : null;
+  }
 
   /**
    * How far the list is to be scrolled for a task's row to be seen whole: no farther than need be.
@@ -234,11 +255,9 @@ export class Sidebar {
    */
   #topThatShows(task) {
     const [scrollTop, clientHeight] = [this.#top, this.#host?.clientHeight ?? 900];
-    const at = this.#made.rows.findIndex((row) => row.id === task);
-    if (at < 0) return scrollTop;
-    const [top, bottom] = [this.#made.tops[at], this.#made.tops[at + 1]];
-    if (top < scrollTop) return top;
-    return Math.max(scrollTop, bottom - clientHeight);
+    const edges = edgesOf(this.#made, task);
+    if (!edges) return scrollTop;
+    return edges.top < scrollTop ? edges.top : Math.max(scrollTop, edges.bottom - clientHeight);
   }
 
   /** The rows as they are now: a key may come before what it is about was painted. */

@@ -19,6 +19,7 @@ import { SEPARATOR } from "./menu.js";
 export function sidebarHead(bench, menu, app, workspace) {
   const organizations = app?.organizations ?? [];
   const unreadElsewhere = organizations.some((one) => one.id !== bench.places.organization && one.unread_count > 0);
+  const name = workspace?.name ?? (organizations.length ? " " : "Foundry");
   const items = [
     ...organizations.map((one) => ({
       label: one.name,
@@ -36,11 +37,12 @@ export function sidebarHead(bench, menu, app, workspace) {
     menu.show({
       name: "organizations",
       label: [
-        h("span", { class: "organization-name" }, workspace?.name ?? (organizations.length ? " " : "Foundry")),
+        h("span", { class: "organization-name" }, name),
         unreadElsewhere && h("span", { class: "dot dot-unread", title: "Unread elsewhere" }),
         icon("down"),
       ],
       title: "Organizations",
+      called: `Organizations: ${name}${unreadElsewhere ? ", unread elsewhere" : ""}`,
       items,
     }),
     h(

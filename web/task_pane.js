@@ -93,7 +93,7 @@ export class TaskPane {
         h(
           "p",
           { class: "task-facts" },
-          known && h("span", { class: `chip status-${known.status}` }, h("span", { class: "dot", "aria-hidden": "true" }), isAsking(known) ? "Waits for your answer" : taskStatus(known.status)),
+          known && h("span", { class: `chip status-${known.status}${isAsking(known) ? " asks" : ""}` }, h("span", { class: "dot", "aria-hidden": "true" }), isAsking(known) ? "Waits for your answer" : taskStatus(known.status)),
           known?.branch && h("button", { class: "link branch", title: "Copy the branch's name", onclick: () => bench.copy(known.branch ?? "") }, icon("branch"), h("span", null, known.branch)),
           known?.pull_request && h("a", { class: "pull", href: safeLink(known.pull_request.url), target: "_blank", rel: "noopener" }, icon("pull"), `#${known.pull_request.number} ${known.pull_request.status}`),
         ),

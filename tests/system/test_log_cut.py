@@ -66,6 +66,8 @@ async def test_states_of_a_lost_end_of_the_log_are_replaced_everywhere(
         for stream in (watching, told):
             await until_reset(stream, topic, "After 4")
 
+        assert all("the log lost its end" in node.log.read_text() for node in nodes)
+
     late = await asyncio.to_thread(start_node, "late", "commands", "read", **settings)
     third = await enter(late.address, OWNER_TOKEN)
     await asyncio.to_thread(nodes[0].stop)

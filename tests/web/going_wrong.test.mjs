@@ -37,10 +37,19 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
 
   await t.test("an agent's question is answered with one of its options", async () => {
     await create({ prompt: "ask", title: "A question", agent: "talkative" });
-    await page.getByRole("alertdialog").getByText("Run `make release`").waitFor();
+    const question = page.getByRole("alertdialog");
+    await question.getByText("Run `make release`").waitFor();
+    assert.match(await page.locator(`#${await question.getAttribute("aria-describedby")}`).textContent(), /make release/);
     await page.getByRole("button", { name: "Allow once" }).click();
     await page.locator(".entry-agent", { hasText: "You chose once." }).waitFor();
     assert.equal(await page.getByRole("alertdialog").count(), 0);
+  });
+
+  await t.test("a process that ended without a word is not waited for", async () => {
+    await page.getByRole("tab", { name: "Processes" }).click();
+    await page.getByLabel("Command").fill("false");
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.locator(".process", { hasText: "exit 1" }).getByText("No output", { exact: true }).waitFor();
   });
 
   await t.test("a second session is made, renamed and closed", async () => {

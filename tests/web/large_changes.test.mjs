@@ -53,6 +53,12 @@ test("a patch of five megabytes is read without a long frame", { timeout: 300_00
     await toggle("src/many.txt");
   });
 
+  await t.test("the way back for a file covers nothing of what stands beside it, and is called by its name", async () => {
+    await change("notes.txt").locator(".change-head").hover();
+    const [counts, revert] = await Promise.all([change("notes.txt").locator(".counts"), change("notes.txt").getByRole("button", { name: "Revert notes.txt" })].map((one) => one.boundingBox()));
+    assert.ok(counts.x + counts.width <= revert.x, `${counts.x + counts.width} px of ${revert.x}`);
+  });
+
   await t.test("five megabytes in many lines", async () => {
     const longest = await longestTasks(browser, page, async () => {
       await toggle("notes.txt");
@@ -91,6 +97,15 @@ test("a patch of five megabytes is read without a long frame", { timeout: 300_00
     await page.locator(".content", { hasText: "two" }).waitFor();
     await page.keyboard.press("Enter");
     await page.locator("[data-path='notes.txt']:focus").waitFor();
+  });
+
+  await t.test("a file that could not be read while the server was away is read when asked for again", async () => {
+    await profile.context.setOffline(true);
+    await page.keyboard.press("Enter");
+    await page.getByText("The server does not answer at the moment.").waitFor();
+    await profile.context.setOffline(false);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.locator(".content", { hasText: "two" }).waitFor();
   });
 
   assert.deepEqual(profile.errors, []);

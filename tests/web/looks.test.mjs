@@ -90,6 +90,22 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
     });
   }
 
+  await t.test("where the system chooses the colours one sees how tasks are doing, and which is open", async () => {
+    const page = await openTab(await openProfile(browser, { forcedColors: "active" }), server, `/#/org_many/${task}`);
+    const open = page.locator(".row-task > a[aria-current]");
+    await open.waitFor();
+    const lined = (one) => one.evaluate((node) => getComputedStyle(node).outlineStyle !== "none");
+    assert.deepEqual(await Promise.all([open, page.locator(".row-task > a:not([aria-current])").first(), page.locator(".pane-tabs > [aria-selected=true]"), page.locator(".pane-tabs > [aria-selected=false]").first()].map(lined)), [true, false, true, false]);
+    const [dot, ground] = await open.locator(".dot").first().evaluate((node) => [node, document.documentElement].map((one) => getComputedStyle(one).backgroundColor));
+    assert.notEqual(dot, ground);
+  });
+
+  await t.test("the organization one is in is part of what its menu is called", async () => {
+    await server.order("organization.update", { organization_id: "org_many", name: "Many hands" });
+    const page = await openTab(await openProfile(browser), server, "/#/org_many");
+    await page.getByRole("button", { name: "Organizations: Many hands" }).waitFor();
+  });
+
   await t.test("whoever comes with the keyboard sees where they are", async () => {
     const profile = await openProfile(browser);
     const page = await openTab(profile, server, `/#/org_many/${task}`);

@@ -13,7 +13,7 @@ const FRAME_MS = 100;
 
 test("two thousand tasks are scrolled, filtered and walked through", { timeout: 400_000 }, async (t) => {
   const server = await startWithoutWorkers(t);
-  await makeTasks(server, TASKS);
+  const ids = await makeTasks(server, TASKS);
   const browser = await openBrowser(t);
   const profile = await openProfile(browser);
   const page = await openTab(profile, server, "/#/org_many");
@@ -97,6 +97,20 @@ test("two thousand tasks are scrolled, filtered and walked through", { timeout: 
     await page.waitForFunction((total) => foundry.views.of("workspace/org_many").data.tasks.length === total, TASKS + 3);
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
     assert.deepEqual(await seen(), before);
+  });
+
+  await t.test("wherever one comes from, the row of the task that is open is in sight, and stays so in a lower window", async () => {
+    const inSight = (task) =>
+      page.waitForFunction((task) => {
+        const [row, list] = [document.querySelector(`[data-task="${task}"]`)?.getBoundingClientRect(), document.querySelector(".list").getBoundingClientRect()];
+        return row && row.top >= list.top && row.bottom <= list.bottom;
+      }, task);
+    for (const task of [ids[1500], ids[20], ids[1900]]) {
+      await page.evaluate((task) => foundry.goTo({ organization: "org_many", task }), task);
+      await inSight(task);
+    }
+    await page.setViewportSize({ width: 1440, height: 700 });
+    await inSight(ids[1900]);
   });
 
   await t.test("what is not on the screen any more is let go", async () => {

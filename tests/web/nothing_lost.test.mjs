@@ -126,7 +126,7 @@ test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t
 
   await t.test("signing out and in says when the server does not answer", async () => {
     await gate.shut();
-    await choose("Organizations", "Sign out");
+    await choose(/^Organizations: /, "Sign out");
     await page.locator(".toast", { hasText: "you are still signed in" }).getByRole("button", { name: "Dismiss" }).click();
     await gate.open();
     await isLive(page);
