@@ -19,6 +19,11 @@ Lane = Literal["disk", "network"]
 AT_ONCE = 2
 """Commands that run at the same time in one lane."""
 
+OLDEST = "2.38"
+"""The first version whose `merge-tree` writes a tree."""
+
+UNKNOWN_OPTION = 129
+
 DEADLINE = 60.0
 OUTPUT_BYTES = 32 << 20
 
@@ -121,7 +126,10 @@ class Git:
         exit_code = process.exit_code
         assert exit_code is not None
         if exit_code not in accept:
-            raise GitFailed(f"git {args[0]}: {first_complaint(bytes(errors))}", exit_code=exit_code)
+            complaint = first_complaint(bytes(errors))
+            if exit_code == UNKNOWN_OPTION:
+                complaint += f"; the worker's git may be too old, {OLDEST} or newer is needed"
+            raise GitFailed(f"git {args[0]}: {complaint}", exit_code=exit_code)
         return Finished(exit_code, bytes(output.kept))
 
 
