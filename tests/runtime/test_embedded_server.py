@@ -141,6 +141,15 @@ async def test_a_given_port_that_is_taken_is_an_error_that_says_so(tmp_path: Pat
             pass
 
 
+def test_of_a_crash_the_reason_is_told_and_not_the_end_of_its_stacks(tmp_path: Path) -> None:
+    files = EmbeddedFiles(tmp_path)
+    files.log.write_text("".join(f"said {number}\n" for number in range(20)))
+    with files.open_crash_log() as crash_log:
+        crash_log.write(b"fatal error: no memory\n" + b"runtime.schedinit()\n" * 20)
+
+    assert "said 19 | fatal error: no memory | " in files.last_words()
+
+
 async def test_a_killed_server_comes_back_with_everything_acknowledged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,6 +24,15 @@ async def test_a_command_that_says_no_is_told_apart_from_one_that_fails(
     assert failed.value.exit_code == 128
 
 
+async def test_of_a_git_that_does_not_know_an_option_the_age_is_doubted(
+    git: Git, remote: Remote
+) -> None:
+    remote.commit(a="1")
+
+    with pytest.raises(GitFailed, match=r"too old, 2\.38 or newer is needed"):
+        await git.run("worktree", "list", "--of-tomorrow", folder=remote.path)
+
+
 async def test_a_folder_that_is_no_repository_is_not_taken_for_the_one_around_it(
     git: Git, remote: Remote
 ) -> None:
