@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflows.git import DEADLINE, Finished, GitFailed, Lane, RunsGit
+from workflows.git import DEADLINE, DISK, Finished, GitFailed, Lane, RunsGit, lane_to
 from workflows.own_settings import OwnSettings
 from workflows.sandbox import RemoteUnavailable
 from workflows.scratch import Move, Scratch
@@ -40,7 +40,7 @@ class Repository:
         accept: Sequence[int] = (0,),
         stdin: bytes = b"",
         deadline: float = DEADLINE,
-        lane: Lane = "disk",
+        lane: Lane = DISK,
     ) -> Finished:
         """Run git here, under settings no agent wrote. Raises `GitFailed`."""
         return await self._git.run(
@@ -215,7 +215,7 @@ class Repository:
         listed = await self.run(
             *("ls-remote", "--symref", "--", remote_url, "HEAD", "refs/heads/*"),
             deadline=LOOK_SECONDS,
-            lane="network",
+            lane=lane_to(remote_url),
         )
         tips: dict[str, str] = {}
         head: str | None = None
@@ -235,7 +235,7 @@ class Repository:
             *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
             *("--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
             deadline=FETCH_SECONDS,
-            lane="network",
+            lane=lane_to(remote_url),
         )
 
 
