@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -213,13 +214,20 @@ class _Run:
             configuration(self._files, self._state, name=name, durability=self._durability)
         )
         with self._files.open_crash_log() as crash_log:
-            self._process = await asyncio.create_subprocess_exec(
-                *tied_to_us(server_program(), "-c", str(self._files.configuration)),
-                stdin=DEVNULL,
-                stdout=DEVNULL,
-                stderr=crash_log,
-                start_new_session=True,
-            )
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *tied_to_us(server_program(), "-c", str(self._files.configuration)),
+                    stdin=DEVNULL,
+                    stdout=DEVNULL,
+                    stderr=crash_log,
+                    start_new_session=True,
+                )
+            except PermissionError as error:
+                # The event loop does not say of which program.
+                raise ServerDidNotStart(
+                    f"This user may not run {sys.executable} ({error.strerror}), which starts the"
+                    " embedded nats-server; let them, or run as another."
+                ) from None
         try:
             self.server.runs_as(self._process)
             self._files.remember(self._state.run_by_us(server=identity_of(self._process.pid)))

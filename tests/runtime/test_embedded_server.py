@@ -132,6 +132,17 @@ async def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path) -> No
             assert await reachable(second)
 
 
+async def test_a_user_who_may_not_run_what_starts_it_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").touch(mode=0o600)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+    with pytest.raises(ServerDidNotStart, match="may not run"):
+        async with embedded_server(tmp_path / "nats", port=1):
+            pass
+
+
 async def test_a_given_port_that_is_taken_is_an_error_that_says_so(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
