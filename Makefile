@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
-# Needs Python 3.11 or newer, git and make; everything else goes into .venv.
+# Needs Python 3.11 or newer, git 2.38 or newer, and make; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin

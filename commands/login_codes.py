@@ -11,7 +11,7 @@ KEPT = 100
 
 
 class LoginCodes:
-    """Codes of this process, in memory only. `now` gives milliseconds since the Unix epoch."""
+    """Codes of this process, in memory only. `now` gives milliseconds; they are compared with its own only."""
 
     def __init__(self, now: Callable[[], Timestamp]) -> None:
         self._now = now

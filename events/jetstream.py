@@ -52,6 +52,11 @@ class JetStreamStore:
         """Call `remedy` when an append failed because the server acknowledged no write, while it answers everything else."""
         self._appender.on_refusal = remedy
 
+    @property
+    def refused_at(self) -> float | None:
+        """When such a commit was given up last, by the monotonic clock; None once another was stored."""
+        return self._appender.refused_at
+
     async def append(
         self, subject: str, commit: Commit, *, expected: Position, message_id: str
     ) -> Position:

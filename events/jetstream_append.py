@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from time import monotonic
 
 import msgspec
 from msgspec import Struct
@@ -49,6 +50,9 @@ class Appender:
         self._window = Window()
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when the server answers questions and does not say what became of a commit: it cannot write."""
+        self.refused_at: float | None = None
+        """When that was, by the monotonic clock; None since a commit was stored or the connection made anew."""
+        connection.on_reconnect(self._doubt_no_more)
 
     async def append(
         self, subject: str, commit: Commit, *, expected: Position, message_id: str
@@ -68,6 +72,7 @@ class Appender:
         while True:
             try:
                 ack = await self._publish(subject, body, expected, message_id, deadline)
+                self._doubt_no_more()
                 if not ack.duplicate:
                     return Position(ack.seq)
                 APPEND_RETRIES.labels("duplicate").inc()
@@ -92,11 +97,15 @@ class Appender:
                 return await self._next(stored, subject, expected, body)
             if loop.time() + pause >= deadline:
                 if isinstance(reason, NoAnswer):
+                    self.refused_at = monotonic()
                     self.on_refusal()
                 raise Unavailable(f"The event store does not take commits ({reason}); try again.")
             log.warning("append is tried again", extra={"subject": subject, "reason": str(reason)})
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _doubt_no_more(self) -> None:
+        self.refused_at = None
 
     async def _publish(
         self, subject: str, body: bytes, expected: Position, message_id: str, deadline: float

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +22,9 @@ from runtime.open_files import open_standard_streams
 from runtime.settings import BadSetting, Settings, load
 
 Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
+
+OF_THE_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
+"""Open files, processes, memory."""
 
 ROLES = ("commands", "read", "workers")
 NAMED = "one of those that `foundry verify` lists"
@@ -78,6 +82,11 @@ def _sentence(error: Exception) -> str | None:
             return (
                 f"This user may not use {error.filename} ({error.strerror}); run as the user who"
                 " owns the data folder, or give them what is in it."
+            )
+        case OSError() if error.errno in OF_THE_LIMITS:
+            return (
+                f"The system gives this process no more ({error.strerror}); raise its limits"
+                " (`ulimit -a`, those of its container or service), and try again."
             )
         case IsADirectoryError() | NotADirectoryError() | FileExistsError() if error.filename:
             return (

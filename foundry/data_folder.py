@@ -31,6 +31,10 @@ LOOKED_AT_SECONDS = 0.2
 """A process that only looks whether the folder is locked holds the lock for a moment: it is tried again for this long."""
 
 
+LONGEST_PATH = 440
+"""Bytes. SQLite opens no file whose path, links followed, has more than 504; its names here take what is left."""
+
+
 @contextmanager
 def locked(folder: Path, *, by: str = "`foundry serve`") -> Iterator[None]:
     """Hold the folder for this process, which others hear named `by`. Raises `DataFolderInUse`, naming the process that has it."""
@@ -66,6 +70,11 @@ def check_usable(folder: Path) -> None:
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
         raise DataFolderUnusable(
             f"FOUNDRY_DATA is {folder}, which cannot be used ({reason}); set it to another folder."
+        )
+    if (long := len(os.fsencode(folder.resolve()))) > LONGEST_PATH:
+        raise DataFolderUnusable(
+            f"FOUNDRY_DATA is {folder}, a path of {long} bytes, and {LONGEST_PATH} at most can be used;"
+            " set it to another folder."
         )
 
 

@@ -1,8 +1,10 @@
 """`foundry doctor`: looks at everything that can be wrong and says how to mend it."""
 
 import argparse
+import re
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -14,13 +16,15 @@ from events.store import id_of
 from foundry import running
 from foundry.data_folder import has_log, holder
 from foundry.event_log import any_log
-from foundry.full_disk import disk_refusal
+from foundry.full_disk import disk_refusal, no_room
 from projectors.parking import AGGREGATE, PARKED, Parked
 from runtime.errors import FoundryError
 from runtime.settings import Settings, environment
 from workflows.agents import find_agent, known_agents
+from workflows.git import OLDEST as OLDEST_GIT
 
 ENOUGH_DISK = 1 << 30
+GIT_SECONDS = 10.0
 
 
 class Finding(Struct, frozen=True):
@@ -46,8 +50,8 @@ async def doctor(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
-    yield _program("git", "Install git; sandboxes are made with it.")
-    yield _disk(settings)
+    yield _git()
+    yield _disk(settings.data_folder)
     yield _agents(settings)
     async for finding in _log(settings):
         yield finding
@@ -57,19 +61,35 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
 
 
-def _program(name: str, advice: str) -> Finding:
-    path = shutil.which(name)
-    return Finding(name, path is not None, path or "not found on PATH", advice)
+def _git() -> Finding:
+    advice = f"Install git {OLDEST_GIT} or newer; sandboxes are made with it."
+    path = shutil.which("git")
+    if path is None:
+        return Finding("git", False, "not found on PATH", advice)
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, timeout=GIT_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("git", False, f"{path} does not run ({error})", advice)
+    said = done.stdout.decode(errors="replace").strip()
+    new = numbers(said) >= numbers(OLDEST_GIT)
+    return Finding("git", new, f"{path}, {said or 'which does not say its version'}", advice)
 
 
-def _disk(settings: Settings) -> Finding:
-    folder = settings.data_folder.absolute()
-    free = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists())).free
+def numbers(version: str) -> list[int]:
+    """What comes first of `git version 2.39.5 (…)`, to be compared."""
+    found = re.search(r"\d+(?:\.\d+)*", version)
+    return [int(part) for part in found[0].split(".")] if found else []
+
+
+def _disk(folder: Path) -> Finding:
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    free = shutil.disk_usage(there).free
+    refusal = no_room(there) if there == folder else None
     return Finding(
         "disk",
-        free > ENOUGH_DISK,
-        f"{free >> 20} MiB free at {folder}",
-        "Make room: on a full disk JetStream stops answering and commands get 503.",
+        free > ENOUGH_DISK and refusal is None,
+        refusal or f"{free >> 20} MiB free at {folder}",
+        "Make room, or let it be written: on such a disk JetStream stops answering and commands get 503.",
     )
 
 
@@ -102,12 +122,12 @@ async def _log(settings: Settings) -> AsyncIterator[Finding]:
                 True,
                 f"{head} commits, nats-server {log.connection.server_version}, durability {log.durability}",
             )
-    except FoundryError as error:
+    except (FoundryError, OSError) as error:
         yield Finding(
             "log",
             False,
-            error.detail,
-            "Check FOUNDRY_NATS_URL, or the log of the embedded server in the data folder.",
+            error.detail if isinstance(error, FoundryError) else str(error),
+            "Check FOUNDRY_NATS_URL, or the data folder, with the embedded server's log in it.",
         )
 
 

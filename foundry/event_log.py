@@ -1,8 +1,9 @@
 """The log this process works on: an embedded nats-server of its own, one that runs here already, or one outside."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Literal
 
 from events.jetstream import JetStreamStore, open_store
@@ -22,6 +23,9 @@ from runtime.embedded_server import (
 from runtime.errors import Unavailable
 from runtime.settings import Settings, readable_file
 
+DOUBTED_SECONDS = 60.0
+"""So long after a commit that was refused nobody should send more here; then somebody has to try."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventLog:
@@ -35,6 +39,21 @@ class EventLog:
     durability: str
     address: StoreAddress
     server: EmbeddedServer | None = None
+    remedy: Remedy | None = None
+
+    def reasons_not_ready(self) -> Sequence[str]:
+        """Each a sentence: why no commit can be stored now, as far as this node knows."""
+        if not self.connection.connected:
+            trouble = self.server.trouble if self.server is not None else None
+            why = f" ({trouble})" if trouble else ""
+            return [f"disconnected: there is no connection to NATS{why}"]
+        refused_at = self.store.refused_at
+        if refused_at is None:
+            return []
+        no_room = self.remedy.no_room() if self.remedy is not None else None
+        if no_room is None and monotonic() - refused_at > DOUBTED_SECONDS:
+            return []
+        return [f"stuck: the log takes no commits ({no_room or 'its server does not say why'})"]
 
 
 @asynccontextmanager
@@ -61,15 +80,15 @@ async def own_log(settings: Settings, *, begin: bool = True) -> AsyncIterator[Ev
         async with _outside(settings, settings.nats_url, begin=begin) as log:
             yield log
         return
+    folder = settings.data_folder / "nats"
     try:
         async with (
-            embedded_server(
-                settings.data_folder / "nats", durability=settings.durability
-            ) as server,
+            embedded_server(folder, durability=settings.durability) as server,
             _embedded(settings, server, begin=begin) as log,
         ):
-            log.store.on_refusal(Remedy(server, settings.data_folder).apply)
-            yield log
+            remedy = Remedy(server, log.store, folder)
+            log.store.on_refusal(remedy.apply)
+            yield replace(log, remedy=remedy)
     except (ServerDidNotStart, ServerInUse) as error:
         raise Unavailable(str(error)) from None
 

@@ -5,13 +5,16 @@ it keeps that block of its store closed until it is started anew, and does not s
 publishes (seen with 2.15.1). An outside server is its operator's to start.
 """
 
+import asyncio
 import errno
 import logging
 import shutil
 import sqlite3
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import monotonic
 
+from events.jetstream import JetStreamStore
 from runtime.embedded_server import EmbeddedServer
 
 log = logging.getLogger(__name__)
@@ -20,6 +23,7 @@ ROOM_BYTES = 16 * 1024 * 1024
 """With less room than this a new start would end as the last one did."""
 
 BETWEEN_SECONDS = 30.0
+LOOK_SECONDS = 1.0
 
 
 OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
@@ -43,18 +47,49 @@ def disk_refusal(error: BaseException) -> str | None:
     return None
 
 
+def no_room(folder: Path) -> str | None:
+    """What the disk has against anything new in this folder; None if it takes it."""
+    free = shutil.disk_usage(folder).free
+    if free < ROOM_BYTES:
+        return f"{free >> 20} MiB free at {folder}"
+    try:
+        # A disk that turned read-only after an error says so to nobody who does not write.
+        with TemporaryFile(dir=folder) as file:
+            file.write(b"?")
+    except OSError as error:
+        return f"{error.strerror}: {folder}"
+    return None
+
+
 class Remedy:
-    def __init__(self, server: EmbeddedServer, folder: Path) -> None:
+    """Has the embedded server, which works in `folder`, started anew when it stores nothing though it could."""
+
+    def __init__(self, server: EmbeddedServer, store: JetStreamStore, folder: Path) -> None:
         self._server = server
+        self._store = store
         self._folder = folder
         self._applied = float("-inf")
 
     def apply(self) -> None:
-        """Start the server anew, unless there is no room or it has just been tried."""
-        free = shutil.disk_usage(self._folder).free
-        if free < ROOM_BYTES:
-            log.error("the disk of the log is full, commands wait for room", extra={"free": free})
-        elif monotonic() - self._applied > BETWEEN_SECONDS:
+        """For a commit that was refused: start the server anew, unless there is no room."""
+        if (reason := no_room(self._folder)) is None:
+            self._start_anew()
+        else:
+            log.error("the disk of the log takes nothing, commands wait", extra={"reason": reason})
+
+    async def watch(self) -> None:
+        """Do that as soon as there is room again, until cancelled: nobody has to be refused once more."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._store.refused_at is not None and no_room(self._folder) is None:
+                self._start_anew()
+
+    def no_room(self) -> str | None:
+        """What the disk of the log has against anything new."""
+        return no_room(self._folder)
+
+    def _start_anew(self) -> None:
+        if monotonic() - self._applied > BETWEEN_SECONDS:
             self._applied = monotonic()
             log.error("the embedded nats-server stores nothing, starting it anew")
             self._server.start_anew()

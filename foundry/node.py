@@ -59,6 +59,8 @@ class Node:
             parts.create_task(self._until_taken_away(), name="files")
             if self.log.server is not None:
                 parts.create_task(self.log.server.until_unwatched(), name="embedded nats-server")
+            if self.log.remedy is not None:
+                parts.create_task(self.log.remedy.watch(), name="room for the log")
             if self.gateway is not None:
                 parts.create_task(self.gateway.run(), name="gateway")
             if self.worker is not None:
@@ -84,8 +86,7 @@ class Node:
         reasons = []
         if self.draining:
             reasons.append("draining: this node is shutting down")
-        if not self.log.connection.connected:
-            reasons.append("disconnected: there is no connection to NATS")
+        reasons += self.log.reasons_not_ready()
         reasons += self.liveness.reasons_not_ready()
         reasons += [
             f"rebuilding: {one.projection} at {one.position} of {one.tail}"

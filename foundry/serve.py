@@ -20,7 +20,7 @@ from foundry.loop_watch import loop_watched
 from foundry.node import Node, node
 from foundry.stop_signal import CutShort, StopSignal
 from foundry.web_server import WebServer, listening_socket, url_of
-from foundry.write_side import ensure_token, now
+from foundry.write_side import ensure_token, uptime
 from runtime import logs
 from runtime.errors import FoundryError
 from runtime.settings import BadSetting, Settings
@@ -60,7 +60,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> int:
                     token = await ensure_token(settings, here.write)
             except CutShort:
                 return 0
-            codes = LoginCodes(now)
+            codes = LoginCodes(uptime)
             async with (
                 _at_work(here) as working,
                 _served(settings, here, codes, listener) as serving,

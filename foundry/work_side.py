@@ -65,7 +65,6 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
             kinds=kinds,
             announcements=announcements,
             placement=placement,
-            now=now,
             gate=gate,
         )
         worker = _worker(

@@ -33,6 +33,11 @@ def now() -> Timestamp:
     return Timestamp(time.time_ns() // 1_000_000)
 
 
+def uptime() -> Timestamp:
+    """Milliseconds since the machine was started: nobody sets this clock, so it is for what ends with this process."""
+    return Timestamp(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WriteSide:
     aggregates: Aggregates

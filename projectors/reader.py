@@ -41,11 +41,16 @@ class Reader:
 
     async def open(self) -> None:
         uri = f"file:{quote(str(self._path))}?mode=ro"
-        for _ in range(CONNECTIONS):
-            connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
-            self._connections.append(connection)
-            await connection.execute("PRAGMA cache_size = -8000")
-            await connection.create_function("folded", 1, _folded, deterministic=True)
+        try:
+            for _ in range(CONNECTIONS):
+                connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
+                self._connections.append(connection)
+                await connection.execute("PRAGMA cache_size = -8000")
+                await connection.create_function("folded", 1, _folded, deterministic=True)
+        except BaseException:
+            # The thread of one that is left open keeps the process from ending.
+            await self.close()
+            raise
 
     async def close(self) -> None:
         # Whoever got this reader just now asks first: a connection answers what it was asked before its end.

@@ -59,12 +59,13 @@ class EmbeddedFiles:
             os.open(self._crash_log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb"
         )
 
-    def end_of_logs(self) -> str:
-        """The last lines the server wrote, for an error message."""
+    def last_words(self) -> str:
+        """What the server wrote last, for an error message."""
         lines: list[str] = []
-        for path in (self.log, self._crash_log):
+        # The reason of a crash stands above its stacks.
+        for path, part in ((self.log, slice(-5, None)), (self._crash_log, slice(5))):
             if path.exists():
-                lines += path.read_text(errors="replace").splitlines()[-5:]
+                lines += path.read_text(errors="replace").splitlines()[part]
         return " | ".join(lines) or "(nothing)"
 
     def _write(self, path: Path, content: bytes) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,6 +50,8 @@ class EmbeddedServer:
         self.user = remembered.user
         self.password = remembered.password
         self.pid = 0
+        self.trouble: str | None = None
+        """Why it does not start again after it ended."""
         self._process: Process | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -173,8 +176,12 @@ class _Run:
             pause = min(pause * 2, LONGEST_PAUSE)
             try:
                 await self._launch()
+                self.server.trouble = None
             except (ServerDidNotStart, OSError) as error:
                 # A full disk, no more open files or processes: all of them may end.
+                # Its own log is not for everybody who asks whether this node is ready.
+                why = error if isinstance(error, OSError) else "server.log says why"
+                self.server.trouble = f"its server does not start: {why}"
                 log.error("embedded nats-server does not start", extra={"reason": str(error)})
 
     async def stop(self) -> None:
@@ -207,13 +214,20 @@ class _Run:
             configuration(self._files, self._state, name=name, durability=self._durability)
         )
         with self._files.open_crash_log() as crash_log:
-            self._process = await asyncio.create_subprocess_exec(
-                *tied_to_us(server_program(), "-c", str(self._files.configuration)),
-                stdin=DEVNULL,
-                stdout=DEVNULL,
-                stderr=crash_log,
-                start_new_session=True,
-            )
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *tied_to_us(server_program(), "-c", str(self._files.configuration)),
+                    stdin=DEVNULL,
+                    stdout=DEVNULL,
+                    stderr=crash_log,
+                    start_new_session=True,
+                )
+            except PermissionError as error:
+                # The event loop does not say of which program.
+                raise ServerDidNotStart(
+                    f"This user may not run {sys.executable} ({error.strerror}), which starts the"
+                    " embedded nats-server; let them, or run as another."
+                ) from None
         try:
             self.server.runs_as(self._process)
             self._files.remember(self._state.run_by_us(server=identity_of(self._process.pid)))
@@ -230,10 +244,12 @@ class _Run:
                         return
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            reason = f"It did not answer within {self._start_within} s."
+            reason = f"The embedded nats-server did not answer within {self._start_within} s."
         else:
-            reason = f"It ended with status {process.returncode}."
-        raise ServerDidNotStart(f"{reason} The end of its log: {self._files.end_of_logs()}")
+            reason = f"The embedded nats-server ended with status {process.returncode}."
+        raise ServerDidNotStart(
+            f"{reason} Its last words, in {self._files.folder}: {self._files.last_words()}"
+        )
 
 
 async def _name_of_server_at(port: int) -> str | None:

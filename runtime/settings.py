@@ -68,13 +68,13 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
 
     @property
     def data_folder(self) -> Path:
-        return Path(self.data).absolute()
+        return _absolute("data", self.data)
 
     @property
     def local_root(self) -> Path | None:
         """Below which folder repositories of this disk may be named: by default anywhere, while only this machine can ask."""
         if self.local_repositories is not None:
-            return Path(self.local_repositories).absolute()
+            return _absolute("local_repositories", self.local_repositories)
         return Path("/") if self.address[0] in ("127.0.0.1", "::1", "localhost") else None
 
     @property
@@ -110,7 +110,7 @@ def readable_file(name: str, path: str | None) -> Path | None:
     """The file a setting names. Raises `BadSetting` when it is not there to be read."""
     if path is None:
         return None
-    file = Path(path).absolute()
+    file = _absolute(name, path)
     try:
         file.open("rb").close()
     except OSError as error:
@@ -120,9 +120,25 @@ def readable_file(name: str, path: str | None) -> Path | None:
     return file
 
 
+def _absolute(name: str, path: str) -> Path:
+    """Raises `BadSetting` for a relative path when nobody can say, or write down, where it starts."""
+    try:
+        absolute = Path(path).absolute()
+    except FileNotFoundError:
+        absolute = None
+    if absolute is None or not _is_text(str(absolute)):
+        raise BadSetting(
+            f"{PREFIX}{name.upper()} is {path}, below the folder this was started in, which was removed or"
+            " has a name that is not UTF-8; start it in another one, or give an absolute path."
+        )
+    return absolute
+
+
 def _check(field: FieldInfo, text: str) -> None:
     """Raises `BadSetting` with what would do. A text may be a secret and is not repeated, a word or number is."""
     name = field.encode_name
+    if not _is_text(text):
+        raise BadSetting(f"{name} is not written in UTF-8; give it a value that is.")
     if not text and field.name not in _MAY_BE_EMPTY:
         raise BadSetting(f"{name} is empty; give it a value, or leave it out for the default.")
     try:
@@ -136,6 +152,15 @@ def _check(field: FieldInfo, text: str) -> None:
         shape, words = _SHAPES[field.name]
         if not shape.fullmatch(text) or any(int(port) > LAST_PORT for port in _PORT.findall(text)):
             raise BadSetting(f"{name} must be {words}.")
+
+
+def _is_text(text: str) -> bool:
+    """Bytes of an environment that are no UTF-8 come as surrogates, which nothing can write down."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _wanted(field: FieldInfo) -> str:

@@ -1,6 +1,7 @@
 """The few things that are done with files of a sandbox's machine, whichever one that is."""
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -41,7 +42,7 @@ class Disk(Protocol):
 
 
 class LocalDisk:
-    """This machine's. `trash` lies on the same disk as what is thrown away."""
+    """This machine's. `trash` lies on the same disk as what is thrown away, or that is removed where it lies."""
 
     def __init__(self, trash: Path) -> None:
         self._trash = trash
@@ -77,9 +78,16 @@ class LocalDisk:
         if path.is_dir() and not path.is_symlink():
             # What is above a folder is written down in it, so one that is read-only does not move.
             _unlock(path)
-        with suppress(FileNotFoundError):
+        try:
             path.rename(gone)
-            await asyncio.to_thread(_remove, gone)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # Sandboxes may have a disk of their own: what a crash leaves there is thrown away again.
+            gone = path
+        await asyncio.to_thread(_remove, gone)
 
     async def empty_trash(self) -> None:
         for left in list(self._trash.iterdir()):

@@ -4,20 +4,28 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import NewType, Protocol
+from weakref import WeakValueDictionary
 
 from runtime.errors import Unavailable
 from workflows.piped_process import PipedProcess
 
-Lane = Literal["disk", "network"]
-"""Commands that wait for a remote must not keep those waiting that only read this disk."""
+Lane = NewType("Lane", str)
+"""Commands that wait for a remote must keep waiting neither those for another one nor those that only read this disk."""
+
+DISK = Lane("")
 
 AT_ONCE = 2
 """Commands that run at the same time in one lane."""
+
+OLDEST = "2.38"
+"""The first version whose `merge-tree` writes a tree."""
+
+UNKNOWN_OPTION = 129
 
 DEADLINE = 60.0
 OUTPUT_BYTES = 32 << 20
@@ -51,7 +59,7 @@ class RunsGit(Protocol):
         stdin: bytes = b"",
         accept: Sequence[int] = (0,),
         deadline: float = DEADLINE,
-        lane: Lane = "disk",
+        lane: Lane = DISK,
         keep_open: Sequence[int] = (),
         into: Callable[[bytes], None] | None = None,
     ) -> Finished:
@@ -72,10 +80,7 @@ class Git:
         ssh_key: Path | None = None,
         mark: Mapping[str, str] | None = None,
     ) -> None:
-        self._lanes: dict[Lane, asyncio.Semaphore] = {
-            "disk": asyncio.Semaphore(AT_ONCE),
-            "network": asyncio.Semaphore(AT_ONCE),
-        }
+        self._lanes = Lanes(AT_ONCE)
         home.mkdir(parents=True, exist_ok=True)
         self._env = {"PATH": path, **environment_of_git(home, ssh_key), **(mark or {})}
 
@@ -88,7 +93,7 @@ class Git:
         stdin: bytes = b"",
         accept: Sequence[int] = (0,),
         deadline: float = DEADLINE,
-        lane: Lane = "disk",
+        lane: Lane = DISK,
         keep_open: Sequence[int] = (),
         into: Callable[[bytes], None] | None = None,
     ) -> Finished:
@@ -99,7 +104,7 @@ class Git:
         Raises `GitFailed` unless the exit code is one of `accept`.
         """
         output = _Output(into)
-        async with self._lanes[lane]:
+        async with self._lanes.place_in(lane):
             process = PipedProcess(
                 git_command(args, config),
                 cwd=folder,
@@ -121,8 +126,30 @@ class Git:
         exit_code = process.exit_code
         assert exit_code is not None
         if exit_code not in accept:
-            raise GitFailed(f"git {args[0]}: {first_complaint(bytes(errors))}", exit_code=exit_code)
+            complaint = first_complaint(bytes(errors))
+            if exit_code == UNKNOWN_OPTION:
+                complaint += f"; the worker's git may be too old, {OLDEST} or newer is needed"
+            raise GitFailed(f"git {args[0]}: {complaint}", exit_code=exit_code)
         return Finished(exit_code, bytes(output.kept))
+
+
+class Lanes:
+    """Who runs and who waits in each lane; one that nobody is in takes no memory."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._lanes = WeakValueDictionary[Lane, asyncio.Semaphore]()
+
+    @asynccontextmanager
+    async def place_in(self, lane: Lane) -> AsyncIterator[None]:
+        async with self._lanes.setdefault(lane, asyncio.Semaphore(self._at_once)):
+            yield
+
+
+def lane_to(remote_url: str) -> Lane:
+    """The lane of all repositories of one host, this machine among them."""
+    found = _REMOTE_HOST.match(remote_url)
+    return Lane(f"to {found[1].lower() if found else ''}")
 
 
 def git_command(args: Sequence[str], config: Sequence[str]) -> list[str]:
@@ -162,6 +189,7 @@ def first_complaint(stderr: bytes) -> str:
     return _USERINFO.sub("://", _GRAVE.sub("", line))[:500]
 
 
+_REMOTE_HOST = re.compile(r"(?:[^/:]*://)?(?:[^/@]*@)?(\[[^]]*]|[^/:]+)")
 _GRAVE = re.compile(r"(?:fatal|error|ERROR): ")
 _USERINFO = re.compile(r"://[^/@\s]*@")
 _STDERR_BYTES = 64 << 10

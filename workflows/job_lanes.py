@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from events.ids import JobId, Timestamp
+from events.ids import JobId
 from runtime.errors import FoundryError
 from runtime.lifecycle import Gate
 from runtime.logs import log_fields
@@ -35,14 +35,12 @@ class JobLanes:
         kinds: Mapping[str, JobKind],
         announcements: Announcements,
         placement: Placement,
-        now: Callable[[], Timestamp],
         gate: Gate,
     ) -> None:
         self._runner = runner
         self._kinds = kinds
         self._announcements = announcements
         self._placement = placement
-        self._now = now
         self._gate = gate
         self._queue = JobQueue(kinds, lanes=LANES)
         self._working: dict[JobId, asyncio.Task[None]] = {}
@@ -162,7 +160,7 @@ class JobLanes:
         except NotOurs as reason:
             log.info("job left alone", extra={"reason": str(reason)})
         except RetryLater as later:
-            return max(0.0, (later.at - self._now()) / 1000)
+            return later.seconds
         except asyncio.CancelledError:
             if announcement.event.job_id not in self._cancelled:
                 raise

@@ -34,11 +34,11 @@ STARTS_WITHOUT_END = 8
 
 
 class RetryLater(Exception):
-    """The stage failed and may be tried again at `at`."""
+    """The stage failed and may be tried again after `seconds`: by the clock of the wall it could be hours."""
 
-    def __init__(self, at: Timestamp) -> None:
-        super().__init__(at)
-        self.at = at
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class JobRunner:
@@ -213,8 +213,8 @@ class JobRunner:
     ) -> None:
         failures = job.failures + 1
         final = failure.permanent or failures >= stage.retry.attempts
-        delay = Timestamp(round(stage.retry.delay(failures) * 1000))
-        retry_at = None if final else Timestamp(self._now() + delay)
+        delay = stage.retry.delay(failures)
+        retry_at = None if final else Timestamp(self._now() + round(delay * 1000))
         log.warning(
             "stage failed",
             extra={
@@ -254,7 +254,7 @@ class JobRunner:
             context.job_id, decide, f"{stage.name}/{attempt}/failed", context.correlation_id
         )
         if retry_at is not None:
-            raise RetryLater(retry_at)
+            raise RetryLater(delay)
         JOBS_ENDED.labels(kind.name, "failed").inc()
 
     async def _report(

@@ -45,10 +45,14 @@ class OwnSettings:
                 # Both may be moved together.
                 link.symlink_to(Path("..", self._repository.name, name))
         for name, text in (("config", _CONFIG), ("HEAD", _HEAD)):
+            file = self.folder / name
+            # On a full disk nothing can be written, and putting a sandbox away is what makes room.
+            if file.is_file() and file.read_bytes() == text.encode():
+                continue
             # A git that only looks does not hold the lock.
             new = self.folder / f"{name}.new"
             new.write_text(text)
-            new.replace(self.folder / name)
+            new.replace(file)
 
     @property
     def script(self) -> tuple[str, ...]:

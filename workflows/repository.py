@@ -1,10 +1,11 @@
 """One bare copy of a remote on this host, as long as its lock is held: fetched, asked, changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflows.git import DEADLINE, Finished, GitFailed, Lane, RunsGit
+from workflows.git import DEADLINE, DISK, Finished, GitFailed, Lane, RunsGit, lane_to
 from workflows.own_settings import OwnSettings
 from workflows.sandbox import RemoteUnavailable
 from workflows.scratch import Move, Scratch
@@ -40,7 +41,7 @@ class Repository:
         accept: Sequence[int] = (0,),
         stdin: bytes = b"",
         deadline: float = DEADLINE,
-        lane: Lane = "disk",
+        lane: Lane = DISK,
     ) -> Finished:
         """Run git here, under settings no agent wrote. Raises `GitFailed`."""
         return await self._git.run(
@@ -88,16 +89,20 @@ class Repository:
         await self._git.run(*args, folder=self.path, keep_open=(self._lock,))
 
     async def fetch(self, remote_url: str) -> RemoteHeads:
-        """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`."""
-        try:
+        """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`, `GitFailed`."""
+        with _remote_to_blame():
             heads = await self._look(remote_url)
+        try:
             tips, pointed_at = await self._references(_ORIGIN)
-            if tips != heads.tips:
-                await self._fetch(remote_url)
         except GitFailed as error:
-            raise RemoteUnavailable(
-                f"The remote repository cannot be read. {error.detail}"
+            raise GitFailed(
+                f"The worker's own copy of the repository cannot be read. {error.detail}."
+                f" `git fsck` in {self.path} says more to whoever runs the worker.",
+                exit_code=error.exit_code,
             ) from None
+        if tips != heads.tips:
+            with _remote_to_blame():
+                await self._fetch(remote_url)
         if heads.default_branch is not None:
             target = f"{_ORIGIN}{heads.default_branch}"
             if pointed_at != {"HEAD": target}:
@@ -215,7 +220,7 @@ class Repository:
         listed = await self.run(
             *("ls-remote", "--symref", "--", remote_url, "HEAD", "refs/heads/*"),
             deadline=LOOK_SECONDS,
-            lane="network",
+            lane=lane_to(remote_url),
         )
         tips: dict[str, str] = {}
         head: str | None = None
@@ -235,8 +240,16 @@ class Repository:
             *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
             *("--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
             deadline=FETCH_SECONDS,
-            lane="network",
+            lane=lane_to(remote_url),
         )
+
+
+@contextmanager
+def _remote_to_blame() -> Iterator[None]:
+    try:
+        yield
+    except GitFailed as error:
+        raise RemoteUnavailable(f"The remote repository cannot be read. {error.detail}") from None
 
 
 def default_branch(tips: dict[str, str], *, pointed_at: str | None, head: str | None) -> str | None:

@@ -1,6 +1,5 @@
 """Git on a sandbox-agent server: the same command lines as here, sent to it."""
 
-import asyncio
 import base64
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +8,12 @@ from pathlib import Path
 from workflows.bare_command import bare_command
 from workflows.git import (
     DEADLINE,
+    DISK,
     OUTPUT_BYTES,
     Finished,
     GitFailed,
     Lane,
+    Lanes,
     ceiling,
     environment_of_git,
     first_complaint,
@@ -59,10 +60,7 @@ class SandboxAgentGit:
         self._processes = processes
         self._scratch = scratch
         self._env = {**environment_of_git(home), **processes.mark("git")}
-        self._lanes: dict[Lane, asyncio.Semaphore] = {
-            "disk": asyncio.Semaphore(AT_ONCE),
-            "network": asyncio.Semaphore(AT_ONCE),
-        }
+        self._lanes = Lanes(AT_ONCE)
 
     async def run(
         self,
@@ -73,7 +71,7 @@ class SandboxAgentGit:
         stdin: bytes = b"",
         accept: Sequence[int] = (0,),
         deadline: float = DEADLINE,
-        lane: Lane = "disk",
+        lane: Lane = DISK,
         keep_open: Sequence[int] = (),
         into: Callable[[bytes], None] | None = None,
     ) -> Finished:
@@ -83,7 +81,7 @@ class SandboxAgentGit:
         await self._processes.end_leftovers()
         file = str(self._scratch / uuid.uuid4().hex)
         script = ["sh", "-c", _SCRIPT, "sh", file, str(SHORT_BYTES), stdin.decode()]
-        async with self._lanes[lane]:
+        async with self._lanes.place_in(lane):
             ran = await self._api.run(
                 bare_command(
                     [*script, *git_command(args, config)],

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from runtime.errors import Rejected
-from workflows.git import Finished, GitFailed, RunsGit
+from workflows.git import DISK, Finished, GitFailed, Lane, RunsGit, lane_to
 from workflows.sandbox import RemoteUnavailable
 
 PUSH_SECONDS = 240.0
@@ -108,7 +108,7 @@ class Scratch:
                 *(f"{one.new}:refs/heads/{one.branch}" for one in moves),
                 accept=(0, 1),
                 deadline=PUSH_SECONDS,
-                network=True,
+                lane=lane_to(remote_url),
             )
         except GitFailed as error:
             raise RemoteUnavailable(
@@ -136,7 +136,7 @@ class Scratch:
         accept: tuple[int, ...] = (0,),
         stdin: bytes = b"",
         deadline: float = 120.0,
-        network: bool = False,
+        lane: Lane = DISK,
     ) -> Finished:
         self._make()
         tree = self._folder / "tree"
@@ -152,7 +152,7 @@ class Scratch:
             accept=accept,
             stdin=stdin,
             deadline=deadline,
-            lane="network" if network else "disk",
+            lane=lane,
             keep_open=self._keep_open,
         )
 

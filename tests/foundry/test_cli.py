@@ -50,6 +50,7 @@ def _damage_of_a_file() -> sqlite3.DatabaseError:
         LogCut("it is gone"),
         PermissionError(13, "Permission denied", "/data/token"),
         IsADirectoryError(21, "Is a directory", "/data/lock"),
+        OSError(24, "Too many open files"),
         _damage_of_a_file(),
     ],
 )
@@ -68,6 +69,7 @@ def test_what_can_go_wrong_is_a_sentence(
         (
             "foundry: There is nobody.",
             "foundry: The log",
+            "foundry: The system gives this process no more (Too many open files)",
             "foundry: This user",
             "foundry: A file",
             "foundry: /data/lock is in the way",

@@ -76,3 +76,12 @@ def test_a_token_is_on_the_disk_before_anybody_goes_on(
 
     assert synced == ["token.new", tmp_path.name]
     assert read_token(tmp_path) == "the token"
+
+
+def test_a_path_that_is_too_long_for_sqlite_is_an_error_that_says_so(tmp_path: Path) -> None:
+    folder = Path(tmp_path, *["long" * 50] * 3)
+    (tmp_path / "link").symlink_to(folder)
+
+    for path in (folder, tmp_path / "link"):
+        with pytest.raises(DataFolderUnusable, match="440 at most"):
+            check_usable(path)

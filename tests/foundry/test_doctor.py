@@ -93,3 +93,26 @@ def test_a_folder_that_is_still_to_be_made_has_a_disk_already(tmp_path: Path) ->
     assert f"MiB free at {tmp_path}/a/b/c" in done.out
     assert "log: none yet in this data folder" in done.out
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "well", "detail"),
+    [
+        ("echo git version 2.38.0", True, "git version 2.38.0"),
+        ("echo git version 3.1.vendor", True, "git version 3.1.vendor"),
+        ("echo git version 2.9.5", False, "git version 2.9.5"),
+        ("exit 1", False, "does not say its version"),
+    ],
+)
+def test_a_git_that_is_too_old_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, well: bool, detail: str
+) -> None:
+    (tmp_path / "git").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    finding = doctor._git()
+
+    assert finding.well is well
+    assert detail in finding.detail
+    assert "2.38" in finding.advice

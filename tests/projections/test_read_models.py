@@ -2,10 +2,13 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing, suppress
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 
 from events.commit import Commit, Recorded
@@ -52,6 +55,28 @@ async def test_on_a_full_disk_everything_is_closed_all_the_same(
     async with open_read_models(tmp_path, store) as again:
         await follow(again, store)
         assert again.position == await store.head()
+
+
+async def test_of_a_file_that_cannot_be_opened_wholly_no_thread_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, before = aiosqlite.connect, threading.active_count()
+    opened = []
+
+    def refused_at_last(*args: Any, **options: Any) -> aiosqlite.Connection:
+        opened.append(args)
+        # As when the process may open no more files: the folder of the second is not there.
+        return connect("file:/nowhere/x?mode=ro" if len(opened) > 1 else args[0], **options)
+
+    monkeypatch.setattr(aiosqlite, "connect", refused_at_last)
+
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        async with open_read_models(tmp_path, MemoryStore()):
+            pass
+
+    async with asyncio.timeout(20):
+        while threading.active_count() > before:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_snapshot_is_read_once_and_again_after_a_change(world: World) -> None:

@@ -132,6 +132,17 @@ async def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path) -> No
             assert await reachable(second)
 
 
+async def test_a_user_who_may_not_run_what_starts_it_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").touch(mode=0o600)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+    with pytest.raises(ServerDidNotStart, match="may not run"):
+        async with embedded_server(tmp_path / "nats", port=1):
+            pass
+
+
 async def test_a_given_port_that_is_taken_is_an_error_that_says_so(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
@@ -139,6 +150,15 @@ async def test_a_given_port_that_is_taken_is_an_error_that_says_so(tmp_path: Pat
     ):
         async with embedded_server(tmp_path, port=taken.getsockname()[1]):
             pass
+
+
+def test_of_a_crash_the_reason_is_told_and_not_the_end_of_its_stacks(tmp_path: Path) -> None:
+    files = EmbeddedFiles(tmp_path)
+    files.log.write_text("".join(f"said {number}\n" for number in range(20)))
+    with files.open_crash_log() as crash_log:
+        crash_log.write(b"fatal error: no memory\n" + b"runtime.schedinit()\n" * 20)
+
+    assert "said 19 | fatal error: no memory | " in files.last_words()
 
 
 async def test_a_killed_server_comes_back_with_everything_acknowledged(

@@ -1,5 +1,8 @@
 """The environment, as people and scripts set it: settings, or an error that names the one that is wrong."""
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +66,8 @@ def assert_usable(settings: Settings) -> None:
         ("FOUNDRY_SANDBOX_AGENT_URL", "127.0.0.1:2468", "http://host:port"),
         ("FOUNDRY_SANDBOX_AGENT_FOLDER", "here", "an absolute path"),
         ("FOUNDRY_TOKEN", "two words", "without blanks"),
+        ("FOUNDRY_DATA", "\udcff", "UTF-8"),
+        ("FOUNDRY_DURABILITY", "\udcff", "UTF-8"),
         ("FOUNDRY_TOKEN", "", "is empty"),
         ("FOUNDRY_DATA", "", "is empty"),
         ("FOUNDRY_NATS_URL", "", "is empty"),
@@ -94,3 +99,18 @@ def test_a_value_that_cannot_be_used_is_named_with_what_can(
 )
 def test_every_shape_a_value_may_have_is_taken(name: str, value: str) -> None:
     load({name: value})
+
+
+def test_a_relative_path_that_starts_nowhere_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    not_utf8, removed = tmp_path / os.fsdecode(b"\xff"), tmp_path / "removed"
+    for folder in (not_utf8, removed):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        if folder == removed:
+            removed.rmdir()
+
+        with pytest.raises(BadSetting, match="FOUNDRY_DATA is data, below the folder"):
+            assert load({"FOUNDRY_DATA": "data"}).data_folder
+        assert load({"FOUNDRY_DATA": str(tmp_path)}).data_folder == tmp_path

@@ -1,12 +1,26 @@
 """Signing in and out, as a browser does."""
 
+import time
+from pathlib import Path
+
 import httpx
 
 from tests.system.client import problem
-from tests.system.conftest import StartNode
+from tests.system.conftest import Enter, StartNode
 from tests.system.node_process import NodeProcess
 
 SESSION = "foundry_session"
+
+WITH_ITS_OWN_CLOCK = """
+import sys, time
+from pathlib import Path
+from foundry.cli import main
+
+right, ahead = time.time_ns, Path(sys.argv.pop(1))
+time.time_ns = lambda: right() + int(ahead.read_text()) * 1_000_000_000
+main()
+"""
+"""`foundry` beside a file with the seconds by which its clock is ahead."""
 
 
 def browser(node: NodeProcess) -> httpx.AsyncClient:
@@ -73,6 +87,27 @@ async def test_the_code_of_the_start_up_link_works_once(start_node: StartNode) -
 
     assert (first.status_code, app.status_code) == (200, 200)
     assert problem(second)["status"] == 401
+
+
+async def test_a_code_lives_ten_minutes_whatever_becomes_of_the_clock(
+    tmp_path: Path, enter: Enter
+) -> None:
+    clock = tmp_path / "ahead"
+    clock.write_text("0")
+    node = NodeProcess(tmp_path / "data", program=("-c", WITH_ITS_OWN_CLOCK, str(clock)))
+    node.start()
+    try:
+        clock.write_text("10800")
+        owner = await enter(node.address, node.token)
+        made = await owner.command("organization.create", name="Ahead")
+        async with browser(node) as page:
+            signed_in = await page.post("/v1/login", json={"code": node.login_code})
+        answer = await owner.get(f"/v1/history/{made.ids['organization_id']}")
+    finally:
+        node.end()
+
+    assert signed_in.status_code == 200
+    assert answer.json()["entries"][0]["at"] > (time.time() + 10_000) * 1000
 
 
 async def test_a_cookie_survives_a_restart(start_node: StartNode) -> None:

@@ -1,5 +1,6 @@
 """Folders that do not let themselves be removed: read-only ones, and those of another user."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -85,3 +86,20 @@ async def test_one_thing_that_cannot_be_removed_does_not_keep_the_rest(
 
         assert os.listdir(place / "trash") == ["1"]
         assert "trash cannot be removed" in caplog.text
+
+
+async def test_what_lies_on_another_disk_than_the_trash_is_removed_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(path: Path, target: Path) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(path))
+
+    disk = LocalDisk(tmp_path / "trash")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").touch()
+    monkeypatch.setattr(Path, "rename", elsewhere)
+
+    await disk.throw_away(tmp_path / "tree")
+
+    assert os.listdir(tmp_path) == ["trash"]
+    assert os.listdir(tmp_path / "trash") == []

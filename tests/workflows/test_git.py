@@ -6,7 +6,7 @@ import pytest
 
 from tests.process_tree import gone
 from tests.workflows.remote import PATH, Remote
-from workflows.git import Git, GitFailed, first_complaint
+from workflows.git import AT_ONCE, DISK, Git, GitFailed, Lane, first_complaint, lane_to
 
 
 async def test_a_command_that_says_no_is_told_apart_from_one_that_fails(
@@ -22,6 +22,15 @@ async def test_a_command_that_says_no_is_told_apart_from_one_that_fails(
     with pytest.raises(GitFailed, match="git rev-parse: ") as failed:
         await git.run("rev-parse", "--verify", "nothing", folder=remote.path)
     assert failed.value.exit_code == 128
+
+
+async def test_of_a_git_that_does_not_know_an_option_the_age_is_doubted(
+    git: Git, remote: Remote
+) -> None:
+    remote.commit(a="1")
+
+    with pytest.raises(GitFailed, match=r"too old, 2\.38 or newer is needed"):
+        await git.run("worktree", "list", "--of-tomorrow", folder=remote.path)
 
 
 async def test_a_folder_that_is_no_repository_is_not_taken_for_the_one_around_it(
@@ -108,3 +117,38 @@ async def test_output_without_end_is_not_kept(tmp_path: Path) -> None:
 )
 def test_a_complaint_is_one_clean_line_without_secrets(stderr: bytes, line: str) -> None:
     assert first_complaint(stderr) == line
+
+
+async def test_remotes_that_never_answer_keep_nobody_from_another(tmp_path: Path) -> None:
+    program = tmp_path / "git"
+    program.write_text(
+        '#!/bin/sh\nfor word; do :; done\n[ "$word" = waits ] && sleep 600\nexit 0\n'
+    )
+    program.chmod(0o755)
+    git = Git(home=tmp_path / "home", path=f"{tmp_path}:{PATH}")
+
+    async def said(word: str, lane: Lane) -> None:
+        await git.run(word, folder=tmp_path, lane=lane)
+
+    silent = [
+        asyncio.create_task(said("waits", lane_to(f"https://silent.example/{number}")))
+        for number in range(AT_ONCE + 1)
+    ]
+    others = (DISK, lane_to("/srv/repository"), lane_to("https://other.example/x"))
+    async with asyncio.timeout(20):
+        for lane in others:
+            await said("answers", lane)
+
+    assert not any(waiting.done() for waiting in silent)
+    for waiting in silent:
+        waiting.cancel()
+    await asyncio.wait(silent)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://Host.example/a", "ssh://me@host.example:22/b", "git@host.example:c/d.git"],
+)
+def test_all_repositories_of_a_host_share_a_lane(url: str) -> None:
+    assert lane_to(url) == "to host.example"
+    assert lane_to("/host.example/x") == lane_to("/srv/y") == "to "

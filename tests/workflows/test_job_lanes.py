@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,8 @@ class Bench:
         aggregates = Aggregates(self.store)
         self.reports = SteadyReports(Reports(self.store, aggregates, lambda: Timestamp(1)))
         self.running = asyncio.Event()
+        self.time = Timestamp(1)
+        self.fails = 0
         kind = JobKind(
             name=KIND, stages=(Stage(name="pushed", run=self._push),), failed=self._failed
         )
@@ -65,12 +68,11 @@ class Bench:
                 worker="w",
                 host="h",
                 gone=lambda host: False,
-                now=lambda: Timestamp(1),
+                now=lambda: self.time,
             ),
             kinds={KIND: kind},
             announcements=Announcements(self.store, aggregates),
             placement=Here(),
-            now=lambda: Timestamp(1),
             gate=Gate("worker"),
         )
 
@@ -91,6 +93,9 @@ class Bench:
         return [tag_of(event) for one in history for event in one.commit.events]
 
     async def _push(self, job: JobContext) -> StageResult:
+        if self.fails:
+            self.fails -= 1
+            raise StageFailure("not now")
         self.running.set()
         await asyncio.Event().wait()
         return {}
@@ -133,6 +138,26 @@ async def test_a_job_is_cancelled_before_its_work_has_begun(
 
     assert (await bench.over())[-1] == "job_cancelled"
     assert not bench.running.is_set()
+
+
+async def test_a_stage_that_failed_is_tried_again_soon_though_the_clock_is_put_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = 3_600_000
+    bench.time, bench.fails = Timestamp(hour), 1
+    report = bench.reports.report
+
+    async def put_back(*args: Any, **options: Any) -> None:
+        await report(*args, **options)
+        if not bench.fails:
+            bench.time = Timestamp(1)
+
+    monkeypatch.setattr(bench.reports, "report", put_back)
+    bench.lanes.want(ANNOUNCEMENT)
+
+    async with asyncio.timeout(20):
+        await bench.running.wait()
+    assert bench.time == 1
 
 
 async def test_cancellations_beyond_the_bound_are_left_to_whoever_takes_the_job_up(

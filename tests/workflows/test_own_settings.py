@@ -11,6 +11,7 @@ from tests.workflows.remote import REPOSITORY, Remote, said
 from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
+from workflows.own_settings import OwnSettings
 from workflows.repositories import Repositories
 from workflows.sandbox import NewBranch, Sandbox
 from workflows.sandbox_git import SandboxGit
@@ -183,3 +184,16 @@ async def prepared(sandboxes: LocalSandboxes, remote: Remote, branch: str) -> Sa
     sandbox = sandboxes.allocate(task_id=TaskId(f"task_{branch}"), repository_id=REPOSITORY)
     await sandboxes.prepare(sandbox, remote_url=remote.url, branch=NewBranch(branch))
     return sandbox
+
+
+def test_settings_that_stand_there_need_no_room_on_the_disk(tmp_path: Path) -> None:
+    own = OwnSettings(tmp_path / "repository")
+    own.make()
+    (own.folder / "HEAD").write_text("ref: refs/heads/of-an-agent\n")
+    before = (own.folder / "config").stat()
+
+    own.make()
+
+    # A file that is written anew is another one.
+    assert (own.folder / "config").stat().st_ino == before.st_ino
+    assert (own.folder / "HEAD").read_text() == "ref: refs/heads/none\n"

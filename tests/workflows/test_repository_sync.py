@@ -11,6 +11,7 @@ from events.repository import Branch
 from events.store import MAX_COMMIT_BYTES
 from runtime.errors import Rejected
 from tests.workflows.remote import REPOSITORY, Remote, prepare, run
+from workflows.git import GitFailed
 from workflows.local_sandbox import LocalSandboxes
 from workflows.sandbox import ExistingBranch, NewBranch, RemoteState
 
@@ -99,3 +100,20 @@ async def test_a_task_branch_survives_the_syncs(sandboxes: LocalSandboxes, remot
     await sandboxes.sync(REPOSITORY, remote_url=remote.url)
 
     assert await run(sandboxes, sandbox, "git log --format=%s -1") == "two"
+
+
+async def test_damage_on_this_host_is_not_blamed_on_the_remote(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    copy = sandboxes.repositories.path(REPOSITORY)
+    for file in (copy / "objects").rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
+            file.write_bytes(b"damaged")
+
+    with pytest.raises(GitFailed, match=r"worker's own copy .* `git fsck` in") as failed:
+        await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+    assert str(copy) in failed.value.detail
