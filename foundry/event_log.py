@@ -23,7 +23,7 @@ from runtime.embedded_server import (
 from runtime.errors import Unavailable
 from runtime.settings import Settings, readable_file
 
-DOUBTED_SECONDS = 60.0
+DOUBTED_SECONDS = 10.0
 """So long after a commit that was refused nobody should send more here; then somebody has to try."""
 
 
