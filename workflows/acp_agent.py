@@ -44,7 +44,7 @@ MESSAGE_LENGTH = 1000
 
 CLOSE_SECONDS = 2.0
 
-FORGOTTEN = "The agent was started anew and could not take up the conversation so far: it knows nothing of what was said above."
+FORGOTTEN = "The agent was started anew and could not take up the conversation so far: it knows nothing of what was said before this message."
 
 
 class AgentProcess:
@@ -81,8 +81,9 @@ class AgentProcess:
     ) -> Self:
         """Make an agent of a started command: its session works in `cwd`, its standard error goes to `log`.
 
-        `resume` is the `session_id` of an earlier process; an agent that cannot take it up begins
-        anew. Raises `AgentDied`, or `AgentFailed` if it is not ready `within` seconds.
+        `resume` is the `session_id` of an earlier process, empty if that is not to be had any more; an
+        agent that cannot take it up begins anew. Raises `AgentDied`, `NotTakenUp`, or `AgentFailed` if
+        it is not ready `within` seconds.
         """
         agent = cls(child, log=log, now=now)
         try:

@@ -22,6 +22,10 @@ class AgentFailed(Exception):
     """The agent runs but does not do what it was asked for; the text says why."""
 
 
+class NotTakenUp(AgentFailed):
+    """The agent ended, or said nothing any more, while it was to take a conversation up."""
+
+
 class LoginWanted(AgentFailed):
     """The agent has to be logged in first; what it said becomes a sentence with a way out."""
 

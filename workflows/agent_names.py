@@ -16,13 +16,13 @@ class AgentNames:
         self._folder = folder
 
     def of(self, session_id: SessionId) -> str | None:
-        """None if there is none, or none that can be read: then the agent begins anew, and says so."""
+        """None if there is none that can be read; empty if the agent cannot take the session up."""
         with suppress(OSError, UnicodeDecodeError):
-            return self._file(session_id).read_text() or None
+            return self._file(session_id).read_text()
         return None
 
     def keep(self, session_id: SessionId, name: str) -> None:
-        """A full disk is no reason to end the agent: what is not kept is not taken up."""
+        """A full disk is no reason to end the agent: what is not kept is not taken up, nor is what it was before."""
         file = self._file(session_id)
         new = file.with_suffix(".new")
         try:
@@ -30,6 +30,7 @@ class AgentNames:
             new.write_text(name)
             new.replace(file)
         except (OSError, UnicodeEncodeError) as error:
+            self.forget(session_id)
             log.warning(
                 "agent's name for its session cannot be kept",
                 extra={"session_id": session_id, "reason": str(error)},

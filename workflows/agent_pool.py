@@ -12,7 +12,7 @@ from events.ids import SessionId, Timestamp
 from runtime.errors import Rejected, Unavailable
 from runtime.metrics import AGENTS_RUNNING
 from workflows.acp_agent import CLOSE_SECONDS, AgentProcess
-from workflows.agent_errors import AgentFailed
+from workflows.agent_errors import AgentFailed, NotTakenUp
 from workflows.agent_launcher import AgentLauncher
 from workflows.agent_names import AgentNames
 from workflows.sandbox import Sandbox, Work, provider_named
@@ -159,10 +159,13 @@ class AgentPool:
                 cwd=Path(task.sandbox.path),
                 now=self._now,
                 log=self._log_folder / f"{session.id}.stderr",
-                resume=self._names.of(session.id),
+                resume=self._name_of(session),
             )
         except BaseException as error:
             self._give_back()
+            if isinstance(error, NotTakenUp):
+                # Asked again it would end again: the next attempt begins anew.
+                self._names.keep(session.id, "")
             if isinstance(error, (Rejected, Unavailable)):
                 raise AgentFailed(error.detail) from None
             if isinstance(error, OSError):
@@ -174,6 +177,15 @@ class AgentPool:
         AGENTS_RUNNING.set(len(self._live))
         log.info("agent started", extra={"session_id": session.id, "agent": session.agent})
         return live
+
+    def _name_of(self, session: Session) -> str | None:
+        """What the agent calls the session; None if there was nothing said in it yet.
+
+        Where that is lost, its name here: an agent that remembers nothing takes up any, others refuse
+        it and begin anew.
+        """
+        name = self._names.of(session.id)
+        return session.id if name is None and session.turn_position else name
 
     async def _end(self, session_id: SessionId, *, patience: float = CLOSE_SECONDS) -> None:
         live = self._live.pop(session_id, None)

@@ -142,7 +142,9 @@ def answer(request: dict[str, Any], mode: str) -> None:
         case "initialize":
             able = {
                 "loadSession": mode == "load",
-                "sessionCapabilities": {"resume": {}} if mode == "resume" else {},
+                "sessionCapabilities": {"resume": {}}
+                if mode in ("resume", "fragile", "silent")
+                else {},
             }
             version = 2 if mode == "future" else 1
             logins = [
@@ -178,6 +180,14 @@ def answer(request: dict[str, Any], mode: str) -> None:
             OPENED.append(request["method"])
             chunk("what was said before")
             result = {}
+        case "session/resume" if mode == "fragile":
+            sys.stderr.write("no such conversation\n")
+            sys.exit(1)
+        case "session/resume" if mode == "silent":
+            return
+        case "session/resume" if request["params"]["sessionId"] not in (SESSION, "earlier"):
+            send(id=request["id"], error={"code": -32602, "message": "There is no such session"})
+            return
         case "session/resume":
             OPENED.append(request["method"])
             result = {}

@@ -10,12 +10,12 @@ import pytest
 
 from commands.task import TASK
 from commands.task_state import Session, Task
-from events.ids import SessionId, Timestamp
+from events.ids import Position, SessionId, Timestamp
 from tests import facts
 from tests.decisions.given import folded
-from tests.workflows.conversation import SCRIPTED
+from tests.workflows.conversation import SCRIPTED, Notes
 from tests.workflows.remote import SANDBOX
-from workflows.acp_agent import AgentProcess
+from workflows.acp_agent import FORGOTTEN, AgentProcess
 from workflows.agent_errors import AgentFailed
 from workflows.agent_names import AgentNames
 from workflows.agent_pool import AgentPool
@@ -42,22 +42,33 @@ class Launcher:
     def __init__(self, processes: Processes, folder: Path) -> None:
         self._processes = processes
         self._folder = folder
+        self.mode = "resume"
 
     async def find(self, agent: str) -> str:
         return agent
 
     async def start(self, sandbox: Sandbox, agent: str) -> Child:
         return await self._processes.start(
-            SCRIPTED, sandbox_id=SANDBOX, cwd=self._folder, home=self._folder
+            [*SCRIPTED, self.mode], sandbox_id=SANDBOX, cwd=self._folder, home=self._folder
         )
 
 
 @pytest.fixture
-async def pool(processes: Processes, tmp_path: Path) -> AsyncIterator[AgentPool]:
+def launcher(processes: Processes, tmp_path: Path) -> Launcher:
+    return Launcher(processes, tmp_path)
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    return tmp_path / "names"
+
+
+@pytest.fixture
+async def pool(launcher: Launcher, names: Path, tmp_path: Path) -> AsyncIterator[AgentPool]:
     pool = AgentPool(
-        launchers={"local": Launcher(processes, tmp_path)},
+        launchers={"local": launcher},
         log_folder=tmp_path / "logs",
-        names=AgentNames(tmp_path / "names"),
+        names=AgentNames(names),
         now=lambda: Timestamp(1),
         limit=1,
     )
@@ -75,6 +86,73 @@ def task(provider: str = "local") -> Task:
 
 def session(session_id: SessionId = facts.SESSION) -> Session:
     return msgspec.structs.replace(task().sessions[facts.SESSION], id=session_id)
+
+
+async def opening(agent: AgentProcess) -> list[str | None]:
+    """How the agent says that it was opened, and what the transcript says before."""
+    notes = Notes()
+    await agent.prompt("opened", on_entry=notes.on_entry, ask=notes.ask)
+    return [entry.text for entry in notes.entries]
+
+
+async def started_anew(pool: AgentPool, *, turns: int = 1) -> list[str | None]:
+    await pool.close()
+    spoken = msgspec.structs.replace(session(), turn_position=Position(turns))
+    return await opening(await pool.get(task(), spoken))
+
+
+async def test_an_agent_started_anew_goes_on_with_its_conversation(pool: AgentPool) -> None:
+    await pool.get(task(), session())
+
+    assert await started_anew(pool) == ["session/resume"]
+
+
+async def test_a_name_that_is_lost_or_damaged_is_told(pool: AgentPool, names: Path) -> None:
+    await pool.get(task(), session())
+
+    for damage in (b"", b"\xff"):
+        (names / facts.SESSION).write_bytes(damage)
+        assert await started_anew(pool) == [FORGOTTEN, "session/new"]
+
+    (names / facts.SESSION).unlink()
+    assert await started_anew(pool) == [FORGOTTEN, "session/new"]
+
+
+def test_where_a_name_cannot_be_kept_the_one_before_is_not_either(names: Path) -> None:
+    kept = AgentNames(names)
+    kept.keep(facts.SESSION, "earlier")
+
+    kept.keep(facts.SESSION, "no text: \ud800")
+
+    assert kept.of(facts.SESSION) is None
+
+
+async def test_a_session_without_a_turn_has_nothing_to_forget(pool: AgentPool, names: Path) -> None:
+    await pool.get(task(), session())
+    (names / facts.SESSION).unlink()
+
+    assert await started_anew(pool, turns=0) == ["session/new"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "seconds", "reason"),
+    [("fragile", 30, "no such conversation"), ("silent", 0.1, "did not take its conversation up")],
+)
+async def test_an_agent_that_ends_over_its_conversation_begins_without_it(
+    pool: AgentPool,
+    launcher: Launcher,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    seconds: float,
+    reason: str,
+) -> None:
+    monkeypatch.setattr("workflows.agent_opening.RESUME_SECONDS", seconds)
+    await pool.get(task(), session())
+    launcher.mode = mode
+    with pytest.raises(AgentFailed, match=reason):
+        await started_anew(pool)
+
+    assert await started_anew(pool) == [FORGOTTEN, "session/new"]
 
 
 async def test_who_waits_for_a_place_gets_that_of_an_agent_whose_turn_has_ended(
