@@ -179,13 +179,15 @@ class AgentPool:
         return live
 
     def _name_of(self, session: Session) -> str | None:
-        """What the agent calls the session; None if there was nothing said in it yet.
+        """What the agent calls the session; None if nothing was said in it yet, which many agents cannot take up.
 
         Where that is lost, its name here: an agent that remembers nothing takes up any, others refuse
         it and begin anew.
         """
+        if not session.turn_position:
+            return None
         name = self._names.of(session.id)
-        return session.id if name is None and session.turn_position else name
+        return session.id if name is None else name
 
     async def _end(self, session_id: SessionId, *, patience: float = CLOSE_SECONDS) -> None:
         live = self._live.pop(session_id, None)

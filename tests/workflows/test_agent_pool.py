@@ -127,9 +127,12 @@ def test_where_a_name_cannot_be_kept_the_one_before_is_not_either(names: Path) -
     assert kept.of(facts.SESSION) is None
 
 
-async def test_a_session_without_a_turn_has_nothing_to_forget(pool: AgentPool, names: Path) -> None:
+@pytest.mark.parametrize("mode", ["resume", ""])
+async def test_a_session_without_a_turn_has_nothing_to_forget(
+    pool: AgentPool, launcher: Launcher, mode: str
+) -> None:
     await pool.get(task(), session())
-    (names / facts.SESSION).unlink()
+    launcher.mode = mode
 
     assert await started_anew(pool, turns=0) == ["session/new"]
 
