@@ -140,17 +140,21 @@ class AgentProcess:
             await self._connection.notify("session/cancel", {"sessionId": self.session_id})
 
     async def choose_model(self, model: str) -> bool:
-        """Have the session use another model. False, and a word in the transcript, if the agent does not offer it.
-
-        Raises as `prompt`.
-        """
+        """Have the session use another model. False if the agent does not offer it. Raises as `prompt`."""
         choice = model_choice(self._session, model)
         if choice is None:
-            await self._note_missing(model)
             return False
         method, params = choice
         await self._request(method, {"sessionId": self.session_id, **params}, deadline=60.0)
         return True
+
+    async def note_missing(self, model: str) -> None:
+        """Say in the transcript that the agent does not offer a model."""
+        offered = ", ".join(offered_models(self._session))[:MESSAGE_LENGTH]
+        # Of a session that goes on an agent need not say again what it offers.
+        if offered or not self._resumed:
+            offer = offered or "no choice of models"
+            await self._note(f"The agent does not have the model {model}; it offers {offer}.")
 
     async def close(self, *, patience: float = CLOSE_SECONDS) -> None:
         """End the process and everything it started; also a second time, also when it is gone.
@@ -189,13 +193,6 @@ class AgentProcess:
 
     async def _hold(self, entry: Entry) -> None:
         self._held.append(entry)
-
-    async def _note_missing(self, model: str) -> None:
-        offered = ", ".join(offered_models(self._session))[:MESSAGE_LENGTH]
-        # Of a session that goes on an agent need not say again what it offers.
-        if offered or not self._resumed:
-            offer = offered or "no choice of models"
-            await self._note(f"The agent does not have the model {model}; it offers {offer}.")
 
     async def _note(self, text: str) -> None:
         await self._on_entry(notice_entry(text, self._now()))

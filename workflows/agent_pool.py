@@ -49,6 +49,7 @@ class AgentPool:
         self._now = now
         self._live: dict[SessionId, _Live] = {}
         self._names = names
+        self._missing: dict[SessionId, str] = {}
         self._locks: dict[SessionId, asyncio.Lock] = {}
         self._places = limit
         self._changed = asyncio.Event()
@@ -83,7 +84,7 @@ class AgentPool:
             if session.model and session.model != live.model:
                 # Somebody who looks for a place would take it for idle.
                 with self.in_use(session.id):
-                    await live.agent.choose_model(session.model)
+                    await self._choose_model(live.agent, session, session.model)
                 live.model = session.model
             live.used_at = asyncio.get_running_loop().time()
             return live.agent
@@ -108,6 +109,7 @@ class AgentPool:
         async with self._locks.setdefault(session_id, asyncio.Lock()):
             await self._end(session_id)
         self._names.forget(session_id)
+        self._missing.pop(session_id, None)
         self._locks.pop(session_id, None)
 
     async def sweep(self) -> None:
@@ -177,6 +179,14 @@ class AgentPool:
         AGENTS_RUNNING.set(len(self._live))
         log.info("agent started", extra={"session_id": session.id, "agent": session.agent})
         return live
+
+    async def _choose_model(self, agent: AgentProcess, session: Session, model: str) -> None:
+        if await agent.choose_model(model):
+            self._missing.pop(session.id, None)
+        elif self._missing.get(session.id) != model or not session.turn_position:
+            # Once, and not of each process of the session. What is said before the first turn may go with its process.
+            self._missing[session.id] = model
+            await agent.note_missing(model)
 
     def _name_of(self, session: Session) -> str | None:
         """What the agent calls the session; None if nothing was said in it yet, which many agents cannot take up.

@@ -52,6 +52,7 @@ async def test_a_model_the_agent_does_not_have_is_told_in_the_transcript(
 
     async with talking(processes, tmp_path, [*SCRIPTED, mode]) as agent:
         assert not await agent.choose_model("unheard of")
+        await agent.note_missing("unheard of")
         await agent.prompt("echo on", on_entry=notes.on_entry, ask=notes.ask)
 
     assert notes.said == [

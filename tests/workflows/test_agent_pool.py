@@ -118,6 +118,24 @@ async def test_a_name_that_is_lost_or_damaged_is_told(pool: AgentPool, names: Pa
     assert await started_anew(pool) == [FORGOTTEN, "session/new"]
 
 
+async def test_a_model_that_is_missing_is_told_once_for_all_processes_of_a_session(
+    pool: AgentPool, launcher: Launcher
+) -> None:
+    launcher.mode = ""
+    told = "The agent does not have the model unheard of; it offers fast."
+    asked = msgspec.structs.replace(session(), model="unheard of")
+    await pool.get(task(), asked)
+    await pool.close()
+    assert await opening(await pool.get(task(), asked)) == [told, "session/new"]
+
+    await pool.close()
+    asked = msgspec.structs.replace(asked, turn_position=Position(1))
+    assert await opening(await pool.get(task(), asked)) == [FORGOTTEN, "session/new"]
+
+    await pool.get(task(), msgspec.structs.replace(asked, model="fast"))
+    assert await opening(await pool.get(task(), asked)) == ["now fast", told, "session/new"]
+
+
 def test_where_a_name_cannot_be_kept_the_one_before_is_not_either(names: Path) -> None:
     kept = AgentNames(names)
     kept.keep(facts.SESSION, "earlier")
