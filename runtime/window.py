@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
-LEAST = 16
+LEAST = 24
 PERIOD_SECONDS = 0.2
 
 
