@@ -87,10 +87,10 @@ chaos: $(INSTALLED)  ## break things while people work, then count what was lost
 soak: $(INSTALLED)  ## an hour of ordinary work, and whether anything grows (MINUTES=60 STREAMS=500)
 	$(BIN)/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(STREAMS),--streams $(STREAMS))
 
-overload: $(INSTALLED)  ## far more orders at once than a node takes: what is let in stays quick, the rest is told when to come back
+overload: $(INSTALLED)  ## far more commands at once than a node takes: what is let in stays quick, the rest is told when to come back
 	$(BIN)/python -m chaos.overload
 
-contradict: $(INSTALLED)  ## contradictory orders for tasks, and a server that is killed meanwhile: everything must add up (SEED=7 ROUNDS=5)
+contradict: $(INSTALLED)  ## contradictory commands for tasks, and a server that is killed meanwhile: everything must add up (SEED=7 ROUNDS=5)
 	$(BIN)/python -m chaos.contradict $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 mutations: $(INSTALLED)  ## break the code on purpose and show that each time it is noticed (ONLY=lost_message)

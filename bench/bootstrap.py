@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.figures import percentile
-from bench.ordered import tasks
 from bench.peers import present
+from bench.prepared import tasks
 from bench.result import Goal, Result, result
 from bench.stream_load import Asking, asking, get
 from bench.topology import apart

@@ -9,7 +9,7 @@ from statistics import median
 from typing import cast
 from urllib.parse import urlsplit
 
-from bench.ordered import ordered, organizations
+from bench.prepared import organizations, submitted
 from bench.result import Goal, Result, result
 from bench.scenery import node
 from bench.topology import log_server, shared
@@ -35,7 +35,7 @@ async def measure(*, quick: bool) -> AsyncIterator[Result]:
         with node(folder / "node", "commands", **shared(server)) as running:
             ids = await organizations(running, len(COMMITS))
             for organization_id, commits in zip(ids, COMMITS, strict=True):
-                await ordered(
+                await submitted(
                     running,
                     [
                         {

@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 
 from bench.figures import percentile
 from bench.http_load import closed_loop, post
-from bench.ordered import organizations, tasks
+from bench.prepared import organizations, tasks
 from bench.raw_nats import RawPublisher, publishes_per_second, raw_publisher
 from bench.result import Goal, Result, result
 from bench.scenery import Running, cpu_seconds_of, node
@@ -177,7 +177,7 @@ async def _nats_py(
     return sum(counts) / seconds
 
 
-# --- What is ordered ---
+# --- The commands ---
 
 
 async def organization_renames(running: Running, many: int) -> Requests:

@@ -10,8 +10,8 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.http_load import post
-from bench.ordered import organizations
 from bench.peers import present
+from bench.prepared import organizations
 from bench.result import Goal, Result, result
 from bench.scenery import Running
 from bench.stream_load import Publish, Readers, get, open_streams, publish_in_window
@@ -82,8 +82,10 @@ def renames_in_turn(commands: Running, ids: Sequence[str]) -> Publish:
     names = count()
 
     def publish(number: int) -> bytes:
-        order = {"organization_id": ids[number % len(ids)], "name": f"Number {next(names):06}"}
-        return post("/v1/commands/organization.update", commands.token, json.dumps(order).encode())
+        command = {"organization_id": ids[number % len(ids)], "name": f"Number {next(names):06}"}
+        return post(
+            "/v1/commands/organization.update", commands.token, json.dumps(command).encode()
+        )
 
     return publish
 

@@ -9,8 +9,8 @@ import uvloop
 from bench.commands import organization_renames
 from bench.fan_out import renames_in_turn
 from bench.http_load import closed_loop
-from bench.ordered import organizations
 from bench.peers.present import PEERS
+from bench.prepared import organizations
 from bench.scenery import ROOT, Running
 from bench.stream_load import get, open_streams, publish_in_window
 from bench.topology import Apart, apart

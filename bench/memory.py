@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.ordered import tasks
 from bench.peers import present
+from bench.prepared import tasks
 from bench.result import Bound, Result, result
 from bench.scenery import Running
 from bench.stream_load import asking, get, open_streams, stalled

@@ -32,8 +32,8 @@ class _RawPull(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.write(f"CONNECT {self._login}\r\nSUB _RAW.* 1\r\n".encode())
-        order = {"stream_name": STREAM, "config": {**CONFIG, "name": self._consumer}}
-        self._publish(f"$JS.API.CONSUMER.CREATE.{STREAM}.{self._consumer}", "_RAW.made", order)
+        request = {"stream_name": STREAM, "config": {**CONFIG, "name": self._consumer}}
+        self._publish(f"$JS.API.CONSUMER.CREATE.{STREAM}.{self._consumer}", "_RAW.made", request)
 
     def data_received(self, data: bytes) -> None:
         read, at, decode = self._rest + data, 0, codec.decode
@@ -65,8 +65,8 @@ class _RawPull(asyncio.Protocol):
             f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self._consumer}", "_RAW.next", {"batch": BATCH}
         )
 
-    def _publish(self, subject: str, reply: str, order: object) -> None:
-        body = json.dumps(order)
+    def _publish(self, subject: str, reply: str, request: object) -> None:
+        body = json.dumps(request)
         self._transport.write(f"PUB {subject} {reply} {len(body)}\r\n{body}\r\n".encode())
 
 

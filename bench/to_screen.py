@@ -15,8 +15,8 @@ import nats
 
 from bench.figures import percentile
 from bench.http_load import closed_loop, post
-from bench.ordered import organizations
 from bench.peers import present, rivet
+from bench.prepared import organizations
 from bench.result import Bound, Goal, Result, result
 from bench.scenery import Running, node
 from bench.stream_load import Readers, asking, get, open_streams
@@ -112,9 +112,9 @@ def _renaming(ours: Running, organization_id: str) -> Callable[[], bytes]:
     numbers = count(time.time_ns())
 
     def rename() -> bytes:
-        order = {"organization_id": organization_id, "name": f"Number {next(numbers)}"}
+        command = {"organization_id": organization_id, "name": f"Number {next(numbers)}"}
         path = "/v1/commands/organization.update"
-        return post(path, ours.token, json.dumps(order).encode())
+        return post(path, ours.token, json.dumps(command).encode())
 
     return rename
 

@@ -14,7 +14,7 @@ import httpx
 
 from bench.figures import percentile
 from bench.http_load import post
-from bench.ordered import Task, ordered, organizations, plain_client
+from bench.prepared import Task, organizations, plain_client, submitted
 from bench.result import Goal, Result, result
 from bench.scenery import ROOT, Running, git_repository, node
 from bench.stream_load import Asking, Readers, asking, get, open_streams
@@ -104,9 +104,9 @@ class _Watched:
         return percentile(times, 99) * 1000
 
     def _rename(self) -> bytes:
-        order = {"organization_id": self._organization_id, "name": f"At {time.time_ns()}"}
+        command = {"organization_id": self._organization_id, "name": f"At {time.time_ns()}"}
         path = "/v1/commands/organization.update"
-        return post(path, self._commands.token, json.dumps(order).encode())
+        return post(path, self._commands.token, json.dumps(command).encode())
 
 
 # --- The agent's task ---
@@ -118,9 +118,9 @@ async def _task(commands: Running, read: Running, folder: Path) -> Task:
         "organization_id": organization_id,
         "remote_url": str(git_repository(folder / "origin", files=1)),
     }
-    (added,) = await ordered(commands, [{"name": "repository.add", "data": data}])
-    order = {"repository_id": added["repository_id"], "prompt": "echo ready", "agent": AGENT}
-    (made,) = await ordered(commands, [{"name": "task.create", "data": order}])
+    (added,) = await submitted(commands, [{"name": "repository.add", "data": data}])
+    command = {"repository_id": added["repository_id"], "prompt": "echo ready", "agent": AGENT}
+    (made,) = await submitted(commands, [{"name": "task.create", "data": command}])
     task = Task(organization_id, added["repository_id"], made["task_id"], made["session_id"])
     await _until_turn_ended(read, task, after=0)
     return task
@@ -133,13 +133,13 @@ async def _burst(commands: Running, read: Running, task: Task, chunks: int) -> f
     before = view["data"]["sessions"][0]["transcript_version"]
     request = get(f"/v1/stream?topic=transcript/{task.session_id}", read.token)
     viewer = await open_streams(read.address, [request], ready=b"event: ready")
-    order = {
+    command = {
         "task_id": task.task_id,
         "session_id": task.session_id,
         "text": f"burst {chunks}",
     }
     began = time.perf_counter()
-    await ordered(commands, [{"name": "agent_session.send", "data": order}])
+    await submitted(commands, [{"name": "agent_session.send", "data": command}])
     # What ends the turn is later in the log than all it said, and one node tells things in order.
     await _until_turn_ended(read, task, after=before)
     seconds = time.perf_counter() - began

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.http_load import closed_loop, post
-from bench.ordered import organizations
 from bench.peers import present
+from bench.prepared import organizations
 from bench.result import Goal, Result, result
 from bench.scenery import Running, node
 from bench.topology import log_server, shared
@@ -75,9 +75,12 @@ def _ours(running: Running, organization_id: str) -> Callable[[], bytes]:
     numbers = count()
 
     def rename() -> bytes:
-        order = {"organization_id": organization_id, "name": f"The name of number {next(numbers)}"}
+        command = {
+            "organization_id": organization_id,
+            "name": f"The name of number {next(numbers)}",
+        }
         path = "/v1/commands/organization.update"
-        return post(path, running.token, json.dumps(order).encode())
+        return post(path, running.token, json.dumps(command).encode())
 
     return rename
 
@@ -86,7 +89,7 @@ def _renaming(thing: str) -> Callable[[], bytes]:
     numbers = count()
 
     def rename() -> bytes:
-        order = {"id": thing, "title": f"The name of number {next(numbers)}"}
-        return post("/rename", "", json.dumps(order).encode())
+        command = {"id": thing, "title": f"The name of number {next(numbers)}"}
+        return post("/rename", "", json.dumps(command).encode())
 
     return rename

@@ -1,4 +1,4 @@
-"""What has to hold of a task once nothing works on it any more, whatever was ordered of it and in which order.
+"""What has to hold of a task once nothing works on it any more, whatever commands it was given, in whatever order.
 
 Asked of what the views show, by code that knows nothing of deciders and projectors.
 """
@@ -13,8 +13,8 @@ OVER = ("archived", "killed")
 
 
 @dataclass
-class Ordered:
-    """What was accepted about one task; `said` is every order with its answer, for whoever reads a finding."""
+class Accepted:
+    """What was accepted about one task; `said` is every command with its answer, for whoever reads a finding."""
 
     task_id: str
     sent: dict[str, str] = field(default_factory=dict)
@@ -44,11 +44,11 @@ def at_work(task: Any, files: Any) -> bool:
     )
 
 
-def contradictions(ordered: Ordered, shown: Shown) -> Iterator[str]:
+def contradictions(accepted: Accepted, shown: Shown) -> Iterator[str]:
     """A sentence for each thing that does not add up in a task of which nothing is at work any more."""
     yield from _of_work_that_goes_on(shown)
-    yield from _of_issues(ordered, shown.task)
-    yield from _of_messages(ordered, shown)
+    yield from _of_issues(accepted, shown.task)
+    yield from _of_messages(accepted, shown)
     if shown.task["status"] in OVER:
         yield from _of_what_is_over(shown)
 
@@ -61,7 +61,7 @@ def _of_work_that_goes_on(shown: Shown) -> Iterator[str]:
             yield f"a stage of {job['kind']} runs, and the job is {job['status']}"
 
 
-def _of_issues(ordered: Ordered, task: Any) -> Iterator[str]:
+def _of_issues(accepted: Accepted, task: Any) -> Iterator[str]:
     open_issues = [issue for issue in task["issues"] if issue["resolved_at"] is None]
     jobs = {job["id"]: job for job in task["jobs"]}
     of_jobs = Counter(issue["retry_job_id"] for issue in open_issues if issue["retry_job_id"])
@@ -71,7 +71,7 @@ def _of_issues(ordered: Ordered, task: Any) -> Iterator[str]:
             yield f"{job_id} has several open issues: {', '.join(codes)}"
         if job_id in jobs and jobs[job_id]["status"] == "succeeded":
             yield f"{job_id} succeeded, and its issue is open"
-    if open_issues or ordered.resolved:
+    if open_issues or accepted.resolved:
         return
     if task["status"] in ("archiving", "killing"):
         yield f"the task is {task['status']}, nothing is done about it, and no issue says why"
@@ -79,21 +79,21 @@ def _of_issues(ordered: Ordered, task: Any) -> Iterator[str]:
         yield "the task is in error, and neither an issue nor a session says why"
 
 
-def _of_messages(ordered: Ordered, shown: Shown) -> Iterator[str]:
+def _of_messages(accepted: Accepted, shown: Shown) -> Iterator[str]:
     idle = shown.task["status"] == "idle"
     for session in shown.task["sessions"]:
         id = session["id"]
         # Where no agent can be had, messages wait for the one that comes after the next of them.
         waits = not idle or session["status"] in ("closed", "error")
         told = [one["message_id"] for one in shown.entries[id] if one["sender"] == "user"]
-        sent = {message for message, where in ordered.sent.items() if where == id}
+        sent = {message for message, where in accepted.sent.items() if where == id}
         yield from (
             f"{one} was delivered twice" for one, count in Counter(told).items() if count > 1
         )
-        yield from (f"{one} was cancelled and delivered" for one in ordered.cancelled & set(told))
+        yield from (f"{one} was cancelled and delivered" for one in accepted.cancelled & set(told))
         yield from (f"{one} was delivered and never sent" for one in set(told) - sent)
         if not waits:
-            lost = sent - ordered.cancelled - set(told)
+            lost = sent - accepted.cancelled - set(told)
             yield from (f"{one} was accepted and never delivered" for one in lost)
 
 

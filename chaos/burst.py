@@ -7,10 +7,10 @@ import uuid
 
 import httpx
 
-from chaos.faults import ORDERS
-from chaos.orderer import is_answered, judged
-from chaos.records import Attempt, Ordered
+from chaos.faults import COMMANDS
+from chaos.records import Attempt, Commanded
 from chaos.role import Role
+from chaos.sender import is_answered, judged
 from chaos.wishes import mark
 
 LINES = 50
@@ -30,22 +30,22 @@ class Burst:
         if self._turn.locked() or not self._role.town.all_tasks:
             return
         async with self._turn:
-            orders = [self._rename() for _ in range(LINES)]
+            commands = [self._rename() for _ in range(LINES)]
             try:
                 headers = {"Authorization": f"Bearer {self._role.person.token}"}
                 async with httpx.AsyncClient(headers=headers, trust_env=False) as client:
-                    while not all(is_answered(order.attempts) for order in orders):
-                        await self._attempt(client, orders)
+                    while not all(is_answered(command.attempts) for command in commands):
+                        await self._attempt(client, commands)
                         await asyncio.sleep(self._role.random.uniform(0, AGAIN_SECONDS))
             finally:
-                for order in orders:
-                    self._role.book.write(order)
+                for command in commands:
+                    self._role.book.write(command)
 
-    def _rename(self) -> Ordered:
+    def _rename(self) -> Commanded:
         task = self._role.random.choice(self._role.town.all_tasks[-2:])
         # As long as a title may be.
         title = f"Burst {mark(self._role.random)} ".ljust(199, ".") + "!"
-        return Ordered(
+        return Commanded(
             key=str(uuid.UUID(int=self._role.random.getrandbits(128), version=4)),
             caller=self._role.person.user_id,
             name="task.rename",
@@ -54,13 +54,13 @@ class Burst:
             cycle=self._role.town.cycle,
         )
 
-    async def _attempt(self, client: httpx.AsyncClient, orders: list[Ordered]) -> None:
+    async def _attempt(self, client: httpx.AsyncClient, commands: list[Commanded]) -> None:
         """All lines, also those that were answered: their answers must stay what they were."""
-        node = self._role.random.choice(ORDERS)
+        node = self._role.random.choice(COMMANDS)
         at = time.time()
         body = b"\n".join(
             json.dumps({"name": one.name, "command_id": one.key, "data": one.fields}).encode()
-            for one in orders
+            for one in commands
         )
         heard = 0
         try:
@@ -75,11 +75,11 @@ class Burst:
                     return
                 async for line in response.aiter_lines():
                     answer = json.loads(line)
-                    order = orders[answer.pop("line") - 1]
-                    order.attempts.append(judged(answer.pop("status"), answer, at, node))
+                    command = commands[answer.pop("line") - 1]
+                    command.attempts.append(judged(answer.pop("status"), answer, at, node))
                     heard += 1
         except (httpx.HTTPError, ValueError, asyncio.CancelledError) as error:
-            for order in orders[heard:]:
-                order.attempts.append(Attempt(at=at, node=node, outcome="unknown"))
+            for command in commands[heard:]:
+                command.attempts.append(Attempt(at=at, node=node, outcome="unknown"))
             if isinstance(error, asyncio.CancelledError):
                 raise

@@ -13,8 +13,8 @@ import httpx
 from chaos.burst import Burst
 from chaos.cluster import SERVERS
 from chaos.faults import (
+    COMMANDS,
     LOG,
-    ORDERS,
     PARTS,
     AnyFault,
     BadNetwork,
@@ -149,7 +149,7 @@ class Conductor:
     # --- Processes ---
 
     async def _kill(self, fault: Killed) -> None:
-        node = fault.part if fault.part != LOG else ORDERS[0]
+        node = fault.part if fault.part != LOG else COMMANDS[0]
         link = self._system.links[f"{node}>log"]
         trap = _trap(fault.moment)
         if trap is not None:

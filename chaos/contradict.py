@@ -1,4 +1,4 @@
-"""`make contradict`: tasks are ordered to do everything at once, by a seed, and the server is killed meanwhile.
+"""`make contradict`: tasks are told to do everything at once, by a seed, and the server is killed meanwhile.
 
 One server, everything in one process. Five tasks at a time are written to, stopped, pushed, renamed, archived,
 killed, their jobs cancelled and taken up again, with prompts that do what agents should not. When nothing works on
@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 
 from bench.scenery import Running, git_repository, node
-from chaos.adds_up import Ordered, Shown, at_work, contradictions
+from chaos.adds_up import Accepted, Shown, at_work, contradictions
 
 TASKS = 5
 QUIET_SECONDS = 180.0
@@ -36,8 +36,8 @@ PROMPTS = (
     "echo more >> file-1.txt && git -c user.name=x -c user.email=x@example.com commit -qam work",
 )
 BRANCHES = ("main", "other", "one", "two", "three")
-COMMANDS = ("cat", "sleep 2", "exit 5", "trap '' TERM; exec sleep 99")
-ORDERS = (
+SHELL_LINES = ("cat", "sleep 2", "exit 5", "trap '' TERM; exec sleep 99")
+COMMANDS = (
     *("agent_session.send", "agent_session.send", "agent_session.send", "agent_session.stop"),
     *("agent_session.create", "agent_session.close", "agent_session.cancel_message"),
     *("job.cancel", "job.cancel", "job.retry", "job.retry", "issue.resolve", "process.start"),
@@ -64,8 +64,8 @@ class Server:
         os.kill(self._running.pid, by)
         self._stack.close()
 
-    async def order(self, name: str, /, **fields: str | list[str]) -> dict[str, Any]:
-        """The answer, whatever it is: an order that got none is sent again under its key."""
+    async def submit(self, name: str, /, **fields: str | list[str]) -> dict[str, Any]:
+        """The answer, whatever it is: a command that got none is sent again under its key."""
         key = {"Idempotency-Key": str(uuid.uuid4())}
         return await self._answered("POST", f"/v1/commands/{name}", headers=key, json=fields)
 
@@ -89,11 +89,11 @@ class Server:
 
 @dataclass
 class Life:
-    """One task: what is ordered of it is chosen among what it has by now."""
+    """One task: its commands are chosen among what it has by now."""
 
     server: Server
     random: Random
-    ordered: Ordered
+    accepted: Accepted
     sessions: list[str] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
 
@@ -101,28 +101,28 @@ class Life:
     async def begin(cls, server: Server, random: Random, repository_id: str) -> "Life":
         named = random.choice(({}, {"branch": random.choice(BRANCHES)}, {"on_branch": "other"}))
         fields = {"repository_id": repository_id, "prompt": random.choice(PROMPTS), **named}
-        made = await server.order("task.create", **fields)
-        life = cls(server, random, Ordered(made["ids"]["task_id"]))
+        made = await server.submit("task.create", **fields)
+        life = cls(server, random, Accepted(made["ids"]["task_id"]))
         life._note("task.create", fields, made)
         return life
 
     async def go_on(self) -> None:
         for _ in range(self.random.randrange(4, 14)):
             await asyncio.sleep(self.random.choice(PAUSES))
-            name = self.random.choice(ORDERS)
+            name = self.random.choice(COMMANDS)
             fields = await self._fields(name)
             if fields is not None:
-                self._note(name, fields, await self.server.order(name, **fields))
+                self._note(name, fields, await self.server.submit(name, **fields))
 
     async def _fields(self, name: str) -> dict[str, Any] | None:
-        """None if there is nothing yet that this could be ordered of."""
-        task = {"task_id": self.ordered.task_id}
+        """None if there is nothing yet that this command could be about."""
+        task = {"task_id": self.accepted.task_id}
         choose: Callable[..., Any] = self.random.choice
         match name.split("."):
             case ["agent_session", "create"]:
                 return task
             case ["agent_session", "cancel_message"]:
-                message, session = choose(list(self.ordered.sent.items())[-3:])
+                message, session = choose(list(self.accepted.sent.items())[-3:])
                 return {**task, "session_id": session, "message_id": message}
             case ["agent_session", what]:
                 text = {"text": choose(PROMPTS)} if what == "send" else {}
@@ -130,9 +130,9 @@ class Life:
             case ["job", _]:
                 return {"job_id": choose(self.jobs[-4:])}
             case ["process", _]:
-                return {**task, "command": "sh", "args": ["-c", choose(COMMANDS)]}
+                return {**task, "command": "sh", "args": ["-c", choose(SHELL_LINES)]}
             case ["issue", _]:
-                shown = await self.server.view(f"task/{self.ordered.task_id}")
+                shown = await self.server.view(f"task/{self.accepted.task_id}")
                 issues = [one["id"] for one in shown["issues"] if one["resolved_at"] is None]
                 return {**task, "issue_id": choose(issues)} if issues else None
             case [_, "rename_branch"]:
@@ -144,17 +144,17 @@ class Life:
 
     def _note(self, name: str, fields: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         result = answer.get("code", answer.get("events"))
-        self.ordered.said.append(f"{name} {dict(fields)}: {result}")
+        self.accepted.said.append(f"{name} {dict(fields)}: {result}")
         ids = answer.get("ids", {})
         for kind, known in (("session_id", self.sessions), ("job_id", self.jobs)):
             if kind in ids and ids[kind] not in known:
                 known.append(ids[kind])
         if name in ("task.create", "agent_session.send") and ids:
-            self.ordered.sent[ids["message_id"]] = ids["session_id"]
+            self.accepted.sent[ids["message_id"]] = ids["session_id"]
         if name == "agent_session.cancel_message" and ids:
-            self.ordered.cancelled.add(fields["message_id"])
+            self.accepted.cancelled.add(fields["message_id"])
         if name == "issue.resolve" and ids:
-            self.ordered.resolved.add(fields["issue_id"])
+            self.accepted.resolved.add(fields["issue_id"])
 
 
 async def contradict(seed: int, rounds: int, *, kills: bool) -> int:
@@ -164,8 +164,8 @@ async def contradict(seed: int, rounds: int, *, kills: bool) -> int:
         server = Server(Path(name))
         try:
             project = git_repository(Path(name) / "project", files=3)
-            house = (await server.order("organization.create", name="House"))["ids"]
-            added = await server.order("repository.add", **house, remote_url=str(project))
+            house = (await server.submit("organization.create", name="House"))["ids"]
+            added = await server.submit("repository.add", **house, remote_url=str(project))
             for number in range(rounds):
                 repository_id = added["ids"]["repository_id"]
                 begun = [
@@ -187,25 +187,25 @@ async def contradict(seed: int, rounds: int, *, kills: bool) -> int:
 
 
 async def _findings(server: Server, lives: list[Life]) -> int:
-    """How many; each is printed with everything that was ordered of its task."""
+    """How many; each is printed with every command its task was given."""
     found = 0
     deadline = time.monotonic() + QUIET_SECONDS
     for life in lives:
-        id = life.ordered.task_id
+        id = life.accepted.task_id
         while at_work(await server.view(f"task/{id}"), await server.view(f"files/{id}")):
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.5)
-        wrong = list(contradictions(life.ordered, await _shown(server, life)))
+        wrong = list(contradictions(life.accepted, await _shown(server, life)))
         wrong += await _retries_refused(server, life)
         found += len(wrong)
         if wrong:
-            print(id, *wrong, *life.ordered.said, sep="\n  ", flush=True)
+            print(id, *wrong, *life.accepted.said, sep="\n  ", flush=True)
     return found
 
 
 async def _shown(server: Server, life: Life) -> Shown:
-    id = life.ordered.task_id
+    id = life.accepted.task_id
     task = await server.view(f"task/{id}")
     return Shown(
         task,
@@ -220,12 +220,12 @@ async def _shown(server: Server, life: Life) -> Shown:
 
 async def _retries_refused(server: Server, life: Life) -> list[str]:
     """An issue that is open offers something that can be done."""
-    task = await server.view(f"task/{life.ordered.task_id}")
+    task = await server.view(f"task/{life.accepted.task_id}")
     offered = {one["retry_job_id"] for one in task["issues"] if one["resolved_at"] is None}
     refused = []
     for job_id in sorted(offered - {None}):
-        answer = await server.order("job.retry", job_id=job_id)
-        life.ordered.said.append(f"job.retry of an issue: {answer.get('code', 'accepted')}")
+        answer = await server.submit("job.retry", job_id=job_id)
+        life.accepted.said.append(f"job.retry of an issue: {answer.get('code', 'accepted')}")
         if "code" in answer:
             refused.append(f"the retry of an open issue is refused: {answer['code']}")
     return refused

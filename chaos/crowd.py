@@ -12,17 +12,17 @@ import httpx
 
 from chaos.burst import Burst
 from chaos.looker import Looker
-from chaos.orderer import Orderer
 from chaos.records import Book
 from chaos.role import Role
 from chaos.schedule import WATCHERS
+from chaos.sender import Sender
 from chaos.shipped_client import ShippedClient
 from chaos.system import OWNER_TOKEN, System
 from chaos.town import Person, Town
 from chaos.watcher import Watcher
 from tests.system.git_repository import GitRepository
 
-ORDERERS = 4
+SENDERS = 4
 LOOKERS = 2
 
 
@@ -30,28 +30,28 @@ LOOKERS = 2
 class Crowd:
     """`people` by the name of their book, `<name>.jsonl` in the folder of the run."""
 
-    orderers: list[Orderer] = field(default_factory=list)
+    senders: list[Sender] = field(default_factory=list)
     lookers: list[Looker] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
     clients: list[ShippedClient] = field(default_factory=list)
     bursts: list[Burst] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
-    ordering: list[asyncio.Task[None]] = field(default_factory=list)
+    sending: list[asyncio.Task[None]] = field(default_factory=list)
     others: list[asyncio.Task[None]] = field(default_factory=list)
 
     def check(self) -> None:
         """Raises what somebody stumbled over: that is a defect of the harness."""
-        for task in (*self.ordering, *self.others):
+        for task in (*self.sending, *self.others):
             if task.done():
                 task.result()
 
     async def rest(self) -> None:
-        """Nothing more is ordered; what was begun is brought to its end, and who watches stays. The caller sets the deadline."""
-        for orderer in self.orderers:
-            orderer.rest()
+        """No more commands are given; what was begun is brought to its end, and who watches stays. The caller sets the deadline."""
+        for sender in self.senders:
+            sender.rest()
         for watcher in self.watchers:
             watcher.stay()
-        await asyncio.gather(*self.ordering)
+        await asyncio.gather(*self.sending)
 
     async def reached(self, position: int) -> None:
         """Everybody who watches was told everything up to a position; the caller sets the deadline."""
@@ -74,7 +74,7 @@ class Crowd:
     def outages(self) -> dict[str, tuple[float, int]]:
         """The longest each kind of client was without, in seconds, and the cycle in which it began."""
         return {
-            "orders": max(one.outage for one in self.orderers),
+            "commands": max(one.outage for one in self.senders),
             "views": max(one.outage for one in self.lookers),
             "streams": max(one.outage for one in self.watchers),
         }
@@ -92,16 +92,16 @@ async def crowd_at_work(parts: System, town: Town, folder: Path, seed: int) -> A
             chance = Random(f"{seed}/{name}")
             return Role(system=parts, town=town, person=person, book=book, random=chance)
 
-        for number in range(ORDERERS):
-            crowd.orderers.append(Orderer(role_of(f"orderer-{number}", number)))
-        crowd.bursts.append(Burst(role_of("orderer-burst", 0)))
+        for number in range(SENDERS):
+            crowd.senders.append(Sender(role_of(f"sender-{number}", number)))
+        crowd.bursts.append(Burst(role_of("sender-burst", 0)))
         crowd.clients.append(ShippedClient(role_of("looker-client", 0)))
         for number in range(LOOKERS):
             crowd.lookers.append(Looker(role_of(f"looker-{number}", number)))
         for number in range(WATCHERS):
             role = role_of(f"watcher-{number}", number)
             crowd.watchers.append(Watcher(role, native=number % 2 == 0))
-        crowd.ordering = [asyncio.create_task(one.run()) for one in crowd.orderers]
+        crowd.sending = [asyncio.create_task(one.run()) for one in crowd.senders]
         crowd.others = [asyncio.create_task(one.run()) for one in crowd.lookers]
         crowd.others += [asyncio.create_task(one.run()) for one in crowd.watchers]
         crowd.others += [asyncio.create_task(one.run()) for one in crowd.clients]
@@ -109,9 +109,9 @@ async def crowd_at_work(parts: System, town: Town, folder: Path, seed: int) -> A
             yield crowd
             crowd.check()
         finally:
-            for task in (*crowd.ordering, *crowd.others):
+            for task in (*crowd.sending, *crowd.others):
                 task.cancel()
-            await asyncio.wait((*crowd.ordering, *crowd.others))
+            await asyncio.wait((*crowd.sending, *crowd.others))
 
 
 async def build_town(parts: System, folder: Path) -> Town:
@@ -126,19 +126,19 @@ async def build_town(parts: System, folder: Path) -> Town:
         timeout=30.0,
     ) as client:
 
-        async def order(name: str, /, **fields: str) -> httpx.Response:
+        async def submit(name: str, /, **fields: str) -> httpx.Response:
             key = {"Idempotency-Key": str(uuid.uuid4())}
             answer = await client.post(f"/v1/commands/{name}", json=fields, headers=key)
             return answer.raise_for_status()
 
-        made = (await order("organization.create", name="Org")).json()
+        made = (await submit("organization.create", name="Org")).json()
         organization = made["ids"]["organization_id"]
-        added = await order(
+        added = await submit(
             "repository.add", organization_id=organization, remote_url=repository.url
         )
-        ann = (await order("user.create", name="Ann")).json()["ids"]["user_id"]
-        token = (await order("token.create", user_id=ann)).json()["secret"]
-        joined = await order(
+        ann = (await submit("user.create", name="Ann")).json()["ids"]["user_id"]
+        token = (await submit("token.create", user_id=ann)).json()["secret"]
+        joined = await submit(
             "organization.add_member", organization_id=organization, user_id=ann, role="admin"
         )
     return Town(

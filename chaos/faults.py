@@ -5,15 +5,15 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 LOG = "nats"
-ORDERS = ("commands-1", "commands-2")
+COMMANDS = ("commands-1", "commands-2")
 READS = ("read-1", "read-2")
 WORKER = "worker"
-NODES = (*ORDERS, *READS, WORKER)
+NODES = (*COMMANDS, *READS, WORKER)
 PARTS = (LOG, *NODES)
 
 LINKS = (
     *(f"{node}>log" for node in NODES),
-    *(f"clients>{node}" for node in (*ORDERS, *READS)),
+    *(f"clients>{node}" for node in (*COMMANDS, *READS)),
 )
 """Every way between two parts goes through a proxy of ours, and is named after its ends."""
 

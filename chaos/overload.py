@@ -1,4 +1,4 @@
-"""`make overload`: far more orders at once than a node takes, from people who come back at once whatever they are told.
+"""`make overload`: far more commands at once than a node takes, from people who come back at once whatever they are told.
 
 One server, everything in one process, with its embedded nats-server; eight people, each with an organization of their
 own. What is let in has to be answered in a time that does not grow with the crowd, what is not has to be refused
@@ -19,7 +19,7 @@ import httpx
 
 from bench.figures import percentile
 from bench.http_load import Load, closed_loop, post
-from bench.ordered import plain_client
+from bench.prepared import plain_client
 from bench.scenery import Running, node
 from chaos.proc import held_by
 from runtime.open_files import raise_limit
@@ -46,10 +46,10 @@ async def overload(seconds: float) -> int:
                 f" {'p50 ms':>7} {'p99 ms':>7} {'MB':>5}"
             )
             for crowd in CROWDS:
-                orders = [
+                commands = [
                     _renames(person) for person in itertools.islice(itertools.cycle(people), crowd)
                 ]
-                load = await closed_loop(server.address, orders, seconds=seconds, warm_up=2.0)
+                load = await closed_loop(server.address, commands, seconds=seconds, warm_up=2.0)
                 megabytes = held_by(server.pid).megabytes
                 print(
                     f"{crowd:>8} {_told(load, ACCEPTED)} {_told(load, REFUSED)} {megabytes:>5.0f}",
@@ -70,16 +70,16 @@ async def _people(server: Running) -> list[Person]:
     headers = {"Authorization": f"Bearer {server.token}"}
     async with plain_client(server.address, headers, timeout=30) as owner:
         for number in range(PEOPLE):
-            made = await _ordered(owner, "user.create", name=f"Person {number}")
-            token = await _ordered(owner, "token.create", user_id=made["ids"]["user_id"])
+            made = await _submitted(owner, "user.create", name=f"Person {number}")
+            token = await _submitted(owner, "token.create", user_id=made["ids"]["user_id"])
             headers = {"Authorization": f"Bearer {token['secret']}"}
             async with plain_client(server.address, headers, timeout=30) as person:
-                house = await _ordered(person, "organization.create", name="House")
+                house = await _submitted(person, "organization.create", name="House")
             found.append(Person(token["secret"], house["ids"]["organization_id"]))
     return found
 
 
-async def _ordered(client: httpx.AsyncClient, name: str, /, **fields: str) -> dict[str, Any]:
+async def _submitted(client: httpx.AsyncClient, name: str, /, **fields: str) -> dict[str, Any]:
     answer = await client.post(f"/v1/commands/{name}", json=fields)
     found: dict[str, Any] = answer.raise_for_status().json()
     return found
@@ -87,8 +87,8 @@ async def _ordered(client: httpx.AsyncClient, name: str, /, **fields: str) -> di
 
 def _renames(person: Person) -> Callable[[], bytes]:
     def rename() -> bytes:
-        order = {"organization_id": person.organization_id, "name": f"Name {next(_numbers)}"}
-        return post("/v1/commands/organization.update", person.token, json.dumps(order).encode())
+        command = {"organization_id": person.organization_id, "name": f"Name {next(_numbers)}"}
+        return post("/v1/commands/organization.update", person.token, json.dumps(command).encode())
 
     return rename
 

@@ -23,7 +23,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer: dict[str, Any] | None = None
 
 
-class Ordered(Struct, frozen=True, kw_only=True, tag="ordered"):
+class Commanded(Struct, frozen=True, kw_only=True, tag="commanded"):
     """One command under one key, however often it was sent."""
 
     key: str
@@ -82,7 +82,7 @@ class Level(Struct, frozen=True, kw_only=True, tag="level"):
     position: int
 
 
-Record: TypeAlias = Ordered | Looked | Opened | Asked | Told | Closed | Level
+Record: TypeAlias = Commanded | Looked | Opened | Asked | Told | Closed | Level
 
 
 class Book:

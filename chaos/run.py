@@ -110,9 +110,9 @@ async def _survive(
     try:
         async with asyncio.timeout(MENDED_SECONDS):
             await parts.ready()
-            answered = [one.answered for one in crowd.orderers]
+            answered = [one.answered for one in crowd.senders]
             while any(
-                one.answered == before for one, before in zip(crowd.orderers, answered, strict=True)
+                one.answered == before for one, before in zip(crowd.senders, answered, strict=True)
             ):
                 crowd.check()
                 await asyncio.sleep(0.05)
@@ -147,7 +147,7 @@ async def _not_ready(parts: System) -> str:
 async def _settled(
     parts: System, crowd: Crowd, conductor: Conductor, findings: Findings
 ) -> int | None:
-    """All orders answered, the log quiet and every stream told of its end: the position then, None if it grew on."""
+    """All commands answered, the log quiet and every stream told of its end: the position then, None if it grew on."""
     head = None
     try:
         async with asyncio.timeout(SETTLED_SECONDS):

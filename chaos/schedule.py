@@ -7,10 +7,10 @@ from typing import get_args
 from msgspec import Struct
 
 from chaos.faults import (
+    COMMANDS,
     LINKS,
     LOG,
     NODES,
-    ORDERS,
     PARTS,
     READS,
     WORKER,
@@ -85,7 +85,7 @@ def _killed_with_a_commit(random: Random) -> AnyFault:
     moments: tuple[Moment, ...] = ("commit_held_back", "commit_unheard")
     return Killed(
         at=_at(random),
-        part=random.choice((LOG, *ORDERS, WORKER)),
+        part=random.choice((LOG, *COMMANDS, WORKER)),
         moment=random.choice(moments),
         away=_away(random),
     )

@@ -6,7 +6,7 @@ the end a straight line is put through each: memory that grows by more than a te
 threads, sockets and files that grow by more than a handful, are a finding. Runs of less than ten minutes only show it.
 
 The largest caches, those of states and of rows, would fill for hours at this pace. So before a run that is judged
-they are filled, by orders for organizations and by tasks that nobody looks at again.
+they are filled, by commands for organizations and by tasks that nobody looks at again.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 
 from bench.figures import percentile
-from bench.ordered import ordered, organizations
+from bench.prepared import organizations, submitted
 from bench.scenery import Running, git_repository, node
 from bench.stream_load import get, open_streams
 from chaos.proc import children_of, held_by
@@ -34,7 +34,7 @@ from runtime.open_files import raise_limit
 
 SAMPLE_SECONDS = 10.0
 ORGANIZATIONS = 50
-ORDERS_A_SECOND = 20
+COMMANDS_A_SECOND = 20
 TASK_SECONDS = 15.0
 CHURN_SECONDS = 5.0
 CHURNED = 20
@@ -44,7 +44,7 @@ HANDFUL = 6
 JUDGED = 10.0
 """Minutes after which growth is a finding."""
 FILLING = 1000
-"""Orders for each of the organizations that fill the cache."""
+"""Commands for each of the organizations that fill the cache."""
 
 FILLING_TASKS = 1200
 """A task, its two jobs and its transcript are four states of the 4,000 that are kept."""
@@ -60,24 +60,24 @@ class Soak:
         self._houses = houses
         self._nats = next(p for p, name in children_of(server.pid).items() if "nats" in name)
         self.samples: dict[str, list[tuple[float, float]]] = {}
-        self.orders: list[float] = []
+        self.commands: list[float] = []
         self.answers: Counter[int] = Counter()
         self.begun = time.monotonic()
 
-    async def order(self, name: str, /, **fields: object) -> dict[str, str]:
+    async def submit(self, name: str, /, **fields: object) -> dict[str, str]:
         """Send one, and note how long its answer took."""
         began = time.perf_counter()
         answer = await self._client.post(f"/v1/commands/{name}", json=fields)
-        self.orders.append(time.perf_counter() - began)
+        self.commands.append(time.perf_counter() - began)
         self.answers[answer.status_code] += 1
         ids: dict[str, str] = answer.json().get("ids", {})
         return ids
 
-    async def orders_at_a_pace(self) -> None:
+    async def commands_at_a_pace(self) -> None:
         for number in itertools.count():
             house = self._houses[number % len(self._houses)]
-            await self.order("organization.update", organization_id=house, name=f"Name {number}")
-            await asyncio.sleep(1 / ORDERS_A_SECOND)
+            await self.submit("organization.update", organization_id=house, name=f"Name {number}")
+            await asyncio.sleep(1 / COMMANDS_A_SECOND)
 
     async def looks(self) -> None:
         for house in itertools.cycle(self._houses):
@@ -90,10 +90,10 @@ class Soak:
         while True:
             made = await self.task(repository_id)
             await asyncio.sleep(TASK_SECONDS)
-            await self.order("task.kill", task_id=made["task_id"])
+            await self.submit("task.kill", task_id=made["task_id"])
 
     async def task(self, repository_id: str) -> dict[str, str]:
-        return await self.order("task.create", repository_id=repository_id, prompt="seq 200")
+        return await self.submit("task.create", repository_id=repository_id, prompt="seq 200")
 
     async def until(self, organization_id: str, tasks: list[str], status: str) -> None:
         """Wait until all of these tasks are so."""
@@ -164,15 +164,15 @@ async def _worked(server: Running, folder: Path, minutes: float, streams: int) -
         if minutes >= JUDGED:
             await _fill(server)
             await _fill_with_tasks(one, others[0], remote)
-        added = await one.order("repository.add", organization_id=houses[0], remote_url=remote)
+        added = await one.submit("repository.add", organization_id=houses[0], remote_url=remote)
         return await _lived(one, added["repository_id"], minutes, streams)
 
 
 async def _fill(server: Running) -> None:
-    """Orders until the cache of states has as many keys as it takes."""
+    """Gives commands until the cache of states has as many keys as it takes."""
     began = time.monotonic()
     others = await organizations(server, KEYS_CAPACITY // FILLING)
-    await ordered(
+    await submitted(
         server,
         [
             {
@@ -183,24 +183,26 @@ async def _fill(server: Running) -> None:
             for other in others
         ],
     )
-    print(f"{KEYS_CAPACITY:,} orders before that, in {time.monotonic() - began:.0f} s", flush=True)
+    print(
+        f"{KEYS_CAPACITY:,} commands before that, in {time.monotonic() - began:.0f} s", flush=True
+    )
 
 
 async def _fill_with_tasks(one: Soak, organization_id: str, remote: str) -> None:
     """Tasks that did their work and were killed, until the caches have as much of such as they take."""
     began = time.monotonic()
-    added = await one.order("repository.add", organization_id=organization_id, remote_url=remote)
+    added = await one.submit("repository.add", organization_id=organization_id, remote_url=remote)
     for _ in range(FILLING_TASKS // TASKS_AT_ONCE):
         made = [(await one.task(added["repository_id"]))["task_id"] for _ in range(TASKS_AT_ONCE)]
         await one.until(organization_id, made, "idle")
         for task_id in made:
-            await one.order("task.kill", task_id=task_id)
+            await one.submit("task.kill", task_id=task_id)
         await one.until(organization_id, made, "killed")
     print(f"{FILLING_TASKS:,} tasks, in {time.monotonic() - began:.0f} s", flush=True)
 
 
 async def _lived(one: Soak, repository_id: str, minutes: float, streams: int) -> int:
-    alone = await _for(20.0, one, [one.orders_at_a_pace])
+    alone = await _for(20.0, one, [one.commands_at_a_pace])
     before = held_by(one.server.pid).megabytes
     began = time.monotonic()
     held = await open_streams(one.server.address, one.requests(streams), ready=b"event: ready")
@@ -208,10 +210,10 @@ async def _lived(one: Soak, repository_id: str, minutes: float, streams: int) ->
     print(f"{streams:,} streams live after {time.monotonic() - began:.0f} s", end=", ")
     print(f"{(after - before) * 1024 / max(streams, 1):.1f} KB each", flush=True)
     one.begun = time.monotonic()
-    work = [one.orders_at_a_pace, one.looks, one.comings_and_goings, one.notes]
+    work = [one.commands_at_a_pace, one.looks, one.comings_and_goings, one.notes]
     together = await _for(minutes * 60, one, [*work, lambda: one.tasks(repository_id)])
-    print(f"orders alone: {_told(alone)}")
-    print(f"orders meanwhile: {_told(together)}")
+    print(f"commands alone: {_told(alone)}")
+    print(f"commands meanwhile: {_told(together)}")
     still = sum(not stream.transport.is_closing() for stream in held.connections)
     print(f"streams still open {still:,}, changes told {held.deliveries:,}")
     print(f"answers {json.dumps(dict(one.answers))}")
@@ -220,8 +222,8 @@ async def _lived(one: Soak, repository_id: str, minutes: float, streams: int) ->
 
 
 async def _for(seconds: float, one: Soak, work: list[Callable[[], Awaitable[None]]]) -> list[float]:
-    """Everything at once for so long; how long orders took."""
-    one.orders = []
+    """Everything at once for so long; how long commands took."""
+    one.commands = []
     running = [asyncio.ensure_future(part()) for part in work]
     done, _ = await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
     for part in running:
@@ -229,7 +231,7 @@ async def _for(seconds: float, one: Soak, work: list[Callable[[], Awaitable[None
     await asyncio.wait(running)
     for part in done:
         part.result()
-    return one.orders
+    return one.commands
 
 
 def _told(seconds: list[float]) -> str:
@@ -246,7 +248,7 @@ def _report(one: Soak, minutes: float, all_there: bool) -> int:
     growing = [found.name for found in slopes if _grows(found)] if minutes >= JUDGED else []
     wrong = one.answers.keys() - {202}
     print(
-        f"minutes {minutes:.0f} orders {one.answers.total()} not accepted {sum(one.answers[s] for s in wrong)}"
+        f"minutes {minutes:.0f} commands {one.answers.total()} not accepted {sum(one.answers[s] for s in wrong)}"
         f" streams lost {0 if all_there else 1} growing {', '.join(growing) or 0}"
     )
     return 1 if growing or wrong or not all_there else 0

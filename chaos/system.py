@@ -1,4 +1,4 @@
-"""The whole system as processes of their own: a nats-server, two nodes for orders, two for reading, a worker; and all ways between them."""
+"""The whole system as processes of their own: a nats-server, two nodes for commands, two for reading, a worker; and all ways between them."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ import msgspec
 
 from chaos.cluster import SERVERS, Cluster, cluster, server_process
 from chaos.disk import Disk
-from chaos.faults import LOG, NODES, ORDERS, READS
+from chaos.faults import COMMANDS, LOG, NODES, READS
 from chaos.link import Link, link
 from chaos.process import Process
 from runtime.embedded_files import EmbeddedFiles, Remembered, configuration
@@ -88,7 +88,7 @@ async def system(
                 f"clients>{node}": await stack.enter_async_context(
                     link("127.0.0.1", ports[node], narrow=True)
                 )
-                for node in (*ORDERS, *READS)
+                for node in (*COMMANDS, *READS)
             }
             client = await stack.enter_async_context(
                 httpx.AsyncClient(trust_env=False, timeout=5.0)

@@ -53,7 +53,7 @@ class Town:
                     task.sessions.append(ids["session_id"])
 
     def let_go(self, task: Task) -> None:
-        """Nobody orders anything of it any more."""
+        """Nobody gives a command about it any more."""
         self.open_tasks.remove(task)
 
     def topics(self, tasks: int) -> list[str]:

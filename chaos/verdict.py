@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from chaos.check_commands import check_commands
 from chaos.check_facts import check_facts
-from chaos.check_orders import check_orders
 from chaos.check_views import check_looks, check_nodes, check_verify, looked_at
 from chaos.check_watching import WatchingCheck, wanted_views
 from chaos.findings import Findings
 from chaos.raw_log import BrokenLog, read_log
-from chaos.records import Looked, Ordered, Record, read
+from chaos.records import Commanded, Looked, Record, read
 from chaos.replay import replay
 from chaos.system import System
 from chaos.town import Person, Town
@@ -35,9 +35,9 @@ async def judge(
         messages = await read_log(parts.log_urls)
     except BrokenLog as error:
         findings.add("lost", f"the log is not whole: {error}")
-        check_orders(_orders(people, folder), [], findings, since=0)
+        check_commands(_commands(people, folder), [], findings, since=0)
         return 0
-    check_orders(_orders(people, folder), messages, findings, since=since)
+    check_commands(_commands(people, folder), messages, findings, since=since)
     check_facts(messages, town.deeds, findings)
     if head is None:
         return len(messages)
@@ -70,8 +70,8 @@ def _looks(folder: Path, name: str) -> Iterator[Looked]:
     return (record for record in _book(folder, name) if isinstance(record, Looked))
 
 
-def _orders(people: dict[str, Person], folder: Path) -> Iterator[Ordered]:
-    for name, _ in _called("orderer", people):
+def _commands(people: dict[str, Person], folder: Path) -> Iterator[Commanded]:
+    for name, _ in _called("sender", people):
         for record in _book(folder, name):
-            if isinstance(record, Ordered):
+            if isinstance(record, Commanded):
                 yield record

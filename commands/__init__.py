@@ -1,1 +1,1 @@
-"""What may be ordered: one decider per aggregate, and the HTTP route that takes the orders."""
+"""What commands there are, one decider per aggregate, and the HTTP routes that take them."""

@@ -7,7 +7,7 @@ from commands.context import Context
 from commands.fields import attachments_of
 from commands.owners import task_owners
 from commands.refusals import chosen_id, no_such, session_closed, taken, task_over, wrong
-from commands.task_orders import (
+from commands.task_commands import (
     AnswerPermission,
     CancelMessage,
     ChangeModel,
@@ -42,12 +42,12 @@ MAX_WAITING_BYTES = 1024 * 1024
 # --- Rules ---
 
 
-def _create(task: Task, order: CreateSession, context: Context) -> list[Event]:
-    session_id = SessionId(chosen_id(order.session_id, context.id("ses"), prefix="ses"))
+def _create(task: Task, command: CreateSession, context: Context) -> list[Event]:
+    session_id = SessionId(chosen_id(command.session_id, context.id("ses"), prefix="ses"))
     if session_id in task.sessions:
         raise taken("session", session_id)
     _still_open(task)
-    agent = order.agent or default_agent(context.organization)
+    agent = command.agent or default_agent(context.organization)
     # A model belongs to the agent it was chosen with.
     model = task.model if agent == task.agent else default_model(context.organization, agent)
     check_agent(agent, context)
@@ -55,18 +55,18 @@ def _create(task: Task, order: CreateSession, context: Context) -> list[Event]:
         AgentSessionCreated(
             **task_owners(task),
             session_id=session_id,
-            name=order.name or f"Session {len(task.sessions) + 1}",
+            name=command.name or f"Session {len(task.sessions) + 1}",
             agent=agent,
-            model=order.model or model,
+            model=command.model or model,
         )
     ]
 
 
-def _send(task: Task, session: Session, order: SendMessage, context: Context) -> list[Event]:
+def _send(task: Task, session: Session, command: SendMessage, context: Context) -> list[Event]:
     message_id = MessageId(context.id("msg"))
     if message_id in session.messages:
         return []
-    if not order.text.strip() and not order.attachments:
+    if not command.text.strip() and not command.attachments:
         raise wrong("/text", "A message has a text or an attachment.")
     _still_open(task)
     _not_closed(session)
@@ -75,9 +75,9 @@ def _send(task: Task, session: Session, order: SendMessage, context: Context) ->
             f"{MAX_WAITING} messages wait in this session already; let it work or cancel some.",
             code="queue_full",
         )
-    attachments = attachments_of(order.attachments)
+    attachments = attachments_of(command.attachments)
     waiting = sum(one.size for one in session.queue)
-    if waiting + message_size(order.text, attachments) > MAX_WAITING_BYTES:
+    if waiting + message_size(command.text, attachments) > MAX_WAITING_BYTES:
         raise Rejected(
             f"{waiting // 1024} KB wait in this session already, and {MAX_WAITING_BYTES // 2**20} MB may; "
             "let it work, cancel some, or send a shorter message that names a file of the repository.",
@@ -88,14 +88,14 @@ def _send(task: Task, session: Session, order: SendMessage, context: Context) ->
             **task_owners(task),
             session_id=session.id,
             message_id=message_id,
-            text=order.text,
+            text=command.text,
             attachments=attachments,
         )
     ]
 
 
-def _cancel_message(task: Task, session: Session, order: CancelMessage) -> list[Event]:
-    message_id = MessageId(order.message_id)
+def _cancel_message(task: Task, session: Session, command: CancelMessage) -> list[Event]:
+    message_id = MessageId(command.message_id)
     match session.messages.get(message_id):
         case "waiting" if any(one.id == message_id for one in session.queue):
             owners = task_owners(task)
@@ -136,15 +136,15 @@ def _close(task: Task, session: Session) -> list[Event]:
     ]
 
 
-def _answer(task: Task, session: Session, order: AnswerPermission) -> list[Event]:
-    request = session.requests.get(order.request_id)
+def _answer(task: Task, session: Session, command: AnswerPermission) -> list[Event]:
+    request = session.requests.get(command.request_id)
     if request is None:
         raise Rejected(
             "The agent is not asking this: its turn has ended, or it never asked. "
             "Read the session again.",
             code="not_asked",
         )
-    if request.answer == order.option_id:
+    if request.answer == command.option_id:
         return []
     if request.answer is not None:
         raise Rejected(
@@ -152,7 +152,7 @@ def _answer(task: Task, session: Session, order: AnswerPermission) -> list[Event
         )
     if session.stop_requested or task.over:
         raise Rejected("The agent's turn is being ended, so it needs no answer.", code="not_asked")
-    if order.option_id not in request.options:
+    if command.option_id not in request.options:
         raise Rejected(
             f"The agent offers these options: {', '.join(request.options)}.", code="unknown_option"
         )
@@ -160,25 +160,25 @@ def _answer(task: Task, session: Session, order: AnswerPermission) -> list[Event
         PermissionAnswered(
             **task_owners(task),
             session_id=session.id,
-            request_id=order.request_id,
-            option_id=order.option_id,
+            request_id=command.request_id,
+            option_id=command.option_id,
         )
     ]
 
 
-def _rename(task: Task, session: Session, order: RenameSession) -> list[Event]:
-    if session.name == order.name:
+def _rename(task: Task, session: Session, command: RenameSession) -> list[Event]:
+    if session.name == command.name:
         return []
-    return [AgentSessionRenamed(**task_owners(task), session_id=session.id, name=order.name)]
+    return [AgentSessionRenamed(**task_owners(task), session_id=session.id, name=command.name)]
 
 
-def _change_model(task: Task, session: Session, order: ChangeModel) -> list[Event]:
-    if session.model == order.model:
+def _change_model(task: Task, session: Session, command: ChangeModel) -> list[Event]:
+    if session.model == command.model:
         return []
     _still_open(task)
     _not_closed(session)
     owners = task_owners(task)
-    return [AgentSessionModelChanged(**owners, session_id=session.id, model=order.model)]
+    return [AgentSessionModelChanged(**owners, session_id=session.id, model=command.model)]
 
 
 def _still_open(task: Task) -> None:
@@ -194,27 +194,27 @@ def _not_closed(session: Session) -> None:
 # --- Decider ---
 
 
-def decide_session(task: Task, order: SessionCommand, context: Context) -> list[Event]:
+def decide_session(task: Task, command: SessionCommand, context: Context) -> list[Event]:
     """The sessions' share of `commands/task.py::decide`."""
-    if isinstance(order, CreateSession):
-        return _create(task, order, context)
-    session = task.sessions.get(SessionId(order.session_id))
+    if isinstance(command, CreateSession):
+        return _create(task, command, context)
+    session = task.sessions.get(SessionId(command.session_id))
     if session is None:
         raise no_such("session")
-    match order:
+    match command:
         case SendMessage():
-            return _send(task, session, order, context)
+            return _send(task, session, command, context)
         case CancelMessage():
-            return _cancel_message(task, session, order)
+            return _cancel_message(task, session, command)
         case StopSession():
             return _stop(task, session)
         case CloseSession():
             return _close(task, session)
         case AnswerPermission():
-            return _answer(task, session, order)
+            return _answer(task, session, command)
         case RenameSession():
-            return _rename(task, session, order)
+            return _rename(task, session, command)
         case ChangeModel():
-            return _change_model(task, session, order)
+            return _change_model(task, session, command)
         case _:
-            assert_never(order)
+            assert_never(command)

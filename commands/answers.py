@@ -3,8 +3,8 @@
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from commands.command import Command
 from commands.context import Context
-from commands.order import Order
 from commands.organization_state import Organization
 from commands.repository import RefreshRepository, Repository, standing_act
 from commands.stack import ActOnRepository
@@ -42,9 +42,9 @@ def answer_of(recorded: Recorded) -> Answer:
     )
 
 
-def named_ids(order: Order) -> dict[str, str]:
-    """The ids that an order itself names."""
-    fields = msgspec.structs.asdict(order)
+def named_ids(command: Command) -> dict[str, str]:
+    """The ids that a command itself names."""
+    fields = msgspec.structs.asdict(command)
     return {name: value for name, value in fields.items() if name.endswith("_id") and value}
 
 
@@ -76,16 +76,16 @@ def made_ids(events: list[Event]) -> dict[str, str]:
     return ids
 
 
-def standing_ids(state: object, order: Order, context: Context) -> dict[str, str]:
-    """The job that already does what was ordered: an answer names it although nothing changed."""
+def standing_ids(state: object, command: Command, context: Context) -> dict[str, str]:
+    """The job that already does what the command asks for: an answer names it although nothing changed."""
     job_id: JobId | None = None
-    match state, order:
+    match state, command:
         case Task(), _ if context.job is None or context.job.open:
-            job_id = standing_job(state, order)
+            job_id = standing_job(state, command)
         case Repository(), RefreshRepository() | ActOnRepository():
             organization = context.organization
             assert isinstance(organization, Organization)
-            job_id = standing_act(state, organization, order)
+            job_id = standing_act(state, organization, command)
         case _:
             pass
     return {"job_id": job_id} if job_id else {}

@@ -1,7 +1,7 @@
-"""Who may order what in an organization (docs/protocol.md, "Who is asking"): owners everything, admins all but owners, members the work."""
+"""Who may give which command in an organization (docs/protocol.md, "Who is asking"): owners everything, admins all but owners, members the work."""
 
-from commands.order import Order
-from commands.organization_orders import (
+from commands.command import Command
+from commands.organization_commands import (
     AddMember,
     RemoveMember,
     SetRole,
@@ -24,14 +24,14 @@ def check_member(organization: Organization | None, caller: UserId, *, noun: str
     return organization
 
 
-def check_order(organization: Organization, caller: UserId, order: Order) -> None:
+def check_command(organization: Organization, caller: UserId, command: Command) -> None:
     """Raises `Forbidden` where the member's role does not reach."""
     role = organization.members[caller]
-    if role == "owner" or not isinstance(order, ADMINISTRATION):
+    if role == "owner" or not isinstance(command, ADMINISTRATION):
         return
     if role == "member":
         raise Forbidden("Only owners and admins may do this; ask one of them.")
-    if _concerns_owners(organization, order):
+    if _concerns_owners(organization, command):
         raise Forbidden("Only owners may make, change or remove owners; ask one of them.")
 
 
@@ -39,8 +39,8 @@ def administers(organization: Organization, caller: UserId) -> bool:
     return organization.members.get(caller) in ("owner", "admin")
 
 
-def _concerns_owners(organization: Organization, order: Order) -> bool:
-    match order:
+def _concerns_owners(organization: Organization, command: Command) -> bool:
+    match command:
         case AddMember(user_id=user_id, role=role) | SetRole(user_id=user_id, role=role):
             return "owner" in (role, _role(organization, user_id))
         case RemoveMember(user_id=user_id):

@@ -1,4 +1,4 @@
-"""Bytes to orders, strictly: anything but exactly a command of the catalog is refused, with the place of the mistake."""
+"""Bytes to commands, strictly: anything but exactly one of the catalog is refused, with the place of the mistake."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from runtime.problems import TooLarge, invalid_body
 BODY_LIMIT = 512 * 1024
 BATCH_LIMIT = 8 * 1024 * 1024
 BATCH_LINES = 100_000
-"""At most this many orders in one batch: the answer to each has more bytes than the shortest order."""
+"""At most this many commands in one batch: the answer to each has more bytes than the shortest command."""
 
 _T = TypeVar("_T")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,23 +33,23 @@ class BatchLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data: Raw = Raw(b"{}")
 
 
-def order_of(name: str, body: bytes) -> AnyCommand:
-    """The order in a body. Raises `NotFound` for an unknown name, `Invalid` for a wrong body."""
-    command = CATALOG.get(name)
-    if command is None:
+def command_of(name: str, body: bytes) -> AnyCommand:
+    """The command in a body. Raises `NotFound` for an unknown name, `Invalid` for a wrong body."""
+    shape = CATALOG.get(name)
+    if shape is None:
         raise NotFound(
             f"There is no command {name[:100]!r}; /v1/openapi.json lists those there are."
         )
-    order: AnyCommand = decoded(body, command)
+    command: AnyCommand = decoded(body, shape)
     if len(body) > TEXT_BYTES:
-        _check_texts(order)
-    return order
+        _check_texts(command)
+    return command
 
 
-def _check_texts(order: AnyCommand) -> None:
+def _check_texts(command: AnyCommand) -> None:
     """Shapes count characters, and a character may be four bytes."""
-    for field in order.__struct_fields__:
-        text = getattr(order, field)
+    for field in command.__struct_fields__:
+        text = getattr(command, field)
         if isinstance(text, str) and len(text.encode()) > TEXT_BYTES:
             detail = f"This text has more than {TEXT_BYTES // 1024} KB in UTF-8"
             raise Invalid(
@@ -72,7 +72,7 @@ def batch_lines(body: bytes) -> list[tuple[int, slice]]:
         end = len(body) if end < 0 else end
         if len(lines) == BATCH_LINES:
             raise TooLarge(
-                f"A batch may have {BATCH_LINES} orders; send the rest in another batch, with a key of its own."
+                f"A batch may have {BATCH_LINES} commands; send the rest in another batch, with a key of its own."
             )
         lines.append((number, slice(begin, end)))
         begin = end
@@ -100,7 +100,7 @@ def command_id_of(key: str | None) -> str | None:
 
 
 def new_command_id() -> str:
-    """A command id for an order that came without a key."""
+    """A command id for a command that came without a key."""
     return str(uuid.uuid4())
 
 

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from commands.job import CancelJob, JobCommand, RetryJob
 from commands.log import LogCommand, RetryPoison, SkipPoison
-from commands.organization_orders import (
+from commands.organization_commands import (
     AddMember,
     AddRepository,
     CreateOrganization,
@@ -17,7 +17,7 @@ from commands.organization_orders import (
 )
 from commands.repository import RefreshRepository, RepositoryCommand
 from commands.stack import ActOnRepository
-from commands.task_orders import (
+from commands.task_commands import (
     AnswerPermission,
     ArchiveTask,
     CancelMessage,

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Context(Struct, frozen=True, kw_only=True):
-    """`organization`, `task`, `user`, `job` are read, not decided about; None where the order needs none.
+    """`organization`, `task`, `user`, `job` are read, not decided about; None where the command needs none.
 
-    `user` is the person an order is about, `job` the open job its target has already, `newer_job`
-    one that was begun after the one the order is about and does the same, and `busy_tasks` are
+    `user` is the person a command is about, `job` the open job its target has already, `newer_job`
+    one that was begun after the one the command is about and does the same, and `busy_tasks` are
     tasks of a repository in which something still goes on, if there are any. A draft is
     `superseded` when a later one came before it was committed. `stuck_position` is that of the commit
     at which a history cannot be read further. `chosen_id` is the id the caller chose for what is to be

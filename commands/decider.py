@@ -57,13 +57,13 @@ class Kind(Generic[S]):
 
 @dataclass(frozen=True)
 class Decider(Kind[S], Generic[S, C]):
-    """A kind of aggregate that takes orders.
+    """A kind of aggregate that takes commands.
 
     `decide` is pure. It answers the facts that follow, `[]` when all is already so, and raises
     `NotFound`, `Rejected`, `Conflict` or `Invalid`.
     """
 
-    decide: Callable[[S, C, Context], list[Event]] = lambda state, order, context: []
+    decide: Callable[[S, C, Context], list[Event]] = lambda state, command, context: []
 
 
 def origin_of(recorded: Recorded) -> Origin:

@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from commands.aggregates import Aggregates
 from commands.answers import Answer, answer_of, made_ids, named_ids, standing_ids
+from commands.command import Command
 from commands.context import Context
 from commands.decider import Decider
 from commands.loaded import Loaded
-from commands.order import Order
 from commands.owners import organization_of
 from commands.request import Request
 from commands.versions import check_version
@@ -28,7 +28,7 @@ from runtime.metrics import APPEND_RETRIES
 from runtime.problems import TooLarge
 
 S = TypeVar("S")
-C = TypeVar("C", bound=Order)
+C = TypeVar("C", bound=Command)
 
 ATTEMPTS = 8
 
@@ -52,11 +52,11 @@ class Deciding:
         self,
         decider: Decider[S, C],
         aggregate_id: str,
-        order: C,
+        command: C,
         request: Request,
         prepare: Callable[[S], Awaitable[Context]],
     ) -> Answer:
-        """The answer to an order about one aggregate.
+        """The answer to a command about one aggregate.
 
         `prepare` authorizes, and reads what else the decision needs. A refusal, or "nothing to
         change", is answered only when it was decided at the head. Raises what `prepare` and the
@@ -72,9 +72,9 @@ class Deciding:
                 try:
                     context = await prepare(loaded.state)
                     check_version(
-                        loaded, order.expected_version, request.if_match, cut=self._last_cut()
+                        loaded, command.expected_version, request.if_match, cut=self._last_cut()
                     )
-                    events = decider.decide(loaded.state, order, context)
+                    events = decider.decide(loaded.state, command, context)
                 except Unavailable:
                     raise
                 except FoundryError as error:
@@ -96,7 +96,7 @@ class Deciding:
                     command_id=request.command_id,
                     position=head.position,
                     events=[],
-                    ids=named_ids(order) | standing_ids(head.state, order, context),
+                    ids=named_ids(command) | standing_ids(head.state, command, context),
                 )
         raise Conflict(f"{aggregate_id} kept changing while this was decided; send it again.")
 
@@ -126,7 +126,7 @@ class Deciding:
             organization_id=organization_of(events),
             command=request.ref,
             correlation_id=str(current_field("correlation_id") or request.command_id),
-            ids=named_ids(request.order) | made_ids(events),
+            ids=named_ids(request.command) | made_ids(events),
         )
         body = codec.encode(commit)
         if len(body) > MAX_COMMIT_BYTES:

@@ -1,6 +1,6 @@
 """The SQLite file of the directory. Many batches share a transaction, which ends with their checkpoint.
 
-A transaction for each batch would cost an order more than its rows do, and so would the lock that each
+A transaction for each batch would cost a command more than its rows do, and so would the lock that each
 question takes outside of one. What a kill takes along is read from the log again.
 """
 
@@ -31,7 +31,7 @@ COMMIT_BYTES = 2 * 4096
 """About what one commit adds to the pages of a transaction: keys are spread over all pages of their table."""
 
 UNSETTLED_BYTES = 16 * 1024 * 1024
-"""Thousands of orders a second rewrite the same pages: moved more often they would cost a fifth of an order."""
+"""Thousands of commands a second rewrite the same pages: moved more often they would cost a fifth of a command."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The kinds of text an order may carry, with the limits of docs/protocol.md, "Limits". Lengths of shapes count characters.
+"""The kinds of text a command may carry, with the limits of docs/protocol.md, "Limits". Lengths of shapes count characters.
 
 `(?!\\n)$` because `$` alone would let one newline pass at the end.
 """

@@ -20,12 +20,12 @@ from commands.job import JobCommand
 from commands.keys_in_hand import KeysInHand
 from commands.log import LogCommand
 from commands.log_desk import LogDesk
+from commands.organization_commands import OrganizationCommand
 from commands.organization_desk import OrganizationDesk
-from commands.organization_orders import OrganizationCommand
 from commands.places import Places
 from commands.repository import RepositoryCommand
 from commands.request import Request, request_of
-from commands.task_orders import SendMessage, TaskCommand
+from commands.task_commands import SendMessage, TaskCommand
 from commands.user import UserCommand
 from commands.user_desk import UserDesk
 from events.addresses import Remote
@@ -75,18 +75,18 @@ class Commands:
         self,
         caller: Caller,
         name: str,
-        order: AnyCommand,
+        command: AnyCommand,
         *,
         command_id: str,
         if_match: str | None = None,
     ) -> Answer:
         """The answer to a command; what it says is durable when this returns. Raises one of the errors of `runtime.errors`."""
-        request = request_of(caller, name, order, command_id=command_id, if_match=if_match)
+        request = request_of(caller, name, command, command_id=command_id, if_match=if_match)
         started = time.perf_counter()
         outcome = "failed"
         try:
             with self._limit.begin():
-                answer = await self._answer(request, order)
+                answer = await self._answer(request, command)
             outcome = "accepted" if answer.events else "unchanged"
         except TimeoutError:
             outcome = "unavailable"
@@ -111,7 +111,7 @@ class Commands:
         )
         return answer
 
-    async def _answer(self, request: Request, order: AnyCommand) -> Answer:
+    async def _answer(self, request: Request, command: AnyCommand) -> Answer:
         if not await self._access.surely_valid(request.caller):
             raise Unauthenticated("This credential is no longer valid; sign in again.")
         async with self._keys.lock(request.key):
@@ -120,30 +120,30 @@ class Commands:
             repeated = await self._deciding.repeated(position, request)
             if repeated is not None:
                 return repeated
-            answer = await self._decided(request, order)
+            answer = await self._decided(request, command)
             if answer.events:
                 known = self._directory.checkpoint
                 self._keys.made(request.key, answer.position, known=known)
             return answer
 
-    async def _decided(self, request: Request, order: AnyCommand) -> Answer:
+    async def _decided(self, request: Request, command: AnyCommand) -> Answer:
         context = self._context(request)
-        if isinstance(order, UserCommand):
-            return await self._people.answer(request, order, context)
-        if isinstance(order, OrganizationCommand):
-            return await self._work.organization(request, order, context)
-        if isinstance(order, RepositoryCommand):
-            return await self._work.repository(request, order, context)
-        if isinstance(order, TaskCommand):
-            answer = await self._work.task(request, order, context)
-            if isinstance(order, SendMessage) and answer.events:
-                self._drafts.supersede(request.user_id, order.session_id)
+        if isinstance(command, UserCommand):
+            return await self._people.answer(request, command, context)
+        if isinstance(command, OrganizationCommand):
+            return await self._work.organization(request, command, context)
+        if isinstance(command, RepositoryCommand):
+            return await self._work.repository(request, command, context)
+        if isinstance(command, TaskCommand):
+            answer = await self._work.task(request, command, context)
+            if isinstance(command, SendMessage) and answer.events:
+                self._drafts.supersede(request.user_id, command.session_id)
             return answer
-        if isinstance(order, JobCommand):
-            return await self._work.job(request, order, context)
-        if isinstance(order, LogCommand):
-            return await self._log.answer(request, order, context)
-        assert_never(order)
+        if isinstance(command, JobCommand):
+            return await self._work.job(request, command, context)
+        if isinstance(command, LogCommand):
+            return await self._log.answer(request, command, context)
+        assert_never(command)
 
     def _context(self, request: Request) -> Context:
         return Context(

@@ -1,4 +1,4 @@
-"""The routes of the write side: one order, a batch of lines, signing in and out."""
+"""The routes of the write side: one command, a batch of lines, signing in and out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -17,14 +17,14 @@ from commands.bodies import (
     batch_line_of,
     batch_lines,
     command_id_of,
+    command_of,
     decoded,
     line_command_id,
     new_command_id,
-    order_of,
 )
+from commands.command_route import CommandRoute
 from commands.fields import Reference
 from commands.handler import Commands
-from commands.order_route import Orders
 from commands.sign_in import LIFETIME_MS, SignIn
 from runtime.errors import FieldError, FoundryError, Invalid
 from runtime.http import Authenticator, JsonResponse, check_media_type, read_body
@@ -91,7 +91,7 @@ def routes(
             return response
 
     return [
-        Orders(commands, authenticator, gate).route,
+        CommandRoute(commands, authenticator, gate).route,
         Route("/v1/commands", _ManyCommands(commands, authenticator, gate), methods=["POST"]),
         Route("/v1/login", login, methods=["POST"]),
         Route("/v1/logout", logout, methods=["POST"]),
@@ -160,8 +160,8 @@ async def _line(commands: Commands, caller: Caller, key: str, number: int, line:
     given = batch_line_of(line)
     command_id = command_id_of(given.command_id) or line_command_id(key, number)
     try:
-        order = order_of(given.name, bytes(given.data))
-        return await commands.handle(caller, given.name, order, command_id=command_id)
+        command = command_of(given.name, bytes(given.data))
+        return await commands.handle(caller, given.name, command, command_id=command_id)
     except Invalid as error:
         inside = [FieldError(f"/data{place.pointer}", place.detail) for place in error.errors]
         raise Invalid(error.detail, code=error.code, errors=inside) from None

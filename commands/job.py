@@ -2,11 +2,11 @@
 
 from typing import TypeAlias, assert_never
 
+from commands.command import ForJob
 from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider
 from commands.job_evolve import evolve
 from commands.job_state import Job, JobState
-from commands.order import ForJob
 from commands.organization_state import Organization
 from commands.owners import job_owners
 from commands.refusals import no_such
@@ -86,16 +86,16 @@ def _repository_is_gone(job: Job, organization: Organization | None) -> bool:
 # --- Decider ---
 
 
-def decide(state: JobState, order: JobCommand, context: Context) -> list[Event]:
+def decide(state: JobState, command: JobCommand, context: Context) -> list[Event]:
     if isinstance(state, Absent):
         raise no_such("job")
-    match order:
+    match command:
         case CancelJob():
             return _cancel(state)
         case RetryJob():
             return _retry(state, context)
         case _:
-            assert_never(order)
+            assert_never(command)
 
 
 JOB: Decider[JobState, JobCommand] = Decider(

@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 
 import msgspec
 
-from commands.order import Order
+from commands.command import Command
 from events.commit import Recorded
 
 DIGEST_BYTES = 16
@@ -33,20 +33,20 @@ def report_message_id(subject: str, report_id: str) -> str:
     return _digest("report", subject, report_id)
 
 
-def body_digest(order: Order) -> str:
+def body_digest(command: Command) -> str:
     """A digest of a command's content: equal for two bodies that mean the same, however they are spelt."""
     left_out = {
         field: default
-        for field, default in _said_by_null(type(order))
-        if getattr(order, field) is None
+        for field, default in _said_by_null(type(command))
+        if getattr(command, field) is None
     }
     if left_out:
-        order = msgspec.structs.replace(order, **left_out)
-    return hashlib.blake2b(msgspec.json.encode(order), digest_size=DIGEST_BYTES).hexdigest()
+        command = msgspec.structs.replace(command, **left_out)
+    return hashlib.blake2b(msgspec.json.encode(command), digest_size=DIGEST_BYTES).hexdigest()
 
 
 @cache
-def _said_by_null(shape: type[Order]) -> list[tuple[str, object]]:
+def _said_by_null(shape: type[Command]) -> list[tuple[str, object]]:
     """The fields with a default other than null: null in one of these means the default. Pairs of name and default."""
     return [
         (field.name, field.default)

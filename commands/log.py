@@ -5,10 +5,10 @@ from typing import Annotated, TypeAlias, assert_never
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from commands.command import Command
 from commands.context import Context
 from commands.decider import Decider, Origin
 from commands.fields import Reference
-from commands.order import Order
 from commands.refusals import no_such
 from events.commit import Event
 from events.ids import Position
@@ -25,11 +25,11 @@ from runtime.errors import Rejected
 # --- Commands ---
 
 
-class RetryPoison(Order, frozen=True, kw_only=True):
+class RetryPoison(Command, frozen=True, kw_only=True):
     aggregate_id: Reference
 
 
-class SkipPoison(Order, frozen=True, kw_only=True):
+class SkipPoison(Command, frozen=True, kw_only=True):
     """`position` left out: the first commit that cannot be decoded."""
 
     aggregate_id: Reference
@@ -66,30 +66,30 @@ def ruled_kind(aggregate_id: str) -> AggregateKind:
     return kind
 
 
-def _skip(state: Log, order: SkipPoison, stuck_position: Position | None) -> list[Event]:
-    kind = ruled_kind(order.aggregate_id)
+def _skip(state: Log, command: SkipPoison, stuck_position: Position | None) -> list[Event]:
+    kind = ruled_kind(command.aggregate_id)
     if stuck_position is None:
         raise Rejected(
-            f"Every commit of {order.aggregate_id} can be read. If a projection cannot fold one, name its"
+            f"Every commit of {command.aggregate_id} can be read. If a projection cannot fold one, name its"
             " position; `foundry doctor` shows it."
         )
-    if (subject_of(kind, order.aggregate_id), stuck_position) in state.skipped:
+    if (subject_of(kind, command.aggregate_id), stuck_position) in state.skipped:
         return []
-    return [PoisonSkipped(kind=kind, aggregate_id=order.aggregate_id, position=stuck_position)]
+    return [PoisonSkipped(kind=kind, aggregate_id=command.aggregate_id, position=stuck_position)]
 
 
 # --- Decider ---
 
 
-def decide(state: Log, order: LogCommand, context: Context) -> list[Event]:
-    match order:
+def decide(state: Log, command: LogCommand, context: Context) -> list[Event]:
+    match command:
         case RetryPoison(aggregate_id=id):
             # Whether anything waits is known to the read models alone: where nothing does, it does nothing.
             return [PoisonRetried(kind=ruled_kind(id), aggregate_id=id)]
         case SkipPoison():
-            return _skip(state, order, context.stuck_position)
+            return _skip(state, command, context.stuck_position)
         case _:
-            assert_never(order)
+            assert_never(command)
 
 
 LOG: Decider[Log, LogCommand] = Decider(

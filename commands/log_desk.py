@@ -1,4 +1,4 @@
-"""Orders about the log itself. They concern everybody's work, so only the installation's owner may give them."""
+"""Commands about the log itself. They concern everybody's work, so only the installation's owner may give them."""
 
 from collections.abc import Sequence
 
@@ -25,16 +25,16 @@ class LogDesk:
         self._store = store
         self._deciding = deciding
 
-    async def answer(self, request: Request, order: LogCommand, base: Context) -> Answer:
+    async def answer(self, request: Request, command: LogCommand, base: Context) -> Answer:
         if request.user_id != OWNER:
             raise Forbidden("Only the owner of this installation may do that.")
-        subject = subject_of(ruled_kind(order.aggregate_id), order.aggregate_id)
+        subject = subject_of(ruled_kind(command.aggregate_id), command.aggregate_id)
 
         async def prepare(state: Log) -> Context:
             history = await self._store.load(subject)
             if not history:
                 raise no_such("history")
-            match order:
+            match command:
                 case RetryPoison():
                     return base
                 case SkipPoison(position=None):
@@ -42,12 +42,12 @@ class LogDesk:
                 case SkipPoison(position=position):
                     if all(recorded.position != position for recorded in history):
                         raise Rejected(
-                            f"No commit of {order.aggregate_id} stands at position {position};"
+                            f"No commit of {command.aggregate_id} stands at position {position};"
                             " /v1/history has the positions there are."
                         )
                     return replace(base, stuck_position=position)
 
-        return await self._deciding.decide(LOG, LOG_ID, order, request, prepare)
+        return await self._deciding.decide(LOG, LOG_ID, command, request, prepare)
 
 
 def first_unreadable(history: Sequence[Recorded], state: Log) -> Position | None:

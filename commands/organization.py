@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from commands.agents import check_agent
 from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider, Origin
-from commands.organization_orders import (
+from commands.organization_commands import (
     AddMember,
     AddRepository,
     CreateOrganization,
@@ -105,14 +105,14 @@ def _listed(
 # --- Rules ---
 
 
-def _create(state: OrganizationState, order: CreateOrganization, context: Context) -> list[Event]:
-    named = chosen_id(order.organization_id, context.id("org"), prefix="org")
+def _create(state: OrganizationState, command: CreateOrganization, context: Context) -> list[Event]:
+    named = chosen_id(command.organization_id, context.id("org"), prefix="org")
     match state:
         case Absent():
             return [
                 OrganizationCreated(
                     organization_id=OrganizationId(named),
-                    name=order.name,
+                    name=command.name,
                     owner_id=context.actor,
                     owner_name=context.actor_name,
                 )
@@ -123,11 +123,13 @@ def _create(state: OrganizationState, order: CreateOrganization, context: Contex
             assert_never(state)
 
 
-def _update(organization: Organization, order: UpdateOrganization, context: Context) -> list[Event]:
-    check_agent(order.default_agent or None, context)
-    name = order.name if order.name != organization.name else None
-    agent = _changed(order.default_agent, organization.default_agent)
-    model = _changed(order.default_model, organization.default_model)
+def _update(
+    organization: Organization, command: UpdateOrganization, context: Context
+) -> list[Event]:
+    check_agent(command.default_agent or None, context)
+    name = command.name if command.name != organization.name else None
+    agent = _changed(command.default_agent, organization.default_agent)
+    model = _changed(command.default_model, organization.default_model)
     if name is None and agent is None and model is None:
         return []
     return [
@@ -144,11 +146,11 @@ def _changed(default: str | None, now: str | None) -> str | None:
     return None if default == (now or "") else default
 
 
-def _add_member(organization: Organization, order: AddMember, context: Context) -> list[Event]:
+def _add_member(organization: Organization, command: AddMember, context: Context) -> list[Event]:
     if context.user is None:
         raise no_such("user")
     role = organization.members.get(context.user.user_id)
-    if role == order.role:
+    if role == command.role:
         return []
     if role is not None:
         raise Rejected(
@@ -160,35 +162,35 @@ def _add_member(organization: Organization, order: AddMember, context: Context) 
             organization_id=organization.organization_id,
             user_id=context.user.user_id,
             name=context.user.name,
-            role=order.role,
+            role=command.role,
         )
     ]
 
 
-def _set_role(organization: Organization, order: SetRole) -> list[Event]:
-    user_id = UserId(order.user_id)
+def _set_role(organization: Organization, command: SetRole) -> list[Event]:
+    user_id = UserId(command.user_id)
     role = organization.members.get(user_id)
     if role is None:
         raise no_such("member")
-    if role == order.role:
+    if role == command.role:
         return []
     _keep_an_owner(organization, user_id)
     return [
         MemberRoleSet(
-            organization_id=organization.organization_id, user_id=user_id, role=order.role
+            organization_id=organization.organization_id, user_id=user_id, role=command.role
         )
     ]
 
 
-def _remove_member(organization: Organization, order: RemoveMember) -> list[Event]:
-    user_id = UserId(order.user_id)
+def _remove_member(organization: Organization, command: RemoveMember) -> list[Event]:
+    user_id = UserId(command.user_id)
     role = organization.members.get(user_id)
     if role is None:
         if not is_id(user_id, "usr"):
             raise no_such("member")
         return []
-    if order.role is not None and order.role != role:
-        raise Rejected(f"This member is {role}, not {order.role}; look again before you remove.")
+    if command.role is not None and command.role != role:
+        raise Rejected(f"This member is {role}, not {command.role}; look again before you remove.")
     _keep_an_owner(organization, user_id)
     return [MemberRemoved(organization_id=organization.organization_id, user_id=user_id)]
 
@@ -203,11 +205,11 @@ def _keep_an_owner(organization: Organization, leaving: UserId) -> None:
 
 
 def _add_repository(
-    organization: Organization, order: AddRepository, context: Context
+    organization: Organization, command: AddRepository, context: Context
 ) -> list[Event]:
     remote = context.remote
     assert remote is not None, "the handler reads the address of a repository that is added"
-    named = chosen_id(order.repository_id, context.id("repo"), prefix="repo")
+    named = chosen_id(command.repository_id, context.id("repo"), prefix="repo")
     repository_id = RepositoryId(named)
     if repository_id in organization.repositories or repository_id in organization.removed:
         raise taken("repository", repository_id)
@@ -236,9 +238,9 @@ def _add_repository(
 
 
 def _remove_repository(
-    organization: Organization, order: RemoveRepository, context: Context
+    organization: Organization, command: RemoveRepository, context: Context
 ) -> list[Event]:
-    repository_id = RepositoryId(order.repository_id)
+    repository_id = RepositoryId(command.repository_id)
     if repository_id in organization.removed:
         return []
     if repository_id not in organization.repositories:
@@ -257,31 +259,31 @@ def _remove_repository(
 # --- Decider ---
 
 
-def decide(state: OrganizationState, order: OrganizationCommand, context: Context) -> list[Event]:
-    if isinstance(order, CreateOrganization):
-        return _create(state, order, context)
+def decide(state: OrganizationState, command: OrganizationCommand, context: Context) -> list[Event]:
+    if isinstance(command, CreateOrganization):
+        return _create(state, command, context)
     if isinstance(state, Absent):
         raise no_such("organization")
-    match order:
+    match command:
         case UpdateOrganization():
-            return _update(state, order, context)
+            return _update(state, command, context)
         case AddMember():
-            return _add_member(state, order, context)
+            return _add_member(state, command, context)
         case SetRole():
-            return _set_role(state, order)
+            return _set_role(state, command)
         case RemoveMember():
-            return _remove_member(state, order)
+            return _remove_member(state, command)
         case SyncOrganization():
             raise Rejected(
                 "No provider is connected to this organization, so there is nothing to take its "
                 "repositories and members from; add repositories with repository.add meanwhile."
             )
         case AddRepository():
-            return _add_repository(state, order, context)
+            return _add_repository(state, command, context)
         case RemoveRepository():
-            return _remove_repository(state, order, context)
+            return _remove_repository(state, command, context)
         case _:
-            assert_never(order)
+            assert_never(command)
 
 
 ORGANIZATION: Decider[OrganizationState, OrganizationCommand] = Decider(

@@ -1,4 +1,4 @@
-"""Orders about what belongs to an organization: itself, its repositories, tasks and jobs. Members only."""
+"""Commands about what belongs to an organization: itself, its repositories, tasks and jobs. Members only."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ from msgspec.structs import replace
 
 from commands.aggregates import Aggregates
 from commands.answers import Answer
-from commands.authorization import check_member, check_order
+from commands.authorization import check_command, check_member
+from commands.command import ForProcess
 from commands.context import Context
 from commands.deciding import Deciding
 from commands.job import JOB, JobCommand, RetryJob
 from commands.job_state import Job, JobState
-from commands.order import ForProcess
 from commands.organization import ORGANIZATION
-from commands.organization_orders import (
+from commands.organization_commands import (
     AddMember,
     AddRepository,
     CreateOrganization,
@@ -26,7 +26,7 @@ from commands.refusals import chosen_id, no_such
 from commands.repository import REPOSITORY, Repository, RepositoryCommand, standing_act
 from commands.request import Request
 from commands.task import TASK
-from commands.task_orders import CreateSession, CreateTask, StartProcess, TaskCommand
+from commands.task_commands import CreateSession, CreateTask, StartProcess, TaskCommand
 from commands.task_state import Task, TaskState
 from commands.task_work import standing_job
 from events.addresses import Remote
@@ -47,49 +47,51 @@ class OrganizationDesk:
         self._read_remote = read_remote
 
     async def organization(
-        self, request: Request, order: OrganizationCommand, base: Context
+        self, request: Request, command: OrganizationCommand, base: Context
     ) -> Answer:
-        match order:
+        match command:
             case CreateOrganization():
                 noun = "organization"
-                organization_id = chosen_id(order.organization_id, base.id("org"), prefix="org")
+                organization_id = chosen_id(command.organization_id, base.id("org"), prefix="org")
             case RemoveRepository():
                 noun = "repository"
-                located = await self._places.located(order.repository_id, "repo", noun)
+                located = await self._places.located(command.repository_id, "repo", noun)
                 organization_id = located.aggregate_id
             case _:
                 noun = "organization"
-                organization_id = order.organization_id
+                organization_id = command.organization_id
                 if not is_id(organization_id, "org"):
                     raise no_such(noun)
-        chosen = order.repository_id if isinstance(order, AddRepository) else None
+        chosen = command.repository_id if isinstance(command, AddRepository) else None
         if chosen is not None:
             base = replace(base, chosen_id=chosen)
 
         async def prepare(state: OrganizationState) -> Context:
-            if isinstance(order, CreateOrganization):
+            if isinstance(command, CreateOrganization):
                 return base
             present = state if isinstance(state, Organization) else None
             organization = check_member(present, request.user_id, noun=noun)
-            check_order(organization, request.user_id, order)
-            match order:
+            check_command(organization, request.user_id, command)
+            match command:
                 case AddMember():
-                    return replace(base, user=await self._places.user(order.user_id))
+                    return replace(base, user=await self._places.user(command.user_id))
                 case AddRepository():
-                    return replace(base, remote=self._read_remote(order.remote_url))
+                    return replace(base, remote=self._read_remote(command.remote_url))
                 case RemoveRepository():
-                    busy = await self._places.busy_tasks(order.repository_id)
+                    busy = await self._places.busy_tasks(command.repository_id)
                     return replace(base, busy_tasks=busy)
                 case _:
                     return base
 
         async with self._places.untaken(chosen, "repo", "repository", organization_id):
             return await self._deciding.decide(
-                ORGANIZATION, organization_id, order, request, prepare
+                ORGANIZATION, organization_id, command, request, prepare
             )
 
-    async def repository(self, request: Request, order: RepositoryCommand, base: Context) -> Answer:
-        name = order.repository_id
+    async def repository(
+        self, request: Request, command: RepositoryCommand, base: Context
+    ) -> Answer:
+        name = command.repository_id
         located = await self._places.located(name, "repo", "repository")
 
         async def prepare(repository: Repository) -> Context:
@@ -99,30 +101,30 @@ class OrganizationDesk:
             repository_id = RepositoryId(name)
             if repository_id not in organization.repositories:
                 raise no_such("repository")
-            standing = standing_act(repository, organization, order)
+            standing = standing_act(repository, organization, command)
             return replace(
                 base,
                 organization=organization,
                 job=await self._places.job(standing),
             )
 
-        return await self._deciding.decide(REPOSITORY, name, order, request, prepare)
+        return await self._deciding.decide(REPOSITORY, name, command, request, prepare)
 
-    async def task(self, request: Request, order: TaskCommand, base: Context) -> Answer:
-        if isinstance(order, CreateTask):
-            return await self._create_task(request, order, base)
-        if isinstance(order, ForProcess):
+    async def task(self, request: Request, command: TaskCommand, base: Context) -> Answer:
+        if isinstance(command, CreateTask):
+            return await self._create_task(request, command, base)
+        if isinstance(command, ForProcess):
             noun = "process"
-            task_id = (await self._places.located(order.process_id, "proc", noun)).aggregate_id
-            if order.task_id not in (None, task_id):
+            task_id = (await self._places.located(command.process_id, "proc", noun)).aggregate_id
+            if command.task_id not in (None, task_id):
                 raise no_such(noun)
         else:
             noun = "task"
-            task_id = order.task_id
+            task_id = command.task_id
             if not is_id(task_id, "task"):
                 raise no_such(noun)
-        session_id = order.session_id if isinstance(order, CreateSession) else None
-        process_id = order.process_id if isinstance(order, StartProcess) else None
+        session_id = command.session_id if isinstance(command, CreateSession) else None
+        process_id = command.process_id if isinstance(command, StartProcess) else None
 
         async def prepare(state: TaskState) -> Context:
             if not isinstance(state, Task):
@@ -130,7 +132,7 @@ class OrganizationDesk:
             organization = await self._places.organization(
                 state.organization_id, request.user_id, noun=noun
             )
-            job = await self._places.job(standing_job(state, order))
+            job = await self._places.job(standing_job(state, command))
             return replace(base, organization=organization, job=job)
 
         async with (
@@ -138,13 +140,13 @@ class OrganizationDesk:
             self._places.untaken(process_id, "proc", "process", task_id),
             self._places.unreadable_only_to_members(task_id, request.user_id, noun=noun),
         ):
-            return await self._deciding.decide(TASK, task_id, order, request, prepare)
+            return await self._deciding.decide(TASK, task_id, command, request, prepare)
 
-    async def _create_task(self, request: Request, order: CreateTask, base: Context) -> Answer:
-        name = order.repository_id
-        task_id = chosen_id(order.task_id, base.id("task"), prefix="task")
-        if order.task_id is not None:
-            base = replace(base, chosen_id=order.task_id)
+    async def _create_task(self, request: Request, command: CreateTask, base: Context) -> Answer:
+        name = command.repository_id
+        task_id = chosen_id(command.task_id, base.id("task"), prefix="task")
+        if command.task_id is not None:
+            base = replace(base, chosen_id=command.task_id)
 
         async def prepare(state: TaskState) -> Context:
             located = await self._places.located(name, "repo", "repository")
@@ -153,17 +155,17 @@ class OrganizationDesk:
             )
             return replace(base, organization=organization)
 
-        return await self._deciding.decide(TASK, task_id, order, request, prepare)
+        return await self._deciding.decide(TASK, task_id, command, request, prepare)
 
-    async def job(self, request: Request, order: JobCommand, base: Context) -> Answer:
-        name = order.job_id
+    async def job(self, request: Request, command: JobCommand, base: Context) -> Answer:
+        name = command.job_id
         located = await self._places.located(name, "job", "job")
 
         async def prepare(state: JobState) -> Context:
             organization = await self._places.organization(
                 located.organization_id, request.user_id, noun="job"
             )
-            if isinstance(order, RetryJob) and isinstance(state, Job):
+            if isinstance(command, RetryJob) and isinstance(state, Job):
                 return replace(
                     base,
                     organization=organization,
@@ -175,4 +177,4 @@ class OrganizationDesk:
         await prepare(JOB.initial)
         # Announced elsewhere: a worker opens its own history a moment later.
         await self._aggregates.opened(JOB, name)
-        return await self._deciding.decide(JOB, name, order, request, prepare)
+        return await self._deciding.decide(JOB, name, command, request, prepare)

@@ -65,7 +65,7 @@ class Places:
     async def organization(
         self, organization_id: str | None, caller: UserId, *, noun: str
     ) -> Organization:
-        """An organization the caller is a member of, for an order about its `noun`. Raises `NotFound`."""
+        """An organization the caller is a member of, for a command about its `noun`. Raises `NotFound`."""
         if organization_id is None or not is_id(organization_id, "org"):
             raise no_such(noun)
         loaded = await self._aggregates.confirmed(ORGANIZATION, organization_id)

@@ -1,11 +1,11 @@
-"""What may be ordered of the processes in a task's sandbox."""
+"""The commands about the processes in a task's sandbox."""
 
 from typing import assert_never
 
 from commands.context import Context
 from commands.owners import task_owners
 from commands.refusals import chosen_id, no_such, taken, wrong
-from commands.task_orders import ProcessCommand, StartProcess, StopProcess, WriteProcess
+from commands.task_commands import ProcessCommand, StartProcess, StopProcess, WriteProcess
 from commands.task_state import Process, Task
 from commands.task_work import check_workable
 from events.commit import Event
@@ -20,21 +20,21 @@ MAX_ARGUMENT_BYTES = 128 * 1024
 """For a command and its arguments together, a NUL behind each: Linux takes no single argument that is longer."""
 
 
-def decide_process(task: Task, order: ProcessCommand, context: Context) -> list[Event]:
-    match order:
+def decide_process(task: Task, command: ProcessCommand, context: Context) -> list[Event]:
+    match command:
         case StartProcess():
-            return _start(task, order, context)
+            return _start(task, command, context)
         case WriteProcess():
-            return _write(task, order)
+            return _write(task, command)
         case StopProcess():
-            return _stop(task, order)
+            return _stop(task, command)
         case _:
-            assert_never(order)
+            assert_never(command)
 
 
-def _start(task: Task, order: StartProcess, context: Context) -> list[Event]:
-    process_id = ProcessId(chosen_id(order.process_id, context.id("proc"), prefix="proc"))
-    _check_arguments(order)
+def _start(task: Task, command: StartProcess, context: Context) -> list[Event]:
+    process_id = ProcessId(chosen_id(command.process_id, context.id("proc"), prefix="proc"))
+    _check_arguments(command)
     if process_id in task.processes or process_id in task.exited:
         raise taken("process", process_id)
     check_workable(task)
@@ -45,13 +45,16 @@ def _start(task: Task, order: StartProcess, context: Context) -> list[Event]:
         )
     return [
         ProcessRequested(
-            **task_owners(task), process_id=process_id, command=order.command, args=order.args or ()
+            **task_owners(task),
+            process_id=process_id,
+            command=command.command,
+            args=command.args or (),
         )
     ]
 
 
-def _check_arguments(order: StartProcess) -> None:
-    size = sum(len(one.encode()) + 1 for one in (order.command, *(order.args or ())))
+def _check_arguments(command: StartProcess) -> None:
+    size = sum(len(one.encode()) + 1 for one in (command.command, *(command.args or ())))
     if size > MAX_ARGUMENT_BYTES:
         raise wrong(
             "/args",
@@ -60,24 +63,24 @@ def _check_arguments(order: StartProcess) -> None:
         )
 
 
-def _write(task: Task, order: WriteProcess) -> list[Event]:
-    process_id = ProcessId(order.process_id)
+def _write(task: Task, command: WriteProcess) -> list[Event]:
+    process_id = ProcessId(command.process_id)
     if process_id in task.exited:
         raise Rejected(
             "The process has ended and reads nothing any more; start another one.",
             code="process_over",
         )
     _process(task, process_id)
-    if not order.text:
+    if not command.text:
         return []
-    return [ProcessInput(**task_owners(task), process_id=process_id, text=order.text)]
+    return [ProcessInput(**task_owners(task), process_id=process_id, text=command.text)]
 
 
-def _stop(task: Task, order: StopProcess) -> list[Event]:
-    process_id = ProcessId(order.process_id)
+def _stop(task: Task, command: StopProcess) -> list[Event]:
+    process_id = ProcessId(command.process_id)
     if process_id in task.exited:
         return []
-    signal = order.signal or "SIGTERM"
+    signal = command.signal or "SIGTERM"
     # What is to end already is not asked again, except at once instead of in order.
     if _process(task, process_id).stop in (signal, "SIGKILL"):
         return []

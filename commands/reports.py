@@ -1,4 +1,4 @@
-"""How workers write down what happened: decided by the same states as orders, appended at the head only."""
+"""How workers write down what happened: decided by the same states as commands, appended at the head only."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from commands.command import ForRepository
 from commands.context import Context
 from commands.decider import Decider, Origin
-from commands.order import ForRepository
 from commands.organization_state import Organization
 from commands.refusals import no_such
 from commands.stack import KINDS, ActOnRepository, Parent, check_act, work_key
@@ -89,13 +89,13 @@ def newest_job(
 
 
 def standing_act(
-    repository: Repository, organization: Organization, order: RepositoryCommand
+    repository: Repository, organization: Organization, command: RepositoryCommand
 ) -> JobId | None:
-    """The newest job that was announced for the same order."""
+    """The newest job that was announced for the same command."""
     work = REPOSITORY_SYNC
-    if isinstance(order, ActOnRepository) and order.action in KINDS:
-        work = work_key(KINDS[order.action], order.branch, order.parent)
-    return newest_job(repository, organization, RepositoryId(order.repository_id), work)
+    if isinstance(command, ActOnRepository) and command.action in KINDS:
+        work = work_key(KINDS[command.action], command.branch, command.parent)
+    return newest_job(repository, organization, RepositoryId(command.repository_id), work)
 
 
 def _is_open(repository: Repository, standing: JobId, context: Context) -> bool:
@@ -177,18 +177,18 @@ def parent_recorded(
 # --- Decider ---
 
 
-def decide(repository: Repository, order: RepositoryCommand, context: Context) -> list[Event]:
+def decide(repository: Repository, command: RepositoryCommand, context: Context) -> list[Event]:
     organization = context.organization
-    repository_id = RepositoryId(order.repository_id)
+    repository_id = RepositoryId(command.repository_id)
     if organization is None or repository_id not in organization.repositories:
         raise no_such("repository")
     kind, details = REPOSITORY_SYNC, dict[str, str]()
-    if isinstance(order, ActOnRepository):
-        check_act(repository.parents, order)
-        kind = KINDS.get(order.action, REPOSITORY_SYNC)
-        given = {"branch": order.branch, "parent": order.parent}
+    if isinstance(command, ActOnRepository):
+        check_act(repository.parents, command)
+        kind = KINDS.get(command.action, REPOSITORY_SYNC)
+        given = {"branch": command.branch, "parent": command.parent}
         details = {name: value for name, value in given.items() if value is not None}
-    standing = standing_act(repository, organization, order)
+    standing = standing_act(repository, organization, command)
     if standing is not None and _is_open(repository, standing, context):
         return []
     return [

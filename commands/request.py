@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
+from commands.command import Command
 from commands.keys import body_digest, command_key, message_id
-from commands.order import Order
 from events.commit import CommandRef, Recorded
 from events.ids import UserId
 from runtime.errors import Rejected
@@ -19,7 +19,7 @@ class Request(Struct, frozen=True, kw_only=True):
     caller: Caller
     name: str
     command_id: str
-    order: Order
+    command: Command
     digest: str
     key: str
     if_match: str | None = None
@@ -51,14 +51,14 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def request_of(
-    caller: Caller, name: str, order: Order, *, command_id: str, if_match: str | None = None
+    caller: Caller, name: str, command: Command, *, command_id: str, if_match: str | None = None
 ) -> Request:
     return Request(
         caller=caller,
         name=name,
         command_id=command_id,
-        order=order,
-        digest=body_digest(order),
+        command=command,
+        digest=body_digest(command),
         key=command_key(caller.user_id, name, command_id),
         if_match=if_match,
     )

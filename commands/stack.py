@@ -1,12 +1,12 @@
-"""Stacks of branches: which is stacked on which, and what may be ordered of them."""
+"""Stacks of branches: which is stacked on which, and which commands they take."""
 
 from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
+from commands.command import ForRepository
 from commands.fields import Line
-from commands.order import ForRepository
 from commands.refusals import check_branch, wrong
 from events.job import BRANCH_REBASE, BRANCH_REPARENT, REPOSITORY_RESTACK, SUBTREE_RESTACK
 from runtime.errors import Rejected
@@ -44,18 +44,21 @@ class Parent(Struct, frozen=True, kw_only=True):
     base: str
 
 
-def check_act(parents: Mapping[str, Parent], order: ActOnRepository) -> None:
+def check_act(parents: Mapping[str, Parent], command: ActOnRepository) -> None:
     """Raises `Invalid` for fields that do not go with the action, `Rejected` for a circle of branches."""
-    for name, value in (("branch", order.branch), ("parent", order.parent)):
-        wanted = name in TAKES[order.action]
+    for name, value in (("branch", command.branch), ("parent", command.parent)):
+        wanted = name in TAKES[command.action]
         if wanted and value is None:
-            raise wrong(f"/{name}", f"{order.action} needs a {name}.")
+            raise wrong(f"/{name}", f"{command.action} needs a {name}.")
         if not wanted and value is not None:
-            raise wrong(f"/{name}", f"{order.action} takes no {name}.")
+            raise wrong(f"/{name}", f"{command.action} takes no {name}.")
         check_branch(f"/{name}", value)
-    if order.parent is not None and order.branch in (order.parent, *above(parents, order.parent)):
+    if command.parent is not None and command.branch in (
+        command.parent,
+        *above(parents, command.parent),
+    ):
         raise Rejected(
-            f"{order.parent} is {order.branch} or stacked on it; a stack cannot go in a circle. "
+            f"{command.parent} is {command.branch} or stacked on it; a stack cannot go in a circle. "
             "Choose another parent.",
             code="stack_circle",
         )

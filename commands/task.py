@@ -9,8 +9,7 @@ from commands.decider import ABSENT, Absent, Decider
 from commands.owners import TaskOwners, task_owners
 from commands.process import decide_process
 from commands.refusals import check_branch, chosen_id, no_such, taken, wrong
-from commands.task_evolve import evolve
-from commands.task_orders import (
+from commands.task_commands import (
     AnswerPermission,
     ArchiveTask,
     CancelMessage,
@@ -34,6 +33,7 @@ from commands.task_orders import (
     TaskCommand,
     WriteProcess,
 )
+from commands.task_evolve import evolve
 from commands.task_state import Task, TaskState
 from commands.task_work import announced, begun_anew, decide_work, still_open
 from events.agent_session import AgentSessionCreated, MessageQueued
@@ -62,20 +62,20 @@ def title_from(prompt: str) -> str:
     return first if len(first) <= TITLE_LENGTH else first[: TITLE_LENGTH - 1].rstrip() + "…"
 
 
-def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event]:
-    task_id = TaskId(chosen_id(order.task_id, context.id("task"), prefix="task"))
+def _create(state: TaskState, command: CreateTask, context: Context) -> list[Event]:
+    task_id = TaskId(chosen_id(command.task_id, context.id("task"), prefix="task"))
     if isinstance(state, Task):
         raise taken("task", task_id)
     organization = context.organization
-    repository_id = RepositoryId(order.repository_id)
+    repository_id = RepositoryId(command.repository_id)
     if organization is None or repository_id not in organization.repositories:
         raise no_such("repository")
-    _check_branches(order)
-    agent = order.agent or default_agent(organization)
+    _check_branches(command)
+    agent = command.agent or default_agent(organization)
     check_agent(agent, context)
-    provider = order.sandbox or DEFAULT_PROVIDER
+    provider = command.sandbox or DEFAULT_PROVIDER
     _check_provider(provider, context)
-    model = order.model or default_model(organization, agent)
+    model = command.model or default_model(organization, agent)
     owners = TaskOwners(
         task_id=task_id,
         organization_id=organization.organization_id,
@@ -86,14 +86,14 @@ def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event
         TaskCreated(
             **owners,
             remote_url=organization.repositories[repository_id].remote_url,
-            title=order.title or title_from(order.prompt),
-            prompt=order.prompt,
+            title=command.title or title_from(command.prompt),
+            prompt=command.prompt,
             agent=agent,
             model=model,
             sandbox=provider,
-            permissions=order.permissions or "ask",
-            branch=order.branch,
-            on_branch=order.on_branch,
+            permissions=command.permissions or "ask",
+            branch=command.branch,
+            on_branch=command.on_branch,
         ),
         AgentSessionCreated(
             **owners, session_id=session_id, name="Session 1", agent=agent, model=model
@@ -102,7 +102,7 @@ def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event
             **owners,
             session_id=session_id,
             message_id=MessageId(context.id("msg")),
-            text=order.prompt,
+            text=command.prompt,
         ),
         JobAnnounced(
             **owners,
@@ -113,10 +113,10 @@ def _create(state: TaskState, order: CreateTask, context: Context) -> list[Event
     ]
 
 
-def _check_branches(order: CreateTask) -> None:
-    check_branch("/branch", order.branch)
-    check_branch("/on_branch", order.on_branch)
-    if order.branch is not None and order.on_branch is not None:
+def _check_branches(command: CreateTask) -> None:
+    check_branch("/branch", command.branch)
+    check_branch("/on_branch", command.on_branch)
+    if command.branch is not None and command.on_branch is not None:
         raise wrong("/on_branch", "A task has a new branch or works on an existing one, not both.")
 
 
@@ -129,12 +129,12 @@ def _check_provider(provider: str, context: Context) -> None:
         )
 
 
-def _rename(task: Task, order: RenameTask) -> list[Event]:
+def _rename(task: Task, command: RenameTask) -> list[Event]:
     if task.status in ("killing", "killed"):
         raise Rejected("A killed task keeps its title; create a new one.", code="task_over")
-    if task.title == order.title:
+    if task.title == command.title:
         return []
-    return [TaskRenamed(**task_owners(task), title=order.title)]
+    return [TaskRenamed(**task_owners(task), title=command.title)]
 
 
 def _archive(task: Task, context: Context) -> list[Event]:
@@ -169,12 +169,12 @@ def _kill(task: Task, context: Context) -> list[Event]:
 
 
 def _once_more(task: Task, kind: str, context: Context) -> list[Event]:
-    """Its job may have failed or been cancelled, and who orders it again wants it to be done."""
+    """Its job may have failed or been cancelled, and who gives the command again wants it to be done."""
     return [] if still_open(task, kind, context) else begun_anew(task, kind, context)
 
 
-def _resolve_issue(task: Task, order: ResolveIssue) -> list[Event]:
-    issue_id = IssueId(order.issue_id)
+def _resolve_issue(task: Task, command: ResolveIssue) -> list[Event]:
+    issue_id = IssueId(command.issue_id)
     if issue_id not in task.issues:
         raise no_such("issue")
     if not task.issues[issue_id].open:
@@ -185,20 +185,20 @@ def _resolve_issue(task: Task, order: ResolveIssue) -> list[Event]:
 # --- Decider ---
 
 
-def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event]:
-    if isinstance(order, CreateTask):
-        return _create(state, order, context)
+def decide(state: TaskState, command: TaskCommand, context: Context) -> list[Event]:
+    if isinstance(command, CreateTask):
+        return _create(state, command, context)
     if isinstance(state, Absent):
         raise no_such("task")
-    match order:
+    match command:
         case RenameTask():
-            return _rename(state, order)
+            return _rename(state, command)
         case ArchiveTask():
             return _archive(state, context)
         case KillTask():
             return _kill(state, context)
         case ResolveIssue():
-            return _resolve_issue(state, order)
+            return _resolve_issue(state, command)
         case (
             CreateSession()
             | SendMessage()
@@ -209,18 +209,18 @@ def decide(state: TaskState, order: TaskCommand, context: Context) -> list[Event
             | RenameSession()
             | ChangeModel()
         ):
-            return decide_session(state, order, context)
+            return decide_session(state, command, context)
         case RenameBranch() | PushTask() | MergeTask() | RevertFile():
-            return decide_work(state, order, context)
+            return decide_work(state, command, context)
         case StartProcess() | WriteProcess() | StopProcess():
-            return decide_process(state, order, context)
+            return decide_process(state, command, context)
         case PublishPullRequest():
             raise Rejected(
                 "No provider of pull requests is connected; push the task's branch with task.push and "
                 "open one by hand meanwhile."
             )
         case _:
-            assert_never(order)
+            assert_never(command)
 
 
 TASK: Decider[TaskState, TaskCommand] = Decider(

@@ -1,4 +1,4 @@
-"""What workers report about a task: decided like orders, so that a report which no longer fits changes nothing.
+"""What workers report about a task: decided like commands, so that a report which no longer fits changes nothing.
 
 Each function answers the facts to append; `[]` means "already so, or no longer wanted". `Rejected`
 means that the worker should stop what it does for this task.

@@ -5,7 +5,7 @@ from typing import assert_never
 from commands.context import Context
 from commands.owners import task_owners
 from commands.refusals import check_branch, wrong
-from commands.task_orders import (
+from commands.task_commands import (
     ArchiveTask,
     BranchCommand,
     KillTask,
@@ -30,26 +30,26 @@ from events.task import IssueResolved
 from runtime.errors import Rejected
 
 
-def decide_work(task: Task, order: BranchCommand, context: Context) -> list[Event]:
-    match order:
+def decide_work(task: Task, command: BranchCommand, context: Context) -> list[Event]:
+    match command:
         case PushTask():
             return _once(task, TASK_PUSH, context)
         case MergeTask():
             return _once(task, TASK_MERGE, context)
         case RenameBranch():
-            return _rename(task, order, context)
+            return _rename(task, command, context)
         case RevertFile():
-            return _revert(task, order, context)
+            return _revert(task, command, context)
         case _:
-            assert_never(order)
+            assert_never(command)
 
 
-def standing_job(task: Task, order: object) -> JobId | None:
-    """The newest job of the kind an order asks for, for orders of which one job at a time is enough.
+def standing_job(task: Task, command: object) -> JobId | None:
+    """The newest job of the kind a command asks for, for commands of which one job at a time is enough.
 
     Whether it still runs only its own history tells: it may have ended or been cancelled.
     """
-    match order:
+    match command:
         case ArchiveTask():
             return task.jobs.get(TASK_ARCHIVE)
         case KillTask():
@@ -119,24 +119,24 @@ def _once(task: Task, kind: str, context: Context) -> list[Event]:
     return begun_anew(task, kind, context)
 
 
-def _rename(task: Task, order: RenameBranch, context: Context) -> list[Event]:
-    check_branch("/branch", order.branch)
+def _rename(task: Task, command: RenameBranch, context: Context) -> list[Event]:
+    check_branch("/branch", command.branch)
     if still_open(task, TASK_RENAME_BRANCH, context):
-        if task.next_branch == order.branch:
+        if task.next_branch == command.branch:
             return []
         raise Rejected(
             f"The branch is being renamed to {task.next_branch}; wait for that.", code="job_open"
         )
     check_workable(task)
-    if task.branch == order.branch:
+    if task.branch == command.branch:
         return []
     _check_still(task)
-    return begun_anew(task, TASK_RENAME_BRANCH, context, branch=order.branch)
+    return begun_anew(task, TASK_RENAME_BRANCH, context, branch=command.branch)
 
 
-def _revert(task: Task, order: RevertFile, context: Context) -> list[Event]:
-    _check_path(order.path)
-    reverting = announced(task, TASK_REVERT_FILE, context, path=order.path)
+def _revert(task: Task, command: RevertFile, context: Context) -> list[Event]:
+    _check_path(command.path)
+    reverting = announced(task, TASK_REVERT_FILE, context, path=command.path)
     # Several files may be reverted at once; only the very same command says nothing new.
     if task.jobs.get(TASK_REVERT_FILE) == reverting.job_id:
         return []

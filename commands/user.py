@@ -7,10 +7,10 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from commands.command import Command, ForOrganization, ForSession, ForTask
 from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider, Origin
 from commands.fields import Attachments, Name, Reference, Text, attachments_of
-from commands.order import ForOrganization, ForSession, ForTask, Order
 from commands.organization_state import Organization
 from commands.refusals import chosen_id, no_such, session_closed, taken, task_over, wrong
 from commands.task_state import Session, Task
@@ -34,17 +34,17 @@ from runtime.errors import Rejected
 # --- Commands ---
 
 
-class CreateUser(Order, frozen=True, kw_only=True):
+class CreateUser(Command, frozen=True, kw_only=True):
     name: Name
     user_id: str | None = None
 
 
-class CreateToken(Order, frozen=True, kw_only=True):
+class CreateToken(Command, frozen=True, kw_only=True):
     user_id: Reference | None = None
     expires_at: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 
 
-class RevokeToken(Order, frozen=True, kw_only=True):
+class RevokeToken(Command, frozen=True, kw_only=True):
     token_id: Reference
 
 
@@ -133,24 +133,24 @@ EMPTY_DRAFT = draft_digest("", ())
 # --- Rules ---
 
 
-def _create_user(state: UserState, order: CreateUser, context: Context) -> list[Event]:
-    user_id = UserId(chosen_id(order.user_id, context.id("usr"), prefix="usr"))
+def _create_user(state: UserState, command: CreateUser, context: Context) -> list[Event]:
+    user_id = UserId(chosen_id(command.user_id, context.id("usr"), prefix="usr"))
     match state:
         case Absent():
-            return [UserCreated(user_id=user_id, name=order.name)]
+            return [UserCreated(user_id=user_id, name=command.name)]
         case User():
             raise taken("user", user_id)
         case _:
             assert_never(state)
 
 
-def _create_token(user: User, order: CreateToken, context: Context) -> list[Event]:
-    if order.expires_at is not None and order.expires_at <= context.now:
+def _create_token(user: User, command: CreateToken, context: Context) -> list[Event]:
+    if command.expires_at is not None and command.expires_at <= context.now:
         raise wrong("/expires_at", "expires_at is past already.")
     token_id = TokenId(context.id("tok"))
     if token_id in user.tokens:
         return []
-    expires_at = None if order.expires_at is None else Timestamp(order.expires_at)
+    expires_at = None if command.expires_at is None else Timestamp(command.expires_at)
     return [
         TokenCreated(
             user_id=user.user_id,
@@ -161,8 +161,8 @@ def _create_token(user: User, order: CreateToken, context: Context) -> list[Even
     ]
 
 
-def _revoke_token(user: User, order: RevokeToken) -> list[Event]:
-    token_id = TokenId(order.token_id)
+def _revoke_token(user: User, command: RevokeToken) -> list[Event]:
+    token_id = TokenId(command.token_id)
     token = user.tokens.get(token_id)
     if token is None:
         raise no_such("token")
@@ -199,11 +199,11 @@ def _chosen(choice: Choice | None, id: str, user: User, organization: Organizati
 
 
 def _set_unread(
-    user: User, order: SetUnread, task: Task, organization: Organization
+    user: User, command: SetUnread, task: Task, organization: Organization
 ) -> list[Event]:
-    session = _session(task, order.session_id)
+    session = _session(task, command.session_id)
     if (ended := _ended(task, session)) is not None:
-        if order.unread:
+        if command.unread:
             raise ended
         return []
     mark = user.unread.get(session.id)
@@ -213,7 +213,7 @@ def _set_unread(
         already = False if session.turn_position <= joined else None
     else:
         already = mark.unread if mark.position > _touched(session, user) else None
-    if already == order.unread:
+    if already == command.unread:
         return []
     return [
         SessionUnreadSet(
@@ -221,19 +221,19 @@ def _set_unread(
             organization_id=task.organization_id,
             task_id=task.task_id,
             session_id=session.id,
-            unread=order.unread,
+            unread=command.unread,
         )
     ]
 
 
-def _update_draft(user: User, order: UpdateDraft, context: Context) -> list[Event]:
+def _update_draft(user: User, command: UpdateDraft, context: Context) -> list[Event]:
     task, organization = _task(context), _organization(context)
-    session = _session(task, order.session_id)
+    session = _session(task, command.session_id)
     if context.superseded:
         return []
-    attachments = attachments_of(order.attachments)
+    attachments = attachments_of(command.attachments)
     if (ended := _ended(task, session)) is not None:
-        if order.text or attachments:
+        if command.text or attachments:
             raise ended
         return []
     draft = user.drafts.get(session.id)
@@ -243,7 +243,7 @@ def _update_draft(user: User, order: UpdateDraft, context: Context) -> list[Even
     )
     cleared = draft is None or draft.position < cleared_position
     held = EMPTY_DRAFT if draft is None or cleared else draft.digest
-    if draft_digest(order.text, attachments) == held:
+    if draft_digest(command.text, attachments) == held:
         return []
     return [
         DraftUpdated(
@@ -251,7 +251,7 @@ def _update_draft(user: User, order: UpdateDraft, context: Context) -> list[Even
             organization_id=task.organization_id,
             task_id=task.task_id,
             session_id=session.id,
-            text=order.text,
+            text=command.text,
             attachments=attachments,
         )
     ]
@@ -278,35 +278,35 @@ def _touched(session: Session, user: User) -> Position:
 # --- Decider ---
 
 
-def decide(state: UserState, order: UserCommand, context: Context) -> list[Event]:
-    if isinstance(order, CreateUser):
-        return _create_user(state, order, context)
+def decide(state: UserState, command: UserCommand, context: Context) -> list[Event]:
+    if isinstance(command, CreateUser):
+        return _create_user(state, command, context)
     if isinstance(state, Absent):
         raise no_such("user")
-    match order:
+    match command:
         case CreateToken():
-            return _create_token(state, order, context)
+            return _create_token(state, command, context)
         case RevokeToken():
-            return _revoke_token(state, order)
+            return _revoke_token(state, command)
         case SelectOrganization():
             return _select_organization(state, context)
         case SelectTask():
             return _select_task(state, _task(context), _organization(context))
         case SetUnread():
-            return _set_unread(state, order, _task(context), _organization(context))
+            return _set_unread(state, command, _task(context), _organization(context))
         case UpdateDraft():
-            return _update_draft(state, order, context)
+            return _update_draft(state, command, context)
         case _:
-            assert_never(order)
+            assert_never(command)
 
 
 def _organization(context: Context) -> Organization:
-    assert context.organization is not None, "the handler reads the organization of such an order"
+    assert context.organization is not None, "the handler reads the organization of such a command"
     return context.organization
 
 
 def _task(context: Context) -> Task:
-    assert context.task is not None, "the handler reads the task of an order about it"
+    assert context.task is not None, "the handler reads the task of a command about it"
     return context.task
 
 

@@ -49,36 +49,36 @@ class UserDesk:
         self._deciding = deciding
         self._drafts = drafts
 
-    async def answer(self, request: Request, order: UserCommand, base: Context) -> Answer:
+    async def answer(self, request: Request, command: UserCommand, base: Context) -> Answer:
         caller = request.user_id
-        match order:
+        match command:
             case CreateUser():
-                user_id = chosen_id(order.user_id, base.id("usr"), prefix="usr")
+                user_id = chosen_id(command.user_id, base.id("usr"), prefix="usr")
                 if caller != OWNER and not await self._places.administers_one(caller):
                     raise Forbidden(
                         "Only the first owner, and owners and admins of organizations, may add people."
                     )
             case CreateToken():
-                user_id = order.user_id or caller
+                user_id = command.user_id or caller
                 if user_id != caller and caller != OWNER:
                     raise Forbidden(
                         "Only the first owner may make tokens for other people; ask them."
                     )
                 if await self._places.user(user_id) is None:
                     raise no_such("user")
-                return await self._create_token(request, order, user_id, base)
+                return await self._create_token(request, command, user_id, base)
             case RevokeToken():
-                user_id = await self._holder(order, request)
+                user_id = await self._holder(command, request)
             case SelectOrganization() | SelectTask() | SetUnread() | UpdateDraft():
                 user_id = caller
             case _:
-                assert_never(order)
-        if isinstance(order, UpdateDraft):
-            newest = await self._drafts.newest(caller, order.session_id)
+                assert_never(command)
+        if isinstance(command, UpdateDraft):
+            newest = await self._drafts.newest(caller, command.session_id)
             base = replace(base, superseded=not newest)
 
         async def prepare(state: UserState) -> Context:
-            match order:
+            match command:
                 case SelectOrganization(organization_id=named):
                     organization = await self._places.organization(
                         named, caller, noun="organization"
@@ -86,18 +86,18 @@ class UserDesk:
                     return replace(base, organization=organization)
                 case SelectTask() | SetUnread() | UpdateDraft():
                     task, organization = await self._places.task_and_organization(
-                        order.task_id, caller
+                        command.task_id, caller
                     )
                     return replace(base, task=task, organization=organization)
                 case CreateUser() | CreateToken() | RevokeToken():
                     return base
                 case _:
-                    assert_never(order)
+                    assert_never(command)
 
-        return await self._deciding.decide(USER, user_id, order, request, prepare)
+        return await self._deciding.decide(USER, user_id, command, request, prepare)
 
     async def _create_token(
-        self, request: Request, order: CreateToken, user_id: str, base: Context
+        self, request: Request, command: CreateToken, user_id: str, base: Context
     ) -> Answer:
         secret = new_token(UserId(user_id))
         context = replace(base, secret_hash=secret_hash(secret))
@@ -105,7 +105,7 @@ class UserDesk:
         async def prepare(state: UserState) -> Context:
             return context
 
-        answer = await self._deciding.decide(USER, user_id, order, request, prepare)
+        answer = await self._deciding.decide(USER, user_id, command, request, prepare)
         stored = await self._store.at(answer.position)
         # The same request on another node at the same moment may have been the one that was stored.
         if stored is not None and any(
@@ -115,11 +115,11 @@ class UserDesk:
             return replace(answer, secret=secret)
         return answer
 
-    async def _holder(self, order: RevokeToken, request: Request) -> str:
+    async def _holder(self, command: RevokeToken, request: Request) -> str:
         own = await self._places.user(request.user_id)
-        if own is not None and TokenId(order.token_id) in own.tokens:
+        if own is not None and TokenId(command.token_id) in own.tokens:
             return own.user_id
-        located = await self._places.located(order.token_id, "tok", "token")
+        located = await self._places.located(command.token_id, "tok", "token")
         if request.user_id not in (OWNER, located.aggregate_id):
             raise no_such("token")
         return located.aggregate_id

@@ -10,8 +10,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from commands import http as command_routes
 from commands.catalog import CATALOG
+from commands.command_route import CommandRoute, is_command
 from commands.login_codes import LoginCodes
-from commands.order_route import Orders, is_order
 from commands.sign_in import SignIn
 from foundry import __version__, health, page, rebuild_route
 from foundry.node import Node
@@ -27,7 +27,7 @@ from runtime.shares import Shares
 
 
 def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
-    """Streams, orders and views go straight to what answers them, everything else through Starlette."""
+    """Streams, commands and views go straight to what answers them, everything else through Starlette."""
     authenticator = Authenticator(
         here.write.access,
         allowed_origins=settings.origins,
@@ -37,12 +37,16 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
         about=lambda: _about(here), reasons=here.reasons_not_ready, notices=here.notices
     )
     pace = refusals()
-    orders: ASGIApp | None = None
+    commands: ASGIApp | None = None
     if "commands" in here.roles:
-        order_side = Requests(Orders(here.write.commands, authenticator, here.orders), pace)
-        orders = for_other_sites(order_side, settings.origins)
+        command_side = Requests(
+            CommandRoute(here.write.commands, authenticator, here.command_gate), pace
+        )
+        commands = for_other_sites(command_side, settings.origins)
         sign_in = SignIn(here.write.access, here.write.reports, codes, now)
-        routes += command_routes.routes(here.write.commands, authenticator, sign_in, here.orders)
+        routes += command_routes.routes(
+            here.write.commands, authenticator, sign_in, here.command_gate
+        )
     views: ASGIApp | None = None
     if here.models is not None:
         questions = query_routes.questions(
@@ -58,16 +62,16 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
         routes += questions.routes
         routes += rebuild_route.routes(here.models, here.log, authenticator)
         routes += page.routes()
-    # Only a cookie depends on what a proxy in front says; uvicorn would have each order and stream look.
+    # Only a cookie depends on what a proxy in front says; uvicorn would have each command and stream look.
     proxy = Middleware(
         ProxyHeadersMiddleware,
         trusted_hosts=environment().get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"),
     )
     plain = Starlette(routes=routes, middleware=[proxy], exception_handlers=HANDLERS)
-    # An address with a slash too many is another address, not a reason to send an order elsewhere.
+    # An address with a slash too many is another address, not a reason to send a command elsewhere.
     plain.router.redirect_slashes = False
     shared = for_other_sites(Requests(plain, pace), settings.origins)
-    return _Application(shared, streams=here.gateway, orders=orders, views=views)
+    return _Application(shared, streams=here.gateway, commands=commands, views=views)
 
 
 class _Application:
@@ -76,20 +80,20 @@ class _Application:
         plain: ASGIApp,
         *,
         streams: ASGIApp | None,
-        orders: ASGIApp | None,
+        commands: ASGIApp | None,
         views: ASGIApp | None,
     ) -> None:
         self._plain = plain
         self._streams = streams
-        self._orders = orders
+        self._commands = commands
         self._views = views
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         # Not a coroutine: each open stream would keep one more.
         if self._streams is not None and _is_stream(scope):
             return self._streams(scope, receive, send)
-        if self._orders is not None and is_order(scope):
-            return self._orders(scope, receive, send)
+        if self._commands is not None and is_command(scope):
+            return self._commands(scope, receive, send)
         if self._views is not None and is_view(scope):
             return self._views(scope, receive, send)
         return self._plain(scope, receive, send)

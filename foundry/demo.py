@@ -16,7 +16,7 @@ import httpx
 
 from foundry.demo_screen import Screen
 from foundry.follow import Topics, frames
-from foundry.running import answers, client_of, order
+from foundry.running import answers, client_of, submit
 from runtime.child_process import tied_to_us
 from runtime.errors import Rejected, Unavailable
 from runtime.settings import Settings, environment
@@ -55,16 +55,16 @@ class _Task:
 
 
 async def _create_task(client: httpx.AsyncClient, screen: Screen, repository: str) -> _Task:
-    made = await order(client, "organization.create", name="Demo")
+    made = await submit(client, "organization.create", name="Demo")
     organization_id = made["ids"]["organization_id"]
     screen.say("organization", id=organization_id, position=made["position"])
-    added = await order(
+    added = await submit(
         client, "repository.add", organization_id=organization_id, remote_url=repository
     )
     repository_id = added["ids"]["repository_id"]
     screen.say("repository", id=repository_id, position=added["position"], remote=repository)
     started = time.perf_counter()
-    created = await order(
+    created = await submit(
         client,
         "task.create",
         repository_id=repository_id,

@@ -35,9 +35,9 @@ async def add_user(settings: Settings, options: argparse.Namespace) -> int:
     _check(options.name)
     async with running.server(settings, "commands") as client:
         if client is not None:
-            created = await running.order(client, "user.create", name=options.name)
+            created = await running.submit(client, "user.create", name=options.name)
             user_id = created["ids"]["user_id"]
-            made = await running.order(client, "token.create", user_id=user_id)
+            made = await running.submit(client, "token.create", user_id=user_id)
             secret = made["secret"]
         else:
             async with running.own_node(settings, frozenset({"commands"})) as here:

@@ -46,7 +46,7 @@ class Node:
     worker: Worker | None
     feed: Feed
     liveness: Liveness
-    orders: Gate
+    command_gate: Gate
     questions: Gate
     draining: bool = False
 
@@ -73,7 +73,7 @@ class Node:
         self.draining = True
         log.info("drain started", extra={"component": "node", "node": self.name})
         async with asyncio.TaskGroup() as parts:
-            parts.create_task(self.orders.drain(deadline), name="drain commands")
+            parts.create_task(self.command_gate.drain(deadline), name="drain commands")
             parts.create_task(self.questions.drain(deadline), name="drain queries")
             if self.gateway is not None:
                 parts.create_task(self.gateway.drain(deadline), name="drain streams")
@@ -194,7 +194,7 @@ async def node(
             worker=worker,
             feed=feed,
             liveness=liveness,
-            orders=Gate("commands", capacity=settings.max_requests),
+            command_gate=Gate("commands", capacity=settings.max_requests),
             questions=Gate("queries", capacity=settings.max_requests),
         )
         yield here

@@ -1,4 +1,4 @@
-"""Pages of the sites in FOUNDRY_ALLOWED_ORIGINS may order and ask; the gateway sees to its streams itself."""
+"""Pages of the sites in FOUNDRY_ALLOWED_ORIGINS may give commands and ask; the gateway sees to its streams itself."""
 
 from collections.abc import Sequence
 

@@ -30,12 +30,12 @@ async def retry(settings: Settings, options: argparse.Namespace) -> int:
 
 async def skip(settings: Settings, options: argparse.Namespace) -> int:
     """Leave one commit of an aggregate out where it cannot be read or folded."""
-    order = SkipPoison(aggregate_id=options.aggregate_id, position=options.position)
-    return await _decide(settings, options, "poison.skip", order)
+    command = SkipPoison(aggregate_id=options.aggregate_id, position=options.position)
+    return await _decide(settings, options, "poison.skip", command)
 
 
 async def _decide(
-    settings: Settings, options: argparse.Namespace, name: str, order: LogCommand
+    settings: Settings, options: argparse.Namespace, name: str, command: LogCommand
 ) -> int:
     command_id = str(uuid.uuid4())
     owner = Caller(user_id=OWNER, name="Owner", credential_id="")
@@ -45,7 +45,7 @@ async def _decide(
     async with any_log(settings) as log:
         deciding = Deciding(log.store, Aggregates(log.store), now, last_cut=lambda: None)
         answer = await LogDesk(log.store, deciding).answer(
-            request_of(owner, name, order, command_id=command_id), order, context
+            request_of(owner, name, command, command_id=command_id), command, context
         )
     if options.json:
         print(json.dumps({"position": answer.position, "events": answer.events}))

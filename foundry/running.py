@@ -106,7 +106,7 @@ async def client_of(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         except* httpx.HTTPError as errors:
             raise Unavailable(
                 f"The server at {address} stopped answering ({errors.exceptions[0]!r}); what was"
-                " ordered may have happened. Look, and try again."
+                " asked for may have happened. Look, and try again."
             ) from None
 
 
@@ -129,7 +129,7 @@ async def own_node(settings: Settings, roles: frozenset[str]) -> AsyncIterator[N
                 await asyncio.wait([working])
 
 
-async def order(client: httpx.AsyncClient, command: str, **data: object) -> dict[str, Any]:
+async def submit(client: httpx.AsyncClient, command: str, **data: object) -> dict[str, Any]:
     """Send one command. Raises `Rejected` with the problem's sentence."""
     response = await client.post(f"/v1/commands/{command}", json=data)
     answer: dict[str, Any] = response.json()

@@ -35,7 +35,7 @@ GONE_SECONDS = 4.5
 LOOK_SECONDS = 0.02
 
 COLLECTED_AFTER = (10_000, 5, 20)
-"""New objects between two searches for cycles. With the 700 of Python they cost a twentieth of an order."""
+"""New objects between two searches for cycles. With the 700 of Python they cost a twentieth of a command."""
 
 
 async def serve(settings: Settings, options: argparse.Namespace) -> int:

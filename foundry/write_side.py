@@ -1,4 +1,4 @@
-"""The write side put together: what every node needs to know who is asking, and what takes orders."""
+"""The write side put together: what every node needs to know who is asking, and what takes commands."""
 
 import logging
 import time

@@ -75,7 +75,7 @@ async def _replayed(views: Views, topic: Topic, missed: Sequence[Change]) -> Del
 async def _told(
     views: Views, topic: Topic, missed: Sequence[Change], unconflated: int
 ) -> Delivery | None:
-    # One change by itself is the latest there is, and whoever ordered it looks for its cause.
+    # One change by itself is the latest there is, and whoever gave the command looks for its cause.
     if len(missed) == 1 or _size(missed) <= unconflated:
         return Delivery([frames.change(change) for change in missed], after(missed[-1]))
     one = conflate(missed)

@@ -1,4 +1,4 @@
-"""Lets pages of named other sites ask and order with a person's credential (the CORS protocol)."""
+"""Lets pages of named other sites ask and give commands with a person's credential (the CORS protocol)."""
 
 from collections.abc import Sequence
 

@@ -41,11 +41,11 @@ def command_routes(commands: Mapping[str, type]) -> list[DocumentedRoute]:
             tag="commands",
             summary=name,
             parameters=(KEY, IF_MATCH),
-            body=Body(order),
+            body=Body(command),
             answers=(Answer("accepted, and durable", CommandAnswer, status=202),),
             problems=REFUSALS,
         )
-        for name, order in commands.items()
+        for name, command in commands.items()
     ]
     several = DocumentedRoute(
         method="post",

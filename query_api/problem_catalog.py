@@ -83,7 +83,7 @@ PROBLEMS: dict[str, ProblemMeaning] = {
         not_asked="The agent is not asking this, or no longer. Read the session again.",
         already_answered="Somebody has answered the agent's question already.",
         unknown_option="The agent did not offer this answer. `detail` lists those it did.",
-        job_superseded="Another job was begun later for the same thing. Look at that one, or order it anew.",
+        job_superseded="Another job was begun later for the same thing. Look at that one, or begin it anew.",
         job_ended="The job has ended. A failed one can be retried, the others are done.",
         too_many_topics="A stream carries a limited number of topics. Remove some, then add.",
     ),

@@ -1,4 +1,4 @@
-"""The five ways an order or a question can fail, told apart by what the caller should do next.
+"""The five ways a command or a question can fail, told apart by what the caller should do next.
 
 Every error carries a stable code (docs/protocol.md, "Problems") and a sentence that says what to do; status codes
 are chosen in one place only, `runtime/problems.py`.

@@ -156,7 +156,7 @@ class _AnsweredAdmission(_Admission):
         if task and self._gate.was_cut(task):
             task.uncancel()
             raise Unavailable(
-                "This node shut down before it knew the answer, and what you ordered may have"
-                " happened; send it again with the same Idempotency-Key.",
+                "This node shut down before it knew the answer, and what you asked for may"
+                " have happened; send it again with the same Idempotency-Key.",
                 code="draining",
             ) from None

@@ -79,7 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Other sites whose pages may ask and order with a person's credential, separated by commas or spaces."""
+        """Other sites whose pages may ask and give commands with a person's credential, separated by commas or spaces."""
         return tuple(self.allowed_origins.replace(",", " ").split())
 
 

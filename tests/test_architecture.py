@@ -106,7 +106,7 @@ def test_decisions_are_pure() -> None:
         "from datetime import datetime",
         "from runtime.settings import Settings",
         "from runtime import settings",
-        "async def decide(state, order, context): ...",
+        "async def decide(state, command, context): ...",
     ],
 )
 def test_what_is_not_pure_is_noticed(tmp_path: Path, text: str) -> None:

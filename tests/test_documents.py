@@ -145,7 +145,7 @@ def test_every_command_is_documented_with_its_fields() -> None:
         for row in table(PROTOCOL, "command")
     }
 
-    assert documented == {name: set(fields_of(order)) for name, order in CATALOG.items()}
+    assert documented == {name: set(fields_of(command)) for name, command in CATALOG.items()}
 
 
 def test_every_stage_of_a_provisioning_is_documented_and_has_its_sentence() -> None:
@@ -264,9 +264,9 @@ def written_by_hand() -> list[Path]:
     ]
 
 
-def fields_of(order: type[msgspec.Struct]) -> Iterator[str]:
+def fields_of(command: type[msgspec.Struct]) -> Iterator[str]:
     """The fields of a command as the page writes them, but for the one that all have."""
-    for field in msgspec.structs.fields(order):
+    for field in msgspec.structs.fields(command):
         if field.name != "expected_version":
             yield field.encode_name if field.required else f"{field.encode_name}?"
 

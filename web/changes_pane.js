@@ -9,7 +9,7 @@
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { sentenceOf } from "./orders.js";
+import { sentenceOf } from "./commands.js";
 import { Patch } from "./patch.js";
 import { empty, loading, missing } from "./states.js";
 import { isEnding } from "./task_life.js";
@@ -130,8 +130,8 @@ export class ChangesPane {
             "aria-label": `Revert ${file.id}`,
             title: "Revert this file to where the task began",
             disabled: !task || isEnding(task),
-            "aria-disabled": String(this.#bench.orders.pending("task.revert_file", file.id)),
-            onclick: () => this.#bench.orders.pending("task.revert_file", file.id) || this.#bench.dialogs.open("revert", { task, path: file.id }),
+            "aria-disabled": String(this.#bench.commands.pending("task.revert_file", file.id)),
+            onclick: () => this.#bench.commands.pending("task.revert_file", file.id) || this.#bench.dialogs.open("revert", { task, path: file.id }),
           },
           "Revert",
         ),

@@ -7,7 +7,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { orderButton } from "./order_button.js";
+import { commandButton } from "./command_button.js";
 import { isEnding } from "./task_life.js";
 import { inSeconds, sessionStatus } from "./words.js";
 
@@ -84,7 +84,7 @@ export class Composer {
   show(task, session) {
     const bench = this.#bench;
     const closed = session.status === "closed" || isEnding(task);
-    const stopping = bench.orders.pending("agent_session.stop", session.id);
+    const stopping = bench.commands.pending("agent_session.stop", session.id);
     const text = this.#textOf(session.id);
     const unanswered = this.#unansweredOf(session.id);
     if (closed) this.giveUp();
@@ -113,7 +113,7 @@ export class Composer {
               onkeydown: (event) => this.#key(event, task, session),
             }),
             session.status === "running" &&
-              orderButton(bench, { name: "agent_session.stop", data: { task_id: task.id, session_id: session.id }, id: session.id, type: "button", class: "stop", title: "Stop" }, icon("stop"), h("span", null, stopping ? "Stopping" : "Stop")),
+              commandButton(bench, { name: "agent_session.stop", data: { task_id: task.id, session_id: session.id }, id: session.id, type: "button", class: "stop", title: "Stop" }, icon("stop"), h("span", null, stopping ? "Stopping" : "Stop")),
             h("button", { class: "primary send", title: "Send (Enter)", "aria-label": "Send", disabled: !text.trim() }, icon("send")),
           ),
     );
@@ -145,7 +145,7 @@ export class Composer {
       "div",
       { class: "waiting", key: message.id },
       h("span", { class: "waiting-text" }, message.text),
-      orderButton(
+      commandButton(
         bench,
         {
           name: "agent_session.cancel_message",
@@ -266,7 +266,7 @@ export class Composer {
     // The button cannot be used any more.
     this.#input?.focus({ preventScroll: true });
     await this.#bench.drafts.sent(session.id);
-    const answer = await this.#bench.orders.giveInTurn("agent_session.send", { task_id: task.id, session_id: session.id, text }, { id: session.id });
+    const answer = await this.#bench.commands.giveInTurn("agent_session.send", { task_id: task.id, session_id: session.id, text }, { id: session.id });
     this.#underWay = this.#underWay.filter((one) => one !== mark);
     this.#bench.invalidate();
     if (answer) return;

@@ -1,4 +1,4 @@
-// The dialogs there are: each with its fields, the order it gives, and what follows.
+// The dialogs there are: each with its fields, the command it gives, and what follows.
 
 /**
  * @import {Workbench} from "./workbench.js"
@@ -10,7 +10,7 @@
  * @typedef {Record<string, any>} Given what was filled in, by the names of the fields
  * @typedef {{
  *   title: string, text?: string, button: string, danger?: boolean, id?: string, fields: Field[],
- *   order: (given: Given) => {name: string, data: object}, then?: (answer: any) => unknown,
+ *   command: (given: Given) => {name: string, data: object}, then?: (answer: any) => unknown,
  * }} Kind
  *
  * What a dialog is about; each takes what it needs.
@@ -28,7 +28,7 @@ export const KINDS = {
     title: "New organization",
     button: "Create",
     fields: [{ name: "name", label: "Name", required: true, placeholder: "Acme" }],
-    order: (data) => ({ name: "organization.create", data }),
+    command: (data) => ({ name: "organization.create", data }),
     then: (answer) => bench.goTo({ organization: answer.ids.organization_id }, { select: true }),
   }),
   repository: (bench) => {
@@ -38,7 +38,7 @@ export const KINDS = {
       text: "Its branches are read in the background; nothing is changed there.",
       button: "Add",
       fields: [{ name: "remote_url", label: "Address", required: true, placeholder: "https://… · git@host:path · /path/on/the/server" }],
-      order: (data) => ({ name: "repository.add", data: { ...data, organization_id } }),
+      command: (data) => ({ name: "repository.add", data: { ...data, organization_id } }),
     };
   },
   task: (bench, { repository_id }) => {
@@ -69,7 +69,7 @@ export const KINDS = {
           ],
         },
       ],
-      order: (data) => ({ name: "task.create", data }),
+      command: (data) => ({ name: "task.create", data }),
       then: (answer) => bench.goTo({ organization, task: answer.ids.task_id, session: answer.ids.session_id }, { select: true }),
     };
   },
@@ -82,7 +82,7 @@ export const KINDS = {
       { name: "agent", label: "Agent", placeholder: task.agent, suggestions: AGENTS },
       { name: "model", label: "Model", placeholder: "the agent's own" },
     ],
-    order: (data) => ({ name: "agent_session.create", data: { agent: task.agent, ...data, task_id: task.id } }),
+    command: (data) => ({ name: "agent_session.create", data: { agent: task.agent, ...data, task_id: task.id } }),
     then: (answer) => bench.places.task === task.id && bench.goTo({ ...bench.places, session: answer.ids.session_id }),
   }),
   session: (bench, { task, session }) => ({
@@ -92,14 +92,14 @@ export const KINDS = {
       { name: "name", label: "Name", value: session.name, required: true },
       { name: "model", label: "Model", value: session.model ?? "", placeholder: "the agent's own", hint: "Takes effect with the next message." },
     ],
-    order: ({ name, model }) => {
+    command: ({ name, model }) => {
       const its = { task_id: task.id, session_id: session.id };
-      // Two orders at most, side by side; the dialog waits for the one about the model.
+      // Two commands at most, side by side; the dialog waits for the one about the model.
       if (model && model !== session.model) {
-        const order = { name: "agent_session.change_model", data: { ...its, model } };
-        if (name === session.name) return order;
-        void bench.orders.give("agent_session.rename", { ...its, name }, { id: session.id });
-        return order;
+        const command = { name: "agent_session.change_model", data: { ...its, model } };
+        if (name === session.name) return command;
+        void bench.commands.give("agent_session.rename", { ...its, name }, { id: session.id });
+        return command;
       }
       return { name: "agent_session.rename", data: { ...its, name } };
     },
@@ -108,13 +108,13 @@ export const KINDS = {
     title: "Rename the task",
     button: "Rename",
     fields: [{ name: "title", label: "Title", value: task.title, required: true }],
-    order: ({ title }) => ({ name: "task.rename", data: { task_id: task.id, title } }),
+    command: ({ title }) => ({ name: "task.rename", data: { task_id: task.id, title } }),
   }),
   rename_branch: (_bench, { task }) => ({
     title: "Rename the branch",
     button: "Rename",
     fields: [{ name: "branch", label: "Branch", value: task.branch ?? "", required: true }],
-    order: ({ branch }) => ({ name: "task.rename_branch", data: { task_id: task.id, branch } }),
+    command: ({ branch }) => ({ name: "task.rename_branch", data: { task_id: task.id, branch } }),
   }),
   revert: (_bench, { task, path = "" }) => ({
     title: "Revert this file?",
@@ -123,7 +123,7 @@ export const KINDS = {
     danger: true,
     id: path,
     fields: [],
-    order: () => ({ name: "task.revert_file", data: { task_id: task.id, path } }),
+    command: () => ({ name: "task.revert_file", data: { task_id: task.id, path } }),
   }),
   archive: (bench, { task }) => ({
     title: "Archive this task?",
@@ -131,7 +131,7 @@ export const KINDS = {
     button: "Archive",
     id: task.id,
     fields: [],
-    order: () => ({ name: "task.archive", data: { task_id: task.id } }),
+    command: () => ({ name: "task.archive", data: { task_id: task.id } }),
   }),
   close_session: (bench, { task, session }) => ({
     title: "Close this session?",
@@ -140,7 +140,7 @@ export const KINDS = {
     danger: true,
     id: session.id,
     fields: [],
-    order: () => ({ name: "agent_session.close", data: { task_id: task.id, session_id: session.id } }),
+    command: () => ({ name: "agent_session.close", data: { task_id: task.id, session_id: session.id } }),
     then: () => leave(bench, task, session),
   }),
   kill: (bench, { task }) => ({
@@ -150,7 +150,7 @@ export const KINDS = {
     danger: true,
     id: task.id,
     fields: [],
-    order: () => ({ name: "task.kill", data: { task_id: task.id } }),
+    command: () => ({ name: "task.kill", data: { task_id: task.id } }),
   }),
   remove_repository: (bench, { repository }) => ({
     title: `Remove ${repository.name}?`,
@@ -159,7 +159,7 @@ export const KINDS = {
     danger: true,
     id: repository.id,
     fields: [],
-    order: () => ({ name: "repository.remove", data: { repository_id: repository.id } }),
+    command: () => ({ name: "repository.remove", data: { repository_id: repository.id } }),
     then: () => bench.goTo({ organization: bench.places.organization }),
   }),
 };

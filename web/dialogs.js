@@ -4,7 +4,7 @@
 
 import { KINDS } from "./dialog_kinds.js";
 import { h } from "./dom.js";
-import { sentenceOf } from "./orders.js";
+import { sentenceOf } from "./commands.js";
 
 /**
  * @import {About, Field, Kind} from "./dialog_kinds.js"
@@ -30,7 +30,7 @@ export class Dialogs {
     return this.#now !== null;
   }
 
-  /** Whether an order of a dialog is on its way that the server may not have. */
+  /** Whether a command of a dialog is on its way that the server may not have. */
   get isSending() {
     return this.#sending > 0;
   }
@@ -152,9 +152,9 @@ export class Dialogs {
     this.#sending += 1;
     this.#bench.invalidate();
     const given = Object.fromEntries(Object.entries(now.values).filter(([, value]) => value.trim() !== ""));
-    const { name, data } = now.kind.order(given);
+    const { name, data } = now.kind.command(given);
     try {
-      const answer = await this.#bench.orders.give(name, data, { quiet: true, id: now.kind.id });
+      const answer = await this.#bench.commands.give(name, data, { quiet: true, id: now.kind.id });
       if (this.#now === now) this.close();
       for (const field of now.kind.fields) this.#left.keep(field.name, "");
       now.kind.then?.(answer);

@@ -7,7 +7,7 @@ const SAVE_MS = 1000;
 /** @typedef {{task: string, text: string}} Draft */
 
 export class Drafts {
-  #orders;
+  #submit;
   #online;
   #prefix;
   #store;
@@ -18,9 +18,9 @@ export class Drafts {
   /** @type {Map<string, Promise<void>>} */
   #saving = new Map();
 
-  /** @param {{person: string | null, orders: (name: string, data: object) => Promise<unknown>, online: () => boolean}} options */
-  constructor({ person, orders, online }) {
-    this.#orders = orders;
+  /** @param {{person: string | null, submit: (name: string, data: object) => Promise<unknown>, online: () => boolean}} options */
+  constructor({ person, submit, online }) {
+    this.#submit = submit;
     this.#online = online;
     this.#prefix = `foundry.draft.${person}.`;
     this.#store = person === null ? null : localStorage;
@@ -80,7 +80,7 @@ export class Drafts {
     const local = this.#local(session);
     if (!local || !this.#online()) return;
     try {
-      const saving = this.#orders("agent_session.update_draft", { task_id: local.task, session_id: session, text: local.text });
+      const saving = this.#submit("agent_session.update_draft", { task_id: local.task, session_id: session, text: local.text });
       this.#saving.set(session, saving.then(() => undefined, () => undefined));
       await saving;
       // Typed on meanwhile: the next turn of the timer saves that.

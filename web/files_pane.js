@@ -10,7 +10,7 @@ import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { foldersOf, rowsOf } from "./file_tree.js";
 import { icon } from "./icons.js";
-import { sentenceOf } from "./orders.js";
+import { sentenceOf } from "./commands.js";
 import { rowsBetween, topsOf } from "./scroll_window.js";
 import { empty, loading, missing } from "./states.js";
 import { count, size } from "./words.js";

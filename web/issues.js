@@ -7,7 +7,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { orderButton } from "./order_button.js";
+import { commandButton } from "./command_button.js";
 import { clock, stageName } from "./words.js";
 
 /**
@@ -44,8 +44,8 @@ function card(bench, task, issue) {
     h(
       "div",
       { class: "issue-actions" },
-      retriable && orderButton(bench, { name: "job.retry", data: { job_id: retry }, id: retry }, icon("retry"), "Retry"),
-      orderButton(bench, { name: "issue.resolve", data: { task_id: task.id, issue_id: issue.id }, id: issue.id, class: "plain" }, "Resolve"),
+      retriable && commandButton(bench, { name: "job.retry", data: { job_id: retry }, id: retry }, icon("retry"), "Retry"),
+      commandButton(bench, { name: "issue.resolve", data: { task_id: task.id, issue_id: issue.id }, id: issue.id, class: "plain" }, "Resolve"),
     ),
   );
 }

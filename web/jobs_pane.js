@@ -7,7 +7,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { orderButton } from "./order_button.js";
+import { commandButton } from "./command_button.js";
 import { timeOf } from "./provisioning.js";
 import { empty } from "./states.js";
 import { clock, jobKind, stageName } from "./words.js";
@@ -44,8 +44,8 @@ export function jobCard(bench, job) {
       h("span", { class: `mark mark-${job.status}`, role: "img", "aria-label": job.status }),
       h("h3", null, [jobKind(job.kind), ...Object.values(job.details)].join(" · ")),
       h("span", { class: "quiet" }, Number.isFinite(began(job)) ? clock(began(job)) : "queued"),
-      isOpen(job) && orderButton(bench, { name: "job.cancel", data: { job_id: job.id }, id: job.id, class: "plain" }, "Cancel"),
-      (job.status === "failed" || job.status === "cancelled") && orderButton(bench, { name: "job.retry", data: { job_id: job.id }, id: job.id }, icon("retry"), "Retry"),
+      isOpen(job) && commandButton(bench, { name: "job.cancel", data: { job_id: job.id }, id: job.id, class: "plain" }, "Cancel"),
+      (job.status === "failed" || job.status === "cancelled") && commandButton(bench, { name: "job.retry", data: { job_id: job.id }, id: job.id }, icon("retry"), "Retry"),
     ),
     h(
       "ol",

@@ -8,7 +8,7 @@
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { orderButton } from "./order_button.js";
+import { commandButton } from "./command_button.js";
 
 /**
  * @param {Workbench} bench
@@ -25,7 +25,7 @@ export function permissionRequests(bench, task, session) {
         "div",
         { class: "permission-options" },
         request.options.map((option) =>
-          orderButton(
+          commandButton(
             bench,
             {
               name: "agent_session.answer",

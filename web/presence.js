@@ -49,7 +49,7 @@ export class Presence {
    */
   markUnread(task, session) {
     this.#unread = session.id;
-    return this.#bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: true });
+    return this.#bench.commands.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: true });
   }
 
   /** After painting: the title, what is read now, and a word for those who do not see the screen. */
@@ -92,7 +92,7 @@ export class Presence {
     clearTimeout(this.#timer);
     const organization = app.organizations.find((one) => one.id === task.organization_id);
     if (organization?.selected_task_id === task.id) return;
-    this.#timer = setTimeout(() => void this.#bench.orders.give("task.select", { task_id: task.id }, { id: task.id }), 800);
+    this.#timer = setTimeout(() => void this.#bench.commands.give("task.select", { task_id: task.id }, { id: task.id }), 800);
   }
 
   /**
@@ -102,8 +102,8 @@ export class Presence {
    */
   #read(app, task, session) {
     const own = app.sessions.find((one) => one.id === session.id);
-    if (!own?.unread || session.id === this.#unread || this.#bench.orders.pending("agent_session.set_unread", session.id)) return;
-    void this.#bench.orders.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: false }, { id: session.id });
+    if (!own?.unread || session.id === this.#unread || this.#bench.commands.pending("agent_session.set_unread", session.id)) return;
+    void this.#bench.commands.give("agent_session.set_unread", { task_id: task.id, session_id: session.id, unread: false }, { id: session.id });
   }
 
   /**

@@ -8,7 +8,7 @@
 import { text } from "./entry.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { orderButton } from "./order_button.js";
+import { commandButton } from "./command_button.js";
 import { empty, missing } from "./states.js";
 import { isEnding } from "./task_life.js";
 import { clock, inSeconds } from "./words.js";
@@ -69,7 +69,7 @@ export class ProcessesPane {
     // The line leaves the field at once, for the next one; refused or lost, it comes back.
     this.#lines.delete(task);
     this.#bench.frame.now();
-    const answer = await this.#bench.orders.giveInTurn("process.start", { task_id: task, command: "sh", args: ["-c", line.trim()] }, { id: task });
+    const answer = await this.#bench.commands.giveInTurn("process.start", { task_id: task, command: "sh", args: ["-c", line.trim()] }, { id: task });
     if (!answer && !this.#lines.get(task)) this.#lines.set(task, line);
     this.#bench.invalidate();
   }
@@ -92,7 +92,7 @@ export class ProcessesPane {
         h("span", { class: `mark mark-${markOf(process)}`, role: "img", "aria-label": process.status }),
         h("code", { class: "process-command", title: commandOf(process) }, commandOf(process)),
         h("span", { class: "quiet" }, stateOf(process), took && ` · ${took}`, process.started_at !== null && ` · ${clock(process.started_at)}`),
-        process.status !== "exited" && orderButton(bench, { name: "process.stop", data: { task_id: task, process_id: process.id }, id: process.id, busy: process.status === "stopping" }, icon("stop"), "Stop"),
+        process.status !== "exited" && commandButton(bench, { name: "process.stop", data: { task_id: task, process_id: process.id }, id: process.id, busy: process.status === "stopping" }, icon("stop"), "Stop"),
       ),
       h("pre", { class: "tail", tabindex: 0, "aria-label": "Newest output", ref: followEnd }, process.tail ? text(process.tail) : h("span", { class: "quiet" }, process.status === "exited" ? "No output" : "No output yet")),
       process.status === "running" && this.#stdin(task, process),
@@ -124,7 +124,7 @@ export class ProcessesPane {
     const line = this.#inputs.get(process) ?? "";
     this.#inputs.delete(process);
     this.#bench.frame.now();
-    const answer = await this.#bench.orders.giveInTurn("process.write", { task_id: task, process_id: process, text: `${line}\n` }, { id: process });
+    const answer = await this.#bench.commands.giveInTurn("process.write", { task_id: task, process_id: process, text: `${line}\n` }, { id: process });
     if (!answer && !this.#inputs.has(process)) this.#inputs.set(process, line);
     this.#bench.invalidate();
   }

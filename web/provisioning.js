@@ -8,7 +8,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { orderButton } from "./order_button.js";
+import { commandButton } from "./command_button.js";
 import { briefStage, lasting, PROVISION_STAGES, stageName } from "./words.js";
 
 /** What is shown until a worker has opened the job, which says what its stages are. */
@@ -63,14 +63,14 @@ function line(bench, task, job, stages, failed, running) {
   if (failed && job) {
     return [
       h("span", { class: "bad" }, icon("warning"), `${stageName(failed.id)}: ${failed.message ?? "failed"}`),
-      job.status === "failed" && orderButton(bench, { name: "job.retry", data: { job_id: job.id }, id: job.id }, icon("retry"), "Retry"),
+      job.status === "failed" && commandButton(bench, { name: "job.retry", data: { job_id: job.id }, id: job.id }, icon("retry"), "Retry"),
       job.status !== "failed" && h("span", { class: "quiet" }, `Attempt ${failed.attempt}; it is tried again.`),
     ];
   }
   if (job?.status === "cancelled") {
     return [
       h("span", null, "Cancelled."),
-      orderButton(bench, { name: "job.retry", data: { job_id: job.id }, id: job.id }, icon("retry"), "Take it up again"),
+      commandButton(bench, { name: "job.retry", data: { job_id: job.id }, id: job.id }, icon("retry"), "Take it up again"),
     ];
   }
   if (job?.status === "succeeded") {

@@ -9,7 +9,7 @@ import { addressOf } from "./address.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { isOpen, jobCard } from "./jobs_pane.js";
-import { orderButton } from "./order_button.js";
+import { commandButton } from "./command_button.js";
 import { empty, missing } from "./states.js";
 import { ago, count } from "./words.js";
 
@@ -41,7 +41,7 @@ function actions(bench, repository) {
   return h(
     "div",
     { class: "task-actions" },
-    orderButton(bench, { name: "repository.refresh", data: { repository_id: repository.id }, id: repository.id, busy }, icon("retry"), "Refresh"),
+    commandButton(bench, { name: "repository.refresh", data: { repository_id: repository.id }, id: repository.id, busy }, icon("retry"), "Refresh"),
     h("button", { class: "primary", onclick: () => bench.dialogs.open("task", { repository_id: repository.id }) }, icon("plus"), "New task"),
     bench.menu.show({
       name: "repository",
@@ -49,7 +49,7 @@ function actions(bench, repository) {
       title: "Repository",
       label: icon("more"),
       items: [
-        { label: "Restack all branches", act: () => bench.orders.give("repository.act", { repository_id: repository.id, action: "restack_repo" }, { id: repository.id }) },
+        { label: "Restack all branches", act: () => bench.commands.give("repository.act", { repository_id: repository.id, action: "restack_repo" }, { id: repository.id }) },
         { label: "Remove …", danger: true, act: () => bench.dialogs.open("remove_repository", { repository }) },
       ],
     }),

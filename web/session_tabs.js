@@ -90,7 +90,7 @@ export function sessionTabs(bench, task, current) {
  */
 async function close(bench, task, session) {
   if (lossesOf(bench, [session])) return bench.dialogs.open("close_session", { task, session });
-  const answer = await bench.orders.give("agent_session.close", { task_id: task.id, session_id: session.id }, { id: session.id });
+  const answer = await bench.commands.give("agent_session.close", { task_id: task.id, session_id: session.id }, { id: session.id });
   if (answer) leave(bench, task, session);
 }
 

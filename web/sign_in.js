@@ -1,7 +1,7 @@
 // Signing in: with the one-time code of the start-up link, or with a token.
 
 import { h } from "./dom.js";
-import { sentenceOf } from "./orders.js";
+import { sentenceOf } from "./commands.js";
 import { tellOtherTabs } from "./person.js";
 
 /** Whether the start-up link was opened in this tab. */

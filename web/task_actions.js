@@ -10,7 +10,7 @@ import { icon } from "./icons.js";
 import { isOpen } from "./jobs_pane.js";
 import { lossesOf } from "./losses.js";
 import { SEPARATOR } from "./menu.js";
-import { orderButton } from "./order_button.js";
+import { commandButton } from "./command_button.js";
 import { isEnding } from "./task_life.js";
 
 export class TaskActions {
@@ -37,12 +37,12 @@ export class TaskActions {
         title: "Task",
         label: icon("more"),
         items: [
-          { label: "Push", disabled: over || early, act: () => this.#order("task.push", task) },
-          { label: "Merge", disabled: over || early, act: () => this.#order("task.merge", task) },
+          { label: "Push", disabled: over || early, act: () => this.#give("task.push", task) },
+          { label: "Merge", disabled: over || early, act: () => this.#give("task.merge", task) },
           SEPARATOR,
           { label: "Rename …", act: () => bench.dialogs.open("rename_task", { task }) },
           { label: "Rename the branch …", disabled: over || early, act: () => bench.dialogs.open("rename_branch", { task }) },
-          { label: "Publish a pull request", disabled: over || early, act: () => this.#order("task.publish_pull_request", task) },
+          { label: "Publish a pull request", disabled: over || early, act: () => this.#give("task.publish_pull_request", task) },
           SEPARATOR,
           { label: "Archive", note: "keeps the branch", disabled: over, act: () => this.#archive(task) },
           { label: "Kill …", danger: true, disabled: task.status === "killed" || task.status === "killing", act: () => bench.dialogs.open("kill", { task }) },
@@ -60,20 +60,20 @@ export class TaskActions {
   #button(task, name, label, { disabled }) {
     const kind = name.replace("task.", "task_");
     const running = task.jobs.some((job) => job.kind === kind && isOpen(job));
-    return orderButton(this.#bench, { name, data: { task_id: task.id }, id: task.id, disabled, busy: running }, label);
+    return commandButton(this.#bench, { name, data: { task_id: task.id }, id: task.id, disabled, busy: running }, label);
   }
 
   /** @param {Task} task */
   #archive(task) {
     if (lossesOf(this.#bench, task.sessions)) this.#bench.dialogs.open("archive", { task });
-    else void this.#order("task.archive", task);
+    else void this.#give("task.archive", task);
   }
 
   /**
    * @param {string} name
    * @param {Task} task
    */
-  #order(name, task) {
-    return this.#bench.orders.give(name, { task_id: task.id }, { id: task.id });
+  #give(name, task) {
+    return this.#bench.commands.give(name, { task_id: task.id }, { id: task.id });
   }
 }

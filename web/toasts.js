@@ -22,7 +22,7 @@ export class Toasts {
   }
 
   /**
-   * A `problem` is an order that was refused, a `trouble` one that the page gets over by itself, a `note` that all went
+   * A `problem` is a command that was refused, a `trouble` one that the page gets over by itself, a `note` that all went
    * well.
    *
    * @param {string} text

@@ -6,7 +6,7 @@
  */
 
 import { h } from "./dom.js";
-import { sentenceOf } from "./orders.js";
+import { sentenceOf } from "./commands.js";
 import { Entry } from "./entry.js";
 import { empty, missing } from "./states.js";
 import { Transcript } from "./transcript.js";

@@ -15,7 +15,7 @@ import { help } from "./keys.js";
 import { ledgerPanel } from "./ledger_panel.js";
 import { Menu } from "./menu.js";
 import { nextStep } from "./next_step.js";
-import { Orders } from "./orders.js";
+import { Commands } from "./commands.js";
 import { tellOtherTabs } from "./person.js";
 import { Presence } from "./presence.js";
 import { repositoryPane } from "./repository_pane.js";
@@ -50,8 +50,8 @@ export class Workbench {
     this.invalidate = this.frame.invalidate;
     this.toasts = new Toasts(this.invalidate);
     this.views = new Views(client, this.invalidate);
-    this.orders = new Orders(client, { invalidate: this.invalidate, tell: (text) => this.toasts.tell(text) });
-    this.drafts = new Drafts({ person, orders: (name, data) => client.command(name, data), online: () => client.state === "live" });
+    this.commands = new Commands(client, { invalidate: this.invalidate, tell: (text) => this.toasts.tell(text) });
+    this.drafts = new Drafts({ person, submit: (name, data) => client.command(name, data), online: () => client.state === "live" });
     this.menu = new Menu(this.frame);
     this.dialogs = new Dialogs(this);
     this.sidebar = new Sidebar(this);
@@ -96,7 +96,7 @@ export class Workbench {
   goTo(places, { instead = false, select = false } = {}) {
     const address = addressOf(places);
     if (select && places.organization !== this.places.organization) {
-      void this.orders.give("organization.select", { organization_id: places.organization });
+      void this.commands.give("organization.select", { organization_id: places.organization });
     }
     if (instead || address === location.hash) history.replaceState(null, "", address);
     else history.pushState(null, "", address);

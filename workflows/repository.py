@@ -267,5 +267,5 @@ def _text(output: bytes) -> str:
 
 
 def _is_text(name: str) -> bool:
-    """Git takes any bytes for the name of a branch. Some are no text, so nobody can order anything about it."""
+    """Git takes any bytes for the name of a branch. Some are no text, so nobody can give a command about it."""
     return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -1,4 +1,4 @@
-"""One process in a sandbox at somebody's request: its output is told as it comes, and what people order reaches it."""
+"""One process in a sandbox at somebody's request: its output is told as it comes, and what people ask of it reaches it."""
 
 import asyncio
 import signal
@@ -26,9 +26,9 @@ LAST_WORDS_SECONDS = 2.0
 
 
 class RunningProcess:
-    """`run` does it all; `look` tells it that a person may have ordered something of the process.
+    """`run` does it all; `look` tells it that a person may have asked something of the process.
 
-    `requested_position` is that of the commit that asked for the process: orders for it stand after that.
+    `requested_position` is that of the commit that asked for the process: what is asked of it stands after that.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class RunningProcess:
         self._tell = tell
         self._tail = OutputTail(TAIL_BYTES)
         self._printed = asyncio.Event()
-        self._orders = asyncio.Event()
-        self._orders.set()
+        self._asked = asyncio.Event()
+        self._asked.set()
         self._read_to = requested_position
         self._told = 0
         self._unsent = bytearray()
         self._has_input = asyncio.Event()
 
     def look(self) -> None:
-        """Read soon what was ordered."""
-        self._orders.set()
+        """Read soon what was asked of it."""
+        self._asked.set()
 
     async def stop(self) -> None:
         """End it, by force if it does not obey."""
@@ -71,7 +71,7 @@ class RunningProcess:
         ]
         helpers = [
             asyncio.create_task(self._tell_output(), name="process tail"),
-            asyncio.create_task(self._obey(), name="process orders"),
+            asyncio.create_task(self._obey(), name="process requests"),
         ]
         feeding = asyncio.create_task(self._feed(), name="process input")
         try:
@@ -106,14 +106,14 @@ class RunningProcess:
             await asyncio.sleep(pause)
 
     async def _obey(self) -> None:
-        """Do what the history orders, each once and in its order."""
+        """Do what the history asks, each once and in its order."""
         subject = subject_of("task", self._task_id)
         while True:
-            await self._orders.wait()
-            self._orders.clear()
-            # What runs is not ended because the log is away; what was ordered is done once it answers.
-            ordered = partial(self._store.load, subject, after=self._read_to)
-            for recorded in await once_answered(ordered):
+            await self._asked.wait()
+            self._asked.clear()
+            # What runs is not ended because the log is away; what was asked is done once it answers.
+            asked = partial(self._store.load, subject, after=self._read_to)
+            for recorded in await once_answered(asked):
                 self._read_to = recorded.position
                 for event in recorded.commit.events if is_readable(recorded) else ():
                     match event:

@@ -118,7 +118,7 @@ class SandboxAgentProcess:
         if number == signal.SIGTERM:
             self._finish()
         else:
-            self._own(self._order(self._tell(number)))
+            self._own(self._try(self._tell(number)))
 
     async def wait(self) -> int | None:
         """The exit code, once it has ended; None if a signal ended it."""
@@ -128,7 +128,7 @@ class SandboxAgentProcess:
     async def stop(self) -> int | None:
         """End the command and everything it started, by force if it does not obey."""
         if not self._ended.is_set():
-            await self._order(self._end_all())
+            await self._try(self._end_all())
         return await self.wait()
 
     def close(self) -> None:
@@ -140,11 +140,11 @@ class SandboxAgentProcess:
 
     def _finish(self) -> None:
         if self._path and not self._ended.is_set():
-            self._own(self._order(self._end_all()))
+            self._own(self._try(self._end_all()))
 
-    async def _order(self, order: Awaitable[object]) -> None:
+    async def _try(self, call: Awaitable[object]) -> None:
         with suppress(SandboxAgentUnavailable):
-            await order
+            await call
         self._look.set()
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
@@ -227,10 +227,10 @@ class SandboxAgentProcess:
                     break
             await self._pause(pause)
             pause = min(LONGEST_LOOK_SECONDS, pause * 1.5)
-        await self._order(self._end_all())
+        await self._try(self._end_all())
         self._end(exit_code)
         # Ended ones count among the 64 the server keeps.
-        await self._order(self._api.call("DELETE", self._path))
+        await self._try(self._api.call("DELETE", self._path))
 
     async def _pause(self, seconds: float) -> None:
         self._look.clear()

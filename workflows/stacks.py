@@ -85,7 +85,7 @@ class Stacks:
                     continue
                 if there != one.remote:
                     raise Rejected(
-                        f"Somebody else moved {one.branch} in the remote meanwhile; nothing was changed. Order it again.",
+                        f"Somebody else moved {one.branch} in the remote meanwhile; nothing was changed. Ask for it again.",
                         code="remote_moved",
                     )
                 moves.append(Move(branch=one.branch, old=one.remote, new=one.new))
@@ -148,7 +148,7 @@ class Stacks:
         if await repository.contains(remote, local):
             return remote
         raise Rejected(
-            f"{branch} and the remote's branch of that name have diverged. Merge the two in its sandbox and push, then order it again.",
+            f"{branch} and the remote's branch of that name have diverged. Merge the two in its sandbox and push, then ask for it again.",
             code="branch_diverged",
         )
 

@@ -1,4 +1,4 @@
-"""The processes of the tasks whose sandbox is on this host: started as ordered, once, and told of until they end."""
+"""The processes of the tasks whose sandbox is on this host: started as asked, once, and told of until they end."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ END_SECONDS = 15.0
 
 
 class TaskProcesses:
-    """`wake` says that something was ordered of a task's processes; all work happens in tasks that `run` owns."""
+    """`wake` says that something was asked of a task's processes; all work happens in tasks that `run` owns."""
 
     def __init__(
         self,

@@ -25,16 +25,18 @@ def application(file: str) -> Starlette:
     database.executescript(SCHEMA)
 
     async def rename(request: Request) -> Response:
-        order: dict[str, Any] = json.loads(await request.body())
+        command: dict[str, Any] = json.loads(await request.body())
         database.execute("BEGIN IMMEDIATE")
-        row = database.execute("SELECT version FROM tasks WHERE id = ?", (order["id"],)).fetchone()
+        row = database.execute(
+            "SELECT version FROM tasks WHERE id = ?", (command["id"],)
+        ).fetchone()
         version = row[0] + 1 if row else 1
-        event = json.dumps({"type": "task_renamed", **order})
-        database.execute("INSERT INTO events VALUES (?, ?, ?)", (order["id"], version, event))
+        event = json.dumps({"type": "task_renamed", **command})
+        database.execute("INSERT INTO events VALUES (?, ?, ?)", (command["id"], version, event))
         database.execute(
             "INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
             "SET version = excluded.version, title = excluded.title",
-            (order["id"], version, order["title"]),
+            (command["id"], version, command["title"]),
         )
         database.execute("COMMIT")
         return JSONResponse({"version": version}, status_code=202)

@@ -24,8 +24,8 @@ const handle = CommandHandler({
 });
 
 let line = Promise.resolve();
-const rename = (order) => {
-  const done = line.then(() => handle(store, `task-${order.id}`, () => [{ type: 'TaskRenamed', data: order }]));
+const rename = (command) => {
+  const done = line.then(() => handle(store, `task-${command.id}`, () => [{ type: 'TaskRenamed', data: command }]));
   line = done.catch(() => {});
   return done;
 };

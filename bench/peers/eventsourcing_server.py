@@ -51,13 +51,13 @@ def application(file: str) -> Starlette:
     )
 
     async def rename(request: Request) -> Response:
-        order: dict[str, str] = json.loads(await request.body())
+        command: dict[str, str] = json.loads(await request.body())
         try:
-            task: Task = tasks.repository.get(Task.create_id(order["id"]))
+            task: Task = tasks.repository.get(Task.create_id(command["id"]))
         except AggregateNotFoundError:
-            task = Task(order["id"])
-        task.rename(order["title"])
-        tasks.save(task, row=(order["id"], task.version, order["title"]))
+            task = Task(command["id"])
+        task.rename(command["title"])
+        tasks.save(task, row=(command["id"], task.version, command["title"]))
         return JSONResponse({"version": task.version}, status_code=202)
 
     return Starlette(routes=[Route("/rename", rename, methods=["POST"])])

@@ -104,15 +104,15 @@ def _stream(client: httpx.Client) -> Iterator[str]:
 def _town(client: httpx.Client, repository: Path) -> dict[str, str]:
     """Something of each kind, by the names that requests call it."""
 
-    def order(command: str, /, **fields: str) -> dict[str, str]:
+    def submit(command: str, /, **fields: str) -> dict[str, str]:
         answer = client.post(f"/v1/commands/{command}", json=fields).raise_for_status()
         ids: dict[str, str] = answer.json()["ids"]
         return ids
 
-    known = order("organization.create", name="Fuzz")
-    known |= order("repository.add", **known, remote_url=str(repository))
-    known |= order("task.create", repository_id=known["repository_id"], prompt="echo hello")
-    known |= order("user.create", name="Somebody")
+    known = submit("organization.create", name="Fuzz")
+    known |= submit("repository.add", **known, remote_url=str(repository))
+    known |= submit("task.create", repository_id=known["repository_id"], prompt="echo hello")
+    known |= submit("user.create", name="Somebody")
     return known
 
 

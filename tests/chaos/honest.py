@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from chaos.raw_log import Message
-from chaos.records import Attempt, Level, Opened, Ordered, Record, Told
+from chaos.records import Attempt, Commanded, Level, Opened, Record, Told
 from chaos.replay import At, Replay, replay
 from chaos.town import Person
 from events.commit import CommandRef, Commit
@@ -69,10 +69,10 @@ def messages(of: Sequence[Commit] | None = None) -> list[Message]:
     ]
 
 
-def orders(of: Sequence[Message]) -> list[Ordered]:
+def commands(of: Sequence[Message]) -> list[Commanded]:
     """What people were answered for the commands in the log."""
     return [
-        Ordered(
+        Commanded(
             key=message.commit["command"]["id"],
             caller=message.commit["actor"],
             name=message.commit["command"]["name"],

@@ -1,10 +1,10 @@
-"""A task that contradicts what was ordered of it is found, and one that does not is left alone."""
+"""A task that contradicts the commands it was given is found, and one that does not is left alone."""
 
 from typing import Any
 
 import pytest
 
-from chaos.adds_up import Ordered, Shown, contradictions
+from chaos.adds_up import Accepted, Shown, contradictions
 
 JOB = {"id": "job_1", "kind": "task_provision", "status": "succeeded", "stages": []}
 FAILED = {**JOB, "status": "failed"}
@@ -21,7 +21,7 @@ def found(
     cancelled: tuple[str, ...] = (),
     **task: object,
 ) -> list[str]:
-    ordered = Ordered("task_1", sent={"msg_1": "ses_1"}, cancelled=set(cancelled))
+    accepted = Accepted("task_1", sent={"msg_1": "ses_1"}, cancelled=set(cancelled))
     whole = {
         "status": "idle",
         "jobs": [JOB],
@@ -36,7 +36,7 @@ def found(
         [{"status": status} for status in processes],
         {"ses_1": [SAID] if entries is None else entries},
     )
-    return list(contradictions(ordered, shown))
+    return list(contradictions(accepted, shown))
 
 
 def test_what_adds_up_is_no_finding() -> None:

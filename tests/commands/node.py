@@ -11,7 +11,7 @@ import msgspec
 from commands.access import AccessControl
 from commands.aggregates import Aggregates
 from commands.answers import Answer
-from commands.bodies import order_of
+from commands.bodies import command_of
 from commands.directory import Directory
 from commands.first_owner import ensure_owner
 from commands.handler import Commands
@@ -69,23 +69,23 @@ class Node:
 
     async def person(self, by: Caller, name: str) -> Caller:
         """Somebody new, signed in with a token of their own."""
-        user_id = (await self.order(by, "user.create", name=name)).ids["user_id"]
-        made = await self.order(by, "token.create", user_id=user_id)
+        user_id = (await self.submit(by, "user.create", name=name)).ids["user_id"]
+        made = await self.submit(by, "token.create", user_id=user_id)
         assert isinstance(made.secret, str)
         return await self.caller(made.secret)
 
-    async def order(
-        self, caller: Caller, command: str, command_id: str | None = None, /, **fields: object
+    async def submit(
+        self, caller: Caller, name: str, command_id: str | None = None, /, **fields: object
     ) -> Answer:
-        """Order it; without a command id under a key that was never used. `if_match` is the header."""
+        """Give a command; without a command id under a key that was never used. `if_match` is the header."""
         if_match = fields.pop("if_match", None)
         assert if_match is None or isinstance(if_match, str)
-        order = order_of(command, msgspec.json.encode(fields))
+        command = command_of(name, msgspec.json.encode(fields))
         if command_id is None:
             self._keys += 1
             command_id = key(f"{id(self)} {self._keys}")
         return await self.commands.handle(
-            caller, command, order, command_id=command_id, if_match=if_match
+            caller, name, command, command_id=command_id, if_match=if_match
         )
 
     async def reached(self, position: Position) -> None:
@@ -132,9 +132,9 @@ class Acme:
 
 async def acme(node: Node, owner: Caller | None = None) -> Acme:
     owner = owner or await node.owner()
-    made = await node.order(owner, "organization.create", name="Acme")
+    made = await node.submit(owner, "organization.create", name="Acme")
     organization_id = made.ids["organization_id"]
-    added = await node.order(
+    added = await node.submit(
         owner, "repository.add", organization_id=organization_id, remote_url=REMOTE
     )
     return Acme(owner, organization_id, added.ids["repository_id"])
@@ -144,4 +144,4 @@ async def task_of(
     node: Node, place: Acme, command_id: str | None = None, /, **fields: object
 ) -> Answer:
     task = {"repository_id": place.repository_id, "prompt": "Fix login"}
-    return await node.order(place.owner, "task.create", command_id, **task, **fields)
+    return await node.submit(place.owner, "task.create", command_id, **task, **fields)

@@ -63,7 +63,7 @@ async def test_the_owner_is_made_once_however_many_nodes_start(memory_store: Mem
 
 async def test_a_revoked_token_of_the_owner_stays_revoked(node: Node) -> None:
     owner = await node.owner()
-    await node.order(owner, "token.revoke", token_id=owner.credential_id)
+    await node.submit(owner, "token.revoke", token_id=owner.credential_id)
 
     assert not await ensure_owner(node.reports, OWNER_TOKEN, now=node.now())
     assert await node.access.identify(OWNER_TOKEN) is None
@@ -73,8 +73,8 @@ async def test_a_token_is_shown_once_and_works_until_it_expires(node: Node) -> N
     owner = await node.owner()
     fields = {"expires_at": node.clock + 1000}
 
-    made = await node.order(owner, "token.create", key("token"), **fields)
-    again = await node.order(owner, "token.create", key("token"), **fields)
+    made = await node.submit(owner, "token.create", key("token"), **fields)
+    again = await node.submit(owner, "token.create", key("token"), **fields)
 
     assert isinstance(made.secret, str)
     assert not isinstance(again.secret, str)
@@ -90,7 +90,7 @@ async def test_a_token_made_elsewhere_a_moment_ago_is_known(memory_store: Memory
         owner = await first.owner()
         async with node_on(memory_store) as second:
             await second.caller(OWNER_TOKEN)
-            made = await first.order(owner, "token.create")
+            made = await first.submit(owner, "token.create")
 
             assert isinstance(made.secret, str)
             assert (await second.caller(made.secret)).user_id == OWNER
@@ -102,8 +102,8 @@ async def test_somebodys_token_is_revoked_by_themselves_or_the_first_owner(node:
     of_bert = {"token_id": bert.credential_id}
 
     with pytest.raises(Exception, match="There is no such token"):
-        await node.order(carl, "token.revoke", **of_bert)
-    assert (await node.order(bert, "token.revoke", **of_bert)).events == ["token_revoked"]
+        await node.submit(carl, "token.revoke", **of_bert)
+    assert (await node.submit(bert, "token.revoke", **of_bert)).events == ["token_revoked"]
     assert not await node.access.still_valid(bert)
 
 
@@ -137,7 +137,7 @@ async def test_a_member_added_elsewhere_a_moment_ago_is_one(memory_store: Memory
         assert not await second.access.is_member(bert, place.organization_id)
 
         added = {"organization_id": place.organization_id, "user_id": bert.user_id}
-        await first.order(place.owner, "organization.add_member", **added, role="member")
+        await first.submit(place.owner, "organization.add_member", **added, role="member")
 
         assert await second.access.is_member(bert, place.organization_id)
 

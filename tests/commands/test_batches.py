@@ -94,7 +94,7 @@ async def test_a_batch_over_the_limit_is_too_large(client: httpx.AsyncClient) ->
     check_problem(response, 413, "too_large")
 
 
-async def test_a_batch_of_too_many_orders_is_refused_as_a_whole(
+async def test_a_batch_of_too_many_commands_is_refused_as_a_whole(
     client: httpx.AsyncClient, node: Node
 ) -> None:
     head = await node.store.head()

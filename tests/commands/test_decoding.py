@@ -1,4 +1,4 @@
-"""What people send, which is anything: an order, or `Invalid`; never another error, and never for long."""
+"""What people send, which is anything: a command, or `Invalid`; never another error, and never for long."""
 
 import json
 from contextlib import suppress
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from commands.bodies import batch_line_of, command_id_of, order_of
+from commands.bodies import batch_line_of, command_id_of, command_of
 from commands.catalog import CATALOG
 from commands.versions import expectation_of
 from runtime.errors import Invalid
@@ -47,16 +47,16 @@ def near_bodies(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @given(near_bodies() | st.tuples(NAMES, st.binary(max_size=40) | ODD_BYTES))
-def test_any_body_is_an_order_or_is_refused_with_a_pointer(case: tuple[str, bytes]) -> None:
+def test_any_body_is_a_command_or_is_refused_with_a_pointer(case: tuple[str, bytes]) -> None:
     name, body = case
     try:
-        order = order_of(name, body)
+        command = command_of(name, body)
     except Invalid as error:
         for place in error.errors:
             assert place.pointer == "" or place.pointer.startswith("/")
             assert "//" not in place.pointer or '""' in body.decode()
         return
-    assert order_of(name, msgspec.json.encode(order)) == order
+    assert command_of(name, msgspec.json.encode(command)) == command
 
 
 LINES = st.dictionaries(st.sampled_from(("name", "data", "command_id", "x")), JSON, max_size=4)
@@ -92,11 +92,11 @@ def test_a_path_may_have_any_character_but_nul() -> None:
     def revert(path: str) -> bytes:
         return json.dumps({"task_id": "task_1", "path": path}).encode()
 
-    order = order_of("task.revert_file", revert("tab\tline\n"))
+    command = command_of("task.revert_file", revert("tab\tline\n"))
 
-    assert getattr(order, "path", "") == "tab\tline\n"
+    assert getattr(command, "path", "") == "tab\tline\n"
     with pytest.raises(Invalid):
-        order_of("task.revert_file", revert("a\0b"))
+        command_of("task.revert_file", revert("a\0b"))
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,6 @@ def test_a_word_that_is_none_is_told_those_there_are(
         others = {"organization_id": "org_1", "user_id": "usr_1"}
 
     with pytest.raises(Invalid) as refused:
-        order_of(name, json.dumps(others | body).encode())
+        command_of(name, json.dumps(others | body).encode())
 
     assert [place.detail for place in refused.value.errors] == [said]

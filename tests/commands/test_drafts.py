@@ -18,13 +18,13 @@ async def test_later_drafts_within_the_second_are_held_and_only_the_newest_is_ke
     session = {name: made.ids[name] for name in ("task_id", "session_id")}
     draft = "agent_session.update_draft"
 
-    first = await node.order(place.owner, draft, text="a", **session)
+    first = await node.submit(place.owner, draft, text="a", **session)
     held = [
-        asyncio.create_task(node.order(place.owner, draft, text=text, **session))
+        asyncio.create_task(node.submit(place.owner, draft, text=text, **session))
         for text in ("ab", "abc")
     ]
     superseded = await held[0]
-    sent = await node.order(place.owner, "agent_session.send", text="abc", **session)
+    sent = await node.submit(place.owner, "agent_session.send", text="abc", **session)
     cleared = await held[1]
 
     assert first.events == ["draft_updated"]
@@ -39,12 +39,12 @@ async def test_a_draft_that_is_overtaken_is_refused_as_it_would_be_else(node: No
     other = await acme(node, await node.person(place.owner, "Bert"))
     session = {name: made.ids[name] for name in ("task_id", "session_id")}
     never = {**session, "session_id": "ses_never"}
-    await node.order(place.owner, "organization.select", organization_id=place.organization_id)
+    await node.submit(place.owner, "organization.select", organization_id=place.organization_id)
 
     async def quickly(caller: Caller, **fields: object) -> list[str]:
         answers = await asyncio.gather(
             *(
-                node.order(caller, "agent_session.update_draft", text=text, **fields)
+                node.submit(caller, "agent_session.update_draft", text=text, **fields)
                 for text in ("a", "ab", "abc")
             ),
             return_exceptions=True,
@@ -65,14 +65,14 @@ async def test_a_held_draft_that_another_node_stored_is_answered_as_stored(
         made = await task_of(one, place)
         session = {name: made.ids[name] for name in ("task_id", "session_id")}
         draft = "agent_session.update_draft"
-        await one.order(place.owner, draft, text="a", **session)
+        await one.submit(place.owner, draft, text="a", **session)
 
-        held = asyncio.create_task(one.order(place.owner, draft, key("k"), text="ab", **session))
+        held = asyncio.create_task(one.submit(place.owner, draft, key("k"), text="ab", **session))
         async with asyncio.timeout(20):
             while not one.commands._drafts._held:
                 await asyncio.sleep(0)
-        stored = await other.order(place.owner, draft, key("k"), text="ab", **session)
-        await one.order(place.owner, "agent_session.send", text="abc", **session)
+        stored = await other.submit(place.owner, draft, key("k"), text="ab", **session)
+        await one.submit(place.owner, "agent_session.send", text="abc", **session)
 
         assert await held == stored
         assert stored.events == ["draft_updated"]

@@ -1,4 +1,4 @@
-"""Orders that make something, and those that find it made already."""
+"""Commands that make something, and those that find it made already."""
 
 import asyncio
 
@@ -46,11 +46,11 @@ async def test_an_id_that_something_of_others_has_cannot_be_taken(node: Node) ->
     task_id = (await task_of(node, other)).ids["task_id"]
 
     with pytest.raises(Conflict):
-        await node.order(
+        await node.submit(
             other.owner, "agent_session.create", task_id=task_id, session_id=session_id
         )
     with pytest.raises(Conflict):
-        await node.order(
+        await node.submit(
             other.owner,
             "repository.add",
             organization_id=other.organization_id,
@@ -65,7 +65,7 @@ async def test_an_id_chosen_in_two_tasks_at_once_is_had_by_one(node: Node) -> No
 
     answers = await asyncio.gather(
         *(
-            node.order(place.owner, "agent_session.create", task_id=task, session_id="ses_chosen")
+            node.submit(place.owner, "agent_session.create", task_id=task, session_id="ses_chosen")
             for task in tasks
         ),
         return_exceptions=True,
@@ -92,7 +92,7 @@ async def test_a_message_that_would_not_fit_into_one_commit_is_too_large(node: N
     places = [{"id": "one", "path": "a", "text": "\x01" * 200_000}]
 
     with pytest.raises(TooLarge):
-        await node.order(
+        await node.submit(
             place.owner,
             "agent_session.send",
             task_id=ids["task_id"],
@@ -107,7 +107,7 @@ async def test_a_second_refresh_answers_the_job_that_is_open_already(node: Node)
     added = await node.store.last(f"evt.organization.{place.organization_id}")
     assert added is not None
 
-    answer = await node.order(place.owner, "repository.refresh", repository_id=place.repository_id)
+    answer = await node.submit(place.owner, "repository.refresh", repository_id=place.repository_id)
 
     assert answer.events == []
     assert answer.ids["job_id"] == added.commit.ids["job_id"]
@@ -117,8 +117,8 @@ async def test_a_second_archive_answers_the_job_that_is_open_already(node: Node)
     place = await acme(node)
     task = {"task_id": (await task_of(node, place)).ids["task_id"]}
 
-    first = await node.order(place.owner, "task.archive", **task)
-    second = await node.order(place.owner, "task.archive", **task)
+    first = await node.submit(place.owner, "task.archive", **task)
+    second = await node.submit(place.owner, "task.archive", **task)
 
     assert (second.events, second.ids) == ([], first.ids)
 
@@ -128,8 +128,8 @@ async def test_a_repository_is_not_removed_while_a_task_is_at_work(node: Node) -
     made = await task_of(node, place)
 
     with pytest.raises(Rejected):
-        await node.order(place.owner, "repository.remove", repository_id=place.repository_id)
-    await node.order(
+        await node.submit(place.owner, "repository.remove", repository_id=place.repository_id)
+    await node.submit(
         place.owner,
         "agent_session.cancel_message",
         task_id=made.ids["task_id"],
@@ -142,7 +142,7 @@ async def test_a_repository_is_not_removed_while_a_task_is_at_work(node: Node) -
         lambda task: task_provisioned(task, job_id=JobId(made.ids["job_id"])),
         report_id="provisioned",
     )
-    gone = await node.order(place.owner, "repository.remove", repository_id=place.repository_id)
+    gone = await node.submit(place.owner, "repository.remove", repository_id=place.repository_id)
 
     assert gone.events == ["repository_removed"]
 
@@ -151,7 +151,7 @@ async def test_a_local_path_outside_the_allowed_folder_is_malformed(node: Node) 
     place = await acme(node)
 
     with pytest.raises(Invalid):
-        await node.order(
+        await node.submit(
             place.owner,
             "repository.add",
             organization_id=place.organization_id,

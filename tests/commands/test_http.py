@@ -284,7 +284,7 @@ async def test_json_is_understood_with_its_charset_and_without_a_media_type(
     assert (first.status_code, second.status_code) == (202, 202)
 
 
-async def test_who_is_not_known_may_order_nothing(edge: Edge) -> None:
+async def test_who_is_not_known_may_give_no_command(edge: Edge) -> None:
     for token in (None, "wrong", "fdy_owner_wrong", "fdy_>_x"):
         async with edge.client(token) as client:
             check_problem(await client.post(CREATE, json=NAME), 401, "unauthenticated")
@@ -299,7 +299,7 @@ async def test_a_version_that_does_not_match_is_told_so(
 ) -> None:
     made = await task_of(node, place)
     task = {"task_id": made.ids["task_id"], "title": "One"}
-    await node.order(place.owner, "task.rename", **task | {"title": "Zero"})
+    await node.submit(place.owner, "task.rename", **task | {"title": "Zero"})
 
     response = await client.post(
         "/v1/commands/task.rename", json=task, headers={"If-Match": f'"abc.{made.position}"'}
@@ -317,7 +317,7 @@ async def test_a_key_used_again_for_something_else_is_told_so(client: httpx.Asyn
     check_problem(response, 422, "key_reused")
 
 
-async def test_a_draining_node_takes_no_order(edge: Edge, client: httpx.AsyncClient) -> None:
+async def test_a_draining_node_takes_no_command(edge: Edge, client: httpx.AsyncClient) -> None:
     edge.gate.draining = True
 
     response = await client.post(CREATE, json=NAME)

@@ -30,11 +30,11 @@ async def test_one_key_with_two_bodies_on_two_nodes_at_once_is_refused_to_one(
     async with node_on(jetstream_store) as first, deaf_node_on(jetstream_store) as second:
         place = await acme(first)
         task = {"task_id": (await task_of(first, place)).ids["task_id"]}
-        await second.order(place.owner, "task.rename", title="Known to both", **task)
+        await second.submit(place.owner, "task.rename", title="Known to both", **task)
 
         outcomes: tuple[Answer | BaseException, ...] = await asyncio.gather(
-            first.order(place.owner, "task.rename", key("k"), title="One", **task),
-            second.order(place.owner, "task.rename", key("k"), title="Two", **task),
+            first.submit(place.owner, "task.rename", key("k"), title="One", **task),
+            second.submit(place.owner, "task.rename", key("k"), title="Two", **task),
             return_exceptions=True,
         )
 
@@ -53,7 +53,7 @@ async def test_a_retry_long_after_the_servers_own_memory_is_still_recognised(
         task = {"task_id": made.ids["task_id"]}
         forgotten = monotonic() + 0.3
         while monotonic() < forgotten:
-            await node.order(place.owner, "task.rename", title=str(monotonic()), **task)
+            await node.submit(place.owner, "task.rename", title=str(monotonic()), **task)
 
     async with deaf_node_on(jetstream_store) as restarted:
         answer = await task_of(restarted, place, key("create"))
@@ -70,7 +70,9 @@ async def test_old_states_on_the_other_node_lose_no_command(
 
         answers = await asyncio.gather(
             *(
-                (first, second)[n % 2].order(place.owner, "task.rename", title=f"Title {n}", **task)
+                (first, second)[n % 2].submit(
+                    place.owner, "task.rename", title=f"Title {n}", **task
+                )
                 for n in range(10)
             )
         )
@@ -84,13 +86,13 @@ async def test_what_one_node_adds_the_other_finds_at_once(
     async with node_on(jetstream_store) as first, node_on(jetstream_store) as second:
         place = await acme(first)
         for number in range(30):
-            added = await first.order(
+            added = await first.submit(
                 place.owner,
                 "repository.add",
                 organization_id=place.organization_id,
                 remote_url=f"https://example.com/acme/{number}",
             )
-            made = await second.order(
+            made = await second.submit(
                 place.owner, "task.create", repository_id=added.ids["repository_id"], prompt="x"
             )
             assert made.events[0] == "task_created"

@@ -1,4 +1,4 @@
-"""A history with a commit that nobody can read: orders about it wait until the log's owner leaves that commit out."""
+"""A history with a commit that nobody can read: commands about it wait until the log's owner leaves that commit out."""
 
 import pytest
 
@@ -39,10 +39,10 @@ async def poisoned(node: Node) -> tuple[Acme, Answer, Position]:
 
 
 async def rename(node: Node, place: Acme, made: Answer, title: str) -> Answer:
-    return await node.order(place.owner, "task.rename", task_id=made.ids["task_id"], title=title)
+    return await node.submit(place.owner, "task.rename", task_id=made.ids["task_id"], title=title)
 
 
-async def test_an_order_about_it_is_refused_as_unreadable_until_the_commit_is_skipped(
+async def test_a_command_about_it_is_refused_as_unreadable_until_the_commit_is_skipped(
     node: Node,
 ) -> None:
     place, made, position = await poisoned(node)
@@ -51,7 +51,7 @@ async def test_an_order_about_it_is_refused_as_unreadable_until_the_commit_is_sk
     assert refusal.value.code == "unreadable"
     assert str(position) in refusal.value.detail
 
-    skipped = await node.order(await node.owner(), "poison.skip", aggregate_id=made.ids["task_id"])
+    skipped = await node.submit(await node.owner(), "poison.skip", aggregate_id=made.ids["task_id"])
     answer = await rename(node, place, made, "Two")
 
     assert skipped.events == ["poison_skipped"]
@@ -59,7 +59,7 @@ async def test_an_order_about_it_is_refused_as_unreadable_until_the_commit_is_sk
     assert answer.position > skipped.position > position
 
 
-async def test_everything_else_can_be_ordered_meanwhile(node: Node) -> None:
+async def test_commands_about_everything_else_are_taken_meanwhile(node: Node) -> None:
     place, _, _ = await poisoned(node)
 
     answer = await task_of(node, place)
@@ -73,10 +73,10 @@ async def test_of_several_bad_commits_each_needs_its_own_decision(node: Node) ->
     second = await spoil(node.store, subject_of("task", made.ids["task_id"]))
     owner, id = await node.owner(), made.ids["task_id"]
 
-    await node.order(owner, "poison.skip", aggregate_id=id)
+    await node.submit(owner, "poison.skip", aggregate_id=id)
     with pytest.raises(Unavailable, match=f"position {second}"):
         await rename(node, place, made, "One")
-    await node.order(owner, "poison.skip", aggregate_id=id, position=second)
+    await node.submit(owner, "poison.skip", aggregate_id=id, position=second)
 
     assert first < second
     assert (await rename(node, place, made, "Two")).events == ["task_renamed"]
@@ -88,7 +88,7 @@ async def test_only_the_owner_of_the_installation_decides(node: Node) -> None:
 
     for name in ("poison.skip", "poison.retry"):
         with pytest.raises(Forbidden):
-            await node.order(somebody, name, aggregate_id=made.ids["task_id"])
+            await node.submit(somebody, name, aggregate_id=made.ids["task_id"])
 
 
 async def test_a_stranger_does_not_learn_that_there_is_such_a_task(node: Node) -> None:
@@ -96,7 +96,7 @@ async def test_a_stranger_does_not_learn_that_there_is_such_a_task(node: Node) -
     stranger = await node.person(await node.owner(), "Stranger")
 
     with pytest.raises(NotFound):
-        await node.order(stranger, "task.rename", task_id=made.ids["task_id"], title="Mine")
+        await node.submit(stranger, "task.rename", task_id=made.ids["task_id"], title="Mine")
 
 
 async def test_what_can_be_read_is_skipped_only_by_its_position(node: Node) -> None:
@@ -105,11 +105,11 @@ async def test_what_can_be_read_is_skipped_only_by_its_position(node: Node) -> N
     owner, id = await node.owner(), made.ids["task_id"]
 
     with pytest.raises(Rejected, match="can be read"):
-        await node.order(owner, "poison.skip", aggregate_id=id)
+        await node.submit(owner, "poison.skip", aggregate_id=id)
     with pytest.raises(Rejected, match="No commit"):
-        await node.order(owner, "poison.skip", aggregate_id=id, position=99)
-    answer = await node.order(owner, "poison.skip", aggregate_id=id, position=made.position)
-    again = await node.order(owner, "poison.skip", aggregate_id=id, position=made.position)
+        await node.submit(owner, "poison.skip", aggregate_id=id, position=99)
+    answer = await node.submit(owner, "poison.skip", aggregate_id=id, position=made.position)
+    again = await node.submit(owner, "poison.skip", aggregate_id=id, position=made.position)
 
     assert (answer.events, again.events) == (["poison_skipped"], [])
 
@@ -118,4 +118,4 @@ async def test_what_can_be_read_is_skipped_only_by_its_position(node: Node) -> N
 async def test_there_is_nothing_to_decide_about_what_never_was(node: Node, id: str) -> None:
     for name in ("poison.skip", "poison.retry"):
         with pytest.raises(NotFound):
-            await node.order(await node.owner(), name, aggregate_id=id)
+            await node.submit(await node.owner(), name, aggregate_id=id)

@@ -17,15 +17,15 @@ WORKER = "w1"
 
 
 async def remove(node: Node, place: Acme) -> list[str]:
-    order = await node.order(place.owner, "repository.remove", repository_id=place.repository_id)
-    return order.events
+    removed = await node.submit(place.owner, "repository.remove", repository_id=place.repository_id)
+    return removed.events
 
 
 async def put_away(node: Node, place: Acme, task_id: str, *, killed: bool) -> None:
-    order = "task.kill" if killed else "task.archive"
-    await node.order(place.owner, order, task_id=task_id)
+    command = "task.kill" if killed else "task.archive"
+    await node.submit(place.owner, command, task_id=task_id)
     ended = task_killed if killed else task_archived
-    position, _ = await node.reports.report(TASK, task_id, ended, report_id=order)
+    position, _ = await node.reports.report(TASK, task_id, ended, report_id=command)
     await node.reached(position)
 
 
@@ -66,7 +66,7 @@ async def test_a_failed_task_does_not_keep_its_repository(node: Node) -> None:
 async def test_a_task_that_is_provisioned_once_more_keeps_it(node: Node) -> None:
     place = await acme(node)
     task_id, job_id = await failed_task(node, place)
-    await node.order(place.owner, "job.retry", job_id=job_id)
+    await node.submit(place.owner, "job.retry", job_id=job_id)
 
     with pytest.raises(Rejected) as refused:
         await remove(node, place)
@@ -107,7 +107,7 @@ async def test_an_archived_task_that_is_being_killed_keeps_its_repository(node: 
     place = await acme(node)
     task_id = (await task_of(node, place)).ids["task_id"]
     await put_away(node, place, task_id, killed=False)
-    await node.order(place.owner, "task.kill", task_id=task_id)
+    await node.submit(place.owner, "task.kill", task_id=task_id)
 
     with pytest.raises(Rejected):
         await remove(node, place)

@@ -23,8 +23,8 @@ async def test_the_same_key_again_gives_the_same_answer_after_all_caches_are_gon
         again = await task_of(second, place, key("create"))
     async with deaf_node_on(memory_store) as third:
         own = {"task_id": before.ids["task_id"], "title": "Mend login"}
-        renamed = await third.order(place.owner, "task.rename", key("rename"), **own)
-        once_more = await third.order(place.owner, "task.rename", key("rename"), **own)
+        renamed = await third.submit(place.owner, "task.rename", key("rename"), **own)
+        once_more = await third.submit(place.owner, "task.rename", key("rename"), **own)
 
     assert again == before
     assert once_more == renamed
@@ -35,21 +35,21 @@ async def test_a_retry_is_answered_although_the_caller_may_not_do_it_any_more(no
     place = await acme(node)
     bert = await node.person(place.owner, "Bert")
     of_bert = {"organization_id": place.organization_id, "user_id": bert.user_id}
-    await node.order(place.owner, "organization.add_member", role="member", **of_bert)
+    await node.submit(place.owner, "organization.add_member", role="member", **of_bert)
     task = {"repository_id": place.repository_id, "prompt": "Fix login"}
-    made = await node.order(bert, "task.create", key("create"), **task)
-    await node.order(place.owner, "organization.remove_member", **of_bert)
+    made = await node.submit(bert, "task.create", key("create"), **task)
+    await node.submit(place.owner, "organization.remove_member", **of_bert)
 
-    assert await node.order(bert, "task.create", key("create"), **task) == made
+    assert await node.submit(bert, "task.create", key("create"), **task) == made
 
 
 async def test_a_key_with_another_body_is_refused(node: Node) -> None:
     place = await acme(node)
     task = {"task_id": (await task_of(node, place)).ids["task_id"]}
-    await node.order(place.owner, "task.rename", key("k"), title="One", **task)
+    await node.submit(place.owner, "task.rename", key("k"), title="One", **task)
 
     with pytest.raises(Rejected) as refused:
-        await node.order(place.owner, "task.rename", key("k"), title="Two", **task)
+        await node.submit(place.owner, "task.rename", key("k"), title="Two", **task)
 
     assert refused.value.code == "key_reused"
 
@@ -58,11 +58,11 @@ async def test_a_key_that_was_used_for_another_aggregate_is_refused(node: Node) 
     place = await acme(node)
     one = (await task_of(node, place)).ids["task_id"]
     two = (await task_of(node, place)).ids["task_id"]
-    used = await node.order(place.owner, "task.rename", key("k"), task_id=one, title="One")
+    used = await node.submit(place.owner, "task.rename", key("k"), task_id=one, title="One")
     await node.reached(used.position)
 
     with pytest.raises(Rejected) as refused:
-        await node.order(place.owner, "task.rename", key("k"), task_id=two, title="One")
+        await node.submit(place.owner, "task.rename", key("k"), task_id=two, title="One")
 
     assert refused.value.code == "key_reused"
 
@@ -73,10 +73,10 @@ async def test_a_key_that_was_used_for_another_aggregate_is_refused_before_the_t
     async with node_on(memory_store) as first, deaf_node_on(memory_store) as deaf:
         place = await acme(first)
         one, two = [(await task_of(first, place)).ids["task_id"] for _ in range(2)]
-        await deaf.order(place.owner, "task.rename", key("k"), task_id=one, title="One")
+        await deaf.submit(place.owner, "task.rename", key("k"), task_id=one, title="One")
 
         with pytest.raises(Rejected) as refused:
-            await deaf.order(place.owner, "task.rename", key("k"), task_id=two, title="One")
+            await deaf.submit(place.owner, "task.rename", key("k"), task_id=two, title="One")
 
     assert refused.value.code == "key_reused"
 
@@ -89,7 +89,7 @@ async def test_a_key_that_is_used_for_many_aggregates_at_once_is_accepted_for_on
 
     answers = await asyncio.gather(
         *(
-            node.order(place.owner, "task.rename", key("k"), task_id=task, title="One")
+            node.submit(place.owner, "task.rename", key("k"), task_id=task, title="One")
             for task in tasks
         ),
         return_exceptions=True,
@@ -104,8 +104,8 @@ async def test_a_key_belongs_to_its_caller_and_its_command(node: Node) -> None:
     bert = await node.person(place.owner, "Bert")
     task = (await task_of(node, place, key("k"))).ids["task_id"]
 
-    named = await node.order(place.owner, "task.rename", key("k"), task_id=task, title="One")
-    made = await node.order(bert, "organization.create", key("k"), name="Bert's")
+    named = await node.submit(place.owner, "task.rename", key("k"), task_id=task, title="One")
+    made = await node.submit(bert, "organization.create", key("k"), name="Bert's")
 
     assert (named.events, made.events) == (["task_renamed"], ["organization_created"])
 
@@ -116,11 +116,11 @@ async def test_a_key_with_another_body_is_refused_by_a_node_that_knows_nothing_o
     async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
         place = await acme(first)
         task = {"task_id": (await task_of(first, place)).ids["task_id"]}
-        await second.order(place.owner, "task.rename", title="Known to both", **task)
-        await first.order(place.owner, "task.rename", key("k"), title="One", **task)
+        await second.submit(place.owner, "task.rename", title="Known to both", **task)
+        await first.submit(place.owner, "task.rename", key("k"), title="One", **task)
 
         with pytest.raises(Rejected) as refused:
-            await second.order(place.owner, "task.rename", key("k"), title="Two", **task)
+            await second.submit(place.owner, "task.rename", key("k"), title="Two", **task)
 
     assert refused.value.code == "key_reused"
 
@@ -129,10 +129,10 @@ async def test_what_changes_nothing_answers_the_last_position_and_no_events(node
     place = await acme(node)
     made = await task_of(node, place)
     task = {"task_id": made.ids["task_id"]}
-    named = await node.order(place.owner, "task.rename", title="One", **task)
-    await node.order(place.owner, "organization.create", name="Something else")
+    named = await node.submit(place.owner, "task.rename", title="One", **task)
+    await node.submit(place.owner, "organization.create", name="Something else")
 
-    again = await node.order(place.owner, "task.rename", title="One", **task)
+    again = await node.submit(place.owner, "task.rename", title="One", **task)
 
     assert (again.events, again.position) == ([], named.position)
 
@@ -156,12 +156,12 @@ async def test_two_nodes_that_know_only_old_states_lose_no_command(
     async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
         place = await acme(first)
         task = {"task_id": (await task_of(first, place)).ids["task_id"]}
-        await second.order(place.owner, "task.rename", title="Known to both", **task)
+        await second.submit(place.owner, "task.rename", title="Known to both", **task)
 
         titles = [f"Title {number}" for number in range(20)]
         answers = await asyncio.gather(
             *(
-                (first, second)[number % 2].order(place.owner, "task.rename", title=title, **task)
+                (first, second)[number % 2].submit(place.owner, "task.rename", title=title, **task)
                 for number, title in enumerate(titles)
             )
         )
@@ -169,21 +169,23 @@ async def test_two_nodes_that_know_only_old_states_lose_no_command(
     assert len({answer.position for answer in answers}) == 20
 
 
-async def test_a_node_that_finds_its_order_stored_by_another_one_misses_nothing_before_it(
+async def test_a_node_that_finds_its_command_stored_by_another_one_misses_nothing_before_it(
     memory_store: MemoryStore,
 ) -> None:
     async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
         place = await acme(first)
         task = {"task_id": (await task_of(first, place)).ids["task_id"]}
-        await second.order(place.owner, "task.rename", key("before"), title="Before", **task)
-        created = await first.order(place.owner, "agent_session.create", key("create"), **task)
-        renamed = await first.order(
+        await second.submit(place.owner, "task.rename", key("before"), title="Before", **task)
+        created = await first.submit(place.owner, "agent_session.create", key("create"), **task)
+        renamed = await first.submit(
             place.owner, "task.rename", key("rename"), title="After", **task
         )
 
-        again = await second.order(place.owner, "task.rename", key("rename"), title="After", **task)
+        again = await second.submit(
+            place.owner, "task.rename", key("rename"), title="After", **task
+        )
         session = {**task, "session_id": created.ids["session_id"]}
-        sent = await second.order(place.owner, "agent_session.send", text="hello", **session)
+        sent = await second.submit(place.owner, "agent_session.send", text="hello", **session)
 
     assert again == renamed
     assert sent.events == ["message_queued"]
@@ -196,14 +198,14 @@ async def test_an_old_state_answers_neither_nothing_to_do_nor_a_refusal(
         place = await acme(first)
         made = await task_of(first, place)
         session = {name: made.ids[name] for name in ("task_id", "session_id")}
-        await second.order(place.owner, "task.rename", task_id=made.ids["task_id"], title="One")
-        await first.order(place.owner, "task.rename", task_id=made.ids["task_id"], title="Two")
-        more = await first.order(place.owner, "agent_session.create", task_id=session["task_id"])
+        await second.submit(place.owner, "task.rename", task_id=made.ids["task_id"], title="One")
+        await first.submit(place.owner, "task.rename", task_id=made.ids["task_id"], title="Two")
+        more = await first.submit(place.owner, "agent_session.create", task_id=session["task_id"])
 
-        back = await second.order(
+        back = await second.submit(
             place.owner, "task.rename", task_id=made.ids["task_id"], title="One"
         )
-        sent = await second.order(
+        sent = await second.submit(
             place.owner,
             "agent_session.send",
             task_id=session["task_id"],

@@ -1,4 +1,4 @@
-"""Who may order what, and what strangers are told."""
+"""Who may give which command, and what strangers are told."""
 
 import asyncio
 
@@ -17,14 +17,14 @@ async def test_a_removed_members_command_is_refused_by_a_node_that_still_knows_t
         place = await acme(first)
         bert = await first.person(place.owner, "Bert")
         of_bert = {"organization_id": place.organization_id, "user_id": bert.user_id}
-        await first.order(place.owner, "organization.add_member", role="member", **of_bert)
+        await first.submit(place.owner, "organization.add_member", role="member", **of_bert)
         task = {"task_id": (await task_of(first, place)).ids["task_id"]}
-        await second.order(bert, "task.rename", title="Bert was here", **task)
+        await second.submit(bert, "task.rename", title="Bert was here", **task)
 
-        await first.order(place.owner, "organization.remove_member", **of_bert)
+        await first.submit(place.owner, "organization.remove_member", **of_bert)
 
         with pytest.raises(NotFound):
-            await second.order(bert, "task.rename", title="And again", **task)
+            await second.submit(bert, "task.rename", title="And again", **task)
 
 
 async def test_a_revoked_tokens_command_is_refused_by_a_node_that_still_knows_it(
@@ -33,12 +33,12 @@ async def test_a_revoked_tokens_command_is_refused_by_a_node_that_still_knows_it
     async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
         owner = await first.owner()
         bert = await first.person(owner, "Bert")
-        await second.order(bert, "organization.create", name="Bert's")
+        await second.submit(bert, "organization.create", name="Bert's")
 
-        await first.order(owner, "token.revoke", token_id=bert.credential_id)
+        await first.submit(owner, "token.revoke", token_id=bert.credential_id)
 
         with pytest.raises(Unauthenticated):
-            await second.order(bert, "organization.create", name="Bert's second")
+            await second.submit(bert, "organization.create", name="Bert's second")
 
 
 async def test_a_foreign_task_is_refused_with_the_words_for_one_that_never_was(node: Node) -> None:
@@ -47,9 +47,9 @@ async def test_a_foreign_task_is_refused_with_the_words_for_one_that_never_was(n
     task_id = (await task_of(node, place)).ids["task_id"]
 
     with pytest.raises(NotFound) as foreign:
-        await node.order(stranger, "task.rename", task_id=task_id, title="Mine")
+        await node.submit(stranger, "task.rename", task_id=task_id, title="Mine")
     with pytest.raises(NotFound) as unknown:
-        await node.order(stranger, "task.rename", task_id="task_never", title="Mine")
+        await node.submit(stranger, "task.rename", task_id="task_never", title="Mine")
 
     assert foreign.value.detail.replace(task_id, "task_never") == unknown.value.detail
 
@@ -100,7 +100,7 @@ async def test_a_stranger_finds_nothing_of_an_organization(
     head = await node.store.head()
 
     with pytest.raises(NotFound):
-        await node.order(stranger, command, **filled)
+        await node.submit(stranger, command, **filled)
 
     assert await node.store.head() == head
 
@@ -109,11 +109,11 @@ async def test_members_work_and_do_not_administer(node: Node) -> None:
     place = await acme(node)
     bert = await node.person(place.owner, "Bert")
     in_acme = {"organization_id": place.organization_id}
-    await node.order(
+    await node.submit(
         place.owner, "organization.add_member", user_id=bert.user_id, role="member", **in_acme
     )
 
-    await node.order(bert, "task.create", repository_id=place.repository_id, prompt="x")
+    await node.submit(bert, "task.create", repository_id=place.repository_id, prompt="x")
     for command, fields in (
         ("organization.update", {"name": "Mine"}),
         ("organization.add_member", {"user_id": bert.user_id, "role": "owner"}),
@@ -121,7 +121,7 @@ async def test_members_work_and_do_not_administer(node: Node) -> None:
         ("organization.remove_member", {"user_id": place.owner.user_id}),
     ):
         with pytest.raises(Forbidden):
-            await node.order(bert, command, **in_acme, **fields)
+            await node.submit(bert, command, **in_acme, **fields)
 
 
 async def test_admins_administer_all_but_owners(node: Node) -> None:
@@ -129,11 +129,11 @@ async def test_admins_administer_all_but_owners(node: Node) -> None:
     bert = await node.person(place.owner, "Bert")
     carl = await node.person(place.owner, "Carl")
     in_acme = {"organization_id": place.organization_id}
-    await node.order(
+    await node.submit(
         place.owner, "organization.add_member", user_id=bert.user_id, role="admin", **in_acme
     )
 
-    await node.order(
+    await node.submit(
         bert, "organization.add_member", user_id=carl.user_id, role="member", **in_acme
     )
     for command, fields in (
@@ -142,7 +142,7 @@ async def test_admins_administer_all_but_owners(node: Node) -> None:
         ("organization.remove_member", {"user_id": place.owner.user_id}),
     ):
         with pytest.raises(Forbidden):
-            await node.order(bert, command, **in_acme, **fields)
+            await node.submit(bert, command, **in_acme, **fields)
 
 
 async def test_who_became_an_admin_elsewhere_a_moment_ago_may_add_people(
@@ -150,10 +150,10 @@ async def test_who_became_an_admin_elsewhere_a_moment_ago_may_add_people(
 ) -> None:
     async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
         bert = await first.person(await first.owner(), "Bert")
-        await first.order(bert, "organization.create", name="Bert's")
+        await first.submit(bert, "organization.create", name="Bert's")
 
         async with asyncio.TaskGroup() as tasks:
-            adding = tasks.create_task(second.order(bert, "user.create", name="Carl"))
+            adding = tasks.create_task(second.submit(bert, "user.create", name="Carl"))
             hearing = tasks.create_task(second.feed.run())
             await asyncio.wait([adding])
             hearing.cancel()
@@ -166,9 +166,9 @@ async def test_people_are_added_by_those_who_administer_something(node: Node) ->
     bert = await node.person(owner, "Bert")
 
     with pytest.raises(Forbidden):
-        await node.order(bert, "user.create", name="Carl")
-    await node.order(bert, "organization.create", name="Bert's")
-    carl = await node.order(bert, "user.create", name="Carl")
+        await node.submit(bert, "user.create", name="Carl")
+    await node.submit(bert, "organization.create", name="Bert's")
+    carl = await node.submit(bert, "user.create", name="Carl")
 
     with pytest.raises(Forbidden):
-        await node.order(bert, "token.create", user_id=carl.ids["user_id"])
+        await node.submit(bert, "token.create", user_id=carl.ids["user_id"])

@@ -164,10 +164,10 @@ async def test_those_who_sign_in_slowly_are_in_the_way_of_nobody_else(edge: Edge
         ]
         async with asyncio.timeout(15):
             (first, *_) = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
-        ordered = await owner.post(CREATE, json=NAME)
+        created = await owner.post(CREATE, json=NAME)
         arrived.set()
         statuses = Counter([(await one).status_code for one in sent])
 
     check_problem(first.pop().result(), 429, "too_many_requests")
-    assert ordered.status_code == 202
+    assert created.status_code == 202
     assert statuses == {400: SIGN_INS_AT_ONCE, 429: 1}

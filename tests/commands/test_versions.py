@@ -18,7 +18,7 @@ async def test_a_version_older_than_the_last_command_does_not_match(node: Node) 
     place = await acme(node)
     made = await task_of(node, place)
     task = {"task_id": made.ids["task_id"]}
-    await node.order(place.owner, "task.rename", title="One", **task)
+    await node.submit(place.owner, "task.rename", title="One", **task)
 
     for asked in (
         {"if_match": f'"{made.position}"'},
@@ -27,7 +27,7 @@ async def test_a_version_older_than_the_last_command_does_not_match(node: Node) 
         {"expected_version": made.position},
     ):
         with pytest.raises(VersionMismatch):
-            await node.order(place.owner, "task.rename", title="Two", **task, **asked)
+            await node.submit(place.owner, "task.rename", title="Two", **task, **asked)
 
 
 @pytest.mark.parametrize("spelling", ['"{}"', 'W/"e-1.{}"', '"x", "e.{}"', "{}", "*"])
@@ -37,7 +37,7 @@ async def test_a_version_at_the_last_command_matches_however_it_is_spelt(
     place = await acme(node)
     made = await task_of(node, place)
 
-    answer = await node.order(
+    answer = await node.submit(
         place.owner,
         "task.rename",
         if_match=spelling.format(made.position),
@@ -74,7 +74,7 @@ async def test_what_workers_report_does_not_count_as_a_change(node: Node) -> Non
         report_id="ready",
     )
 
-    answer = await node.order(
+    answer = await node.submit(
         place.owner,
         "task.rename",
         task_id=made.ids["task_id"],
@@ -87,7 +87,7 @@ async def test_what_workers_report_does_not_count_as_a_change(node: Node) -> Non
 
 async def test_nothing_matches_any_version_of_what_is_not_there(node: Node) -> None:
     with pytest.raises(VersionMismatch):
-        await node.order(await node.owner(), "organization.create", if_match="*", name="Acme")
+        await node.submit(await node.owner(), "organization.create", if_match="*", name="Acme")
 
 
 async def test_a_tag_from_before_a_cut_of_the_log_matches_nothing(node: Node) -> None:
@@ -101,8 +101,8 @@ async def test_a_tag_from_before_a_cut_of_the_log_matches_nothing(node: Node) ->
 
     for tag in ('"e.999"', '"e-1.999"', '"e-another.999"'):
         with pytest.raises(VersionMismatch):
-            await node.order(place.owner, "task.rename", title="One", if_match=tag, **task)
-    answer = await node.order(
+            await node.submit(place.owner, "task.rename", title="One", if_match=tag, **task)
+    answer = await node.submit(
         place.owner, "task.rename", title="One", if_match=f'"e-1-{mark}.{made.position}"', **task
     )
 

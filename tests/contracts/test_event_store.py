@@ -93,17 +93,17 @@ async def test_the_same_commit_again_is_known_when_it_expects_the_newest_positio
     assert await store.head() == 3
 
 
-async def test_one_order_that_two_nodes_decided_is_what_the_first_of_them_stored(
+async def test_one_command_that_two_nodes_decided_is_what_the_first_of_them_stored(
     store: EventStore,
 ) -> None:
     first = await store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
     other = await store.append(ANNA, commit("2"), expected=first, message_id="m2")
-    theirs = await store.append(ANNA, commit("3"), expected=other, message_id="order")
+    theirs = await store.append(ANNA, commit("3"), expected=other, message_id="command")
 
     with pytest.raises(AlreadyStored) as behind_another:
-        await store.append(ANNA, commit("3"), expected=first, message_id="order")
+        await store.append(ANNA, commit("3"), expected=first, message_id="command")
     with pytest.raises(AlreadyStored) as other_words:
-        await store.append(ANNA, commit("4"), expected=other, message_id="order")
+        await store.append(ANNA, commit("4"), expected=other, message_id="command")
 
     assert behind_another.value.position == other_words.value.position == theirs
     assert await store.head() == theirs

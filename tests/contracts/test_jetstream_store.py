@@ -294,8 +294,8 @@ async def test_the_head_is_a_commit_that_can_be_read_also_when_the_newest_were_d
         await fill(store, 4)
     for position in deleted:
         memory.delete(Position(position))
-        order = msgspec.json.encode({"seq": position})
-        await nats_connection.request("$JS.API.STREAM.MSG.DELETE.EVENTS", order, within=5)
+        request = msgspec.json.encode({"seq": position})
+        await nats_connection.request("$JS.API.STREAM.MSG.DELETE.EVENTS", request, within=5)
 
     for store in (memory, jetstream_store):
         assert (await store.head(), await store.end()) == (4 - len(deleted), 4)

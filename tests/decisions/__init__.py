@@ -1,1 +1,1 @@
-"""Decisions: given events, when an order, then events."""
+"""Decisions: given events, when a command, then events."""

@@ -1,4 +1,4 @@
-"""Given these events, when this order, then those events: and again, because everything may happen twice."""
+"""Given these events, when this command, then those events: and again, because everything may happen twice."""
 
 from collections.abc import Sequence
 from typing import Generic, TypeVar
@@ -56,9 +56,9 @@ class Spec(Generic[S, C]):
             assert self._decider.decide(after, when, asked) == []
 
 
-def refusal(decider: Decider[S, C], state: S, order: C, context: Context) -> str:
+def refusal(decider: Decider[S, C], state: S, command: C, context: Context) -> str:
     with pytest.raises(FoundryError) as refused:
-        decider.decide(state, order, context)
+        decider.decide(state, command, context)
     return refused.value.code
 
 
@@ -79,7 +79,7 @@ def organization(*events: Event) -> Organization:
 
 
 def context_of(**known: object) -> Context:
-    """What a decision knows when Anna orders."""
+    """What a decision knows when Anna gives a command."""
     facts: dict[str, object] = {
         "now": NOW,
         "actor": ANNA,

@@ -1,4 +1,4 @@
-"""What may be ordered of a task's agent sessions."""
+"""The commands about a task's agent sessions."""
 
 from typing import TypedDict
 
@@ -7,7 +7,7 @@ import pytest
 from commands.agent_session import MAX_WAITING, MAX_WAITING_BYTES
 from commands.fields import AttachmentField
 from commands.task import TASK
-from commands.task_orders import (
+from commands.task_commands import (
     AnswerPermission,
     CancelMessage,
     ChangeModel,
@@ -53,8 +53,8 @@ def test_a_session_for_which_nobody_is_named_gets_the_agent_of_the_organization(
     own = organization(facts.organization_updated(default_agent="claude", default_model="opus"))
     pending = folded(TASK, PENDING)
 
-    def made(order: CreateSession) -> list[tuple[str, str | None]]:
-        events = TASK.decide(pending, order, context_of(organization=own))
+    def made(command: CreateSession) -> list[tuple[str, str | None]]:
+        events = TASK.decide(pending, command, context_of(organization=own))
         return [(one.agent, one.model) for one in events if isinstance(one, AgentSessionCreated)]
 
     assert made(CreateSession(task_id="task_1")) == [("claude", "opus")]
@@ -141,10 +141,10 @@ def test_a_waiting_message_can_be_cancelled() -> None:
 
 
 def test_a_delivered_message_cannot_be_cancelled_any_more() -> None:
-    order = CancelMessage(**OF_ONE, message_id="msg_1")
+    command = CancelMessage(**OF_ONE, message_id="msg_1")
 
-    session(given=RUNNING, when=order, refused="already_delivered")
-    session(given=[*RUNNING, facts.turn_ended()], when=order, refused="already_delivered")
+    session(given=RUNNING, when=command, refused="already_delivered")
+    session(given=[*RUNNING, facts.turn_ended()], when=command, refused="already_delivered")
 
 
 def test_a_running_turn_can_be_stopped() -> None:

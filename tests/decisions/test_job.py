@@ -45,10 +45,10 @@ def test_an_open_job_can_be_cancelled_once() -> None:
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled() -> None:
-    order = CancelJob(job_id="job_1")
+    command = CancelJob(job_id="job_1")
 
-    job(given=[*RUNNING, facts.job_succeeded()], when=order, refused="job_ended")
-    job(given=FAILED, when=order, refused="job_ended")
+    job(given=[*RUNNING, facts.job_succeeded()], when=command, refused="job_ended")
+    job(given=FAILED, when=command, refused="job_ended")
 
 
 def test_a_failed_job_can_be_taken_up_again() -> None:
@@ -95,9 +95,9 @@ def test_a_job_that_still_runs_needs_no_retry() -> None:
 
 
 def test_a_job_that_succeeded_cannot_be_retried() -> None:
-    order = RetryJob(job_id="job_1")
+    command = RetryJob(job_id="job_1")
 
-    job(given=[*RUNNING, facts.job_succeeded()], when=order, refused="job_ended")
+    job(given=[*RUNNING, facts.job_succeeded()], when=command, refused="job_ended")
 
 
 def test_a_retried_job_keeps_the_results_it_has() -> None:

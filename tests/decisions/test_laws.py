@@ -1,4 +1,4 @@
-"""What holds for every history: facts always fold, and whatever is ordered or reported twice happens once."""
+"""What holds for every history: facts always fold, and whatever is commanded or reported twice happens once."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,7 +32,7 @@ from commands.session_reports import (
     turn_ended,
 )
 from commands.task import TASK
-from commands.task_orders import (
+from commands.task_commands import (
     AnswerPermission,
     ArchiveTask,
     CancelMessage,
@@ -85,7 +85,7 @@ IN_ACME = {"organization": organization()}
 SESSIONS = (facts.SESSION, SessionId("ses_2"))
 MESSAGES = tuple(MessageId(context_of(command_id=f"c{n}").id("msg")) for n in range(4))
 
-orders: list[TaskCommand] = [
+commands: list[TaskCommand] = [
     CreateTask(repository_id="repo_1", prompt="Fix login", task_id="task_1"),
     RenameTask(task_id="task_1", title="New"),
     RenameTask(task_id="task_1", title="Newer"),
@@ -180,16 +180,16 @@ def decided(step: Callable[[], Sequence[Event]]) -> list[Event]:
         return []
 
 
-def ordered(order: TaskCommand, number: int) -> TaskReport:
+def deciding(command: TaskCommand, number: int) -> TaskReport:
     context: Context = context_of(**IN_ACME, command_id=f"c{number}")
-    return lambda task: TASK.decide(task, order, context)
+    return lambda task: TASK.decide(task, command, context)
 
 
 steps = st.one_of(
-    st.builds(ordered, st.sampled_from(orders), st.integers(0, 3)),
+    st.builds(deciding, st.sampled_from(commands), st.integers(0, 3)),
     st.sampled_from(task_reports),
 )
-BEGINNING = ordered(orders[0], 0)
+BEGINNING = deciding(commands[0], 0)
 
 
 @given(st.lists(steps, max_size=40))
@@ -203,7 +203,7 @@ def test_whatever_happens_to_a_task_twice_happens_once(lived: list[TaskReport]) 
 
 
 @given(st.lists(steps, max_size=40))
-def test_a_task_keeps_its_promises_whatever_is_ordered_and_reported(
+def test_a_task_keeps_its_promises_whatever_is_commanded_and_reported(
     lived: list[TaskReport],
 ) -> None:
     task: TaskState = TASK.initial

@@ -1,10 +1,10 @@
-"""What may be ordered of an organization."""
+"""The commands about an organization."""
 
 from msgspec.structs import replace
 
 from commands.context import Context
 from commands.organization import ORGANIZATION
-from commands.organization_orders import (
+from commands.organization_commands import (
     AddMember,
     AddRepository,
     CreateOrganization,
@@ -66,9 +66,9 @@ def test_an_empty_default_takes_back_the_one_chosen_before() -> None:
 
 
 def test_the_default_agent_is_one_that_is_declared() -> None:
-    order = UpdateOrganization(organization_id="org_1", default_agent="nobody")
+    command = UpdateOrganization(organization_id="org_1", default_agent="nobody")
 
-    organization(given=MADE, when=order, refused="unknown_agent")
+    organization(given=MADE, when=command, refused="unknown_agent")
 
 
 def test_a_member_is_added_with_their_name() -> None:
@@ -81,15 +81,15 @@ def test_a_member_is_added_with_their_name() -> None:
 
 
 def test_who_does_not_exist_cannot_be_added() -> None:
-    order = AddMember(organization_id="org_1", user_id="usr_nobody", role="member")
+    command = AddMember(organization_id="org_1", user_id="usr_nobody", role="member")
 
-    organization(given=MADE, when=order, refused="not_found")
+    organization(given=MADE, when=command, refused="not_found")
 
 
 def test_a_member_is_not_added_again_in_another_role() -> None:
-    order = AddMember(organization_id="org_1", user_id="usr_bert", role="admin")
+    command = AddMember(organization_id="org_1", user_id="usr_bert", role="admin")
 
-    organization(given=WITH_BERT, when=order, refused="already_member", context=about_bert())
+    organization(given=WITH_BERT, when=command, refused="already_member", context=about_bert())
 
 
 def test_a_members_role_can_be_set() -> None:
@@ -101,9 +101,9 @@ def test_a_members_role_can_be_set() -> None:
 
 
 def test_a_stranger_has_no_role_to_set() -> None:
-    order = SetRole(organization_id="org_1", user_id="usr_bert", role="admin")
+    command = SetRole(organization_id="org_1", user_id="usr_bert", role="admin")
 
-    organization(given=MADE, when=order, refused="not_found")
+    organization(given=MADE, when=command, refused="not_found")
 
 
 def test_an_organization_keeps_one_owner() -> None:
@@ -129,14 +129,14 @@ def test_whoever_is_no_member_is_removed_already_and_what_is_no_id_names_nobody(
         then=[],
     )
     for named in ("bert", "org_1", "usr_../x", ""):
-        order = RemoveMember(organization_id="org_1", user_id=named)
-        organization(given=WITH_BERT, when=order, refused="not_found")
+        command = RemoveMember(organization_id="org_1", user_id=named)
+        organization(given=WITH_BERT, when=command, refused="not_found")
 
 
 def test_a_member_is_removed_only_in_the_role_that_was_named() -> None:
-    order = RemoveMember(organization_id="org_1", user_id="usr_bert", role="admin")
+    command = RemoveMember(organization_id="org_1", user_id="usr_bert", role="admin")
 
-    organization(given=WITH_BERT, when=order, refused="rejected")
+    organization(given=WITH_BERT, when=command, refused="rejected")
 
 
 def test_nothing_can_be_taken_over_while_no_provider_is_connected() -> None:
@@ -145,9 +145,9 @@ def test_nothing_can_be_taken_over_while_no_provider_is_connected() -> None:
 
 def test_a_repository_is_added_together_with_the_job_that_looks_at_it() -> None:
     job = facts.OfRepository(job=JobId(context_of().id("job")), repository=REPOSITORY)
-    order = AddRepository(organization_id="org_1", remote_url=WEB.url)
+    command = AddRepository(organization_id="org_1", remote_url=WEB.url)
 
-    events = ORGANIZATION.decide(ORGANIZATION.fold(MADE), order, context_of(remote=WEB))
+    events = ORGANIZATION.decide(ORGANIZATION.fold(MADE), command, context_of(remote=WEB))
 
     announced = replace(facts.job_announced(job), input={"remote_url": WEB.url})
     assert events == [facts.repository_added(REPOSITORY), announced]

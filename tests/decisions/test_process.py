@@ -1,4 +1,4 @@
-"""What may be ordered of the processes in a sandbox, and what workers report about them."""
+"""The commands about the processes in a sandbox, and what workers report about them."""
 
 import pytest
 from msgspec.structs import replace
@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from commands.process import MAX_ARGUMENT_BYTES, MAX_RUNNING
 from commands.process_reports import process_exited, process_output, process_started
 from commands.task import TASK
-from commands.task_orders import StartProcess, StopProcess, WriteProcess
+from commands.task_commands import StartProcess, StopProcess, WriteProcess
 from commands.task_state import Task
 from events.commit import Event
 from events.ids import ProcessId
@@ -32,7 +32,7 @@ WRITE = WriteProcess(process_id="proc_1", text="y\n")
 STOP = StopProcess(process_id="proc_1")
 
 
-def test_a_process_is_ordered_once_under_its_id() -> None:
+def test_a_process_is_asked_for_once_under_its_id() -> None:
     task(given=READY, when=START, then=[facts.process_requested()], again="already_exists")
 
 
@@ -42,9 +42,9 @@ def test_without_a_sandbox_nothing_is_started() -> None:
 
 
 def test_an_id_that_is_none_is_malformed() -> None:
-    order = StartProcess(task_id="task_1", command="make", process_id="task_1")
+    command = StartProcess(task_id="task_1", command="make", process_id="task_1")
 
-    task(given=READY, when=order, refused="malformed")
+    task(given=READY, when=command, refused="malformed")
 
 
 def test_so_many_processes_and_no_more_run_at_once() -> None:

@@ -1,4 +1,4 @@
-"""What may be ordered of a repository, and what the jobs that look at it report."""
+"""The commands about a repository, and what the jobs that look at it report."""
 
 from functools import partial
 
@@ -81,9 +81,9 @@ def test_a_repository_that_was_removed_is_not_found() -> None:
 
 
 def test_syncing_a_repository_is_looking_at_its_remote() -> None:
-    order = ActOnRepository(repository_id="repo_1", action="sync_repo")
+    command = ActOnRepository(repository_id="repo_1", action="sync_repo")
 
-    repository(given=[facts.repository_synced()], when=order, then=[NEW_SYNC], context=listed())
+    repository(given=[facts.repository_synced()], when=command, then=[NEW_SYNC], context=listed())
 
 
 def test_an_action_announces_its_job_and_the_same_one_again_finds_it_open() -> None:
@@ -112,9 +112,9 @@ def test_the_same_action_on_another_branch_is_another_job() -> None:
     ],
 )
 def test_an_action_takes_the_branches_it_needs_and_no_others(fields: dict[str, str]) -> None:
-    order = ActOnRepository(repository_id="repo_1", **fields)  # type: ignore[arg-type]
+    command = ActOnRepository(repository_id="repo_1", **fields)  # type: ignore[arg-type]
 
-    repository(given=[], when=order, refused="malformed", context=listed())
+    repository(given=[], when=command, refused="malformed", context=listed())
 
 
 @pytest.mark.parametrize("parent", ["fix-1", "fix-2", "fix-3"])

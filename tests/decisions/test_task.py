@@ -1,4 +1,4 @@
-"""What may be ordered of a task."""
+"""The commands about a task."""
 
 import msgspec
 import pytest
@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from commands.context import Context
 from commands.job import JOB
 from commands.task import TASK, title_from
-from commands.task_orders import (
+from commands.task_commands import (
     ArchiveTask,
     CreateTask,
     KillTask,
@@ -90,9 +90,9 @@ def test_the_agent_is_the_one_asked_for_else_the_organizations_else_the_shell(
     defaults: dict[str, str], asked: dict[str, str], agent: str, model: str | None
 ) -> None:
     given = organization(facts.organization_updated(**defaults))
-    order = CreateTask(repository_id="repo_1", prompt="Fix login", **asked)  # type: ignore[arg-type]
+    command = CreateTask(repository_id="repo_1", prompt="Fix login", **asked)  # type: ignore[arg-type]
 
-    created = TASK.decide(TASK.initial, order, context_of(organization=given))[0]
+    created = TASK.decide(TASK.initial, command, context_of(organization=given))[0]
 
     assert isinstance(created, TaskCreated)
     assert (created.agent, created.model) == (agent, model)
@@ -113,15 +113,15 @@ def test_the_agent_is_the_one_asked_for_else_the_organizations_else_the_shell(
 )
 def test_a_task_that_could_not_be_worked_on_is_not_made(field: str, value: str, code: str) -> None:
     fields = {"repository_id": "repo_1", "prompt": "Fix login", field: value}
-    order = CreateTask(**fields)  # type: ignore[arg-type]
+    command = CreateTask(**fields)  # type: ignore[arg-type]
 
-    task(given=[], when=order, refused=code, context=in_organization())
+    task(given=[], when=command, refused=code, context=in_organization())
 
 
 def test_a_task_has_a_new_branch_or_an_existing_one_not_both() -> None:
-    order = CreateTask(repository_id="repo_1", prompt="x", branch="a", on_branch="b")
+    command = CreateTask(repository_id="repo_1", prompt="x", branch="a", on_branch="b")
 
-    task(given=[], when=order, refused="malformed", context=in_organization())
+    task(given=[], when=command, refused="malformed", context=in_organization())
 
 
 @pytest.mark.parametrize(
@@ -183,14 +183,14 @@ def test_a_task_can_be_killed_from_every_state(given: list[Event]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "kind", "requested"),
+    ("command", "kind", "requested"),
     [
         (ArchiveTask(task_id="task_1"), "task_archive", facts.task_archive_requested()),
         (KillTask(task_id="task_1"), "task_kill", facts.task_kill_requested()),
     ],
 )
-def test_who_orders_again_what_came_to_nothing_gets_another_job(
-    order: ArchiveTask | KillTask, kind: str, requested: Event
+def test_a_command_that_came_to_nothing_and_is_given_again_gets_another_job(
+    command: ArchiveTask | KillTask, kind: str, requested: Event
 ) -> None:
     of = facts.OfTask(kind=kind)
     ending = folded(TASK, [*READY, requested, facts.job_announced(of)])
@@ -198,7 +198,7 @@ def test_who_orders_again_what_came_to_nothing_gets_another_job(
 
     def again(*history: Event) -> list[Event]:
         job = folded(JOB, history)
-        return TASK.decide(ending, order, context_of(job=job if history else None))
+        return TASK.decide(ending, command, context_of(job=job if history else None))
 
     assert again() == []
     assert again(*opened) == []

@@ -1,4 +1,4 @@
-"""What may be ordered of a task's work: its branch pushed, merged and renamed, its files reverted."""
+"""The commands about a task's work: its branch pushed, merged and renamed, its files reverted."""
 
 from typing import get_args
 
@@ -10,7 +10,7 @@ from commands.job import JOB as JOB_KIND
 from commands.job_state import Job
 from commands.refusals import check_branch
 from commands.task import TASK
-from commands.task_orders import (
+from commands.task_commands import (
     BranchCommand,
     MergeTask,
     PushTask,
@@ -38,7 +38,7 @@ READY: list[Event] = [
     facts.session_ready(),
     facts.task_provisioned(),
 ]
-ORDERS: list[BranchCommand] = [
+COMMANDS: list[BranchCommand] = [
     PushTask(task_id="task_1"),
     MergeTask(task_id="task_1"),
     RenameBranch(task_id="task_1", branch="mend-login"),
@@ -58,32 +58,32 @@ def with_job(kind: str, *ended: Event) -> Context:
     return context_of(job=job)
 
 
-def test_every_order_about_the_work_is_tried_here() -> None:
-    assert {type(order) for order in ORDERS} == set(get_args(BranchCommand))
+def test_every_command_about_the_work_is_tried_here() -> None:
+    assert {type(command) for command in COMMANDS} == set(get_args(BranchCommand))
 
 
 @pytest.mark.parametrize(
-    ("order", "job"),
+    ("command", "job"),
     [
-        (ORDERS[0], announced("task_push")),
-        (ORDERS[1], announced("task_merge")),
-        (ORDERS[2], announced("task_rename_branch", branch="mend-login")),
-        (ORDERS[3], announced("task_revert_file", path="b/ü c.py")),
+        (COMMANDS[0], announced("task_push")),
+        (COMMANDS[1], announced("task_merge")),
+        (COMMANDS[2], announced("task_rename_branch", branch="mend-login")),
+        (COMMANDS[3], announced("task_revert_file", path="b/ü c.py")),
     ],
 )
-def test_each_order_announces_its_job_once(order: BranchCommand, job: JobAnnounced) -> None:
-    task(given=READY, when=order, then=[job])
+def test_each_command_announces_its_job_once(command: BranchCommand, job: JobAnnounced) -> None:
+    task(given=READY, when=command, then=[job])
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_without_a_sandbox_nothing_can_be_done(order: BranchCommand) -> None:
-    task(given=READY[:4], when=order, refused="not_ready")
-    task(given=[*READY, facts.task_archive_requested()], when=order, refused="task_over")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_a_sandbox_nothing_can_be_done(command: BranchCommand) -> None:
+    task(given=READY[:4], when=command, refused="not_ready")
+    task(given=[*READY, facts.task_archive_requested()], when=command, refused="task_over")
 
 
-@pytest.mark.parametrize("order", ORDERS[:3])
-def test_the_branch_is_left_alone_while_an_agent_is_at_work_on_it(order: BranchCommand) -> None:
-    task(given=[*READY, facts.message_delivered()], when=order, refused="turn_running")
+@pytest.mark.parametrize("command", COMMANDS[:3])
+def test_the_branch_is_left_alone_while_an_agent_is_at_work_on_it(command: BranchCommand) -> None:
+    task(given=[*READY, facts.message_delivered()], when=command, refused="turn_running")
 
 
 def test_a_push_that_ended_does_not_stand_in_the_way_of_the_next() -> None:
@@ -94,16 +94,16 @@ def test_a_push_that_ended_does_not_stand_in_the_way_of_the_next() -> None:
         facts.job_succeeded(facts.OfTask(kind="task_push")),
     )
 
-    assert TASK.decide(folded(TASK, given), ORDERS[0], with_job("task_push")) == []
-    assert TASK.decide(folded(TASK, given), ORDERS[0], ended) == [announced("task_push")]
+    assert TASK.decide(folded(TASK, given), COMMANDS[0], with_job("task_push")) == []
+    assert TASK.decide(folded(TASK, given), COMMANDS[0], ended) == [announced("task_push")]
 
 
-def test_a_push_that_is_ordered_again_settles_the_issue_of_the_one_that_failed() -> None:
+def test_a_push_that_is_asked_for_again_settles_the_issue_of_the_one_that_failed() -> None:
     of_push = facts.OfTask(kind="task_push")
     given = [*READY, facts.job_announced(of_push), facts.issue_raised()]
     failed = with_job("task_push", facts.job_started(of_push), facts.job_failed(of_push))
 
-    again = TASK.decide(folded(TASK, given), ORDERS[0], failed)
+    again = TASK.decide(folded(TASK, given), COMMANDS[0], failed)
 
     assert again == [announced("task_push"), facts.issue_resolved()]
 
@@ -111,7 +111,7 @@ def test_a_push_that_is_ordered_again_settles_the_issue_of_the_one_that_failed()
 def test_a_branch_is_renamed_to_one_name_at_a_time() -> None:
     renaming = [*READY, announced("task_rename_branch", branch="mend-login")]
 
-    task(given=renaming, when=ORDERS[2], then=[], context=with_job("task_rename_branch"))
+    task(given=renaming, when=COMMANDS[2], then=[], context=with_job("task_rename_branch"))
     task(
         given=renaming,
         when=RenameBranch(task_id="task_1", branch="other"),
@@ -135,7 +135,7 @@ def test_a_path_out_of_the_repository_is_malformed(path: str) -> None:
 def test_two_files_are_reverted_by_two_jobs() -> None:
     state = folded(TASK, [*READY, facts.job_announced(facts.OfTask(kind="task_revert_file"))])
 
-    events = TASK.decide(state, ORDERS[3], context_of())
+    events = TASK.decide(state, COMMANDS[3], context_of())
 
     assert events == [announced("task_revert_file", path="b/ü c.py")]
 

@@ -1,4 +1,4 @@
-"""What may be ordered of a person, and what each person keeps for themselves."""
+"""The commands about a person, and what each person keeps for themselves."""
 
 import time
 
@@ -96,9 +96,9 @@ def test_one_task_per_organization_is_selected() -> None:
 
 
 def test_a_session_that_never_had_a_turn_is_read_already() -> None:
-    order = SetUnread(task_id="task_1", session_id="ses_1", unread=False)
+    command = SetUnread(task_id="task_1", session_id="ses_1", unread=False)
 
-    user(given=ANNA, when=order, then=[], context=about_task())
+    user(given=ANNA, when=command, then=[], context=about_task())
 
 
 def test_a_session_can_be_marked_unread() -> None:
@@ -113,28 +113,28 @@ def test_a_session_can_be_marked_unread() -> None:
 def test_the_end_of_a_turn_makes_an_older_mark_count_no_more() -> None:
     read = facts.session_unread_set(unread=False)
     turns = (facts.message_queued(), facts.message_delivered(), facts.turn_ended())
-    order = SetUnread(task_id="task_1", session_id="ses_1", unread=False)
+    command = SetUnread(task_id="task_1", session_id="ses_1", unread=False)
     # The mark stands at position 2, the turn's end at 5; read again it stands at 6.
     given = [*ANNA, read, *(facts.organization_selected() for _ in range(3))]
 
-    user(given=given, when=order, then=[read], context=about_task(*turns))
+    user(given=given, when=command, then=[read], context=about_task(*turns))
 
 
 def test_a_session_of_another_task_is_not_found() -> None:
-    order = SetUnread(task_id="task_1", session_id="ses_9", unread=True)
+    command = SetUnread(task_id="task_1", session_id="ses_9", unread=True)
 
-    user(given=ANNA, when=order, refused="not_found", context=about_task())
+    user(given=ANNA, when=command, refused="not_found", context=about_task())
 
 
 def test_a_draft_is_kept_with_its_attachments() -> None:
-    order = UpdateDraft(
+    command = UpdateDraft(
         task_id="task_1",
         session_id="ses_1",
         text="look",
         attachments=(AttachmentField(id="1", path="a.py", line=3),),
     )
 
-    events = USER.decide(folded(USER, ANNA), order, about_task())
+    events = USER.decide(folded(USER, ANNA), command, about_task())
 
     attachment = Attachment(id="1", path="a.py", line=3)
     assert events == [facts.draft_updated(text="look", attachments=(attachment,))]
@@ -150,25 +150,25 @@ def test_the_same_draft_again_changes_nothing() -> None:
 
 
 def test_an_empty_draft_where_none_is_changes_nothing() -> None:
-    order = UpdateDraft(task_id="task_1", session_id="ses_1", text="")
+    command = UpdateDraft(task_id="task_1", session_id="ses_1", text="")
 
-    user(given=ANNA, when=order, then=[], context=about_task())
+    user(given=ANNA, when=command, then=[], context=about_task())
 
 
 def test_sending_cleared_the_draft_so_the_same_text_is_a_new_one() -> None:
-    order = UpdateDraft(task_id="task_1", session_id="ses_1", text="half a thought")
+    command = UpdateDraft(task_id="task_1", session_id="ses_1", text="half a thought")
     # The draft stands at position 2, the message Anna sent at 3; kept again it stands at 4.
     given = [*ANNA, facts.draft_updated(), facts.organization_selected()]
     sent = about_task(facts.message_queued())
 
-    user(given=given, when=order, then=[facts.draft_updated()], context=sent)
+    user(given=given, when=command, then=[facts.draft_updated()], context=sent)
 
 
 def test_emptying_a_draft_that_sending_cleared_changes_nothing() -> None:
-    order = UpdateDraft(task_id="task_1", session_id="ses_1", text="")
+    command = UpdateDraft(task_id="task_1", session_id="ses_1", text="")
     sent = about_task(facts.message_queued())
 
-    user(given=[*ANNA, facts.draft_updated()], when=order, then=[], context=sent)
+    user(given=[*ANNA, facts.draft_updated()], when=command, then=[], context=sent)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_nothing_can_be_kept_of_a_session_that_is_in_no_list_any_more(
 
 
 @pytest.mark.parametrize(
-    ("order", "chosen"),
+    ("command", "chosen"),
     [
         (SelectOrganization(organization_id="org_1"), facts.organization_selected()),
         (SelectTask(task_id="task_1"), facts.task_selected()),
@@ -213,7 +213,7 @@ def test_nothing_can_be_kept_of_a_session_that_is_in_no_list_any_more(
         ),
     ],
 )
-def test_who_left_and_came_back_begins_anew(order: UserCommand, chosen: Event) -> None:
+def test_who_left_and_came_back_begins_anew(command: UserCommand, chosen: Event) -> None:
     left = facts.member_removed(facts.ANNA)
     back = organization(left, facts.member_added(facts.ANNA, "Anna"))
     task = folded(TASK, TASK_HISTORY)
@@ -221,7 +221,7 @@ def test_who_left_and_came_back_begins_anew(order: UserCommand, chosen: Event) -
     # Anna chose it at position 2 and came back at 4; chosen again it stands at 5.
     given = [*ANNA, chosen, facts.token_created(), facts.token_revoked()]
 
-    user(given=given, when=order, then=[chosen], context=context_of(task=task, organization=back))
+    user(given=given, when=command, then=[chosen], context=context_of(task=task, organization=back))
 
 
 def test_expired_app_sessions_are_forgotten_when_somebody_signs_in() -> None:

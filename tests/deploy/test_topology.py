@@ -122,7 +122,7 @@ async def rename_however_long_it_takes(house: House, number: int) -> int:
     key = new_key()
     async with asyncio.timeout(30):
         while True:
-            answer = await house.owner.order(
+            answer = await house.owner.submit(
                 "organization.update",
                 key=key,
                 organization_id=house.organization_id,

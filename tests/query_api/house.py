@@ -58,7 +58,7 @@ class Doorkeeper:
 NAMING = ("task_id", "session_id", "repository_id", "organization_id", "job_id")
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Command(Struct, frozen=True, kw_only=True):
     """The body of a command, as commands/ would have one."""
 
     task_id: str
@@ -79,7 +79,7 @@ class House:
                 doorkeeper,
                 Authenticator(doorkeeper),
                 self.gate,
-                commands={"task.rename": Order},
+                commands={"task.rename": Command},
                 version="1.0",
             ).routes,
             exception_handlers=HANDLERS,

@@ -13,7 +13,7 @@ from query_api.openapi_views import VIEWS
 from query_api.problem_catalog import PROBLEMS
 from runtime.problems import STATUS
 from tests.code_survey import codes_in_code
-from tests.query_api.house import House, Json, Order, problem
+from tests.query_api.house import Command, House, Json, problem
 from tests.system.authorization import VIEWS as RIGHTS_OF_VIEWS
 
 ANSWERING = ("commands", "query_api", "gateway", "projectors", "runtime")
@@ -25,7 +25,7 @@ NEVER_ANSWERED = {"failed", "fenced", "sandbox_exists", "sandbox_gone", "sandbox
 
 @pytest.fixture(scope="module")
 def described() -> Json:
-    return document({"task.rename": Order}, version="1.0")
+    return document({"task.rename": Command}, version="1.0")
 
 
 def every(value: Any, name: str) -> list[Any]:

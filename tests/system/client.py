@@ -1,4 +1,4 @@
-"""A person at an address: orders, questions and streams over HTTP, and nothing else."""
+"""A person at an address: commands, questions and streams over HTTP, and nothing else."""
 
 import asyncio
 import re
@@ -51,9 +51,9 @@ class Client:
     ) -> None:
         await self.http.aclose()
 
-    # --- Orders ---
+    # --- Commands ---
 
-    async def order(
+    async def submit(
         self, name: str, /, *, key: str | None = None, if_match: str | None = None, **fields: Any
     ) -> httpx.Response:
         """Send a command; whatever the answer is."""
@@ -63,14 +63,14 @@ class Client:
 
     async def command(self, name: str, /, *, key: str | None = None, **fields: Any) -> Accepted:
         """Send a command that is to be accepted."""
-        answer = await self.order(name, key=key, **fields)
+        answer = await self.submit(name, key=key, **fields)
         assert answer.status_code == 202, answer.text
         assert set(answer.json()) <= {"command_id", "position", "events", "ids", "secret"}
         return Accepted(**{"secret": None, **answer.json()})
 
     async def refused(self, name: str, /, *, key: str | None = None, **fields: Any) -> Any:
         """Send a command that is to be refused; the problem."""
-        return problem(await self.order(name, key=key, **fields))
+        return problem(await self.submit(name, key=key, **fields))
 
     async def batch(self, lines: bytes, *, key: str | None = None) -> httpx.Response:
         headers = {"Content-Type": "application/x-ndjson"}

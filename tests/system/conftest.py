@@ -35,7 +35,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
 
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeProcess, NodeProcess]]:
-    """Two nodes that take orders, answer and stream, on one nats-server; nobody may stop them."""
+    """Two nodes that take commands, answer and stream, on one nats-server; nobody may stop them."""
     folder = tmp_path_factory.mktemp("pair")
     (folder / "nats").mkdir()
     with nats_server_in(folder / "nats") as nats:

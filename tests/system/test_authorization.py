@@ -95,7 +95,7 @@ async def test_without_a_good_credential_there_is_nothing(
         while who == "expired" and (await client.get("/v1/views/app")).status_code == 200:
             await asyncio.sleep(0.02)
         asked: list[httpx.Response] = [
-            *[await client.order(name, **scene.body(name, "tok_none")) for name in COMMANDS],
+            *[await client.submit(name, **scene.body(name, "tok_none")) for name in COMMANDS],
             await client.get("/v1/views/app"),
             *[
                 await client.get(f"/v1/views/{view}/{scene.ids[key]}")
@@ -118,7 +118,7 @@ async def test_every_command_asks_for_its_role(
     client, spare_token_id = await arrived(scene, enter, role)
     ranks = [None, ANYBODY, MEMBER, ADMIN, OWNER, INSTALLATION]
     for name, (least, _, _) in COMMANDS.items():
-        answer = await client.order(name, **scene.body(name, spare_token_id))
+        answer = await client.submit(name, **scene.body(name, spare_token_id))
         if least == ANYBODY or (role and ranks.index(role) >= ranks.index(least)):
             assert answer.status_code in LET_THROUGH or name == "issue.resolve", (name, answer.text)
         else:

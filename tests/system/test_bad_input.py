@@ -47,7 +47,7 @@ async def test_a_field_that_cannot_be_is_malformed(pair_house: PairHouse, what: 
     house, _ = pair_house
     name, wrong = FIELDS[what]
 
-    answer = await house.owner.order(name, **{**_right(house, name), **wrong})
+    answer = await house.owner.submit(name, **{**_right(house, name), **wrong})
 
     refused = problem(answer)
     assert (refused["status"], refused["code"]) == (400, "malformed")
@@ -89,7 +89,7 @@ async def test_an_id_may_have_63_characters(pair_house: PairHouse) -> None:
 async def test_an_id_that_cannot_be_names_nothing(pair_house: PairHouse, identity: str) -> None:
     house, _ = pair_house
 
-    rename = await house.owner.order("task.rename", task_id=identity, title="x")
+    rename = await house.owner.submit("task.rename", task_id=identity, title="x")
     view = await house.owner.http.get("/v1/views/task/" + _quoted(identity))
     history = await house.owner.http.get("/v1/history/" + _quoted(identity))
 
@@ -99,12 +99,12 @@ async def test_an_id_that_cannot_be_names_nothing(pair_house: PairHouse, identit
 async def test_commands_and_addresses_nobody_knows_are_not_found(pair_house: PairHouse) -> None:
     house, _ = pair_house
     for answer in (
-        await house.owner.order("task.fly"),
-        await house.owner.order("x" * 5_000),
-        await house.owner.order("task.create%00"),
-        await house.owner.order("%2e%2e/healthz"),
-        await house.owner.order("task.create/"),
-        await house.owner.order(""),
+        await house.owner.submit("task.fly"),
+        await house.owner.submit("x" * 5_000),
+        await house.owner.submit("task.create%00"),
+        await house.owner.submit("%2e%2e/healthz"),
+        await house.owner.submit("task.create/"),
+        await house.owner.submit(""),
         await house.owner.get("/v1/nothing"),
         await house.owner.get("/v1/views/"),
         await house.owner.get("/v1/views/nonsense/x"),
@@ -163,7 +163,7 @@ async def test_a_version_that_is_none_changes_nothing(pair_house: PairHouse, tag
     house, _ = pair_house
     task_id = (await house.create_task()).ids["task_id"]
 
-    answer = await house.owner.order("task.rename", if_match=tag, task_id=task_id, title="x")
+    answer = await house.owner.submit("task.rename", if_match=tag, task_id=task_id, title="x")
 
     # `*` asks for nothing but that it is there.
     assert answer.status_code in ((202,) if tag == "*" else (400, 412))

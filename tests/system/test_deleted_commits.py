@@ -47,6 +47,6 @@ async def delete(node: NodeProcess, position: int) -> None:
     server = running_server(node.data / "nats")
     assert server is not None
     async with connect(server.url, user=server.user, password=server.password) as connection:
-        order = msgspec.json.encode({"seq": position})
-        answer = await connection.request("$JS.API.STREAM.MSG.DELETE.EVENTS", order, within=5)
+        request = msgspec.json.encode({"seq": position})
+        answer = await connection.request("$JS.API.STREAM.MSG.DELETE.EVENTS", request, within=5)
         assert msgspec.json.decode(answer.data)["success"] is True

@@ -58,7 +58,7 @@ def test_killed_with_no_word_of_farewell_it_leaves_no_server_behind(
         stderr=subprocess.DEVNULL,
     ) as demo:
         assert demo.stdout is not None
-        # The first thing it tells of was ordered of the server.
+        # The first thing it tells of was a command to the server.
         assert json.loads(demo.stdout.readline())["what"] == "organization"
         began = descendants(demo.pid)
         assert "nats-server" in map(name, began)

@@ -62,7 +62,7 @@ async def test_a_draining_node_says_so_and_admits_nothing(
         drain = await stream.until_named("drain")
 
         ready = await client.get("/readyz")
-        order = await client.order("organization.create", name="Late")
+        refused = await client.submit("organization.create", name="Late")
         view = await client.get("/v1/views/app")
         async with client.stream("app") as late:
             late_events = await late.rest()
@@ -73,7 +73,9 @@ async def test_a_draining_node_says_so_and_admits_nothing(
     assert (drain.data["retry_ms"] >= 0, status) == (True, 0)
     assert ready.status_code == 503
     assert "draining" in str(ready.json()["reasons"])
-    assert problem(order)["code"] == problem(view)["code"] == problem(fetched)["code"] == "draining"
+    assert (
+        problem(refused)["code"] == problem(view)["code"] == problem(fetched)["code"] == "draining"
+    )
     assert late.response.status_code == 200
     assert [event.name for event in late_events] == ["bye"]
     assert late.retry_ms
@@ -116,7 +118,7 @@ async def _write(house: House, accepted: list[Accepted], enough: asyncio.Event) 
     """Create organizations until the node does not take any more; why it did not."""
     while True:
         try:
-            answer = await house.owner.order("organization.create", name="Under load")
+            answer = await house.owner.submit("organization.create", name="Under load")
         except httpx.TransportError:
             return "gone"
         if answer.status_code != 202:

@@ -206,7 +206,7 @@ async def test_a_repository_with_running_tasks_stays(house: House) -> None:
 
 
 async def _ended(house: House, command: str, task_id: str, status: str) -> Any:
-    """The task, once it is put away as ordered."""
+    """The task, once it is put away by that command."""
     await house.owner.command(command, task_id=task_id)
     topic = f"task/{task_id}"
     async with house.owner.stream(topic) as stream:

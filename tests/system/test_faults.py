@@ -71,7 +71,7 @@ async def _create_at_last(client: Client, name: str) -> int:
     key = new_key()
     async with asyncio.timeout(MENDED_WITHIN):
         while True:
-            answer = await client.order("organization.create", key=key, name=name)
+            answer = await client.submit("organization.create", key=key, name=name)
             if answer.status_code == 202:
                 return int(answer.json()["position"])
             assert problem(answer)["code"] == "unavailable"

@@ -1,4 +1,4 @@
-"""A node that may write no byte more: it takes orders as long as the log has room, says what is wrong, and goes on."""
+"""A node that may write no byte more: it takes commands as long as the log has room, says what is wrong, and goes on."""
 
 import asyncio
 import resource

@@ -76,7 +76,7 @@ async def test_states_of_a_lost_end_of_the_log_are_replaced_everywhere(
     for client in (again, two, third):
         assert (await settled(client, topic, "After 4"))["epoch"] in epochs
         await is_not_taken_for_valid(client, topic, told, tag)
-        answer = await client.order(
+        answer = await client.submit(
             "organization.update",
             organization_id=organization_id,
             name="Stale",
@@ -134,7 +134,7 @@ async def renamed(client: Client, organization_id: str, name: str) -> int:
     """The position of the commit, however long the log stays away."""
     async with asyncio.timeout(MENDED_WITHIN):
         while True:
-            answer = await client.order(
+            answer = await client.submit(
                 "organization.update", organization_id=organization_id, name=name
             )
             if answer.status_code == 202:

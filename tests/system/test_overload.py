@@ -22,7 +22,10 @@ async def test_more_than_can_be_done_at_once_is_refused_and_nothing_answered_is_
     client = await enter(node.address, node.token)
 
     answers = await asyncio.gather(
-        *(client.order("organization.create", name=f"Number {number}") for number in range(CLIENTS))
+        *(
+            client.submit("organization.create", name=f"Number {number}")
+            for number in range(CLIENTS)
+        )
     )
 
     statuses = Counter(answer.status_code for answer in answers)
@@ -48,7 +51,7 @@ async def test_who_is_refused_gets_through_by_coming_back_as_told(
 
     async def persistent(number: int) -> httpx.Response:
         while True:
-            answer = await client.order("organization.create", name=f"Number {number}")
+            answer = await client.submit("organization.create", name=f"Number {number}")
             if answer.status_code != 429:
                 return answer
 
@@ -88,26 +91,26 @@ async def test_one_persons_script_is_held_up_and_nobody_else_is(
 
     async def flood() -> None:
         while not enough.is_set():
-            answer = await script.client.order("organization.create", name="Again")
+            answer = await script.client.submit("organization.create", name="Again")
             answers[answer.status_code] += 1
             if answer.status_code == 429:
                 assert int(answer.headers["retry-after"]) >= 1
 
     floods = [asyncio.create_task(flood()) for _ in range(CLIENTS)]
     try:
-        ordered = [await owner.order("organization.create", name=f"{n}") for n in range(20)]
+        created = [await owner.submit("organization.create", name=f"{n}") for n in range(20)]
         seen = [await owner.get("/v1/views/app") for _ in range(20)]
     finally:
         enough.set()
         await asyncio.gather(*floods)
 
-    assert {answer.status_code for answer in ordered} == {202}
+    assert {answer.status_code for answer in created} == {202}
     assert {answer.status_code for answer in seen} == {200}
     assert answers[429] > 0
     assert answers[202] > 0
     assert set(answers) == {202, 429}
     # All that was taken was given back.
-    assert (await script.client.order("organization.create", name="One")).status_code == 202
+    assert (await script.client.submit("organization.create", name="One")).status_code == 202
 
 
 async def test_a_head_without_end_is_refused_with_a_problem(start_node: StartNode) -> None:

@@ -50,7 +50,7 @@ async def test_a_task_that_cannot_be_read_is_parked_named_and_mended_on_every_no
         )
         metrics = (await client.get("/metrics")).text
         assert 'foundry_projection_parked{projection="workspace"} 2.0' in metrics
-        refused = problem(await client.order("task.rename", task_id=task_id, title="No"))
+        refused = problem(await client.submit("task.rename", task_id=task_id, title="No"))
         assert (refused["status"], refused["code"]) == (503, "unreadable")
         await questions_say_what_is_wrong(client, task_id, bad)
     doctor = await asyncio.to_thread(nodes[0].run, "doctor")

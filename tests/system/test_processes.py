@@ -1,4 +1,4 @@
-"""Processes in a task's sandbox, ordered over HTTP and watched live."""
+"""Processes in a task's sandbox, started over HTTP and watched live."""
 
 import asyncio
 from typing import Any

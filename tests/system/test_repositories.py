@@ -111,7 +111,7 @@ async def test_a_repository_without_tasks_is_removed(house: House) -> None:
     assert (last["version"], last["cause"]["command_id"]) == (removed.position, removed.command_id)
     assert [one.data for one in stream.named("gone")] == [{"topic": topic}]
 
-    refused = await house.owner.order(
+    refused = await house.owner.submit(
         "task.create", repository_id=house.repository_id, prompt="true"
     )
     assert refused.status_code in (404, 422)

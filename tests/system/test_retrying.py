@@ -133,13 +133,13 @@ async def test_a_version_that_a_command_changed_is_a_mismatch(house: House) -> N
     task_id = created.ids["task_id"]
     topic = await house.owner.view(f"task/{task_id}", at_least=created.position)
     tag = f'"{topic["epoch"]}.{topic["version"]}"'
-    renamed = await house.owner.order("task.rename", if_match=tag, task_id=task_id, title="A")
+    renamed = await house.owner.submit("task.rename", if_match=tag, task_id=task_id, title="A")
 
-    stale_tag = await house.owner.order("task.rename", if_match=tag, task_id=task_id, title="B")
+    stale_tag = await house.owner.submit("task.rename", if_match=tag, task_id=task_id, title="B")
     stale = await house.owner.refused(
         "task.rename", task_id=task_id, title="B", expected_version=created.position
     )
-    fresh = await house.owner.order(
+    fresh = await house.owner.submit(
         "task.rename",
         if_match=f'"{renamed.json()["position"]}"',
         task_id=task_id,

@@ -42,7 +42,7 @@ async def test_to_a_stranger_nothing_of_an_organization_exists(
 async def test_a_strangers_commands_meet_nothing(house: House, stranger: Person) -> None:
     created = await house.create_task()
     task_id, session_id = created.ids["task_id"], created.ids["session_id"]
-    orders: list[tuple[str, dict[str, str]]] = [
+    commands: list[tuple[str, dict[str, str]]] = [
         ("task.create", {"repository_id": house.repository_id, "prompt": "x"}),
         ("task.rename", {"task_id": task_id, "title": "x"}),
         ("task.archive", {"task_id": task_id}),
@@ -57,7 +57,7 @@ async def test_a_strangers_commands_meet_nothing(house: House, stranger: Person)
         ("job.cancel", {"job_id": created.ids["job_id"]}),
         ("job.retry", {"job_id": created.ids["job_id"]}),
     ]
-    for name, fields in orders:
+    for name, fields in commands:
         one = await stranger.client.refused(name, **fields)
         never = {
             key: re.sub("_.*", "_never", value) if key.endswith("_id") else value
@@ -142,7 +142,7 @@ async def test_a_removed_member_loses_streams_views_and_commands(
             user_id=stranger.id,
         )
         view = await stranger.client.get(f"/v1/views/{house.workspace}", at_least=removed.position)
-        order = await stranger.client.refused(
+        refused = await stranger.client.refused(
             "task.rename", task_id=created.ids["task_id"], title="x"
         )
         while {event.data["topic"] for event in stream.named("gone")} != {house.workspace, task}:
@@ -150,7 +150,7 @@ async def test_a_removed_member_loses_streams_views_and_commands(
         app = await stream.until_data("app", lambda data: not data["organizations"])
 
     assert problem(view)["status"] == 404
-    assert order["status"] == 404
+    assert refused["status"] == 404
     assert app["user"]["id"] == stranger.id
 
 

@@ -116,7 +116,7 @@ async def test_drafts_marks_and_selections_are_the_callers_own(house: House) -> 
 async def test_an_answer_to_no_question_is_refused(house: House) -> None:
     created = await house.finished_task("true")
 
-    answer = await house.owner.order(
+    answer = await house.owner.submit(
         "agent_session.answer", **of(created), request_id="nothing", option_id="allow"
     )
 

@@ -178,8 +178,8 @@ async def test_no_and_bad_identities_are_asked_to_sign_in(system: NodeProcess) -
                 answer = await page.get(path, headers=headers)
                 assert problem(answer)["code"] == "unauthenticated", (headers, path)
                 assert "www-authenticate" in answer.headers
-            order = await page.post("/v1/commands/organization.create", json={}, headers=headers)
-            assert order.status_code == 401
+            create = await page.post("/v1/commands/organization.create", json={}, headers=headers)
+            assert create.status_code == 401
 
 
 async def test_bad_logins_are_problems(system: NodeProcess) -> None:
@@ -197,7 +197,7 @@ async def test_bad_logins_are_problems(system: NodeProcess) -> None:
             assert "set-cookie" not in answer.headers
 
 
-async def test_pages_of_an_allowed_site_may_order_and_ask_and_no_others(
+async def test_pages_of_an_allowed_site_may_give_commands_and_ask_and_no_others(
     start_node: StartNode,
 ) -> None:
     node = start_node(FOUNDRY_ALLOWED_ORIGINS="http://front.example")
@@ -210,12 +210,12 @@ async def test_pages_of_an_allowed_site_may_order_and_ask_and_no_others(
         await page.post("/v1/login", json={"token": node.token})
         for origin in ("http://front.example", "http://evil.example"):
             site = {"Origin": origin}
-            order = "/v1/commands/organization.create"
-            preflight = await page.options(order, headers={**site, **asked_first})
-            ordered = await page.post(order, json={"name": "x"}, headers=site)
+            create = "/v1/commands/organization.create"
+            preflight = await page.options(create, headers={**site, **asked_first})
+            created = await page.post(create, json={"name": "x"}, headers=site)
             view = await page.get("/v1/views/app", headers=site)
-            allowed.append((preflight.is_success, ordered.status_code, view.status_code))
-            for answer in (preflight, ordered, view):
+            allowed.append((preflight.is_success, created.status_code, view.status_code))
+            for answer in (preflight, created, view):
                 shared = answer.headers.get("access-control-allow-origin")
                 assert shared == (origin if origin == "http://front.example" else None)
             if preflight.is_success:

@@ -20,7 +20,7 @@ async def ended_job(house: House, job_id: str) -> Any:
 
 
 async def do(house: House, command: str, **fields: str) -> Any:
-    """Order something that is a job; the job's view at its end."""
+    """Give a command that is a job; the job's view at its end."""
     accepted = await house.owner.command(command, **fields)
     assert accepted.events == ["job_announced"]
     return await ended_job(house, accepted.ids["job_id"])

@@ -89,7 +89,7 @@ async def test_two_writers_racing_on_one_task_lose_nothing(pair_house: PairHouse
 
     async def send(client: Client, text: str) -> int:
         while True:
-            answer = await client.order("agent_session.send", **ids, text=text)
+            answer = await client.submit("agent_session.send", **ids, text=text)
             if answer.status_code == 202:
                 return int(answer.json()["position"])
             # Bounded retries ended; nothing was stored.
@@ -113,7 +113,7 @@ async def test_two_writers_of_one_name_leave_one_stream_of_truth(pair_house: Pai
 
     answers = await asyncio.gather(
         *(
-            (house.owner, other_node)[n % 2].order("task.rename", task_id=task_id, title=f"T{n}")
+            (house.owner, other_node)[n % 2].submit("task.rename", task_id=task_id, title=f"T{n}")
             for n in range(40)
         )
     )

@@ -10,9 +10,9 @@ const SCRIPT = Array.from({ length: 120 }, (_, at) => `echo line ${at} of a long
 
 test("who waits for an answer is seen from anywhere, and answered", { timeout: 300_000 }, async (t) => {
   const server = await startServer(t, { settings: talkativeAgent() });
-  await server.order("organization.create", { organization_id: "org_ask", name: "Ask" });
-  await server.order("repository.add", { organization_id: "org_ask", repository_id: "repo_ask", remote_url: gitRepository(t) });
-  const create = async (data) => (await server.order("task.create", { repository_id: "repo_ask", agent: "talkative", ...data })).ids;
+  await server.submit("organization.create", { organization_id: "org_ask", name: "Ask" });
+  await server.submit("repository.add", { organization_id: "org_ask", repository_id: "repo_ask", remote_url: gitRepository(t) });
+  const create = async (data) => (await server.submit("task.create", { repository_id: "repo_ask", agent: "talkative", ...data })).ids;
   const quiet = await create({ prompt: "show", title: "Asks nothing" });
   const first = await create({ prompt: "ask", title: "Asks first" });
   await server.until(`task/${first.task_id}`, (task) => task.sessions[0].permission_requests.length > 0);
@@ -42,9 +42,9 @@ test("who waits for an answer is seen from anywhere, and answered", { timeout: 3
   });
 
   await t.test("in other organizations as well, in their turn", async () => {
-    await server.order("organization.create", { organization_id: "org_elsewhere", name: "Elsewhere" });
-    await server.order("repository.add", { organization_id: "org_elsewhere", repository_id: "repo_elsewhere", remote_url: gitRepository(t) });
-    const { ids } = await server.order("task.create", { repository_id: "repo_elsewhere", agent: "talkative", prompt: "ask", title: "Asks elsewhere" });
+    await server.submit("organization.create", { organization_id: "org_elsewhere", name: "Elsewhere" });
+    await server.submit("repository.add", { organization_id: "org_elsewhere", repository_id: "repo_elsewhere", remote_url: gitRepository(t) });
+    const { ids } = await server.submit("task.create", { repository_id: "repo_elsewhere", agent: "talkative", prompt: "ask", title: "Asks elsewhere" });
     await line.getByText("3 tasks wait for your answer, 1 elsewhere").waitFor();
     const [list, button] = await Promise.all([page.locator(".sidebar"), line].map((one) => one.boundingBox()));
     assert.ok(button.x + button.width <= list.x + list.width, `${button.x + button.width} px of ${list.x + list.width}`);
@@ -55,7 +55,7 @@ test("who waits for an answer is seen from anywhere, and answered", { timeout: 3
     await heading("Asks elsewhere").waitFor();
     await page.locator(".organization-name", { hasText: "Elsewhere" }).waitFor();
     await line.getByText("3 tasks wait for your answer, 2 elsewhere").waitFor();
-    await server.order("task.kill", { task_id: ids.task_id });
+    await server.submit("task.kill", { task_id: ids.task_id });
     await line.getByText("2 tasks wait for your answer elsewhere").waitFor();
   });
 

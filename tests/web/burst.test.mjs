@@ -27,8 +27,8 @@ test("five thousand changes are folded and painted without a frame over 100 ms",
   await gate.shut();
   // Each rename is a change of two topics on the screen, the list and the task; each mark one of a third. More of one
   // topic than this, and the server would send the topic anew instead.
-  await inTurns(RENAMES, (at) => server.orders(rename(task, at)));
-  await inTurns(TOGGLES, (at) => server.orders(mark(task, session, at)));
+  await inTurns(RENAMES, (at) => server.submitAll(rename(task, at)));
+  await inTurns(TOGGLES, (at) => server.submitAll(mark(task, session, at)));
   const longest = await longestTasks(browser, page, async () => {
     await gate.open();
     await page.evaluate(() => foundry.client.retry());

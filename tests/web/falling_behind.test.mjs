@@ -31,9 +31,9 @@ async function fallBehind(t, script) {
   });
 
   const lost = gate.loseOne("Lost on its way");
-  await server.order("task.rename", { task_id: task, title: "Lost on its way" });
+  await server.submit("task.rename", { task_id: task, title: "Lost on its way" });
   await lost;
-  await server.order("task.rename", { task_id: task, title: "Said after it" });
+  await server.submit("task.rename", { task_id: task, title: "Said after it" });
   await page.locator(".notice", { hasText: "Catching up. You see what was known at" }).waitFor();
   assert.equal(await page.evaluate(() => foundry.client.state), "live");
 

@@ -1,4 +1,4 @@
-// What a person does when something asks for them: a stage failed, an agent wants permission, an order is refused.
+// What a person does when something asks for them: a stage failed, an agent wants permission, a command is refused.
 
 import assert from "node:assert/strict";
 import { renameSync } from "node:fs";
@@ -13,12 +13,12 @@ const WAITING_AT_MOST = 100;
 test("failures name themselves and offer the way on", { timeout: 300_000 }, async (t) => {
   const server = await startServer(t, { settings: talkativeAgent() });
   const repository = gitRepository(t);
-  await server.order("organization.create", { organization_id: "org_wrong", name: "Wrong" });
-  await server.order("repository.add", { organization_id: "org_wrong", repository_id: "repo_wrong", remote_url: repository });
+  await server.submit("organization.create", { organization_id: "org_wrong", name: "Wrong" });
+  await server.submit("repository.add", { organization_id: "org_wrong", repository_id: "repo_wrong", remote_url: repository });
   const profile = await openProfile(await openBrowser(t));
   const page = await openTab(profile, server, "/#/org_wrong");
   const create = async (data) => {
-    const { ids } = await server.order("task.create", { repository_id: "repo_wrong", ...data });
+    const { ids } = await server.submit("task.create", { repository_id: "repo_wrong", ...data });
     await page.goto(`${server.url}/#/org_wrong/${ids.task_id}`);
     return ids;
   };
@@ -69,7 +69,7 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
   await t.test("what the server refuses is said in its own words, and the text is not lost", async () => {
     const { task_id, session_id } = await create({ prompt: "sleep 600", title: "A full queue" });
     await page.locator(".composer .working").waitFor();
-    await server.orders(Array.from({ length: WAITING_AT_MOST }, (_, at) => ({ name: "agent_session.send", data: { task_id, session_id, text: `echo ${at}` } })));
+    await server.submitAll(Array.from({ length: WAITING_AT_MOST }, (_, at) => ({ name: "agent_session.send", data: { task_id, session_id, text: `echo ${at}` } })));
     await page.locator(".waiting").nth(WAITING_AT_MOST - 1).waitFor({ state: "attached" });
     await page.getByRole("textbox", { name: "Message" }).fill("one too many");
     await page.keyboard.press("Enter");
@@ -85,7 +85,7 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
   await t.test("a session that has ended leads back to signing in, and on from there", async () => {
     await profile.context.clearCookies();
     await page.evaluate(async () => {
-      await foundry.orders.give("organization.select", { organization_id: "org_wrong" });
+      await foundry.commands.give("organization.select", { organization_id: "org_wrong" });
       foundry.frame.now();
     });
     assert.equal(await page.locator(".toast", { hasText: "Authorization" }).count(), 0);

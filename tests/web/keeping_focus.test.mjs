@@ -8,9 +8,9 @@ import { gitRepository, startServer, talkativeAgent } from "./support/server.mjs
 
 test("the focus and what is selected stay where they are", { timeout: 300_000 }, async (t) => {
   const server = await startServer(t, { settings: talkativeAgent() });
-  await server.order("organization.create", { organization_id: "org_focus", name: "Focus" });
-  await server.order("repository.add", { organization_id: "org_focus", repository_id: "repo_focus", remote_url: gitRepository(t) });
-  const create = async (data) => (await server.order("task.create", { repository_id: "repo_focus", ...data })).ids;
+  await server.submit("organization.create", { organization_id: "org_focus", name: "Focus" });
+  await server.submit("repository.add", { organization_id: "org_focus", repository_id: "repo_focus", remote_url: gitRepository(t) });
+  const create = async (data) => (await server.submit("task.create", { repository_id: "repo_focus", ...data })).ids;
   const talk = await create({ prompt: "show", title: "Talks", agent: "talkative" });
   const shell = await create({ prompt: "seq -f 'line %g' 400 > long.txt", title: "Writes" });
   const absent = await create({ prompt: "show", title: "Cannot begin", agent: "absent" });
@@ -48,9 +48,9 @@ test("the focus and what is selected stay where they are", { timeout: 300_000 },
     await server.until(`task/${talk.task_id}`, (task) => task.status === "idle");
   });
 
-  await t.test("a button keeps the focus while its order is on its way, and gives it once", async () => {
+  await t.test("a button keeps the focus while its command is on its way, and gives it once", async () => {
     const before = (await server.view(`task/${talk.task_id}`)).jobs.filter((job) => job.kind === "task_push").length;
-    const orders = () => profile.requests.filter((one) => one.path === "/v1/commands/task.push").length;
+    const pushes = () => profile.requests.filter((one) => one.path === "/v1/commands/task.push").length;
     await page.getByRole("button", { name: "Push", exact: true }).evaluate((button) => {
       button.focus();
       button.click();
@@ -58,7 +58,7 @@ test("the focus and what is selected stay where they are", { timeout: 300_000 },
     });
     await server.until(`task/${talk.task_id}`, (task) => task.jobs.filter((job) => job.kind === "task_push" && job.stages.at(-1)?.ended_at).length > before);
     await page.locator('.task-actions > button[aria-disabled="false"]', { hasText: "Push" }).and(page.locator(":focus")).waitFor();
-    assert.equal(orders(), 1);
+    assert.equal(pushes(), 1);
   });
 
   await t.test("what leaves with the focus hands it to its neighbourhood, never to another button", async () => {
@@ -97,7 +97,7 @@ test("the focus and what is selected stay where they are", { timeout: 300_000 },
     const selected = await page.evaluate(() => getSelection().toString());
     const before = await words.boundingBox();
     const say = async (number) => {
-      await server.order("agent_session.send", { task_id: talk.task_id, session_id: talk.session_id, text: `talk ${number}` });
+      await server.submit("agent_session.send", { task_id: talk.task_id, session_id: talk.session_id, text: `talk ${number}` });
       const newest = ([id, title]) => foundry.views.of(`transcript/${id}`).data.entries.findLast((one) => one.kind === "tool_call")?.payload.title === title;
       await page.waitForFunction(newest, [talk.session_id, `Read file ${number - 1}`], { polling: 50 });
     };
@@ -124,7 +124,7 @@ test("the focus and what is selected stay where they are", { timeout: 300_000 },
   });
 
   await t.test("a file one reads is the one that was captured last, and what one reads in it stays in sight", async () => {
-    const send = (text) => server.order("agent_session.send", { task_id: shell.task_id, session_id: shell.session_id, text });
+    const send = (text) => server.submit("agent_session.send", { task_id: shell.task_id, session_id: shell.session_id, text });
     await page.goto(`${server.url}/#/org_focus/${shell.task_id}/files`);
     await page.getByRole("treeitem", { name: "long.txt" }).click();
     await page.locator(".content", { hasText: "line 400" }).waitFor();
@@ -135,7 +135,7 @@ test("the focus and what is selected stay where they are", { timeout: 300_000 },
   });
 
   await t.test("the tab one comes to is in sight, however many there are", async () => {
-    for (let number = 2; number <= 15; number += 1) await server.order("agent_session.create", { task_id: absent.task_id, name: `Session ${number}` });
+    for (let number = 2; number <= 15; number += 1) await server.submit("agent_session.create", { task_id: absent.task_id, name: `Session ${number}` });
     await page.goto(`${server.url}/#/org_focus/${absent.task_id}`);
     await page.getByRole("tab", { name: "Session 15" }).waitFor({ state: "attached" });
     await page.locator("body").press("[");

@@ -13,9 +13,9 @@ const MEGABYTES = 5;
 
 test("a patch of five megabytes is read without a long frame", { timeout: 300_000 }, async (t) => {
   const server = await startServer(t);
-  await server.order("organization.create", { organization_id: "org_large", name: "Large" });
-  await server.order("repository.add", { organization_id: "org_large", repository_id: "repo_large", remote_url: gitRepository(t) });
-  const { ids } = await server.order("task.create", { repository_id: "repo_large", prompt: "seq 100001 108000 > src/many.txt; echo one > line.js; echo two > notes.txt; echo three > more.txt" });
+  await server.submit("organization.create", { organization_id: "org_large", name: "Large" });
+  await server.submit("repository.add", { organization_id: "org_large", repository_id: "repo_large", remote_url: gitRepository(t) });
+  const { ids } = await server.submit("task.create", { repository_id: "repo_large", prompt: "seq 100001 108000 > src/many.txt; echo one > line.js; echo two > notes.txt; echo three > more.txt" });
   await server.until(`files/${ids.task_id}`, (files) => files.files.length === 4);
   const browser = await openBrowser(t);
   const profile = await openProfile(browser);
@@ -44,7 +44,7 @@ test("a patch of five megabytes is read without a long frame", { timeout: 300_00
   await t.test("whoever has read far keeps the place when the agent goes on", async () => {
     const line = await firstLineIn(page);
     const longest = await longestTasks(browser, page, async () => {
-      await server.order("agent_session.send", { task_id: ids.task_id, session_id: ids.session_id, text: "sed -i 1s/$/-first/ src/many.txt; echo last >> src/many.txt" });
+      await server.submit("agent_session.send", { task_id: ids.task_id, session_id: ids.session_id, text: "sed -i 1s/$/-first/ src/many.txt; echo last >> src/many.txt" });
       await page.waitForFunction(() => document.querySelector(".piece:last-child > .line:last-child > .code")?.textContent === "last");
     });
     t.diagnostic(`longest tasks of reading 8,000 lines again: ${longest.slice(0, 5).map((ms) => ms.toFixed(1)).join(", ")} ms`);

@@ -12,10 +12,10 @@ const FRAME_MS = 100;
 
 test("a transcript of thirty thousand entries is read from its end to its beginning", { timeout: 500_000 }, async (t) => {
   const server = await startServer(t, { settings: talkativeAgent() });
-  await server.order("organization.create", { organization_id: "org_long", name: "Long" });
-  await server.order("repository.add", { organization_id: "org_long", repository_id: "repo_long", remote_url: gitRepository(t) });
-  const { ids } = await server.order("task.create", { repository_id: "repo_long", prompt: "show", agent: "talkative" });
-  const { ids: other } = await server.order("task.create", { repository_id: "repo_long", prompt: "show", agent: "talkative" });
+  await server.submit("organization.create", { organization_id: "org_long", name: "Long" });
+  await server.submit("repository.add", { organization_id: "org_long", repository_id: "repo_long", remote_url: gitRepository(t) });
+  const { ids } = await server.submit("task.create", { repository_id: "repo_long", prompt: "show", agent: "talkative" });
+  const { ids: other } = await server.submit("task.create", { repository_id: "repo_long", prompt: "show", agent: "talkative" });
   const browser = await openBrowser(t);
   const profile = await openProfile(browser);
   const page = await openTab(profile, server, `/#/org_long/${ids.task_id}/${ids.session_id}`);
@@ -73,7 +73,7 @@ test("a transcript of thirty thousand entries is read from its end to its beginn
     const before = await place(transcript);
     await page.goto(`${server.url}/#/org_long/${other.task_id}/${other.session_id}`);
     await transcript.getByText("Shall I change the tests as well?").waitFor();
-    await server.order("agent_session.send", { task_id: ids.task_id, session_id: ids.session_id, text: "talk 700" });
+    await server.submit("agent_session.send", { task_id: ids.task_id, session_id: ids.session_id, text: "talk 700" });
     await server.until(`task/${ids.task_id}`, (task) => task.status === "idle");
     await page.goto(`${server.url}/#/org_long/${ids.task_id}/${ids.session_id}`);
     await page.waitForFunction((block) => document.querySelector(`[data-block="${block}"]`), before.block);

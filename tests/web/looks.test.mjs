@@ -13,7 +13,7 @@ const READABLE = 4.5;
 test("the page fits a phone and can be read in light and dark", { timeout: 300_000 }, async (t) => {
   const server = await startWithoutWorkers(t);
   const [task, other] = await makeTasks(server, 40);
-  await server.order("task.rename", { task_id: task, title: "A title that is far too long for the width of a telephone and has averylongwordthatcannotbebroken" });
+  await server.submit("task.rename", { task_id: task, title: "A title that is far too long for the width of a telephone and has averylongwordthatcannotbebroken" });
   const browser = await openBrowser(t);
 
   await t.test("at 375 px nothing is wider than the screen, in any place", async () => {
@@ -43,7 +43,7 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
   });
 
   await t.test("no hint turns the direction of what stands beside it either", async () => {
-    await server.order("task.rename", { task_id: other, title: "bidi\u202egnp.exe" });
+    await server.submit("task.rename", { task_id: other, title: "bidi\u202egnp.exe" });
     const page = await openTab(await openProfile(browser), server, `/#/org_many/${other}`);
     await page.getByRole("heading", { name: "bidi" }).waitFor();
     assert.equal(await page.getByRole("heading", { name: "bidi" }).getAttribute("title"), "bidi\\u202egnp.exe");
@@ -59,7 +59,7 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
   });
 
   await t.test("a long name of an organization keeps to the list", async () => {
-    await server.order("organization.update", { organization_id: "org_many", name: "A long name ".repeat(16) });
+    await server.submit("organization.update", { organization_id: "org_many", name: "A long name ".repeat(16) });
     const page = await openTab(await openProfile(browser), server, `/#/org_many/${task}`);
     await page.locator(".organization-name", { hasText: "A long name" }).waitFor();
     const [list, button] = await Promise.all([page.locator(".sidebar"), page.locator(".sidebar").getByRole("button", { name: "New task", exact: true }).first()].map((one) => one.boundingBox()));
@@ -101,7 +101,7 @@ test("the page fits a phone and can be read in light and dark", { timeout: 300_0
   });
 
   await t.test("the organization one is in is part of what its menu is called", async () => {
-    await server.order("organization.update", { organization_id: "org_many", name: "Many hands" });
+    await server.submit("organization.update", { organization_id: "org_many", name: "Many hands" });
     const page = await openTab(await openProfile(browser), server, "/#/org_many");
     await page.getByRole("button", { name: "Organizations: Many hands" }).waitFor();
   });

@@ -117,7 +117,7 @@ test("from the printed link to the archived task", { timeout: 300_000 }, async (
 
   await t.test("sessions stand in the order of their names, and numbers in theirs", async () => {
     const [task] = /task_[a-z0-9]+/.exec(page.url());
-    for (const number of [10, 3, 5, 4, 2]) await server.order("agent_session.create", { task_id: task, name: `Session ${number}` });
+    for (const number of [10, 3, 5, 4, 2]) await server.submit("agent_session.create", { task_id: task, name: `Session ${number}` });
     const tabs = page.locator(".session-name");
     await tabs.nth(5).waitFor();
     assert.deepEqual(await tabs.allTextContents(), ["Session 1", "Session 2", "Session 3", "Session 4", "Session 5", "Session 10"]);

@@ -93,7 +93,7 @@ test("two thousand tasks are scrolled, filtered and walked through", { timeout: 
       return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     });
     const before = await seen();
-    await server.orders(Array.from({ length: 3 }, (_, at) => ({ name: "task.create", data: { repository_id: "repo_many", prompt: "true", title: `New #${at}` } })));
+    await server.submitAll(Array.from({ length: 3 }, (_, at) => ({ name: "task.create", data: { repository_id: "repo_many", prompt: "true", title: `New #${at}` } })));
     await page.waitForFunction((total) => foundry.views.of("workspace/org_many").data.tasks.length === total, TASKS + 3);
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
     assert.deepEqual(await seen(), before);

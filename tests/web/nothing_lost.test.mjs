@@ -32,7 +32,7 @@ test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t
     const unread = page.locator(`.row-task a[data-task="${task}"] .unread`);
     await choose("Session", "Mark as unread");
     await unread.waitFor();
-    // An order given after another that would follow from it has an answer after it.
+    // A command given after another that would follow from it has an answer after it.
     await choose("Task", "Rename …");
     await dialog.getByLabel("Title").fill("Read later");
     await dialog.getByRole("button", { name: "Rename" }).click();
@@ -56,7 +56,7 @@ test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t
     await choose("Session", "Close session");
     await dialog.getByText("What you wrote in Session 1 is not sent.").waitFor();
     await dialog.getByRole("button", { name: "Cancel" }).click();
-    const { session_id } = (await server.order("agent_session.create", { task_id: task, name: "Nothing in it" })).ids;
+    const { session_id } = (await server.submit("agent_session.create", { task_id: task, name: "Nothing in it" })).ids;
     await page.goto(`${gate.url}/#/org_many/${task}/${session_id}`);
     await page.getByRole("tab", { name: "Nothing in it", selected: true }).waitFor();
     await choose("Session", "Close session");
@@ -67,7 +67,7 @@ test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t
     await message.blur();
     await page.waitForFunction((task) => foundry.views.of("app").data.sessions.some((one) => one.task_id === task && one.draft?.text === "not sent yet"), task);
     const { session_id } = (await server.view(`task/${task}`)).sessions.map((one) => ({ session_id: one.id, name: one.name })).find((one) => one.name === "Session 1");
-    await server.order("agent_session.close", { task_id: task, session_id });
+    await server.submit("agent_session.close", { task_id: task, session_id });
     await page.getByText("This session is closed.").waitFor();
     await page.locator(".unsent-text", { hasText: "not sent yet" }).waitFor();
   });
@@ -99,7 +99,7 @@ test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t
   await t.test("what was refused is said until somebody puts it away", async () => {
     await page.clock.install();
     await go(fourth, "Task #3");
-    await page.evaluate(() => void foundry.orders.give("task.push", { task_id: foundry.places.task }));
+    await page.evaluate(() => void foundry.commands.give("task.push", { task_id: foundry.places.task }));
     const toast = page.locator(".toast-problem");
     await toast.waitFor();
     await page.clock.fastForward(60_000);

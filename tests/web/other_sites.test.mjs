@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { openBrowser, openProfile, openTab } from "./support/browser.mjs";
 import { startWithoutWorkers } from "./support/server.mjs";
 
-test("another site's page can neither order with the cookie, nor read, nor frame the page", { timeout: 200_000 }, async (t) => {
+test("another site's page can neither give a command with the cookie, nor read, nor frame the page", { timeout: 200_000 }, async (t) => {
   const server = await startWithoutWorkers(t);
   const profile = await openProfile(await openBrowser(t));
   await openTab(profile, server);

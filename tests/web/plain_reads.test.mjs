@@ -30,7 +30,7 @@ test("views can be taken off the stream, all of them or one", { timeout: 300_000
     await page.getByLabel("Title").fill("Renamed here");
     await page.getByRole("button", { name: "Rename" }).click();
     await page.getByRole("heading", { name: "Renamed here" }).waitFor();
-    await server.order("task.rename", { task_id: task, title: "Renamed elsewhere" });
+    await server.submit("task.rename", { task_id: task, title: "Renamed elsewhere" });
     assert.equal(await page.locator("h1").textContent(), "Renamed here");
     await page.getByRole("button", { name: "Refresh" }).click();
     await page.getByRole("heading", { name: "Renamed elsewhere" }).waitFor();
@@ -40,7 +40,7 @@ test("views can be taken off the stream, all of them or one", { timeout: 300_000
   await t.test("one: the list is read, the task stays live", async () => {
     const { profile, page } = await open("?live=workspace:bootstrap-only");
     await page.getByRole("heading", { name: "Renamed elsewhere" }).waitFor();
-    await server.order("task.rename", { task_id: task, title: "Once more" });
+    await server.submit("task.rename", { task_id: task, title: "Once more" });
     await page.getByRole("heading", { name: "Once more" }).waitFor();
     assert.equal(await page.locator(".row-task[class] .title", { hasText: "Once more" }).count(), 0);
     assert.equal(streams(profile), 1);

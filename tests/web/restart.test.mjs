@@ -46,7 +46,7 @@ test("the page comes back by itself, with what it missed and without asking for 
   await server.kill();
   await page.locator(".notice", { hasText: "does not answer" }).waitFor();
   await server.start();
-  await server.order("task.rename", { task_id: task, title: "Renamed meanwhile" });
+  await server.submit("task.rename", { task_id: task, title: "Renamed meanwhile" });
   await page.getByRole("heading", { name: "Renamed meanwhile" }).waitFor();
   await isLive(page);
 

@@ -113,11 +113,11 @@ test("every state of the page has its picture", { timeout: 600_000 }, async (t) 
 
 /** An organization with two repositories and a few tasks in different states. */
 async function makeWork(t, server) {
-  await server.order("organization.create", { organization_id: "org_northwind", name: "Northwind" });
+  await server.submit("organization.create", { organization_id: "org_northwind", name: "Northwind" });
   for (const [id, url] of [["repo_numbers", gitRepository(t, FILES, "numbers")], ["repo_site", gitRepository(t, { "index.html": "<p>hello</p>\n" }, "site")]]) {
-    await server.order("repository.add", { organization_id: "org_northwind", repository_id: id, remote_url: url });
+    await server.submit("repository.add", { organization_id: "org_northwind", repository_id: id, remote_url: url });
   }
-  const make = async (data) => (await server.order("task.create", { repository_id: "repo_numbers", ...data })).ids;
+  const make = async (data) => (await server.submit("task.create", { repository_id: "repo_numbers", ...data })).ids;
   const made = {
     site: await make({ repository_id: "repo_site", title: "Greet people by name", prompt: "sed -i 's/hello/hello, you/' index.html; cat index.html" }),
     shell: await make({ title: "Count the lines of everything", prompt: "wc -l $(git ls-files)\nwc -l $(git ls-files) > lines.txt" }),

@@ -11,7 +11,7 @@ const job = (stages) => ({ id: "job_1", kind: "task_provision", status: "running
 
 /** What the strip of a task with these jobs says in each place. */
 function shown(jobs) {
-  const bench = { frame: { again() {} }, orders: { pending: () => false } };
+  const bench = { frame: { again() {} }, commands: { pending: () => false } };
   const strip = provisioning(bench, { id: "task_1", status: "provisioning", issues: [], jobs }, new Set());
   const [list] = strip.children;
   return list.children.map((one) => [text(one.children[1]), one.properties.class]);

@@ -11,8 +11,8 @@ test("all tabs of a browser are the person's who signed in last", { timeout: 300
   const server = await startWithoutWorkers(t);
   const [task] = await makeTasks(server, 1);
   const { user: owner } = await server.view("app");
-  const { ids } = await server.order("user.create", { name: "Ben" });
-  const ben = { url: server.url, token: (await server.order("token.create", { user_id: ids.user_id })).secret };
+  const { ids } = await server.submit("user.create", { name: "Ben" });
+  const ben = { url: server.url, token: (await server.submit("token.create", { user_id: ids.user_id })).secret };
   const profile = await openProfile(await openBrowser(t));
   const drafts = () => profile.requests.filter((one) => one.path.endsWith("update_draft")).length;
   const isOf = (page, name) => page.locator(".who", { hasText: name }).waitFor();

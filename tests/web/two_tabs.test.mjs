@@ -16,7 +16,7 @@ test("two tabs agree over one stream, and one goes on without the other", { time
   const second = await openTab(profile, server, `/#/org_many/${other}`);
   await isHolding(second, `files/${other}`);
 
-  await t.test("what is ordered in one is seen in the other", async () => {
+  await t.test("what is done in one is seen in the other", async () => {
     await first.getByRole("button", { name: "Task", exact: true }).click();
     await first.getByRole("menuitem", { name: "Rename …" }).click();
     await first.getByLabel("Title").fill("Seen in both");
@@ -32,7 +32,7 @@ test("two tabs agree over one stream, and one goes on without the other", { time
 
   await t.test("when the first tab is closed, the second goes on", async () => {
     await first.close();
-    await server.order("task.rename", { task_id: other, title: "After the first was closed" });
+    await server.submit("task.rename", { task_id: other, title: "After the first was closed" });
     await second.getByRole("heading", { name: "After the first was closed" }).waitFor();
     await isLive(second);
     assert.equal(await server.metric("foundry_streams"), 1);

@@ -1,4 +1,4 @@
-"""One process at somebody's request: real children, orders from a history."""
+"""One process at somebody's request: real children, and what its history asks of it."""
 
 import asyncio
 import signal
@@ -35,13 +35,13 @@ class Away(MemoryStore):
 
 
 class Desk:
-    """Starts processes, orders things of them through the history, and hears what is told."""
+    """Starts processes, asks things of them through the history, and hears what is told."""
 
     def __init__(self, processes: Processes, folder: Path) -> None:
         self._processes = processes
         self._folder = folder
         self.store = Away()
-        self._ordered = 0
+        self._asked = 0
         self.told: list[str] = []
         self._news = asyncio.Condition()
         self.running: RunningProcess | None = None
@@ -61,14 +61,14 @@ class Desk:
         )
         self.ended = asyncio.create_task(self.running.run())
 
-    async def order(self, *events: Event) -> None:
+    async def ask(self, *events: Event) -> None:
         last = await self.store.last(subject_of("task", facts.TASK))
-        self._ordered += 1
+        self._asked += 1
         await self.store.append(
             subject_of("task", facts.TASK),
             facts.commit(*events),
             expected=last.position if last else 0,  # type: ignore[arg-type]
-            message_id=f"m{self._ordered}",
+            message_id=f"m{self._asked}",
         )
         if self.running is not None:
             self.running.look()
@@ -102,25 +102,25 @@ async def test_output_is_told_while_it_runs_and_the_end_with_its_code(desk: Desk
     await desk.start("echo one; echo two >&2; read line; echo got $line; exit 3")
 
     await desk.hears(lambda tail: "one" in tail and "two" in tail)
-    await desk.order(facts.process_input(text="yes\n"))
+    await desk.ask(facts.process_input(text="yes\n"))
     exit_code, tail = await desk.end()
 
     assert exit_code == 3
     assert (tail or desk.told[-1]).endswith("got yes\n")
 
 
-async def test_what_was_ordered_before_the_start_reaches_it_once_and_in_order(desk: Desk) -> None:
-    await desk.order(facts.process_input(text="a\n"), facts.process_input(text="b\n"))
+async def test_what_was_asked_before_the_start_reaches_it_once_and_in_order(desk: Desk) -> None:
+    await desk.ask(facts.process_input(text="a\n"), facts.process_input(text="b\n"))
 
     await desk.start("read a; read b; echo $a$b; read c; echo $c")
-    await desk.order(facts.process_input(text="c\n"))
+    await desk.ask(facts.process_input(text="c\n"))
 
     assert await desk.end() in ((0, "ab\nc\n"), (0, None))
 
 
 async def test_only_what_stands_after_its_request_is_read(desk: Desk) -> None:
-    await desk.order(facts.process_input(text="of another life\n"))
-    await desk.order(facts.process_input(text="mine\n"))
+    await desk.ask(facts.process_input(text="of another life\n"))
+    await desk.ask(facts.process_input(text="mine\n"))
 
     await desk.start("read line; echo $line", requested_position=Position(1))
 
@@ -142,7 +142,7 @@ async def test_a_signal_ends_it_by_that_signal(
     await desk.start("echo here; exec sleep 100")
     await desk.hears(lambda tail: "here" in tail)
 
-    await desk.order(facts.process_stop_requested(signal=name))
+    await desk.ask(facts.process_stop_requested(signal=name))
 
     assert (await desk.end())[0] == -number
 
@@ -150,9 +150,9 @@ async def test_a_signal_ends_it_by_that_signal(
 async def test_a_process_that_ignores_signals_is_killed_with_all_it_started(desk: Desk) -> None:
     await desk.start("trap '' INT TERM; sleep 100 & echo $!; wait; sleep 100")
     pid = int(await desk.hears(lambda tail: tail.endswith("\n")))
-    await desk.order(facts.process_stop_requested(signal="SIGINT"))
+    await desk.ask(facts.process_stop_requested(signal="SIGINT"))
 
-    await desk.order(facts.process_stop_requested(signal="SIGKILL"))
+    await desk.ask(facts.process_stop_requested(signal="SIGKILL"))
 
     assert (await desk.end())[0] == -signal.SIGKILL
     assert await gone(pid)
@@ -168,7 +168,7 @@ async def test_of_endless_output_the_newest_end_is_told_and_not_too_often(desk: 
     assert len(tail.encode()) <= TAIL_BYTES
     # From the start on: a busy machine may tell two close together, but not more of them.
     assert len(desk.told) <= 1 + seconds / TELL_SECONDS
-    await desk.order(facts.process_stop_requested())
+    await desk.ask(facts.process_stop_requested())
     assert (await desk.end())[0] == -signal.SIGTERM
 
 
@@ -177,9 +177,9 @@ async def test_input_nobody_reads_does_not_keep_a_signal_from_arriving(desk: Des
     await desk.hears(lambda tail: "here" in tail)
 
     for _ in range(6):
-        await desk.order(facts.process_input(text="x" * (INPUT_BYTES // 4)))
+        await desk.ask(facts.process_input(text="x" * (INPUT_BYTES // 4)))
     await desk.hears(lambda tail: "input was dropped" in tail)
-    await desk.order(facts.process_stop_requested())
+    await desk.ask(facts.process_stop_requested())
 
     assert (await desk.end())[0] == -signal.SIGTERM
 
@@ -193,7 +193,7 @@ async def test_a_command_that_is_not_there_ends_with_127_and_says_so(desk: Desk)
     assert "nothing-of-that-name" in (tail or desk.told[-1])
 
 
-async def test_a_log_that_is_away_for_a_while_ends_no_process_and_loses_no_order(
+async def test_a_log_that_is_away_for_a_while_ends_no_process_and_loses_nothing_asked_of_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(once_answered, "PAUSE_SECONDS", 0.0)
@@ -201,7 +201,7 @@ async def test_a_log_that_is_away_for_a_while_ends_no_process_and_loses_no_order
     await desk.hears(lambda tail: "ready" in tail)
 
     desk.store.silences = 3
-    await desk.order(facts.process_input(text="yes\n"))
+    await desk.ask(facts.process_input(text="yes\n"))
 
     exit_code, tail = await desk.end()
     assert (exit_code, (tail or desk.told[-1]).split("\n")[-2]) == (0, "got yes")

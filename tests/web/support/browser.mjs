@@ -58,9 +58,9 @@ export async function isHolding(page, topic) {
   await page.waitForFunction((topic) => foundry.views.of(topic).data !== null, topic);
 }
 
-/** Resolves when the task one stays in is the selected one on the server too: the page's own last order on arriving. */
+/** Resolves when the task one stays in is the selected one on the server too: the page's own last command on arriving. */
 export async function isSelected(page, task) {
-  await page.waitForFunction((task) => foundry.views.of("app").data.organizations.some((one) => one.selected_task_id === task) && !foundry.orders.pending("task.select"), task);
+  await page.waitForFunction((task) => foundry.views.of("app").data.organizations.some((one) => one.selected_task_id === task) && !foundry.commands.pending("task.select"), task);
 }
 
 /** What the page did against its own policy; must be nothing. */

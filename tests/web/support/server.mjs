@@ -115,13 +115,13 @@ class Server {
     return this.#end("SIGKILL");
   }
 
-  /** An order, as from another client of the owner's. */
-  async order(name, data) {
+  /** A command, as from another client of the owner's. */
+  async submit(name, data) {
     return await this.#answer(await fetch(`${this.url}/v1/commands/${name}`, { method: "POST", headers: { ...this.#headers, "Content-Type": "application/json" }, body: JSON.stringify(data) }));
   }
 
-  /** Many orders at once; all of them must be taken. Returns their answers. */
-  async orders(lines) {
+  /** Many commands at once; all of them must be taken. Returns their answers. */
+  async submitAll(lines) {
     const body = lines.map((line) => JSON.stringify(line)).join("\n");
     const answer = await fetch(`${this.url}/v1/commands`, { method: "POST", headers: { ...this.#headers, "Content-Type": "application/x-ndjson" }, body });
     const answers = (await answer.text()).trim().split("\n").map((line) => JSON.parse(line));

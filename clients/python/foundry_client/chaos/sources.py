@@ -94,7 +94,7 @@ class Played:
         elif route.startswith("/v1/views/"):
             yield self._view(request, route.removeprefix("/v1/views/"))
         else:
-            yield _problem(422, "rejected", "A recording takes no orders.")
+            yield _problem(422, "rejected", "A recording takes no commands.")
 
     def broken(self) -> None:
         self._stage.pass_time(self._meanwhile)

@@ -1,4 +1,4 @@
-"""Every answered command is in the log once, in one commit, as it was answered; and nothing is there that was not ordered."""
+"""Every answered command is in the log once, in one commit, as it was answered; and nothing is there that nobody asked for."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from chaos.findings import Findings
 from chaos.raw_log import Message
-from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Ordered
+from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Commanded
 
 Key = tuple[str, str, str]
 """Caller, command, id: what an Idempotency-Key belongs to."""
@@ -15,8 +15,8 @@ HARMLESS_REFUSALS = {"task_over", "session_closed", "queue_full", "not_ready", "
 """What a person may meet while somebody else puts the task away, or fills the session."""
 
 
-def check_orders(
-    orders: Iterable[Ordered],
+def check_commands(
+    commands: Iterable[Commanded],
     messages: Sequence[Message],
     findings: Findings,
     *,
@@ -25,9 +25,9 @@ def check_orders(
     """Compare what people were answered with what is in the log after the position `since`."""
     stored = _stored(messages[since:])
     answers: dict[Key, list[Attempt]] = defaultdict(list)
-    for order in orders:
-        answers[order.caller, order.name, order.key] += order.attempts
-        findings.seen["orders"] += 1
+    for command in commands:
+        answers[command.caller, command.name, command.key] += command.attempts
+        findings.seen["commands"] += 1
     for key, attempts in answers.items():
         commits = stored.pop(key, [])
         if len(commits) > 1:
@@ -35,7 +35,7 @@ def check_orders(
             findings.add("doubled", f"{key} has commits at {places}")
         _check_key(key, attempts, commits, findings)
     for key in stored:
-        findings.add("doubled", f"nobody ordered {key}")
+        findings.add("doubled", f"nobody sent {key}")
 
 
 def _stored(messages: Sequence[Message]) -> dict[Key, list[Message]]:

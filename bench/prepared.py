@@ -1,4 +1,4 @@
-"""What a bench orders before it measures: organizations, a repository, tasks that wait for a worker."""
+"""What a bench makes before it measures: organizations, a repository, tasks that wait for a worker."""
 
 import asyncio
 import json
@@ -30,7 +30,9 @@ def plain_client(address: str, headers: Mapping[str, str], *, timeout: float) ->
     )
 
 
-async def ordered(running: Running, lines: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+async def submitted(
+    running: Running, lines: Sequence[Mapping[str, object]]
+) -> list[dict[str, str]]:
     """Run commands in batches; the ids that each line named or made."""
     slots = asyncio.Semaphore(SIDE_BY_SIDE)
     headers = {
@@ -56,7 +58,7 @@ async def ordered(running: Running, lines: Sequence[Mapping[str, object]]) -> li
 async def organizations(running: Running, many: int) -> list[str]:
     """Their ids."""
     lines = [{"name": "organization.create", "data": {"name": "Bench"}}] * many
-    return [one["organization_id"] for one in await ordered(running, lines)]
+    return [one["organization_id"] for one in await submitted(running, lines)]
 
 
 async def tasks(running: Running, folder: Path, many: int) -> list[Task]:
@@ -67,8 +69,8 @@ async def tasks(running: Running, folder: Path, many: int) -> list[Task]:
         "organization_id": organization_id,
         "remote_url": str(git_repository(origin, files=1)),
     }
-    (added,) = await ordered(running, [{"name": "repository.add", "data": data}])
+    (added,) = await submitted(running, [{"name": "repository.add", "data": data}])
     repository_id = added["repository_id"]
-    order = {"repository_id": repository_id, "prompt": "true", "title": "A task of the bench"}
-    made = await ordered(running, [{"name": "task.create", "data": order}] * many)
+    command = {"repository_id": repository_id, "prompt": "true", "title": "A task of the bench"}
+    made = await submitted(running, [{"name": "task.create", "data": command}] * many)
     return [Task(organization_id, repository_id, one["task_id"], one["session_id"]) for one in made]

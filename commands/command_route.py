@@ -1,11 +1,11 @@
-"""`POST /v1/commands/{name}` as raw ASGI: every order passes here, and Starlette's layers cost as much as deciding does."""
+"""`POST /v1/commands/{name}` as raw ASGI: every command passes here, and Starlette's layers cost as much as deciding does."""
 
 import msgspec
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from commands.answers import Answer
-from commands.bodies import BODY_LIMIT, command_id_of, new_command_id, order_of
+from commands.bodies import BODY_LIMIT, command_id_of, command_of, new_command_id
 from commands.handler import Commands
 from runtime.errors import FoundryError
 from runtime.http import Authenticator, check_media_type, read_body
@@ -16,14 +16,14 @@ from runtime.request_head import Head
 COMMANDS = "/v1/commands/"
 
 
-def is_order(scope: Scope) -> bool:
-    """Whether a request may go to `Orders` without a look at any other route."""
+def is_command(scope: Scope) -> bool:
+    """Whether a request may go to `CommandRoute` without a look at any other route."""
     path: str = scope["path"]
     rest = path.removeprefix(COMMANDS)
     return rest != path and "/" not in rest and bool(scope["method"] == "POST")
 
 
-class Orders:
+class CommandRoute:
     """Every error becomes its problem document here: nobody around has to look for one."""
 
     def __init__(self, commands: Commands, authenticator: Authenticator, gate: Gate) -> None:
@@ -56,7 +56,7 @@ class Orders:
             return await self._commands.handle(
                 caller,
                 name,
-                order_of(name, body),
+                command_of(name, body),
                 command_id=command_id,
                 if_match=head.joined(b"if-match"),
             )

@@ -4,7 +4,7 @@
 
 const PATIENCE_MS = 8000;
 
-export class Orders {
+export class Commands {
   #client;
   #invalidate;
   #tell;
@@ -25,7 +25,7 @@ export class Orders {
   }
 
   /**
-   * Whether an order of that name is on its way for that id (or any of that name).
+   * Whether a command of that name is on its way for that id (or any of that name).
    *
    * @param {string} name
    * @param {string} [id]
@@ -38,7 +38,7 @@ export class Orders {
   }
 
   /**
-   * Give an order. Resolves to its answer, or to null after the refusal was told. `id` says what it is about, for
+   * Give a command. Resolves to its answer, or to null after the refusal was told. `id` says what it is about, for
    * `pending`; `quiet` leaves the telling to the caller, who gets the problem thrown.
    *
    * @param {string} name

@@ -6,23 +6,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from chaos.check_commands import check_commands
 from chaos.check_facts import check_facts
-from chaos.check_orders import check_orders
 from chaos.findings import Findings
 from chaos.raw_log import Message
-from chaos.records import Attempt, Ordered
+from chaos.records import Attempt, Commanded
 from events.ids import Position
 from events.log import LogCut
-from tests.chaos.honest import accepted, commits, messages, orders
+from tests.chaos.honest import accepted, commands, commits, messages
 from tests.facts import OF_TASK, STAGES, commit, entries_appended, entry, stage_succeeded
 
 REFUSED = Attempt(at=0.0, node="commands-1", outcome="refused", status=422, code="task_over")
 UNKNOWN = Attempt(at=0.0, node="commands-1", outcome="unknown")
 
 
-def found(given: list[Ordered], log: list[Message]) -> dict[str, int]:
+def found(given: list[Commanded], log: list[Message]) -> dict[str, int]:
     findings = Findings()
-    check_orders(given, log, findings, since=0)
+    check_commands(given, log, findings, since=0)
     return dict(findings.counts)
 
 
@@ -32,15 +32,15 @@ def found_in_facts(log: list[Message], deeds: Path) -> dict[str, int]:
     return dict(findings.counts)
 
 
-def with_attempts(order: Ordered, *attempts: Attempt) -> Ordered:
-    return msgspec.structs.replace(order, attempts=[*order.attempts, *attempts])
+def with_attempts(command: Commanded, *attempts: Attempt) -> Commanded:
+    return msgspec.structs.replace(command, attempts=[*command.attempts, *attempts])
 
 
 def test_honest_records_have_no_findings(tmp_path: Path) -> None:
     log = messages()
     (tmp_path / "deeds").write_text("one\ntwo\n")
 
-    assert found(orders(log), log) == {}
+    assert found(commands(log), log) == {}
     assert found_in_facts(log, tmp_path / "deeds") == {}
 
 
@@ -60,12 +60,12 @@ def test_a_cut_that_was_noted_of_a_log_that_is_whole_is_wrong(
 def test_an_answered_command_that_is_not_in_the_log_is_lost() -> None:
     log = messages()
 
-    assert found(orders(log), log[:-1]) == {"lost": 1}
+    assert found(commands(log), log[:-1]) == {"lost": 1}
 
 
 def test_a_command_at_another_place_than_was_answered_is_lost() -> None:
     log = messages()
-    given = orders(log)
+    given = commands(log)
     assert given[0].attempts[0].answer is not None
     given[0].attempts[0].answer["position"] += 1
 
@@ -74,7 +74,7 @@ def test_a_command_at_another_place_than_was_answered_is_lost() -> None:
 
 def test_other_events_than_were_answered_are_lost_ones() -> None:
     log = messages()
-    given = orders(log)
+    given = commands(log)
     assert given[0].attempts[0].answer is not None
     given[0].attempts[0].answer["events"] = ["task_renamed", "task_renamed"]
 
@@ -84,12 +84,12 @@ def test_other_events_than_were_answered_are_lost_ones() -> None:
 def test_two_commits_under_one_key_are_doubled() -> None:
     log = messages([*commits(), commits()[-1]])
 
-    assert found(orders(log[:-1]), log) == {"doubled": 1}
+    assert found(commands(log[:-1]), log) == {"doubled": 1}
 
 
 def test_two_answers_to_one_key_are_doubled() -> None:
     log = messages()
-    given = orders(log)
+    given = commands(log)
     other = accepted(log[8])
     assert other.answer is not None
     other.answer["command_id"] = given[0].key
@@ -97,16 +97,16 @@ def test_two_answers_to_one_key_are_doubled() -> None:
     assert found([with_attempts(given[0], other), *given[1:]], log)["doubled"] == 1
 
 
-def test_a_commit_that_nobody_ordered_is_doubled() -> None:
+def test_a_commit_that_nobody_asked_for_is_doubled() -> None:
     log = messages()
 
-    assert found(orders(log)[1:], log) == {"doubled": 1}
+    assert found(commands(log)[1:], log) == {"doubled": 1}
 
 
 @pytest.mark.parametrize("attempts", [[UNKNOWN], [UNKNOWN, REFUSED]])
-def test_an_order_without_an_answer_may_be_in_the_log_or_not(attempts: list[Attempt]) -> None:
+def test_a_command_without_an_answer_may_be_in_the_log_or_not(attempts: list[Attempt]) -> None:
     log = messages()
-    given = orders(log)
+    given = commands(log)
     given[-1] = msgspec.structs.replace(given[-1], attempts=attempts)
 
     assert found(given, log) == {}
@@ -115,7 +115,7 @@ def test_an_order_without_an_answer_may_be_in_the_log_or_not(attempts: list[Atte
 
 def test_what_was_refused_must_not_be_in_the_log() -> None:
     log = messages()
-    given = orders(log)
+    given = commands(log)
     given[-1] = msgspec.structs.replace(given[-1], attempts=[REFUSED])
 
     assert found(given, log) == {"wrong": 1}

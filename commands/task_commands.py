@@ -1,9 +1,10 @@
-"""What may be ordered of a task and of its sessions, processes and issues."""
+"""The commands about a task and its sessions, processes and issues."""
 
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
+from commands.command import ForProcess, ForRepository, ForSession, ForTask
 from commands.fields import (
     Argument,
     Attachments,
@@ -15,7 +16,6 @@ from commands.fields import (
     Text,
     Word,
 )
-from commands.order import ForProcess, ForRepository, ForSession, ForTask
 from events.task import Permissions
 
 # --- The task ---

@@ -1,4 +1,4 @@
-"""A person who gives orders, through bad times: tries until there is an answer, always under one key; and sends doubles on purpose."""
+"""A person who gives commands, through bad times: tries until there is an answer, always under one key; and sends doubles on purpose."""
 
 import asyncio
 import time
@@ -8,25 +8,25 @@ from typing import Any
 
 import httpx
 
-from chaos.faults import ORDERS
-from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Ordered
+from chaos.faults import COMMANDS
+from chaos.records import NO_PROBLEM_DOCUMENT, Attempt, Commanded
 from chaos.role import Role
 from chaos.wishes import Wish, wish
 
 PACE_SECONDS = 0.15
 PATIENCE = (0.1, 1.0, 4.0, 12.0)
-"""How long an answer is waited for: the impatient leave an order on its way and send it again."""
+"""How long an answer is waited for: the impatient leave a command on its way and send it again."""
 
 AGAIN_SECONDS = 0.2
 TRY_AGAIN = {429}
 
 
-class Orderer:
-    """`outage` is the longest time an order took to be answered, and the cycle in which it was given."""
+class Sender:
+    """`outage` is the longest time a command took to be answered, and the cycle in which it was given."""
 
     def __init__(self, role: Role) -> None:
         self._role = role
-        self._done: list[tuple[str, Wish, Ordered]] = []
+        self._done: list[tuple[str, Wish, Commanded]] = []
         self._resting = asyncio.Event()
         self.outage = (0.0, 0)
         self.answered = 0
@@ -35,21 +35,21 @@ class Orderer:
         )
 
     async def run(self) -> None:
-        """Order until told to rest; what was begun is brought to its end."""
+        """Give commands until told to rest; what was begun is brought to its end."""
         async with self._client:
             while not self._resting.is_set():
                 await asyncio.sleep(self._role.random.expovariate(1 / PACE_SECONDS))
                 if self._done and self._role.random.random() < 0.08:
                     await self._late_double()
                 else:
-                    await self._order(wish(self._role.random, self._role.town))
+                    await self._give(wish(self._role.random, self._role.town))
 
     def rest(self) -> None:
         self._resting.set()
 
-    async def _order(self, wanted: Wish) -> None:
+    async def _give(self, wanted: Wish) -> None:
         key = str(uuid.UUID(int=self._role.random.getrandbits(128), version=4))
-        record = Ordered(
+        record = Commanded(
             key=key,
             caller=self._role.person.user_id,
             name=wanted.name,
@@ -68,22 +68,22 @@ class Orderer:
         self.answered += 1
         self._done = [*self._done[-200:], (key, wanted, record)]
 
-    async def _at_both(self, key: str, wanted: Wish, record: Ordered) -> None:
-        """The same order at both nodes at once, as two windows or a nervous proxy would send it."""
+    async def _at_both(self, key: str, wanted: Wish, record: Commanded) -> None:
+        """The same command at both nodes at once, as two windows or a nervous proxy would send it."""
         await asyncio.gather(
-            *(self._attempt(node, key, wanted, record.attempts) for node in ORDERS)
+            *(self._attempt(node, key, wanted, record.attempts) for node in COMMANDS)
         )
 
-    async def _until_answered(self, key: str, wanted: Wish, record: Ordered) -> None:
+    async def _until_answered(self, key: str, wanted: Wish, record: Commanded) -> None:
         while not is_answered(record.attempts):
-            await self._attempt(self._role.random.choice(ORDERS), key, wanted, record.attempts)
+            await self._attempt(self._role.random.choice(COMMANDS), key, wanted, record.attempts)
             if not is_answered(record.attempts):
                 await asyncio.sleep(self._role.random.uniform(0, 2 * AGAIN_SECONDS))
 
     async def _late_double(self) -> None:
-        """An order that was answered long ago comes again, behind others that were given after it."""
+        """A command that was answered long ago comes again, behind others that were given after it."""
         key, wanted, record = self._role.random.choice(self._done)
-        double = Ordered(
+        double = Commanded(
             key=key,
             caller=record.caller,
             name=record.name,
@@ -126,5 +126,5 @@ def judged(status: int, document: Any, at: float, node: str) -> Attempt:
 
 
 def is_answered(attempts: Sequence[Attempt]) -> bool:
-    """Whether somebody knows now what came of an order."""
+    """Whether somebody knows now what came of a command."""
     return any(attempt.outcome in ("accepted", "refused") for attempt in attempts)

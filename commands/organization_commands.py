@@ -1,13 +1,13 @@
-"""What may be ordered of an organization: its name and defaults, its members, its list of repositories."""
+"""The commands about an organization: its name and defaults, its members, its list of repositories."""
 
 from typing import TypeAlias
 
+from commands.command import Command, ForOrganization, ForRepository
 from commands.fields import Line, Name, Reference, WordOrNothing
-from commands.order import ForOrganization, ForRepository, Order
 from events.organization import Role
 
 
-class CreateOrganization(Order, frozen=True, kw_only=True):
+class CreateOrganization(Command, frozen=True, kw_only=True):
     name: Name
     organization_id: str | None = None
 
