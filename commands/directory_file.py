@@ -4,6 +4,8 @@ A transaction for each batch would cost an order more than its rows do, and so w
 question takes outside of one. What a kill takes along is read from the log again.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +61,11 @@ class DirectoryFile:
         (memory,) = self._db.execute("SELECT memory FROM checkpoint").fetchone()
         return json.decode(memory, type=Memory)
 
+    @property
+    def lost_commits(self) -> bool:
+        """Whether SQLite has undone the transaction: it does when a question meets an error of the disk, or no memory."""
+        return self._open_commits > 0 and not self._db.in_transaction
+
     def ask(self, question: str, *values: str) -> list[tuple[Any, ...]]:
         with taken_away_if_damaged(self._path):
             return self._db.execute(question, values).fetchall()
@@ -67,6 +74,8 @@ class DirectoryFile:
     def writing(self, commits: int) -> Iterator[sqlite3.Connection]:
         """Inside, write what this many commits say. If that fails, all since the end of the last transaction is undone."""
         with self._undone_if_it_fails():
+            if self.lost_commits:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(self._path))
             if not self._db.in_transaction:
                 self._db.execute("BEGIN")
             yield self._db
@@ -96,6 +105,8 @@ class DirectoryFile:
 
     def begin_anew(self) -> None:
         """Forget all that was written."""
+        self._db.rollback()
+        self._open_commits = 0
         _create(self._db)
 
     def close(self) -> None:
