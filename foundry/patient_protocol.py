@@ -97,6 +97,8 @@ class PatientProtocol(StreamingProtocol):
         if asked is not None and asked.more_body and not asked.response_complete:
             # Its body will never be whole: this is its answer.
             if asked is self.answering:
+                # Nor is there anything more to send for, and the end of all that is said may be written by now.
+                asked.waiting_for_100_continue = False
                 asked.disconnected = True
                 asked.message_event.set()
             else:

@@ -129,7 +129,12 @@ async def test_who_sends_nothing_more_is_still_answered(monkeypatch: pytest.Monk
             one.close()
 
 
-async def test_a_body_that_goes_wrong_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "sent", [BAD_CHUNK, BAD_CHUNK.replace(b"\r\nT", b"\r\nExpect: 100-continue\r\nT")]
+)
+async def test_a_body_that_goes_wrong_is_answered_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
     async def reading(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await Request(scope, receive).body()
@@ -139,10 +144,12 @@ async def test_a_body_that_goes_wrong_is_answered_at_once(monkeypatch: pytest.Mo
     left = asyncio.Event()
     async with served(monkeypatch, reading) as port, asyncio.timeout(WITHIN):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
-        sink.write(BAD_CHUNK)
+        sink.write(sent)
         assert (await source.read()).count(b"HTTP/1.1 400") == 1
         await left.wait()
         sink.close()
+
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_head_behind_a_large_body_is_not_taken_for_a_large_head(
