@@ -54,12 +54,8 @@ class DirectoryFile:
         self._ahead = WriteAheadLog(path, unsettled=UNSETTLED_BYTES)
         self._open_commits = 0
         self._ended_at = monotonic()
-
-    @property
-    def memory(self) -> Memory:
-        """What of the log was written down by the end of the last transaction."""
-        (memory,) = self._db.execute("SELECT memory FROM checkpoint").fetchone()
-        return json.decode(memory, type=Memory)
+        self.memory = _memory_in(self._db)
+        """What of the log was written down by the end of the last transaction. Known also while nothing can be read."""
 
     @property
     def lost_commits(self) -> bool:
@@ -96,6 +92,7 @@ class DirectoryFile:
             told = json.encode(memory).decode()
             self._db.execute("UPDATE checkpoint SET memory = ?", (told,))
             self._db.commit()
+        self.memory = memory
         self._ahead.wrote(TRANSACTION_BYTES + self._open_commits * COMMIT_BYTES)
         self._open_commits = 0
 
@@ -108,6 +105,7 @@ class DirectoryFile:
         self._db.rollback()
         self._open_commits = 0
         _create(self._db)
+        self.memory = _memory_in(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -141,3 +139,8 @@ def _create(db: sqlite3.Connection) -> None:
     tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     drops = "".join(f'DROP TABLE "{name}";' for (name,) in tables)
     db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {version()}; COMMIT;")
+
+
+def _memory_in(db: sqlite3.Connection) -> Memory:
+    (memory,) = db.execute("SELECT memory FROM checkpoint").fetchone()
+    return json.decode(memory, type=Memory)

@@ -301,11 +301,12 @@ async def test_what_is_undone_by_a_question_that_could_not_be_read_is_read_again
     await directory.apply([first])
     directory._file._db.execute("PRAGMA shrink_memory")
 
-    with nothing_to_read_at(path), pytest.raises(sqlite3.OperationalError, match="I/O"):
-        directory.hosts()
-    lost = directory.lost_commits
-    with pytest.raises(OSError, match="error"):
-        await directory.apply([second])
+    with nothing_to_read_at(path):
+        with pytest.raises(sqlite3.OperationalError, match="I/O"):
+            directory.hosts()
+        lost = directory.lost_commits
+        with pytest.raises(OSError, match="error"):
+            await directory.apply([second])
     stands = directory.checkpoint
     await directory.apply([first, second])
 
