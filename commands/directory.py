@@ -67,7 +67,7 @@ class Directory:
         self._file = DirectoryFile(path)
         self._store = store
         self._waiting = Waiting()
-        self._trail = Trail(self._file.memory)
+        self._stand_where_the_file_ends()
 
     @classmethod
     async def open(cls, path: Path | str, store: EventStore) -> Self:
@@ -89,14 +89,19 @@ class Directory:
         """
         if not await self.fits_the_log():
             # First for all to see, then here: after a crash in between this is found again.
-            await note_cut(self._store, self._file.memory)
+            await note_cut(self._store, self._trail.memory)
             self._file.begin_anew()
-        self._stand_where_the_file_ends()
+            self._stand_where_the_file_ends()
 
     async def fits_the_log(self) -> bool:
-        """Whether the last commit this file knows still stands at its position in the log."""
-        self._file.end(self._trail.memory)
-        return await is_prefix_of(self._store, self._file.memory)
+        """Whether the last commit that was applied still stands at its position in the log."""
+        # Nothing is written for it: a disk that takes nothing is no reason not to know.
+        return await is_prefix_of(self._store, self._trail.memory)
+
+    @property
+    def lost_commits(self) -> bool:
+        """Whether something that was applied is gone again: only who opens the file anew has it read once more."""
+        return self._file.lost_commits
 
     @property
     def checkpoint(self) -> Position:

@@ -4,6 +4,8 @@ A transaction for each batch would cost a command more than its rows do, and so 
 question takes outside of one. What a kill takes along is read from the log again.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,12 +54,13 @@ class DirectoryFile:
         self._ahead = WriteAheadLog(path, unsettled=UNSETTLED_BYTES)
         self._open_commits = 0
         self._ended_at = monotonic()
+        self.memory = _memory_in(self._db)
+        """What of the log was written down by the end of the last transaction. Known also while nothing can be read."""
 
     @property
-    def memory(self) -> Memory:
-        """What of the log was written down by the end of the last transaction."""
-        (memory,) = self._db.execute("SELECT memory FROM checkpoint").fetchone()
-        return json.decode(memory, type=Memory)
+    def lost_commits(self) -> bool:
+        """Whether SQLite has undone the transaction: it does when a question meets an error of the disk, or no memory."""
+        return self._open_commits > 0 and not self._db.in_transaction
 
     def ask(self, question: str, *values: str) -> list[tuple[Any, ...]]:
         with taken_away_if_damaged(self._path):
@@ -67,6 +70,8 @@ class DirectoryFile:
     def writing(self, commits: int) -> Iterator[sqlite3.Connection]:
         """Inside, write what this many commits say. If that fails, all since the end of the last transaction is undone."""
         with self._undone_if_it_fails():
+            if self.lost_commits:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(self._path))
             if not self._db.in_transaction:
                 self._db.execute("BEGIN")
             yield self._db
@@ -87,6 +92,7 @@ class DirectoryFile:
             told = json.encode(memory).decode()
             self._db.execute("UPDATE checkpoint SET memory = ?", (told,))
             self._db.commit()
+        self.memory = memory
         self._ahead.wrote(TRANSACTION_BYTES + self._open_commits * COMMIT_BYTES)
         self._open_commits = 0
 
@@ -96,7 +102,10 @@ class DirectoryFile:
 
     def begin_anew(self) -> None:
         """Forget all that was written."""
+        self._db.rollback()
+        self._open_commits = 0
         _create(self._db)
+        self.memory = _memory_in(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -130,3 +139,8 @@ def _create(db: sqlite3.Connection) -> None:
     tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     drops = "".join(f'DROP TABLE "{name}";' for (name,) in tables)
     db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {version()}; COMMIT;")
+
+
+def _memory_in(db: sqlite3.Connection) -> Memory:
+    (memory,) = db.execute("SELECT memory FROM checkpoint").fetchone()
+    return json.decode(memory, type=Memory)

@@ -86,7 +86,7 @@ async def own_log(settings: Settings, *, begin: bool = True) -> AsyncIterator[Ev
             embedded_server(folder, durability=settings.durability) as server,
             _embedded(settings, server, begin=begin) as log,
         ):
-            remedy = Remedy(server, log.store, folder)
+            remedy = Remedy(server, log.store, log.connection, folder)
             log.store.on_refusal(remedy.apply)
             yield replace(log, remedy=remedy)
     except (ServerDidNotStart, ServerInUse) as error:

@@ -15,6 +15,7 @@ from tempfile import TemporaryFile
 from time import monotonic
 
 from events.jetstream import JetStreamStore
+from runtime.connection import Connection
 from runtime.embedded_server import EmbeddedServer
 
 log = logging.getLogger(__name__)
@@ -64,9 +65,12 @@ def no_room(folder: Path) -> str | None:
 class Remedy:
     """Has the embedded server, which works in `folder`, started anew when it stores nothing though it could."""
 
-    def __init__(self, server: EmbeddedServer, store: JetStreamStore, folder: Path) -> None:
+    def __init__(
+        self, server: EmbeddedServer, store: JetStreamStore, connection: Connection, folder: Path
+    ) -> None:
         self._server = server
         self._store = store
+        self._connection = connection
         self._folder = folder
         self._applied = float("-inf")
 
@@ -81,7 +85,9 @@ class Remedy:
         """Do that as soon as there is room again, until cancelled: nobody has to be refused once more."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if self._store.refused_at is not None and no_room(self._folder) is None:
+            # A large log takes a new server a minute: whoever does not answer yet has refused nothing.
+            doubted = self._store.refused_at is not None and self._connection.connected
+            if doubted and no_room(self._folder) is None:
                 self._start_anew()
 
     def no_room(self) -> str | None:

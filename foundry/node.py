@@ -122,6 +122,10 @@ class Node:
                 raise Unavailable(
                     f"{gone[0]} was damaged, or removed; the next start makes it anew from the log."
                 )
+            if self.write.directory.lost_commits:
+                raise Unavailable(
+                    f"{self.write.directory.path} could not be read; the next start reads again what it lacks."
+                )
 
     async def _until_cut(self) -> None:
         """Compare what was folded with the log, on each reconnect and every ten seconds; end when it is another one."""

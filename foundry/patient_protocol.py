@@ -43,11 +43,11 @@ class PatientProtocol(StreamingProtocol):
         # What comes in one piece with the end of the request before is not counted.
         self._head_bytes += len(data)
         super().data_received(data)
+        if self._refusal is not None or self.transport.is_closing():
+            return
         if not self._in_head:
             if self._deadline is not None:
                 self._forget_deadline()
-            return
-        if self._refusal is not None or self.transport.is_closing():
             return
         if self._head_bytes > HEAD_BYTES:
             self._refuse(f"The head of a request may have {HEAD_BYTES} bytes; send less.")
@@ -72,6 +72,11 @@ class PatientProtocol(StreamingProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self.parser.should_upgrade() and any(map(_announces_body, self.headers)):
+            # The parser takes what stands behind such a head for the other protocol: the request would have
+            # no body, and its body would be read as the next request.
+            self._refuse("A request with a body offers no other protocol; leave out Upgrade.")
+            raise Invalid("Upgrade")
         super().on_headers_complete()
         # The request keeps its own list: what stands behind a body in chunks is none of its headers.
         self.headers = []
@@ -85,9 +90,10 @@ class PatientProtocol(StreamingProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn says in `msg` helps nobody further."""
-        self._refuse(
-            "This is not an HTTP/1.1 request; correct its first line, its headers or its chunks."
-        )
+        if self._refusal is None:
+            self._refuse(
+                "This is not an HTTP/1.1 request; correct its first line, its headers or its chunks."
+            )
 
     def _refuse(self, detail: str) -> None:
         """Read nothing more. What was asked before is answered before, a stream too for as long as it runs."""
@@ -97,6 +103,8 @@ class PatientProtocol(StreamingProtocol):
         if asked is not None and asked.more_body and not asked.response_complete:
             # Its body will never be whole: this is its answer.
             if asked is self.answering:
+                # Nor is there anything more to send for, and the end of all that is said may be written by now.
+                asked.waiting_for_100_continue = False
                 asked.disconnected = True
                 asked.message_event.set()
             else:
@@ -126,3 +134,8 @@ class PatientProtocol(StreamingProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _announces_body(header: tuple[bytes, bytes]) -> bool:
+    name, value = header
+    return name == b"transfer-encoding" or (name == b"content-length" and value != b"0")

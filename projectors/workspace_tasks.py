@@ -247,7 +247,9 @@ def _jobs_after(jobs: tuple[JobBrief, ...], event: JobAnnounced | JobEvent) -> t
     else:
         jobs = tuple(after if job.id == after.id else job for job in jobs)
     # What did not succeed may be retried, and then goes on at its stage.
-    return tuple(job for job in jobs if job.status != "succeeded" or job is jobs[-1])[-SHOWN:]
+    kept = [job for job in jobs if job.status != "succeeded" or job is jobs[-1]]
+    too_old = [job for job in kept if job.status in ENDED][:-SHOWN]
+    return tuple(job for job in kept if job not in too_old)
 
 
 def _show(rows: Rows, topic: str, known: KnownTask) -> None:

@@ -1,6 +1,10 @@
 """The write side's index: it finds everything the log names, also after a restart and on another log."""
 
+import os
+import resource
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -265,6 +269,77 @@ async def test_a_cut_that_took_only_what_is_not_in_the_file_yet_is_found(
 
     assert (directory.checkpoint, directory.located("task_1")) == (0, None)
     directory.close()
+
+
+async def test_a_log_is_compared_also_while_the_disk_takes_nothing(
+    memory_store: MemoryStore, tmp_path: Path
+) -> None:
+    directory = await Directory.open(tmp_path / "directory.sqlite3", memory_store)
+    recorded = await put(memory_store, facts.commit(facts.task_created()))
+    await directory.apply([recorded])
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        fits = await directory.fits_the_log()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert fits
+    assert directory.checkpoint == recorded.position
+    assert directory.located("task_1") is not None
+    directory.close()
+
+
+async def test_what_is_undone_by_a_question_that_could_not_be_read_is_read_again(
+    memory_store: MemoryStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "directory.sqlite3"
+    directory = await Directory.open(path, memory_store)
+    first = await put(memory_store, facts.commit(facts.organization_created()))
+    second = await put(memory_store, facts.commit(facts.task_created(), command_id=key("2")))
+    await directory.apply([first])
+    directory._file._db.execute("PRAGMA shrink_memory")
+
+    with nothing_to_read_at(path):
+        with pytest.raises(sqlite3.OperationalError, match="I/O"):
+            directory.hosts()
+        lost = directory.lost_commits
+        with pytest.raises(OSError, match="error"):
+            await directory.apply([second])
+    stands = directory.checkpoint
+    await directory.apply([first, second])
+
+    assert (lost, stands, directory.lost_commits) == (True, 0, False)
+    assert directory.organizations_of(facts.ANNA) == ["org_1"]
+    assert directory.located("task_1") is not None
+    directory.close()
+
+
+@contextmanager
+def nothing_to_read_at(path: Path) -> Iterator[None]:
+    """Reads of a file that is open, and of its write-ahead log, fail: a folder stands where they stood."""
+    parts = {str(path), f"{path}-wal"}
+    numbers = [int(one.name) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    opened = [number for number in numbers if _target(number) in parts]
+    kept = [os.dup(number) for number in opened]
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        for number in opened:
+            os.dup2(folder, number)
+        yield
+    finally:
+        for number, copy in zip(opened, kept, strict=True):
+            os.dup2(copy, number)
+        for number in (*kept, folder):
+            os.close(number)
+
+
+def _target(number: int) -> str | None:
+    try:
+        return os.readlink(f"/proc/self/fd/{number}")
+    except OSError:
+        return None
 
 
 async def test_a_batch_that_comes_again_changes_nothing(memory_store: MemoryStore) -> None:

@@ -47,6 +47,35 @@ async def test_a_log_that_takes_no_commits_is_not_ready_until_there_is_room(
         assert node.reasons_not_ready() == []
 
 
+async def test_a_server_that_is_being_started_is_left_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(full_disk, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(full_disk, "BETWEEN_SECONDS", 0.0)
+    event = UserCreated(user_id=UserId("usr_ann"), name="Ann")
+    commit = Commit(at=Timestamp(1), actor=event.user_id, events=(event,))
+    configuration = tmp_path / "nats" / "server.new"
+    async with own_node(Settings(data=str(tmp_path)), frozenset({"commands"})) as node:
+        server, store = node.log.server, node.log.store
+        assert server is not None
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1, 1))
+        configuration.mkdir()
+        with pytest.raises(Unavailable, match="does not take commits"):
+            await store.append(
+                subject_of("user", "usr_ann"), commit, expected=BEGINNING, message_id="1"
+            )
+        async with asyncio.timeout(WITHIN):
+            while node.log.connection.connected:
+                await asyncio.sleep(0.01)
+        caplog.clear()
+        async with asyncio.timeout(WITHIN):
+            while server.trouble is None:
+                await asyncio.sleep(0.01)
+
+        assert "starting it anew" not in caplog.text
+        configuration.rmdir()
+
+
 def test_a_disk_that_cannot_be_written_is_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,8 @@ async def test_what_is_no_request_is_answered_with_a_problem(
 
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+UPGRADE = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 BAD_CHUNK = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
 
 
@@ -129,7 +131,12 @@ async def test_who_sends_nothing_more_is_still_answered(monkeypatch: pytest.Monk
             one.close()
 
 
-async def test_a_body_that_goes_wrong_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "sent", [BAD_CHUNK, BAD_CHUNK.replace(b"\r\nT", b"\r\nExpect: 100-continue\r\nT")]
+)
+async def test_a_body_that_goes_wrong_is_answered_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
     async def reading(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await Request(scope, receive).body()
@@ -139,10 +146,30 @@ async def test_a_body_that_goes_wrong_is_answered_at_once(monkeypatch: pytest.Mo
     left = asyncio.Event()
     async with served(monkeypatch, reading) as port, asyncio.timeout(WITHIN):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
-        sink.write(BAD_CHUNK)
+        sink.write(sent)
         assert (await source.read()).count(b"HTTP/1.1 400") == 1
         await left.wait()
         sink.close()
+
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_who_was_refused_and_stays_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
+        for refused in (b"nonsense\r\n\r\n", BAD_CHUNK, UPGRADE + CHUNKED):
+            source, sink = await asyncio.open_connection("127.0.0.1", port)
+            sink.write(refused)
+            assert b"HTTP/1.1 400" in await source.read()
+            with pytest.raises(ConnectionError):
+                await until_nobody_takes_it(sink)
+            sink.close()
+
+
+async def until_nobody_takes_it(sink: asyncio.StreamWriter) -> None:
+    while True:
+        sink.write(b"x")
+        await sink.drain()
+        await asyncio.sleep(0.01)
 
 
 async def test_a_head_behind_a_large_body_is_not_taken_for_a_large_head(
@@ -205,6 +232,29 @@ async def test_a_small_answer_is_one_write(monkeypatch: pytest.MonkeyPatch) -> N
             sink.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             # Whatever has come when the reader is woken first.
             assert (await source.read(65536)).endswith(b"hello")
+        sink.close()
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 5\r\n\r\nhello", CHUNKED])
+async def test_a_body_behind_an_offer_of_another_protocol_is_refused_and_no_request(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(GET + UPGRADE + body)
+        answers = await source.read()
+        sink.close()
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"400"]
+    assert b"Upgrade" in answers
+
+
+async def test_an_offer_of_another_protocol_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        for head in (UPGRADE + b"\r\n", UPGRADE + b"Content-Length: 0\r\n\r\n", GET):
+            sink.write(head)
+            assert (await source.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
         sink.close()
 
 

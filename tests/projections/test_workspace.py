@@ -5,6 +5,7 @@ import pytest
 
 from events.ids import IssueId, JobId, MessageId, OrganizationId, TaskId
 from events.task import TaskEvent
+from projectors.jobs import SHOWN
 from tests import facts
 from tests.facts import commit
 from tests.projections.world import World, begin, element, provision
@@ -271,6 +272,19 @@ async def test_a_retried_job_shows_the_stage_it_stopped_at_though_another_was_ne
 
     retried = {"id": "job_task_push", "kind": "task_push", "stage": "pushed"}
     assert seen == [{**retried, "status": "queued"}, {**retried, "status": "failed"}]
+
+
+async def test_a_job_that_waits_is_shown_however_many_failed_since(world: World) -> None:
+    await provision(world)
+    waiting = facts.OfTask(job=JobId("job_waiting"), kind="task_push")
+    await world.happen(commit(facts.job_announced(waiting)))
+    for number in range(SHOWN + 1):
+        job = facts.OfTask(job=JobId(f"job_{number}"), kind="task_merge")
+        await world.happen(commit(facts.job_announced(job), facts.job_failed(job)))
+
+    shown = element(await world.view(WORKSPACE), "tasks", "task_1")["job"]
+
+    assert (shown["id"], shown["status"]) == ("job_waiting", "queued")
 
 
 async def test_archived_tasks_leave_after_seven_days_with_the_next_commit(world: World) -> None:
