@@ -38,11 +38,11 @@ async def test_a_second_session_works_in_the_same_sandbox(house: House) -> None:
 
     session = await house.owner.command("agent_session.create", task_id=task_id, name="Second")
     session_id = session.ids["session_id"]
-    await house.owner.command(
+    sent = await house.owner.command(
         "agent_session.send", task_id=task_id, session_id=session_id, text="cat shared.txt"
     )
 
-    await _over(house.owner, task_id)
+    await _over(house.owner, task_id, sent)
     entries = (await house.owner.data(f"transcript/{session_id}"))["entries"]
     assert [one["text"] for one in entries if one["sender"] == "agent"] == ["from the first\n"]
     task = await house.owner.data(f"task/{task_id}")
@@ -133,8 +133,10 @@ async def test_an_unknown_agent_is_refused_with_the_known_ones(house: House) -> 
     assert "shell" in refused["detail"]
 
 
-async def _over(client: Client, task_id: str) -> None:
+async def _over(client: Client, task_id: str, message: Accepted) -> None:
+    """Wait until the turn of a message is over. Before the node has read it, all is over as well."""
     topic = f"task/{task_id}"
+    await client.data(topic, at_least=message.position)
     async with client.stream(topic) as stream:
         await stream.until_data(topic, turn_is_over, PROVISIONED_WITHIN)
 
