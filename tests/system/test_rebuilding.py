@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
@@ -70,7 +71,11 @@ async def test_a_file_that_a_question_finds_damaged_is_made_anew_by_the_next_sta
     start_node: StartNode, enter: Enter, git_repository: GitRepository
 ) -> None:
     node = start_node()
-    house = await House.build(await enter(node.address, node.token), git_repository.url)
+    owner = await enter(node.address, node.token)
+    house = await House.build(owner, git_repository.url)
+    async with owner.stream(house.workspace) as stream:
+        # A job that goes on after the start would have the rows read before they are damaged.
+        await stream.until_data(house.workspace, _is_synced)
     node.stop()
     node.start()
     _damage(node.data)
@@ -93,6 +98,10 @@ async def test_a_projection_nobody_knows_is_not_rebuilt(start_node: StartNode) -
     done = await asyncio.to_thread(node.run, "rebuild", "nonsense")
 
     assert done.status != 0
+
+
+def _is_synced(workspace: Any) -> bool:
+    return [one["branches_status"] for one in workspace["repositories"]] == ["fresh"]
 
 
 async def _rebuild(node: NodeProcess) -> Finished:
