@@ -21,7 +21,8 @@ from chaos.verdict import judge
 MENDED_SECONDS = 180.0
 """Much longer than it takes, so that a busy machine is no finding."""
 
-QUIET_SECONDS = 3.0
+QUIET_SECONDS = 5.0
+"""More than the three after which a worker finds a job whose hint was lost."""
 SETTLED_SECONDS = 300.0
 
 
