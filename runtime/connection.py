@@ -148,7 +148,8 @@ class Connection:
             max_reconnect_attempts=-1,
             # Declared a whole number, and only ever slept for.
             reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]
-            connect_timeout=3,
+            # `NatsClient` has a limit of its own, one that forgets no cancellation.
+            connect_timeout=None,  # type: ignore[arg-type]
             ping_interval=PING_SECONDS,
             max_outstanding_pings=2,
             flush_timeout=5,

@@ -23,6 +23,7 @@ from runtime.nats_publication import publication
 
 READ_BYTES = 256 * 1024
 CLOSE_SECONDS = 2.0
+CONNECT_SECONDS = 3.0
 SILENCE_SECONDS = 10
 WAITING_BYTES = 8 * 1024 * 1024
 """While the server has not taken more than this, nothing else is sent: it would not be answered in time either."""
@@ -117,13 +118,19 @@ class NatsClient(Client):
         """Drop the connection and make another one."""
         await self._process_op_err(errors.Error(reason))
 
+    # asyncio.wait_for of Python 3.11 forgets a cancellation that comes at the same moment as what it
+    # waits for: whoever cancelled then waits for ever. Told of no limit, nats-py does without it.
+
     async def _connect_to_server(self, s: Srv) -> None:
         s.last_attempt = monotonic()
         if not isinstance(self._transport, _Transport):
             self._transport = _Transport(self._heard)
-        await self._transport.connect(
-            s.uri, buffer_size=READ_BYTES, connect_timeout=self.options["connect_timeout"]
-        )
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await self._transport.connect(s.uri, buffer_size=READ_BYTES, connect_timeout=None)
+
+    async def _process_connect_init(self) -> None:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await super()._process_connect_init()
 
     async def _process_err(self, err_msg: str) -> None:
         # nats-py closes for good on nearly every error the server names, also on one that only
@@ -140,8 +147,6 @@ class NatsClient(Client):
         timeout: float = 1,
         headers: dict[str, Any] | None = None,
     ) -> Msg:
-        # asyncio.wait_for of Python 3.11 forgets a cancellation that comes at the same moment as the
-        # answer: whoever cancelled then waits for ever. Told of no limit, nats-py does without it.
         try:
             async with asyncio.timeout(timeout):
                 return await super()._request_new_style(subject, payload, None, headers)  # type: ignore[arg-type]
@@ -169,10 +174,12 @@ class _Transport(TcpTransport):
         super().__init__()  # type: ignore[no-untyped-call]
         self._heard = heard
 
-    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+    async def connect(
+        self, uri: ParseResult, buffer_size: int, connect_timeout: int | None
+    ) -> None:
         # An attempt that ended between the connection and the server's greeting left its socket open.
         self.close()  # type: ignore[no-untyped-call]
-        await super().connect(uri, buffer_size, connect_timeout)
+        await super().connect(uri, buffer_size, connect_timeout)  # type: ignore[arg-type]
         assert self._io_writer is not None
         peer: socket.socket | None = self._io_writer.get_extra_info("socket")
         if peer is not None:

@@ -1,10 +1,11 @@
 """Questions wait for their turn here, in order; none is sent that nobody waits for, none is forgotten."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
-from runtime.connection import Connection, connect
+from runtime.connection import connect
 from runtime.inbox import Answer, NoAnswer, NotSent
 from runtime.window import LEAST, PERIOD_SECONDS, Window
 from tests.nats_process import NatsServer
@@ -93,14 +94,6 @@ def test_at_a_near_server_it_stays_small_however_many_there_are() -> None:
     assert window.size == LEAST
 
 
-async def asking(connection: Connection, window: Window, many: int, within: float) -> list[object]:
-    questions = (
-        connection.request("silence", b"%d" % number, within=within, window=window)
-        for number in range(many)
-    )
-    return list(await asyncio.gather(*questions, return_exceptions=True))
-
-
 async def test_what_never_had_its_turn_is_known_not_to_have_been_sent(
     nats_server: NatsServer,
 ) -> None:
@@ -108,12 +101,36 @@ async def test_what_never_had_its_turn_is_known_not_to_have_been_sent(
         nats_server.url, user=nats_server.user, password=nats_server.password
     ) as connection:
         heard = await connection.client.subscribe("silence")
+        ask = partial(connection.request, "silence", b"", window=Window())
+        under_way = [asyncio.create_task(ask(within=60)) for _ in range(LEAST)]
+        await asyncio.sleep(0)
 
-        outcomes = await asking(connection, Window(), LEAST + 2, within=0.2)
+        with pytest.raises(NotSent):
+            await ask(within=0.05)
+
         await connection.client.flush()
-
-        assert [type(one) for one in outcomes] == [NoAnswer] * LEAST + [NotSent] * 2
+        for one in under_way:
+            one.cancel()
         assert heard.pending_msgs == LEAST
+
+
+async def test_what_is_not_answered_in_time_gives_its_turn_to_the_next(
+    nats_server: NatsServer,
+) -> None:
+    async with connect(
+        nats_server.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        heard = await connection.client.subscribe("silence")
+        ask = partial(connection.request, "silence", b"", window=Window())
+        late = [asyncio.create_task(ask(within=0.05)) for _ in range(LEAST)]
+        next_one = asyncio.create_task(ask(within=60))
+
+        outcomes = await asyncio.gather(*late, return_exceptions=True)
+        while heard.pending_msgs <= LEAST:
+            await connection.client.flush()
+        next_one.cancel()
+
+        assert {type(one) for one in outcomes} == {NoAnswer}
 
 
 async def test_one_that_cannot_be_sent_fails_alone(nats_server: NatsServer) -> None:
