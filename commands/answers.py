@@ -1,6 +1,7 @@
 """What a command is answered with, the first time and every time after."""
 
-import msgspec
+from functools import cache
+
 from msgspec import UNSET, Struct, UnsetType
 
 from commands.command import Command
@@ -44,8 +45,13 @@ def answer_of(recorded: Recorded) -> Answer:
 
 def named_ids(command: Command) -> dict[str, str]:
     """The ids that a command itself names."""
-    fields = msgspec.structs.asdict(command)
-    return {name: value for name, value in fields.items() if name.endswith("_id") and value}
+    named = ((field, getattr(command, field)) for field in _id_fields(type(command)))
+    return {field: value for field, value in named if value}
+
+
+@cache
+def _id_fields(shape: type[Command]) -> list[str]:
+    return [field for field in shape.__struct_fields__ if field.endswith("_id")]
 
 
 def made_ids(events: list[Event]) -> dict[str, str]:

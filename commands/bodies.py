@@ -99,11 +99,6 @@ def command_id_of(key: str | None) -> str | None:
     return text
 
 
-def new_command_id() -> str:
-    """A command id for a command that came without a key."""
-    return str(uuid.uuid4())
-
-
 def line_command_id(key: str, number: int) -> str:
     """The command id of a batch's line that names none: always the same for the same batch key and line."""
     return str(uuid.uuid5(uuid.UUID(key), str(number)))

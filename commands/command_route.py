@@ -5,10 +5,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from commands.answers import Answer
-from commands.bodies import BODY_LIMIT, command_id_of, command_of, new_command_id
+from commands.bodies import BODY_LIMIT, command_id_of, command_of
 from commands.handler import Commands
 from runtime.errors import FoundryError
-from runtime.http import Authenticator, check_media_type, read_body
+from runtime.http import Authenticator, body_patience, check_media_type, read_body
 from runtime.lifecycle import Gate
 from runtime.problems import instance_of, internal_problem, problem_response
 from runtime.request_head import Head
@@ -30,6 +30,7 @@ class CommandRoute:
         self._commands = commands
         self._authenticator = authenticator
         self._gate = gate
+        self._patience = body_patience()
         self.route = Route("/v1/commands/{name}", self, methods=["POST"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,12 +52,11 @@ class CommandRoute:
         async with self._gate.request("command"):
             caller = await self._authenticator.caller(head)
             check_media_type(head, "application/json")
-            body = await read_body(receive, BODY_LIMIT)
-            command_id = command_id_of(head.joined(b"idempotency-key")) or new_command_id()
+            body = await read_body(receive, BODY_LIMIT, self._patience)
             return await self._commands.handle(
                 caller,
                 name,
                 command_of(name, body),
-                command_id=command_id,
+                command_id=command_id_of(head.joined(b"idempotency-key")),
                 if_match=head.joined(b"if-match"),
             )

@@ -65,8 +65,8 @@ class Deciding:
         async with self._aggregates.lock(decider, aggregate_id):
             loaded = await self._aggregates.load(decider, aggregate_id)
             for _ in range(ATTEMPTS):
-                repeated = await self.repeated(loaded.keys.get(request.key), request)
-                if repeated is not None:
+                known = loaded.keys.get(request.key)
+                if known is not None and (repeated := await self.repeated(known, request)):
                     return repeated
                 refusal: FoundryError | None = None
                 try:
@@ -100,12 +100,12 @@ class Deciding:
                 )
         raise Conflict(f"{aggregate_id} kept changing while this was decided; send it again.")
 
-    async def repeated(self, position: Position | None, request: Request) -> Answer | None:
+    async def repeated(self, position: Position, request: Request) -> Answer | None:
         """The answer of the stored commit at `position`, if this request's key made it.
 
         Raises `Rejected` (`key_reused`) when the key came with another body.
         """
-        recorded = await self._store.at(position) if position is not None else None
+        recorded = await self._store.at(position)
         if recorded is None or not request.made(recorded):
             return None
         return answer_of(recorded)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 from typing import assert_never
 
@@ -54,8 +54,8 @@ class Commands:
         now: Callable[[], Timestamp],
         *,
         read_remote: Callable[[str], Remote],
-        known_agents: Callable[[], Collection[str]],
-        known_providers: Callable[[], Collection[str]] = lambda: ("local",),
+        known_agents: frozenset[str],
+        known_providers: frozenset[str] = frozenset({"local"}),
     ) -> None:
         self._directory = directory
         self._access = access
@@ -77,7 +77,7 @@ class Commands:
         name: str,
         command: AnyCommand,
         *,
-        command_id: str,
+        command_id: str | None = None,
         if_match: str | None = None,
     ) -> Answer:
         """The answer to a command; what it says is durable when this returns. Raises one of the errors of `runtime.errors`."""
@@ -103,7 +103,7 @@ class Commands:
             "command answered",
             extra={
                 "command": name,
-                "command_id": command_id,
+                "command_id": request.command_id,
                 "outcome": outcome,
                 "position": answer.position,
                 "user_id": caller.user_id,
@@ -114,17 +114,22 @@ class Commands:
     async def _answer(self, request: Request, command: AnyCommand) -> Answer:
         if not await self._access.surely_valid(request.caller):
             raise Unauthenticated("This credential is no longer valid; sign in again.")
+        if request.new:
+            return await self._remembered(request, command)
         async with self._keys.lock(request.key):
-            position = self._keys.position(request.key) or self._directory.key_position(request.key)
             # Also finds a key that was used for another aggregate, which that aggregate cannot know.
-            repeated = await self._deciding.repeated(position, request)
-            if repeated is not None:
+            known = self._keys.position(request.key) or self._directory.key_position(request.key)
+            if known and (repeated := await self._deciding.repeated(known, request)):
                 return repeated
-            answer = await self._decided(request, command)
-            if answer.events:
-                known = self._directory.checkpoint
-                self._keys.made(request.key, answer.position, known=known)
-            return answer
+            return await self._remembered(request, command)
+
+    async def _remembered(self, request: Request, command: AnyCommand) -> Answer:
+        """The answer to what was not sent before. Whoever got no key learns it from the answer, and may use it then."""
+        answer = await self._decided(request, command)
+        if answer.events:
+            known = self._directory.checkpoint
+            self._keys.made(request.key, answer.position, known=known)
+        return answer
 
     async def _decided(self, request: Request, command: AnyCommand) -> Answer:
         context = self._context(request)
@@ -152,8 +157,8 @@ class Commands:
             actor_name=request.caller.name,
             command_name=request.name,
             command_id=request.command_id,
-            known_agents=frozenset(self._known_agents()),
-            known_providers=frozenset(self._known_providers()),
+            known_agents=self._known_agents,
+            known_providers=self._known_providers,
         )
 
 

@@ -5,36 +5,43 @@ import asyncio
 from events.commit import Recorded
 from events.store import EventStore
 
+_Asked = asyncio.Future[Recorded | None]
+
 
 class Heads:
-    """At most one read of a subject is under way, and at most one waits to be sent.
+    """At most one read of a subject is under way; whoever asks meanwhile waits for the one behind it.
 
-    A caller joins the waiting one, never the one under way: an answer is never older than its question.
+    So an answer is never older than its question.
     """
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
-        self._under_way: dict[str, asyncio.Task[Recorded | None]] = {}
-        self._next: dict[str, asyncio.Task[Recorded | None]] = {}
+        self._asked: dict[str, list[_Asked]] = {}
+        self._reading: dict[str, asyncio.Task[None]] = {}
 
     async def last(self, subject: str) -> Recorded | None:
         """The last commit of a subject at this moment or later. Raises what the store raises."""
-        read = self._next.get(subject)
-        if read is None:
-            before = self._under_way.get(subject)
-            read = asyncio.create_task(self._read(subject, before), name=f"head of {subject}")
-            self._next[subject] = read
-        # One asker that gives up leaves the others their answer.
-        return await asyncio.shield(read)
+        # Each asker has a future of its own: one that gives up leaves the others their answer.
+        asked: _Asked = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(subject, []).append(asked)
+        if subject not in self._reading:
+            reading = self._read(subject)
+            self._reading[subject] = asyncio.create_task(reading, name=f"head of {subject}")
+        return await asked
 
-    async def _read(
-        self, subject: str, before: asyncio.Task[Recorded | None] | None
-    ) -> Recorded | None:
-        if before is not None:
-            await asyncio.wait([before])
-        mine = self._under_way[subject] = self._next.pop(subject)
+    async def _read(self, subject: str) -> None:
+        """Read as long as somebody asks."""
         try:
-            return await self._store.last(subject)
+            while together := self._asked.pop(subject, None):
+                try:
+                    found = await self._store.last(subject)
+                except Exception as error:
+                    for asked in together:
+                        if not asked.done():
+                            asked.set_exception(error)
+                else:
+                    for asked in together:
+                        if not asked.done():
+                            asked.set_result(found)
         finally:
-            if self._under_way.get(subject) is mine:
-                del self._under_way[subject]
+            del self._reading[subject]

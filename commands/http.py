@@ -20,14 +20,20 @@ from commands.bodies import (
     command_of,
     decoded,
     line_command_id,
-    new_command_id,
 )
 from commands.command_route import CommandRoute
 from commands.fields import Reference
 from commands.handler import Commands
+from commands.request import new_command_id
 from commands.sign_in import LIFETIME_MS, SignIn
 from runtime.errors import FieldError, FoundryError, Invalid
-from runtime.http import Authenticator, JsonResponse, check_media_type, read_body
+from runtime.http import (
+    Authenticator,
+    JsonResponse,
+    body_patience,
+    check_media_type,
+    read_body,
+)
 from runtime.identity import COOKIE, Caller
 from runtime.lifecycle import Gate
 from runtime.problems import TooLarge, problem_document
@@ -54,13 +60,14 @@ def routes(
     """`POST /v1/commands/{name}`, `POST /v1/commands`, `POST /v1/login`, `POST /v1/logout`."""
 
     sign_ins = Gate("sign ins", capacity=SIGN_INS_AT_ONCE)
+    patience = body_patience()
 
     async def login(request: Request) -> Response:
         async with sign_ins.work("login"), gate.request("login", counted=False):
             # Also without a cookie: it would sign the browser of whoever looks at that page in as somebody else.
             authenticator.check_site(request)
             check_media_type(request, "application/json")
-            given = decoded(await read_body(request.receive, BODY_LIMIT), Login)
+            given = decoded(await read_body(request.receive, BODY_LIMIT, patience), Login)
             if given.token is not None and given.code is None:
                 signed_in = await sign_in.by_token(given.token)
             elif given.code is not None and given.token is None:
@@ -106,6 +113,7 @@ class _ManyCommands:
         self._authenticator = authenticator
         self._gate = gate
         self._batches = Gate("batches", capacity=BATCHES_AT_ONCE)
+        self._patience = body_patience()
         self._shares = Shares("batches of one person", each=BATCHES_AT_ONCE // 2)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,7 +129,7 @@ class _ManyCommands:
                             "If-Match is for one command; give each line's data an expected_version."
                         )
                     key = command_id_of(Head(scope).joined(b"idempotency-key")) or new_command_id()
-                    body = await read_body(request.receive, BATCH_LIMIT)
+                    body = await read_body(request.receive, BATCH_LIMIT, self._patience)
                     lines = batch_lines(body)
                 answers = _answers(
                     self._commands, self._gate, caller, key, body, lines, request.url.path

@@ -1,5 +1,7 @@
 """One command on its way: who sent it, how it is recognised, what it was made for."""
 
+import secrets
+
 from msgspec import Struct
 
 from commands.command import Command
@@ -11,9 +13,9 @@ from runtime.identity import Caller
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """`command_id` is the Idempotency-Key, or one the server made. `if_match` is the header of that name.
+    """`command_id` is the Idempotency-Key, or one the server made for this request: then it is `new`.
 
-    A commit made for this request is found by `key` (`commands/keys.py`).
+    `if_match` is the header of that name. A commit made for this request is found by `key` (`commands/keys.py`).
     """
 
     caller: Caller
@@ -22,6 +24,7 @@ class Request(Struct, frozen=True, kw_only=True):
     command: Command
     digest: str
     key: str
+    new: bool
     if_match: str | None = None
 
     @property
@@ -51,8 +54,15 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def request_of(
-    caller: Caller, name: str, command: Command, *, command_id: str, if_match: str | None = None
+    caller: Caller,
+    name: str,
+    command: Command,
+    *,
+    command_id: str | None = None,
+    if_match: str | None = None,
 ) -> Request:
+    new = command_id is None
+    command_id = command_id or new_command_id()
     return Request(
         caller=caller,
         name=name,
@@ -60,5 +70,13 @@ def request_of(
         command=command,
         digest=body_digest(command),
         key=command_key(caller.user_id, name, command_id),
+        new=new,
         if_match=if_match,
     )
+
+
+def new_command_id() -> str:
+    """A random UUID for a command that came without a key."""
+    # As text at once: an object of `uuid` costs a command more than all its digests.
+    digits = secrets.token_hex(16)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import uuid
 
 import msgspec
 
@@ -72,11 +71,8 @@ async def _add(commands: Commands, owner: Caller, name: str) -> tuple[str, str]:
         owner,
         "user.create",
         decoded(body, CreateUser),
-        command_id=str(uuid.uuid4()),
     )
     user_id = created.ids["user_id"]
-    made = await commands.handle(
-        owner, "token.create", CreateToken(user_id=user_id), command_id=str(uuid.uuid4())
-    )
+    made = await commands.handle(owner, "token.create", CreateToken(user_id=user_id))
     assert isinstance(made.secret, str)
     return user_id, made.secret

@@ -6,7 +6,6 @@ owner's own history is what cannot be read.
 
 import argparse
 import json
-import uuid
 
 from commands.aggregates import Aggregates
 from commands.context import Context
@@ -37,16 +36,17 @@ async def skip(settings: Settings, options: argparse.Namespace) -> int:
 async def _decide(
     settings: Settings, options: argparse.Namespace, name: str, command: LogCommand
 ) -> int:
-    command_id = str(uuid.uuid4())
-    owner = Caller(user_id=OWNER, name="Owner", credential_id="")
+    request = request_of(Caller(user_id=OWNER, name="Owner", credential_id=""), name, command)
     context = Context(
-        now=now(), actor=OWNER, actor_name="Owner", command_name=name, command_id=command_id
+        now=now(),
+        actor=OWNER,
+        actor_name="Owner",
+        command_name=name,
+        command_id=request.command_id,
     )
     async with any_log(settings) as log:
         deciding = Deciding(log.store, Aggregates(log.store), now, last_cut=lambda: None)
-        answer = await LogDesk(log.store, deciding).answer(
-            request_of(owner, name, command, command_id=command_id), command, context
-        )
+        answer = await LogDesk(log.store, deciding).answer(request, command, context)
     if options.json:
         print(json.dumps({"position": answer.position, "events": answer.events}))
     elif answer.events:

@@ -74,8 +74,8 @@ async def write_side(settings: Settings, event_log: EventLog) -> AsyncIterator[W
                 access,
                 now,
                 read_remote=lambda url: parse_remote(url, settings.local_root),
-                known_agents=lambda: agents,
-                known_providers=lambda: providers,
+                known_agents=frozenset(agents),
+                known_providers=frozenset(providers),
             ),
         )
     finally:

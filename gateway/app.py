@@ -29,7 +29,7 @@ from gateway.transport import wire_of
 from gateway.wire import Wire
 from projectors.views import Views
 from runtime.errors import FoundryError, Unavailable
-from runtime.http import Authenticator, JsonResponse
+from runtime.http import Authenticator, JsonResponse, body_patience
 from runtime.identity import Access, Caller
 from runtime.lifecycle import Gate
 from runtime.metrics import STREAMS, STREAMS_ENDED, STREAMS_OPENED
@@ -105,6 +105,7 @@ class Gateway:
         self._streams: dict[str, Connection] = {}
         self._empty = asyncio.Event()
         self._desk = InterestDesk(self._instance, self._streams, relay)
+        self._patience = body_patience()
         self._retry_ms = retry_ms
         self._max_streams = max_streams
         self._shares = Shares("streams of one person", each=max_streams_each)
@@ -178,7 +179,9 @@ class Gateway:
             raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
         if sid:
             caller = await self._authenticator.caller(request)
-            revision = await self._desk.interest(sid, caller, await read_interest(request))
+            revision = await self._desk.interest(
+                sid, caller, await read_interest(request, self._patience)
+            )
             return JsonResponse({"revision": revision}, status_code=202)
         return None
 
@@ -187,7 +190,7 @@ class Gateway:
     ) -> tuple[Caller, Opening, Wire]:
         request = Request(scope, receive)
         caller = await self._authenticator.caller(request)
-        opening = await read_opening(request, self._views, caller.user_id)
+        opening = await read_opening(request, self._views, caller.user_id, self._patience)
         return caller, opening, self._wire(scope, receive, send)
 
     def _wire(self, scope: Scope, receive: Receive, send: Send) -> Wire:

@@ -17,6 +17,7 @@ from projectors.views import Views
 from runtime.errors import Invalid, Rejected
 from runtime.http import check_media_type, read_body
 from runtime.problems import invalid_body
+from runtime.shared_timeout import SharedTimeout
 
 T = TypeVar("T")
 
@@ -49,10 +50,12 @@ class Opening(Struct, kw_only=True):
     resumes: bool
 
 
-async def read_opening(request: Request, views: Views, user_id: str) -> Opening:
+async def read_opening(
+    request: Request, views: Views, user_id: str, patience: SharedTimeout
+) -> Opening:
     """The opening a request asks for. Raises `Invalid` for one that names no topic, `Rejected` for too many."""
     if request.method == "POST":
-        asked = await _read(request, StreamRequest)
+        asked = await _read(request, StreamRequest, patience)
         named = _named(asked.topics, user_id)
         held = {topic: parse_held(asked.topics[_wire(topic)]) for topic in named}
         cursor = parse_cursor(asked.cursor)
@@ -69,14 +72,14 @@ async def read_opening(request: Request, views: Views, user_id: str) -> Opening:
     )
 
 
-async def read_interest(request: Request) -> InterestRequest:
+async def read_interest(request: Request, patience: SharedTimeout) -> InterestRequest:
     """The change of interest a request asks for."""
-    return await _read(request, InterestRequest)
+    return await _read(request, InterestRequest, patience)
 
 
-async def _read(request: Request, shape: type[T]) -> T:
+async def _read(request: Request, shape: type[T], patience: SharedTimeout) -> T:
     check_media_type(request, "application/json")
-    body = await read_body(request.receive, BODY_LIMIT)
+    body = await read_body(request.receive, BODY_LIMIT, patience)
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:

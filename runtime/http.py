@@ -1,6 +1,5 @@
 """The HTTP edge that all routes share: who is asking, bounded bodies, JSON answers."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from runtime.identity import COOKIE, Access, Caller, secret_of
 from runtime.problems import Forbidden, TooLarge, Unauthenticated, UnsupportedMediaType
 from runtime.request_head import AnyHead
 from runtime.requests import at_its_end
+from runtime.shared_timeout import SharedTimeout
 from runtime.shares import Shares
 
 DISCARD_LIMIT = 16 * 1024 * 1024
@@ -85,8 +85,13 @@ def check_media_type(request: AnyHead, *allowed: str) -> None:
         raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
 
 
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes.
+def body_patience() -> SharedTimeout:
+    """How long the bodies that one part of the system reads are waited for."""
+    return SharedTimeout(BODY_SECONDS)
+
+
+async def read_body(receive: Receive, limit: int, patience: SharedTimeout) -> bytes:
+    """The whole body, at most `limit` bytes, waited for with `patience` (`body_patience`).
 
     A larger one is read and thrown away up to 16 MB, so that the client gets to read the answer
     (`TooLarge`) instead of a broken pipe.
@@ -94,7 +99,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        with patience.begin():
             more = True
             while more and size <= DISCARD_LIMIT:
                 message = await receive()
@@ -107,7 +112,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
                 more = message.get("more_body", False)
     except TimeoutError:
         raise Invalid(
-            f"The body did not arrive within {BODY_SECONDS:g} s; send it again."
+            f"The body did not arrive within {patience.seconds:g} s; send it again."
         ) from None
     if size > limit:
         raise TooLarge(f"The body may have {limit} bytes; send less.")

@@ -50,7 +50,7 @@ class Node:
             self.access,
             self.now,
             read_remote=lambda url: parse_remote(url, Path("/repositories")),
-            known_agents=lambda: ("shell", "claude"),
+            known_agents=frozenset({"shell", "claude"}),
         )
         self._keys = 0
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from commands.task_commands import RenameTask
 from events.memory import MemoryStore
 from runtime.errors import Rejected
 from tests.commands.node import Node, acme, deaf_node_on, key, node_on, task_of
@@ -41,6 +42,26 @@ async def test_a_retry_is_answered_although_the_caller_may_not_do_it_any_more(no
     await node.submit(place.owner, "organization.remove_member", **of_bert)
 
     assert await node.submit(bert, "task.create", key("create"), **task) == made
+
+
+async def test_an_id_that_the_server_made_may_be_sent_as_the_key_of_a_repetition(
+    memory_store: MemoryStore,
+) -> None:
+    async with node_on(memory_store) as first, deaf_node_on(memory_store) as deaf:
+        place = await acme(first)
+        one, two = [(await task_of(first, place)).ids["task_id"] for _ in range(2)]
+        rename = RenameTask(task_id=one, title="One")
+        made = await deaf.commands.handle(place.owner, "task.rename", rename)
+        fields = {"task_id": one, "title": "One"}
+        again = await deaf.submit(place.owner, "task.rename", made.command_id, **fields)
+
+        with pytest.raises(Rejected) as refused:
+            await deaf.submit(
+                place.owner, "task.rename", made.command_id, **{**fields, "task_id": two}
+            )
+
+    assert again == made
+    assert refused.value.code == "key_reused"
 
 
 async def test_a_key_with_another_body_is_refused(node: Node) -> None:

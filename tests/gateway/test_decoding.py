@@ -15,6 +15,7 @@ from gateway.holding import parse_held
 from gateway.requests import read_interest, read_opening
 from gateway.topics import Topic
 from runtime.errors import Invalid
+from runtime.http import body_patience
 from tests.gateway.memory_views import MemoryViews
 from tests.gateway.node import TOPICS
 
@@ -62,14 +63,16 @@ def is_fair(refusal: Invalid) -> bool:
 
 @given(BODIES | ODD)
 def test_any_body_opens_a_stream_or_is_refused(body: bytes) -> None:
-    found = outcome(read_opening(asked("POST", body=body), MemoryViews(TOPICS), "usr_ann"))
+    found = outcome(
+        read_opening(asked("POST", body=body), MemoryViews(TOPICS), "usr_ann", body_patience())
+    )
 
     assert is_fair(found) if isinstance(found, Invalid) else found.topics
 
 
 @given(BODIES | ODD)
 def test_any_body_changes_what_a_stream_carries_or_is_refused(body: bytes) -> None:
-    found = outcome(read_interest(asked("POST", body=body)))
+    found = outcome(read_interest(asked("POST", body=body), body_patience()))
 
     if isinstance(found, Invalid):
         assert is_fair(found)
@@ -83,7 +86,9 @@ def test_any_body_changes_what_a_stream_carries_or_is_refused(body: bytes) -> No
 def test_any_query_opens_a_stream_or_is_refused(topics: list[str], cursor: str) -> None:
     pairs = [("topic", one) for one in topics] + [("cursor", cursor)]
     query = "&".join(f"{name}={quote(value)}" for name, value in pairs)
-    found = outcome(read_opening(asked("GET", query), MemoryViews(TOPICS), "usr_ann"))
+    found = outcome(
+        read_opening(asked("GET", query), MemoryViews(TOPICS), "usr_ann", body_patience())
+    )
 
     named = [] if isinstance(found, Invalid) else found.topics
     assert {one.wire if isinstance(one, Topic) else one for one in named} == set(topics) - {""}
