@@ -4,9 +4,11 @@ import asyncio
 from functools import partial
 
 import pytest
+from nats import errors
 
 from runtime.connection import connect
 from runtime.inbox import Answer, NoAnswer, NotSent
+from runtime.nats_client import WAITING_BYTES
 from runtime.window import LEAST, PERIOD_SECONDS, Window
 from tests.nats_process import NatsServer
 
@@ -156,7 +158,7 @@ async def test_one_that_cannot_be_sent_fails_alone(nats_server: NatsServer) -> N
         assert isinstance(outcomes[-2], NotSent)
 
 
-async def test_what_answers_give_rise_to_leaves_in_one_write(
+async def test_what_is_sent_in_one_turn_of_the_loop_leaves_in_one_write(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with connect(
@@ -173,11 +175,22 @@ async def test_what_answers_give_rise_to_leaves_in_one_write(
             write(pieces)
 
         monkeypatch.setattr(transport, "writelines", counted)
-        with client.sent_together():
-            for _ in range(5):
-                client.send("anywhere", "", b"", None)
-            assert sizes == []
-
+        for _ in range(5):
+            client.send("anywhere", "", b"", None)
+        assert sizes == []
+        await asyncio.sleep(0)
         client.send("anywhere", "", b"", None)
+        await asyncio.sleep(0)
 
         assert sizes == [5, 1]
+
+
+async def test_what_has_not_left_yet_counts_as_waiting(nats_server: NatsServer) -> None:
+    async with connect(
+        nats_server.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        for _ in range(16):
+            connection.client.send("anywhere", "", b"x" * (WAITING_BYTES // 16))
+
+        with pytest.raises(errors.OutboundBufferLimitError):
+            connection.client.send("anywhere", "", b"")
