@@ -150,11 +150,16 @@ class Asking(asyncio.Protocol):
             self._answered.set_exception(ConnectionError("The server closed the connection."))
 
 
-async def asking(address: str) -> Asking:
+async def asking(address: str, *, receive_bytes: int | None = None) -> Asking:
+    """A connection, whose receive buffer has so many bytes or is left to the kernel."""
     place = urlsplit(address)
-    _, connection = await asyncio.get_running_loop().create_connection(
-        Asking, place.hostname or "127.0.0.1", place.port or 0
-    )
+    plain = socket.socket()
+    plain.setblocking(False)
+    if receive_bytes is not None:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(plain, (place.hostname or "127.0.0.1", place.port or 0))
+    _, connection = await loop.create_connection(Asking, sock=plain)
     return connection
 
 
