@@ -166,7 +166,7 @@ class Directory:
         """The position of a command's commit, in whatever aggregate; None if it has none. `key` is `keys.command_key`.
 
         Does not wait for the tail. All that an answer can miss is a race of one key, used for two
-        aggregates at once on two nodes: then both commands hold. What this process did itself `KeysInHand`
+        aggregates at once on two nodes: then both commands hold. What this process did itself `RecentKeys`
         knows.
         """
         rows = self._file.ask("SELECT position FROM command_keys WHERE key = ?", key)
