@@ -67,9 +67,9 @@ class CommandHandler:
         self._keys = RecentKeys()
         self._limit = SharedTimeout(DEADLINE_SECONDS)
         lookup = Lookup(aggregates, directory)
-        self._people = UserHandler(store, lookup, self._deciding, self._drafts)
+        self._users = UserHandler(store, lookup, self._deciding, self._drafts)
         self._log = LogHandler(store, self._deciding)
-        self._work = OrganizationHandler(aggregates, lookup, self._deciding, read_remote)
+        self._organizations = OrganizationHandler(aggregates, lookup, self._deciding, read_remote)
 
     async def handle(
         self,
@@ -134,18 +134,18 @@ class CommandHandler:
     async def _decided(self, request: Request, command: AnyCommand) -> Answer:
         context = self._context(request)
         if isinstance(command, UserCommand):
-            return await self._people.answer(request, command, context)
+            return await self._users.answer(request, command, context)
         if isinstance(command, OrganizationCommand):
-            return await self._work.organization(request, command, context)
+            return await self._organizations.organization(request, command, context)
         if isinstance(command, RepositoryCommand):
-            return await self._work.repository(request, command, context)
+            return await self._organizations.repository(request, command, context)
         if isinstance(command, TaskCommand):
-            answer = await self._work.task(request, command, context)
+            answer = await self._organizations.task(request, command, context)
             if isinstance(command, SendMessage) and answer.events:
                 self._drafts.supersede(request.user_id, command.session_id)
             return answer
         if isinstance(command, JobCommand):
-            return await self._work.job(request, command, context)
+            return await self._organizations.job(request, command, context)
         if isinstance(command, LogCommand):
             return await self._log.answer(request, command, context)
         assert_never(command)
