@@ -41,7 +41,7 @@ from commands.task_commands import (
     TaskCommand,
     WriteProcess,
 )
-from commands.user import (
+from commands.user_commands import (
     CreateToken,
     CreateUser,
     RevokeToken,

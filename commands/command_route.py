@@ -6,7 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from commands.answers import Answer
 from commands.bodies import BODY_LIMIT, command_id_of, command_of
-from commands.handler import Commands
+from commands.handler import CommandHandler
 from runtime.errors import FoundryError
 from runtime.http import Authenticator, body_patience, check_media_type, read_body
 from runtime.lifecycle import Gate
@@ -26,7 +26,7 @@ def is_command(scope: Scope) -> bool:
 class CommandRoute:
     """Every error becomes its problem document here: nobody around has to look for one."""
 
-    def __init__(self, commands: Commands, authenticator: Authenticator, gate: Gate) -> None:
+    def __init__(self, commands: CommandHandler, authenticator: Authenticator, gate: Gate) -> None:
         self._commands = commands
         self._authenticator = authenticator
         self._gate = gate

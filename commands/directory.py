@@ -22,8 +22,8 @@ from events.ids import (
     RepositoryId,
     TaskId,
 )
+from events.log_prefix import LogPrefix, is_prefix_of, note_cut
 from events.store import EventStore
-from events.trail import Trail, is_prefix_of, note_cut
 from events.waiting import Waiting
 from runtime.damage import is_damaged, taken_away_if_damaged
 
@@ -89,14 +89,14 @@ class Directory:
         """
         if not await self.fits_the_log():
             # First for all to see, then here: after a crash in between this is found again.
-            await note_cut(self._store, self._trail.memory)
+            await note_cut(self._store, self._prefix.fingerprint)
             self._file.begin_anew()
             self._stand_where_the_file_ends()
 
     async def fits_the_log(self) -> bool:
         """Whether the last commit that was applied still stands at its position in the log."""
         # Nothing is written for it: a disk that takes nothing is no reason not to know.
-        return await is_prefix_of(self._store, self._trail.memory)
+        return await is_prefix_of(self._store, self._prefix.fingerprint)
 
     @property
     def lost_commits(self) -> bool:
@@ -105,17 +105,17 @@ class Directory:
 
     @property
     def checkpoint(self) -> Position:
-        return self._trail.position
+        return self._prefix.position
 
     @property
     def last_cut(self) -> str | None:
         """The mark of the log's last cut, None when it never lost anything."""
-        return self._trail.cuts[-1] if self._trail.cuts else None
+        return self._prefix.cuts[-1] if self._prefix.cuts else None
 
     def close(self) -> None:
         # What the disk does not take now is read again by the next start.
         with suppress(sqlite3.Error):
-            self._file.end(self._trail.memory)
+            self._file.end(self._prefix.fingerprint)
         self._file.close()
 
     async def apply(self, batch: Sequence[Recorded]) -> None:
@@ -126,13 +126,13 @@ class Directory:
         try:
             with self._file.writing(len(fresh)) as db:
                 for recorded in fresh:
-                    self._trail.pass_by(recorded)
+                    self._prefix.add(recorded)
                     # Transcripts name nothing new, and they are most of the log; some subjects are nobody's.
                     if recorded.kind not in ("transcript", ""):
                         _write(db, recorded)
             ending = self._file.is_due
             if ending:
-                self._file.end(self._trail.memory)
+                self._file.end(self._prefix.fingerprint)
         except BaseException:
             self._stand_where_the_file_ends()
             raise
@@ -141,7 +141,7 @@ class Directory:
             await self._file.settle()
 
     def _stand_where_the_file_ends(self) -> None:
-        self._trail = Trail(self._file.memory)
+        self._prefix = LogPrefix(self._file.fingerprint)
         self._waiting.move(self.checkpoint)
 
     # --- Questions ---
@@ -166,7 +166,7 @@ class Directory:
         """The position of a command's commit, in whatever aggregate; None if it has none. `key` is `keys.command_key`.
 
         Does not wait for the tail. All that an answer can miss is a race of one key, used for two
-        aggregates at once on two nodes: then both commands hold. What this process did itself `KeysInHand`
+        aggregates at once on two nodes: then both commands hold. What this process did itself `RecentKeys`
         knows.
         """
         rows = self._file.ask("SELECT position FROM command_keys WHERE key = ?", key)

@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import json
 
-from events.trail import Memory
+from events.log_prefix import LogFingerprint
 from projectors.epoch import digest_of
 from runtime.damage import taken_away_if_damaged
 from runtime.write_ahead import WriteAheadLog
@@ -54,7 +54,7 @@ class DirectoryFile:
         self._ahead = WriteAheadLog(path, unsettled=UNSETTLED_BYTES)
         self._open_commits = 0
         self._ended_at = monotonic()
-        self.memory = _memory_in(self._db)
+        self.fingerprint = _fingerprint_in(self._db)
         """What of the log was written down by the end of the last transaction. Known also while nothing can be read."""
 
     @property
@@ -83,16 +83,16 @@ class DirectoryFile:
         long_ago = monotonic() - self._ended_at >= SECONDS_TOGETHER
         return long_ago or self._open_commits >= COMMITS_TOGETHER
 
-    def end(self, memory: Memory) -> None:
+    def end(self, fingerprint: LogFingerprint) -> None:
         """End the transaction, if there is one."""
         self._ended_at = monotonic()
         if not self._db.in_transaction:
             return
         with self._undone_if_it_fails():
-            told = json.encode(memory).decode()
-            self._db.execute("UPDATE checkpoint SET memory = ?", (told,))
+            told = json.encode(fingerprint).decode()
+            self._db.execute("UPDATE checkpoint SET fingerprint = ?", (told,))
             self._db.commit()
-        self.memory = memory
+        self.fingerprint = fingerprint
         self._ahead.wrote(TRANSACTION_BYTES + self._open_commits * COMMIT_BYTES)
         self._open_commits = 0
 
@@ -105,7 +105,7 @@ class DirectoryFile:
         self._db.rollback()
         self._open_commits = 0
         _create(self._db)
-        self.memory = _memory_in(self._db)
+        self.fingerprint = _fingerprint_in(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -141,6 +141,6 @@ def _create(db: sqlite3.Connection) -> None:
     db.executescript(f"BEGIN; {drops} {SCHEMA} PRAGMA user_version = {version()}; COMMIT;")
 
 
-def _memory_in(db: sqlite3.Connection) -> Memory:
-    (memory,) = db.execute("SELECT memory FROM checkpoint").fetchone()
-    return json.decode(memory, type=Memory)
+def _fingerprint_in(db: sqlite3.Connection) -> LogFingerprint:
+    (fingerprint,) = db.execute("SELECT fingerprint FROM checkpoint").fetchone()
+    return json.decode(fingerprint, type=LogFingerprint)

@@ -1,7 +1,7 @@
 CREATE TABLE checkpoint (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    -- An `events.trail.Memory` as JSON: how far this is, and what to recognise the log by.
-    memory TEXT NOT NULL
+    -- An `events.log_prefix.LogFingerprint` as JSON: how far this is, and what to recognise the log by.
+    fingerprint TEXT NOT NULL
 );
 INSERT INTO checkpoint VALUES (1, '{}');
 

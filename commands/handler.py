@@ -17,17 +17,17 @@ from commands.deciding import Deciding
 from commands.directory import Directory
 from commands.drafts import DraftPace
 from commands.job import JobCommand
-from commands.keys_in_hand import KeysInHand
 from commands.log import LogCommand
-from commands.log_desk import LogDesk
+from commands.log_handler import LogHandler
+from commands.lookup import Lookup
 from commands.organization_commands import OrganizationCommand
-from commands.organization_desk import OrganizationDesk
-from commands.places import Places
+from commands.organization_handler import OrganizationHandler
+from commands.recent_keys import RecentKeys
 from commands.repository import RepositoryCommand
 from commands.request import Request, request_of
 from commands.task_commands import SendMessage, TaskCommand
-from commands.user import UserCommand
-from commands.user_desk import UserDesk
+from commands.user_commands import UserCommand
+from commands.user_handler import UserHandler
 from events.addresses import Remote
 from events.ids import Timestamp
 from events.store import EventStore
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 DEADLINE_SECONDS = 30.0
 
 
-class Commands:
+class CommandHandler:
     """`now` gives milliseconds since the Unix epoch; agents and sandbox providers are declared by the composition root."""
 
     def __init__(
@@ -64,12 +64,12 @@ class Commands:
         self._known_providers = known_providers
         self._deciding = Deciding(store, aggregates, now, last_cut=lambda: directory.last_cut)
         self._drafts = DraftPace(now)
-        self._keys = KeysInHand()
+        self._keys = RecentKeys()
         self._limit = SharedTimeout(DEADLINE_SECONDS)
-        places = Places(aggregates, directory)
-        self._people = UserDesk(store, places, self._deciding, self._drafts)
-        self._log = LogDesk(store, self._deciding)
-        self._work = OrganizationDesk(aggregates, places, self._deciding, read_remote)
+        lookup = Lookup(aggregates, directory)
+        self._users = UserHandler(store, lookup, self._deciding, self._drafts)
+        self._log = LogHandler(store, self._deciding)
+        self._organizations = OrganizationHandler(aggregates, lookup, self._deciding, read_remote)
 
     async def handle(
         self,
@@ -134,18 +134,18 @@ class Commands:
     async def _decided(self, request: Request, command: AnyCommand) -> Answer:
         context = self._context(request)
         if isinstance(command, UserCommand):
-            return await self._people.answer(request, command, context)
+            return await self._users.answer(request, command, context)
         if isinstance(command, OrganizationCommand):
-            return await self._work.organization(request, command, context)
+            return await self._organizations.organization(request, command, context)
         if isinstance(command, RepositoryCommand):
-            return await self._work.repository(request, command, context)
+            return await self._organizations.repository(request, command, context)
         if isinstance(command, TaskCommand):
-            answer = await self._work.task(request, command, context)
+            answer = await self._organizations.task(request, command, context)
             if isinstance(command, SendMessage) and answer.events:
                 self._drafts.supersede(request.user_id, command.session_id)
             return answer
         if isinstance(command, JobCommand):
-            return await self._work.job(request, command, context)
+            return await self._organizations.job(request, command, context)
         if isinstance(command, LogCommand):
             return await self._log.answer(request, command, context)
         assert_never(command)

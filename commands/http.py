@@ -23,7 +23,7 @@ from commands.bodies import (
 )
 from commands.command_route import CommandRoute
 from commands.fields import Reference
-from commands.handler import Commands
+from commands.handler import CommandHandler
 from commands.request import new_command_id
 from commands.sign_in import LIFETIME_MS, SignIn
 from runtime.errors import FieldError, FoundryError, Invalid
@@ -55,7 +55,7 @@ class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def routes(
-    commands: Commands, authenticator: Authenticator, sign_in: SignIn, gate: Gate
+    commands: CommandHandler, authenticator: Authenticator, sign_in: SignIn, gate: Gate
 ) -> list[Route]:
     """`POST /v1/commands/{name}`, `POST /v1/commands`, `POST /v1/login`, `POST /v1/logout`."""
 
@@ -108,7 +108,7 @@ def routes(
 class _ManyCommands:
     """An application of its own, so that a batch keeps its place until its last line is answered."""
 
-    def __init__(self, commands: Commands, authenticator: Authenticator, gate: Gate) -> None:
+    def __init__(self, commands: CommandHandler, authenticator: Authenticator, gate: Gate) -> None:
         self._commands = commands
         self._authenticator = authenticator
         self._gate = gate
@@ -138,7 +138,7 @@ class _ManyCommands:
 
 
 async def _answers(
-    commands: Commands,
+    commands: CommandHandler,
     gate: Gate,
     caller: Caller,
     key: str,
@@ -162,7 +162,9 @@ async def _answers(
         yield msgspec.json.encode({"line": number, **answer}) + b"\n"
 
 
-async def _line(commands: Commands, caller: Caller, key: str, number: int, line: bytes) -> Answer:
+async def _line(
+    commands: CommandHandler, caller: Caller, key: str, number: int, line: bytes
+) -> Answer:
     if len(line) > BODY_LIMIT:
         raise TooLarge(f"A line may have {BODY_LIMIT} bytes; send less.")
     given = batch_line_of(line)

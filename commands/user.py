@@ -1,19 +1,27 @@
 """A person: who they are, how they prove it, and what they have open (their own view state)."""
 
 import hashlib
-from typing import Annotated, TypeAlias, assert_never
+from typing import assert_never
 
 import msgspec
-from msgspec import Meta
 from msgspec.structs import replace
 
-from commands.command import Command, ForOrganization, ForSession, ForTask
 from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider, Origin
-from commands.fields import Attachments, Name, Reference, Text, attachments_of
+from commands.fields import attachments_of
 from commands.organization_state import Organization
 from commands.refusals import chosen_id, no_such, session_closed, taken, task_over, wrong
 from commands.task_state import Session, Task
+from commands.user_commands import (
+    CreateToken,
+    CreateUser,
+    RevokeToken,
+    SelectOrganization,
+    SelectTask,
+    SetUnread,
+    UpdateDraft,
+    UserCommand,
+)
 from commands.user_state import Choice, Credential, Draft, UnreadMark, User, UserState
 from events.commit import Event
 from events.fact import Attachment
@@ -30,50 +38,6 @@ from events.user import (
     UserCreated,
 )
 from runtime.errors import Rejected
-
-# --- Commands ---
-
-
-class CreateUser(Command, frozen=True, kw_only=True):
-    name: Name
-    user_id: str | None = None
-
-
-class CreateToken(Command, frozen=True, kw_only=True):
-    user_id: Reference | None = None
-    expires_at: Annotated[int, Meta(ge=0, le=2**53)] | None = None
-
-
-class RevokeToken(Command, frozen=True, kw_only=True):
-    token_id: Reference
-
-
-class SelectOrganization(ForOrganization, frozen=True, kw_only=True):
-    pass
-
-
-class SelectTask(ForTask, frozen=True, kw_only=True):
-    pass
-
-
-class SetUnread(ForSession, frozen=True, kw_only=True):
-    unread: bool
-
-
-class UpdateDraft(ForSession, frozen=True, kw_only=True):
-    text: Text
-    attachments: Attachments | None = ()
-
-
-UserCommand: TypeAlias = (
-    CreateUser
-    | CreateToken
-    | RevokeToken
-    | SelectOrganization
-    | SelectTask
-    | SetUnread
-    | UpdateDraft
-)
 
 # --- State ---
 

@@ -10,7 +10,7 @@ from events.jetstream_api import ApiError, JetStreamApi
 from events.jetstream_messages import Messages
 from events.jetstream_pull import Broken, Pull, start_pull
 from events.jetstream_stream import stream_info
-from events.store import LogCut
+from events.store import LostTail
 from runtime.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Reader:
         self._doubt_seconds = doubt
 
     async def batches(self) -> AsyncGenerator[Sequence[Recorded], None]:
-        """What is there, at most `BATCH` at a time. Raises `LogCut`; every other trouble is waited out."""
+        """What is there, at most `BATCH` at a time. Raises `LostTail`; every other trouble is waited out."""
         while True:
             pull: Pull | None = None
             try:
@@ -88,7 +88,7 @@ class Reader:
         while True:
             try:
                 return await self._compare()
-            except LogCut:
+            except LostTail:
                 # A leader that was cut off, or a new one that has not applied all it has?
                 if asyncio.get_running_loop().time() >= doubtful_until:
                     raise
@@ -97,15 +97,15 @@ class Reader:
     async def _compare(self) -> None:
         info = await stream_info(self._api)
         if self._created is not None and info.created != self._created:
-            raise LogCut(f"the log was made anew at {info.created}")
+            raise LostTail(f"the log was made anew at {info.created}")
         if info.state.last_seq < self._position:
-            raise LogCut(f"the log ends at {info.state.last_seq}, before {self._position}")
+            raise LostTail(f"the log ends at {info.state.last_seq}, before {self._position}")
         self._created = info.created
         if self._last is None:
             return
         stored = await self._messages.at(self._last.position)
         if stored is not None and not _same(stored, self._last):
-            raise LogCut(f"another commit than before stands at {self._last.position}")
+            raise LostTail(f"another commit than before stands at {self._last.position}")
 
     def _fields(self, reason: Exception) -> dict[str, object]:
         return {"position": self._position, "reason": str(reason)}

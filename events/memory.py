@@ -8,7 +8,7 @@ from events import codec
 from events.commit import Commit, Recorded
 from events.fact import Blob
 from events.ids import BEGINNING, Position
-from events.store import ALL, MAX_COMMIT_BYTES, AlreadyStored, Limit, LogCut, StalePosition
+from events.store import ALL, MAX_COMMIT_BYTES, AlreadyStored, Limit, LostTail, StalePosition
 
 BATCH = 1000
 
@@ -73,7 +73,7 @@ class MemoryStore:
 
     async def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
         if after > len(self._log):
-            raise LogCut(f"the log ends at {len(self._log)}, before {after}")
+            raise LostTail(f"the log ends at {len(self._log)}, before {after}")
         position = int(after)
         while True:
             async with self._grown:

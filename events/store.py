@@ -82,7 +82,7 @@ class AlreadyStored(Exception):
         self.position = position
 
 
-class LogCut(Exception):
+class LostTail(Exception):
     """The log ends before a position that was read from it, or starts anew: it lost its tail."""
 
 
@@ -128,7 +128,7 @@ class EventStore(Protocol):
     def read(self, after: Position) -> AsyncGenerator[Sequence[Recorded], None]:
         """Every commit after a position in order, without gaps, then live ones as they come; never ends.
 
-        Survives reconnects and restarts of the server. Raises `LogCut` when the log is found to end
+        Survives reconnects and restarts of the server. Raises `LostTail` when the log is found to end
         before what was read from it already.
         """
 

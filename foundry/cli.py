@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import uvloop
 
-from events.store import LogCut
+from events.store import LostTail
 from foundry import __version__, data_folder
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
 from foundry.full_disk import disk_refusal
@@ -73,7 +73,7 @@ def _sentence(error: Exception) -> str | None:
             return str(error)
         case FoundryError():
             return error.detail
-        case LogCut():
+        case LostTail():
             return "The log was cut meanwhile, and what was read last is not in it any more; begin again."
         case ExceptionGroup():
             sentences = [_sentence(one) for one in error.exceptions]

@@ -6,8 +6,8 @@ import json
 import msgspec
 
 from commands.bodies import decoded
-from commands.handler import Commands
-from commands.user import CreateToken, CreateUser
+from commands.handler import CommandHandler
+from commands.user_commands import CreateToken, CreateUser
 from foundry import running
 from foundry.data_folder import read_token
 from runtime.errors import Invalid, Unavailable
@@ -64,7 +64,7 @@ def _check(name: str) -> None:
         raise Invalid(f"The name cannot be used: {reasons}. Give another.") from None
 
 
-async def _add(commands: Commands, owner: Caller, name: str) -> tuple[str, str]:
+async def _add(commands: CommandHandler, owner: Caller, name: str) -> tuple[str, str]:
     body = msgspec.json.encode({"name": name})
     created = await commands.handle(
         # As the body of a request: a name has the same bounds whichever way it comes.

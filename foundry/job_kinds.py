@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from commands.aggregates import Aggregates
-from foundry.crew import Crew
 from foundry.hosting import Hosting
+from foundry.task_services import TaskServices
 from workflows import repository_sync, stack_jobs, task_branch, task_provision
 from workflows.job_kind import JobKind
 from workflows.presence import Presence
@@ -19,7 +19,7 @@ from workflows.task_provision import Provisioning
 
 def job_kinds(
     hosting: Hosting,
-    crew: Crew,
+    services: TaskServices,
     aggregates: Aggregates,
     reports: SteadyReports,
     *,
@@ -33,26 +33,26 @@ def job_kinds(
         aggregates=aggregates,
         reports=reports,
         providers=hosting.providers,
-        agents=crew.agents,
-        files=crew.files,
+        agents=services.agents,
+        files=services.files,
         host=host,
     )
     ending = Ending(
         aggregates=aggregates,
         reports=reports,
         providers=hosting.providers,
-        sessions=crew.sessions,
+        sessions=services.sessions,
         presence=presence,
         host=host,
-        processes=crew.processes,
-        files=crew.files,
+        processes=services.processes,
+        files=services.files,
     )
     branch_work = BranchWork(
         aggregates=aggregates,
         reports=reports,
         providers=hosting.providers,
         branches=hosting.branches,
-        files=crew.files,
+        files=services.files,
         sync=sync,
     )
     stack_work = StackWork(

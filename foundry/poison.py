@@ -12,7 +12,7 @@ from commands.context import Context
 from commands.credentials import OWNER
 from commands.deciding import Deciding
 from commands.log import LogCommand, RetryPoison, SkipPoison
-from commands.log_desk import LogDesk
+from commands.log_handler import LogHandler
 from commands.request import request_of
 from foundry.event_log import any_log
 from foundry.write_side import now
@@ -46,7 +46,7 @@ async def _decide(
     )
     async with any_log(settings) as log:
         deciding = Deciding(log.store, Aggregates(log.store), now, last_cut=lambda: None)
-        answer = await LogDesk(log.store, deciding).answer(request, command, context)
+        answer = await LogHandler(log.store, deciding).answer(request, command, context)
     if options.json:
         print(json.dumps({"position": answer.position, "events": answer.events}))
     elif answer.events:

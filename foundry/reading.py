@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 
 from events.feed import Feed
-from events.store import LogCut
+from events.store import LostTail
 from foundry.full_disk import disk_refusal
 from foundry.liveness import Liveness
 from runtime.errors import Unavailable
@@ -64,7 +64,7 @@ class Reading:
             for watcher in watchers:
                 watcher.cancel()
             await asyncio.wait(watchers)
-        if reader in done and not isinstance(reader.exception(), LogCut):
+        if reader in done and not isinstance(reader.exception(), LostTail):
             reader.result()
         if cut in done:
             cut.result()

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from events.trail import LOG_SUBJECT, Memory, marks_in, note_cut
+from events.log_prefix import LOG_SUBJECT, LogFingerprint, marks_in, note_cut
 from foundry.event_log import any_log
 from runtime.settings import Settings
 
@@ -13,7 +13,7 @@ async def restored(settings: Settings, options: argparse.Namespace) -> int:
     async with any_log(settings) as log:
         noted = await log.store.load(LOG_SUBJECT)
         known = tuple(mark for recorded in noted for mark in marks_in(recorded))
-        await note_cut(log.store, Memory(cuts=known))
+        await note_cut(log.store, LogFingerprint(cuts=known))
         position = await log.store.head()
     print(json.dumps({"position": position}) if options.json else f"noted, head at {position}")
     return 0

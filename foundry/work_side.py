@@ -4,11 +4,11 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from foundry.crew import Crew, crew
 from foundry.data_folder import host_name
 from foundry.event_log import EventLog
 from foundry.hosting import Hosting, hosting
 from foundry.job_kinds import job_kinds
+from foundry.task_services import TaskServices, task_services
 from foundry.write_side import WriteSide, now
 from runtime.lifecycle import Gate
 from runtime.settings import Settings
@@ -40,11 +40,13 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     placement = Placement(side.aggregates, presence, host=host)
     async with (
         hosting(settings, host) as places,
-        crew(settings, log, side, places, reports, host=host, worker=name, gate=gate) as hands,
+        task_services(
+            settings, log, side, places, reports, host=host, worker=name, gate=gate
+        ) as services,
     ):
         kinds = job_kinds(
             places,
-            hands,
+            services,
             side.aggregates,
             reports,
             presence=presence,
@@ -71,7 +73,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
             log,
             side,
             places,
-            hands,
+            services,
             reports=reports,
             lanes=lanes,
             announcements=announcements,
@@ -88,7 +90,7 @@ def _worker(
     log: EventLog,
     side: WriteSide,
     places: Hosting,
-    hands: Crew,
+    services: TaskServices,
     *,
     reports: SteadyReports,
     lanes: JobLanes,
@@ -108,9 +110,9 @@ def _worker(
     )
     tasks = HostTasks(
         directory=side.directory,
-        sessions=hands.sessions,
-        processes=hands.processes,
-        files=hands.files,
+        sessions=services.sessions,
+        processes=services.processes,
+        files=services.files,
         hosts=hosts,
         host=host,
     )
@@ -129,8 +131,8 @@ def _worker(
         lanes=lanes,
         tasks=tasks,
         hosts=hosts,
-        sessions=hands.sessions,
-        processes=hands.processes,
+        sessions=services.sessions,
+        processes=services.processes,
         leftovers=leftovers,
     )
     sweep = JobSweep(
@@ -149,10 +151,10 @@ def _worker(
         sweep=sweep,
         lanes=lanes,
         tasks=tasks,
-        sessions=hands.sessions,
-        processes=hands.processes,
-        files=hands.files,
-        agents=hands.agents,
+        sessions=services.sessions,
+        processes=services.processes,
+        files=services.files,
+        agents=services.agents,
         presence=presence,
         leftovers=leftovers,
         host=host,

@@ -12,7 +12,7 @@ from commands.credentials import OWNER, new_token
 from commands.decider import Absent
 from commands.directory import Directory
 from commands.first_owner import ensure_owner
-from commands.handler import Commands
+from commands.handler import CommandHandler
 from commands.reports import Reports
 from commands.state_file import StateFile
 from commands.user import USER
@@ -44,7 +44,7 @@ class WriteSide:
     directory: Directory
     access: AccessControl
     reports: Reports
-    commands: Commands
+    commands: CommandHandler
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ async def write_side(settings: Settings, event_log: EventLog) -> AsyncIterator[W
             directory=directory,
             access=access,
             reports=Reports(event_log.store, aggregates, now),
-            commands=Commands(
+            commands=CommandHandler(
                 event_log.store,
                 aggregates,
                 directory,

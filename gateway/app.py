@@ -20,7 +20,7 @@ from gateway.drain import send_away
 from gateway.ending import EndCode
 from gateway.heartbeats import Heartbeats
 from gateway.hub import Hub
-from gateway.interest import InterestDesk
+from gateway.interest import InterestRouter
 from gateway.origins import Origins
 from gateway.relay import Relay
 from gateway.requests import Opening, read_interest, read_opening
@@ -104,7 +104,7 @@ class Gateway:
         self._origins = Origins(allowed_origins)
         self._streams: dict[str, Connection] = {}
         self._empty = asyncio.Event()
-        self._desk = InterestDesk(self._instance, self._streams, relay)
+        self._interests = InterestRouter(self._instance, self._streams, relay)
         self._patience = body_patience()
         self._retry_ms = retry_ms
         self._max_streams = max_streams
@@ -119,7 +119,7 @@ class Gateway:
     async def run(self) -> None:
         """Heartbeats, checks and requests of other nodes. Cancel it after `drain`, never before."""
         try:
-            async with self._desk.serving():
+            async with self._interests.serving():
                 await self._heartbeats.run()
         finally:
             self._hub.close()
@@ -179,7 +179,7 @@ class Gateway:
             raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
         if sid:
             caller = await self._authenticator.caller(request)
-            revision = await self._desk.interest(
+            revision = await self._interests.interest(
                 sid, caller, await read_interest(request, self._patience)
             )
             return JsonResponse({"revision": revision}, status_code=202)

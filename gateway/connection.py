@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from events.ids import Position
 from gateway import frames
-from gateway.bell import Bell
 from gateway.carried import Carried
 from gateway.catching_up import Delivery
 from gateway.cursor import Stamp
@@ -15,6 +14,7 @@ from gateway.holding import Holding, after
 from gateway.source import Source
 from gateway.subscription import Mode, Subscription
 from gateway.topics import Topic, parse_topic
+from gateway.wakeup import Wakeup
 from gateway.wire import Wire
 from projectors.views import Change
 from runtime.errors import Rejected
@@ -53,7 +53,7 @@ class Connection:
         self._id_owed = False
         self._inside_event = False
         self._ending: Ended | None = None
-        self._wake = Bell()
+        self._wakeup = Wakeup()
 
     # --- What the client asks for ---
 
@@ -156,7 +156,7 @@ class Connection:
     # --- What the wire tells ---
 
     def wake(self) -> None:
-        self._wake.ring()
+        self._wakeup.set()
 
     def busy(self) -> None:
         self.carried.part()
@@ -173,7 +173,7 @@ class Connection:
             while True:
                 self._check_ending()
                 if self.wire.paused:
-                    await self._wake.wait()
+                    await self._wakeup.wait()
                 elif self._control:
                     self._send((self._control.pop(0),), None)
                 elif self.carried.owes:
@@ -186,7 +186,7 @@ class Connection:
                 else:
                     if (transport := self.wire.free) is not None:
                         self.carried.join(transport)
-                    await self._wake.wait()
+                    await self._wakeup.wait()
         except Ended as ended:
             if ended.detail:
                 bye = frames.bye(code=ended.code, detail=ended.detail, retry=ended.retry)
@@ -227,7 +227,7 @@ class Connection:
             raise self._ending
 
     async def _sleep(self) -> None:
-        await self._wake.wait()
+        await self._wakeup.wait()
         self._check_ending()
 
     async def _bring_up(self, subscription: Subscription) -> None:

@@ -31,7 +31,7 @@ class _Answer(Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
 
-class InterestDesk:
+class InterestRouter:
     """`node` is this process among all that share the relay."""
 
     def __init__(self, node: str, streams: Mapping[str, Connection], relay: Relay | None) -> None:

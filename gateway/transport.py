@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.bell import Bell
 from gateway.flag import Flag
 from gateway.frames import Frame, chunked, together
+from gateway.wakeup import Wakeup
 from gateway.wire import Headers, Listener, SendWire, Wire
 
 EXTENSION = "foundry.transport"
@@ -168,7 +168,7 @@ class TransportWire:
         self._send_buffer = send_buffer
         self._written = 0
         self._listener: Listener | None = None
-        self._changed = Bell()
+        self._changed = Wakeup()
         self._gone = False
         self._socket: socket.socket | None = self._transport.get_extra_info("socket")
         self.paused = False
@@ -256,13 +256,13 @@ class TransportWire:
 
     def on_resumed(self) -> None:
         self.paused = False
-        self._changed.ring()
+        self._changed.set()
         self._wake()
 
     def on_lost(self) -> None:
         self.lost = True
         self._gone = True
-        self._changed.ring()
+        self._changed.set()
         self._busy()
         self._wake()
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from events.ids import Position
-from events.trail import Memory
+from events.log_prefix import LogFingerprint
 from projectors.rows import Written
 from projectors.stored_rows import RowKey
 from projectors.views import Change
@@ -28,12 +28,12 @@ TRANSACTION_BYTES = 6 * 4096
 class Checkpoint(Struct, frozen=True):
     """How far the file is."""
 
-    memory: Memory = Memory()
+    fingerprint: LogFingerprint = LogFingerprint()
     complete: bool = False
 
     @property
     def position(self) -> Position:
-        return self.memory.position
+        return self.fingerprint.position
 
 
 class TopicVersion(Struct, frozen=True):
@@ -84,8 +84,10 @@ class ProjectionFile:
     # --- What is stored ---
 
     def checkpoint(self) -> Checkpoint:
-        memory, complete = self._db.execute("SELECT memory, complete FROM checkpoint").fetchone()
-        return Checkpoint(msgspec.json.decode(memory, type=Memory), bool(complete))
+        fingerprint, complete = self._db.execute(
+            "SELECT fingerprint, complete FROM checkpoint"
+        ).fetchone()
+        return Checkpoint(msgspec.json.decode(fingerprint, type=LogFingerprint), bool(complete))
 
     def version(self, topic: str) -> Position:
         """The version of a topic, also of one that ended; 0 for one that never was."""
@@ -190,10 +192,10 @@ class ProjectionFile:
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._db.execute(
-            "UPDATE checkpoint SET position = ?, memory = ?, complete = ?",
+            "UPDATE checkpoint SET position = ?, fingerprint = ?, complete = ?",
             (
                 checkpoint.position,
-                msgspec.json.encode(checkpoint.memory).decode(),
+                msgspec.json.encode(checkpoint.fingerprint).decode(),
                 checkpoint.complete,
             ),
         )

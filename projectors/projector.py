@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from events.commit import Recorded
 from events.ids import Position, Timestamp
 from events.log import LOG_KIND
-from events.trail import Trail
+from events.log_prefix import LogPrefix
 from projectors.epoch import after_cuts
 from projectors.file import Checkpoint, ProjectionFile, TopicVersion
 from projectors.folding import Folding
@@ -56,7 +56,7 @@ class Projector:
         self.file_epoch = epoch
         self.file = file
         checkpoint = file.checkpoint()
-        self._trail = Trail(checkpoint.memory)
+        self._prefix = LogPrefix(checkpoint.fingerprint)
         self.position = checkpoint.position
         """Everything up to here was folded."""
         self.stored_position = checkpoint.position
@@ -73,12 +73,12 @@ class Projector:
     @property
     def epoch(self) -> str:
         """The epoch of this file: of the code, the repairs, and the last cut of the log that was folded."""
-        return after_cuts(self.file_epoch, self._trail.cuts)
+        return after_cuts(self.file_epoch, self._prefix.cuts)
 
     @property
     def checkpoint(self) -> Checkpoint:
         """How far it is in memory; on disk it may be a little behind."""
-        return Checkpoint(self._trail.memory, self.complete)
+        return Checkpoint(self._prefix.fingerprint, self.complete)
 
     @property
     def folded_events(self) -> int:
@@ -95,7 +95,7 @@ class Projector:
         """Fold the next commit; one at or below the position is skipped."""
         if recorded.position <= self.position:
             return
-        self._trail.pass_by(recorded)
+        self._prefix.add(recorded)
         if recorded.kind in self._wanted:
             self._fold(recorded, logging_changes=logging_changes)
         self.position = recorded.position
@@ -112,7 +112,7 @@ class Projector:
         if idle and self.position - self._written.position < IDLE_COMMITS:
             self.stored_position = self.position
             return changes
-        checkpoint = Checkpoint(self._trail.memory, complete)
+        checkpoint = Checkpoint(self._prefix.fingerprint, complete)
         try:
             with self.file.transaction():
                 if forget_changes:
@@ -208,7 +208,7 @@ class Projector:
         self._topics.clear()
         self._folding.parking.recall()
         self._written = self.file.checkpoint()
-        self._trail = Trail(self._written.memory)
+        self._prefix = LogPrefix(self._written.fingerprint)
         self.complete = self._written.complete
         self.position = self.stored_position = self._written.position
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import Position
+from events.log_prefix import is_prefix_of, note_cut
 from events.store import EventStore
-from events.trail import is_prefix_of, note_cut
 from events.waiting import Waiting
 from projectors.catalog import PROJECTION_OF, PROJECTIONS
 from projectors.epoch import epoch_of
@@ -83,7 +83,7 @@ class ReadModels:
             cut = [
                 name
                 for name, serving in self._serving.items()
-                if not await is_prefix_of(store, serving.projector.checkpoint.memory)
+                if not await is_prefix_of(store, serving.projector.checkpoint.fingerprint)
             ]
             for name in cut:
                 self._serving[name].withdraw()
@@ -244,7 +244,7 @@ async def open_read_models(
             epoch = live_epoch(folder, projection.name, epoch_of(projection, SCHEMA))
             opened = await serve(projection, folder, epoch)
             serving[projection.name] = opened
-            if not await is_prefix_of(store, opened.projector.checkpoint.memory):
+            if not await is_prefix_of(store, opened.projector.checkpoint.fingerprint):
                 serving[projection.name] = await _begun_anew(opened, store)
             else:
                 opened.aim(tail)
@@ -271,7 +271,7 @@ async def _slices(batch: Sequence[Recorded]) -> AsyncIterator[Sequence[Recorded]
 
 async def _begun_anew(serving: Serving, store: EventStore) -> Serving:
     log.error("the log is not the one that was folded", extra={"projection": serving.name})
-    await note_cut(store, serving.projector.checkpoint.memory)
+    await note_cut(store, serving.projector.checkpoint.fingerprint)
     # Only now, so that the note of the cut is among what has to be folded before it is shown; and
     # before the old file is let go, since nobody may answer.
     tail = await store.head()

@@ -32,11 +32,11 @@ CREATE TABLE changes (
 CREATE UNIQUE INDEX changes_of_topic ON changes (topic, position);
 
 -- `complete` once the file has been at the tail of the log; before that nobody is shown it.
--- `memory` is an `events.trail.Memory` as JSON: what to recognise the log by.
+-- `fingerprint` is an `events.log_prefix.LogFingerprint` as JSON: what to recognise the log by.
 CREATE TABLE checkpoint (
-    only       INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
-    position   INTEGER NOT NULL,
-    memory     TEXT    NOT NULL,
-    complete   INTEGER NOT NULL
+    only        INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    position    INTEGER NOT NULL,
+    fingerprint TEXT    NOT NULL,
+    complete    INTEGER NOT NULL
 );
 INSERT INTO checkpoint VALUES (1, 0, '{}', 0);

@@ -10,8 +10,8 @@ from events.codec import is_readable
 from events.commit import Recorded
 from events.ids import JobId, Position, TaskId
 from events.job import JobAnnounced
+from events.log_prefix import LOG_SUBJECT
 from events.store import EventStore, Limit, subject_of
-from events.trail import LOG_SUBJECT
 from projectors.views import Snapshot, Views
 from query_api.task_fold import TaskFold
 from query_api.visibility import unseen

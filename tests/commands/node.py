@@ -14,7 +14,7 @@ from commands.answers import Answer
 from commands.bodies import command_of
 from commands.directory import Directory
 from commands.first_owner import ensure_owner
-from commands.handler import Commands
+from commands.handler import CommandHandler
 from commands.reports import Reports
 from events.addresses import parse_remote
 from events.feed import Feed
@@ -43,7 +43,7 @@ class Node:
         self.feed = Feed(store, [self.aggregates, directory])
         self.access = AccessControl(self.aggregates, directory, self.now)
         self.reports = Reports(store, self.aggregates, self.now)
-        self.commands = Commands(
+        self.commands = CommandHandler(
             store,
             self.aggregates,
             directory,

@@ -6,8 +6,8 @@ from commands.aggregates import Aggregates
 from commands.session_reports import session_ready
 from commands.task import TASK
 from events.ids import Position, SessionId
+from events.log_prefix import CommitFingerprint, LogFingerprint, note_cut
 from events.memory import MemoryStore
-from events.trail import Landmark, Memory, note_cut
 from runtime.problems import VersionMismatch
 from tests import facts
 from tests.commands.node import Node, acme, task_of
@@ -94,8 +94,8 @@ async def test_a_tag_from_before_a_cut_of_the_log_matches_nothing(node: Node) ->
     place = await acme(node)
     made = await task_of(node, place)
     task = {"task_id": made.ids["task_id"]}
-    memory = Memory((Landmark(Position(999), "lost"),))
-    await note_cut(node.store, memory)
+    fingerprint = LogFingerprint((CommitFingerprint(Position(999), "lost"),))
+    await note_cut(node.store, fingerprint)
     await node.reached(await node.store.head())
     mark = node.directory.last_cut
 

@@ -10,7 +10,7 @@ from events.store import (
     AlreadyStored,
     EventStore,
     Limit,
-    LogCut,
+    LostTail,
     StalePosition,
     subject_of,
 )
@@ -248,7 +248,7 @@ async def test_a_reader_at_the_end_waits_for_the_next_commit(store: EventStore) 
 async def test_a_reader_that_is_ahead_of_the_log_learns_that_it_was_cut(store: EventStore) -> None:
     await fill(store, 2)
 
-    with pytest.raises(LogCut):
+    with pytest.raises(LostTail):
         await take(store, Position(3), 1)
 
 

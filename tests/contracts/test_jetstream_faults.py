@@ -16,7 +16,7 @@ from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from events.jetstream import open_store
 from events.jetstream_api import NANOSECONDS
-from events.store import EventStore, LogCut, subject_of
+from events.store import EventStore, LostTail, subject_of
 from runtime.connection import Connection, connect
 from runtime.embedded_server import EmbeddedServer, embedded_server
 from tests.contracts.sample_commits import ANNA, commit, fill, take
@@ -110,7 +110,7 @@ async def test_a_reader_learns_that_the_log_lost_its_end(tmp_path: Path) -> None
 
         async with embedded_server(tmp_path / "nats"):
             proxy.refusing = False
-            with pytest.raises(LogCut, match="ends at 3"):
+            with pytest.raises(LostTail, match="ends at 3"):
                 await _next(reader)
 
 
@@ -122,7 +122,7 @@ async def test_a_reader_learns_that_the_log_lost_its_end_and_grew_again(tmp_path
             async with connected_to(server) as other:
                 await fill(await open_store(other), 4, subject=subject_of("task", "task_new"))
             proxy.refusing = False
-            with pytest.raises(LogCut, match="another commit"):
+            with pytest.raises(LostTail, match="another commit"):
                 await _next(reader)
 
 
@@ -134,7 +134,7 @@ async def test_a_reader_learns_that_the_log_was_made_anew(tmp_path: Path) -> Non
             async with connected_to(server) as other:
                 await fill(await open_store(other), 9)
             proxy.refusing = False
-            with pytest.raises(LogCut, match="made anew"):
+            with pytest.raises(LostTail, match="made anew"):
                 await _next(reader)
 
 

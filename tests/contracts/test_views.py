@@ -260,7 +260,14 @@ async def _page(views: Views, *, before: int) -> list[int]:
 async def test_to_stop_listening_twice_is_once(
     side: ReadSide, register: Callable[..., object]
 ) -> None:
-    end = getattr(side.views, register.__name__)(lambda *_: None)
+    told: list[str] = []
+    listen = getattr(side.views, register.__name__)
+    end = listen(lambda *_: told.append("who left"))
+    listen(lambda *_: told.append("who stayed"))
 
     end()
     end()
+    await side.rename("New")
+    await side.replace()
+
+    assert set(told) == {"who stayed"}

@@ -9,8 +9,8 @@ from commands.context import Context
 from commands.fields import AttachmentField
 from commands.task import TASK
 from commands.task_state import Task
-from commands.user import (
-    USER,
+from commands.user import USER
+from commands.user_commands import (
     CreateToken,
     CreateUser,
     RevokeToken,

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from events.store import LogCut
+from events.store import LostTail
 from foundry import cli, demo, identity
 from foundry.running import client_of
 from projectors.catalog import PROJECTIONS
@@ -47,7 +47,7 @@ def _damage_of_a_file() -> sqlite3.DatabaseError:
     [
         Unavailable("There is nobody."),
         ExceptionGroup("", [Unavailable("There is nobody.")]),
-        LogCut("it is gone"),
+        LostTail("it is gone"),
         PermissionError(13, "Permission denied", "/data/token"),
         IsADirectoryError(21, "Is a directory", "/data/lock"),
         OSError(24, "Too many open files"),

@@ -76,10 +76,7 @@ async def test_a_server_that_is_being_started_is_left_at_it(
         configuration.rmdir()
 
 
-def test_a_disk_that_cannot_be_written_is_a_finding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-
+def test_a_disk_that_cannot_be_written_is_a_finding(tmp_path: Path) -> None:
     assert full_disk.no_room(tmp_path) is None
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))

@@ -10,9 +10,11 @@ import pytest
 from starlette.responses import Response
 
 from tests.gateway.node import Node, running
-from tests.gateway.reader import Reader, open_connection, request
+from tests.gateway.reader import Reader, asking, open_connection, request
 
 MUCH = 7_000_000
+PIECES = 5
+"""From the first to the last it takes longer than a reader may stand still."""
 BEARER = {"Authorization": "Bearer ann"}
 STREAM = request("GET", "/v1/stream?topic=app", BEARER)
 NOWHERE = request("GET", "/nowhere", BEARER)
@@ -76,13 +78,17 @@ MUCH_FIRST = (request("GET", "/much", {}), STREAM)
 
 
 async def test_a_stream_behind_an_answer_that_is_read_slowly_begins_after_it() -> None:
-    async with behind_much() as node, sent(node, *MUCH_FIRST, receive_buffer=65536) as source:
+    async with (
+        behind_much() as node,
+        sent(node, *MUCH_FIRST, receive_buffer=65536) as source,
+        asking(node.port, "GET", "/v1/stream?topic=app") as beside,
+    ):
         first, second = Reader(source), Reader(source)
         await first.head()
-        for _ in range(10):
-            await source.readexactly(MUCH // 10)
-            # Longer than the gap between heartbeats: nothing of the stream may come between.
-            await asyncio.sleep(0.1)
+        for _ in range(PIECES):
+            assert await source.readexactly(MUCH // PIECES) == b"z" * (MUCH // PIECES)
+            # From one heartbeat of another stream to its next this one's is due: nothing of it may come between.
+            await beside.until("heartbeat")
         await second.head()
         await second.until("heartbeat")
 

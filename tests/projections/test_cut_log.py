@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from events.ids import Position
+from events.log_prefix import LOG_SUBJECT, marks_in
 from events.memory import MemoryStore
-from events.trail import LOG_SUBJECT, marks_in
 from projectors.catalog import PROJECTIONS
 from projectors.read_models import open_read_models
 from runtime.errors import Unavailable

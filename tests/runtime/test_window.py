@@ -1,12 +1,13 @@
 """Questions wait for their turn here, in order; none is sent that nobody waits for, none is forgotten."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
 from nats import errors
 
-from runtime.connection import connect
+from runtime.connection import Connection, connect
 from runtime.inbox import Answer, NoAnswer, NotSent
 from runtime.nats_client import WAITING_BYTES
 from runtime.window import LEAST, PERIOD_SECONDS, Window
@@ -24,6 +25,21 @@ class Asked:
         self._to.append(self)
 
 
+def entered(window: Window, sent: list[Asked], count: int) -> list[Asked]:
+    asked = [Asked(sent) for _ in range(count)]
+    for one in asked:
+        window.enter(one)
+    return asked
+
+
+@pytest.fixture
+async def connection(nats_server: NatsServer) -> AsyncIterator[Connection]:
+    async with connect(
+        nats_server.url, user=nats_server.user, password=nats_server.password
+    ) as connection:
+        yield connection
+
+
 class Clock:
     now = 1000.0
 
@@ -33,9 +49,7 @@ class Clock:
 
 def test_more_than_fit_leave_in_order_one_for_each_that_is_answered() -> None:
     window, sent = Window(), list[Asked]()
-    asked = [Asked(sent) for _ in range(LEAST + 3)]
-    for one in asked:
-        window.enter(one)
+    asked = entered(window, sent, LEAST + 3)
     at_first = list(sent)
 
     window.leave(asked[4], answered=True)
@@ -48,9 +62,7 @@ def test_more_than_fit_leave_in_order_one_for_each_that_is_answered() -> None:
 
 def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
     window, sent = Window(), list[Asked]()
-    asked = [Asked(sent) for _ in range(LEAST + 3)]
-    for one in asked:
-        window.enter(one)
+    asked = entered(window, sent, LEAST + 3)
 
     window.leave(asked[LEAST], answered=False)
     asked[LEAST + 1].over = True
@@ -67,9 +79,7 @@ def test_over_a_long_way_more_are_under_way_until_the_server_takes_no_more() -> 
     for _ in range(10):
         ends_at = clock.now + PERIOD_SECONDS
         while clock.now <= ends_at:
-            asked = [Asked(sent) for _ in range(window.size)]
-            for one in asked:
-                window.enter(one)
+            asked = entered(window, sent, window.size)
             clock.now += max(seconds, len(asked) / most_a_second)
             for one in asked:
                 window.leave(one, answered=True)
@@ -80,15 +90,12 @@ def test_over_a_long_way_more_are_under_way_until_the_server_takes_no_more() -> 
 def test_at_a_near_server_it_stays_small_however_many_there_are() -> None:
     clock, sent = Clock(), list[Asked]()
     window = Window(clock)
-    alone = Asked(sent)
-    window.enter(alone)
+    [alone] = entered(window, sent, 1)
     clock.now += 0.0004
     window.leave(alone, answered=True)
 
     for _ in range(1000):
-        asked = [Asked(sent) for _ in range(window.size)]
-        for one in asked:
-            window.enter(one)
+        asked = entered(window, sent, window.size)
         clock.now += len(asked) * 0.00014
         for one in asked:
             window.leave(one, answered=True)
@@ -97,100 +104,85 @@ def test_at_a_near_server_it_stays_small_however_many_there_are() -> None:
 
 
 async def test_what_never_had_its_turn_is_known_not_to_have_been_sent(
-    nats_server: NatsServer,
+    connection: Connection,
 ) -> None:
-    async with connect(
-        nats_server.url, user=nats_server.user, password=nats_server.password
-    ) as connection:
-        heard = await connection.client.subscribe("silence")
-        ask = partial(connection.request, "silence", b"", window=Window())
-        under_way = [asyncio.create_task(ask(within=60)) for _ in range(LEAST)]
-        await asyncio.sleep(0)
+    heard = await connection.client.subscribe("silence")
+    ask = partial(connection.request, "silence", b"", window=Window())
+    under_way = [asyncio.create_task(ask(within=60)) for _ in range(LEAST)]
+    await asyncio.sleep(0)
 
-        with pytest.raises(NotSent):
-            await ask(within=0.05)
+    with pytest.raises(NotSent):
+        await ask(within=0.05)
 
-        await connection.client.flush()
-        for one in under_way:
-            one.cancel()
-        assert heard.pending_msgs == LEAST
+    await connection.client.flush()
+    for one in under_way:
+        one.cancel()
+    assert heard.pending_msgs == LEAST
 
 
 async def test_what_is_not_answered_in_time_gives_its_turn_to_the_next(
-    nats_server: NatsServer,
+    connection: Connection,
 ) -> None:
-    async with connect(
-        nats_server.url, user=nats_server.user, password=nats_server.password
-    ) as connection:
-        heard = await connection.client.subscribe("silence")
-        ask = partial(connection.request, "silence", b"", window=Window())
-        late = [asyncio.create_task(ask(within=0.05)) for _ in range(LEAST)]
-        next_one = asyncio.create_task(ask(within=60))
+    heard = await connection.client.subscribe("silence")
+    ask = partial(connection.request, "silence", b"", window=Window())
+    late = [asyncio.create_task(ask(within=0.05)) for _ in range(LEAST)]
+    next_one = asyncio.create_task(ask(within=60))
 
-        outcomes = await asyncio.gather(*late, return_exceptions=True)
-        while heard.pending_msgs <= LEAST:
-            await connection.client.flush()
-        next_one.cancel()
+    outcomes = await asyncio.gather(*late, return_exceptions=True)
+    while heard.pending_msgs <= LEAST:
+        await connection.client.flush()
+    next_one.cancel()
 
-        assert {type(one) for one in outcomes} == {NoAnswer}
+    assert {type(one) for one in outcomes} == {NoAnswer}
 
 
-async def test_one_that_cannot_be_sent_fails_alone(nats_server: NatsServer) -> None:
-    async with connect(
-        nats_server.url, user=nats_server.user, password=nats_server.password
-    ) as connection:
-        service = await connection.client.subscribe("questions")
-        window = Window()
-        too_large = b"x" * (connection.max_payload + 1)
-        bodies = [b"small"] * LEAST + [too_large, b"last"]
-        asked = [
-            asyncio.create_task(connection.request("questions", body, within=10, window=window))
-            for body in bodies
-        ]
+async def test_one_that_cannot_be_sent_fails_alone(connection: Connection) -> None:
+    service = await connection.client.subscribe("questions")
+    window = Window()
+    too_large = b"x" * (connection.max_payload + 1)
+    bodies = [b"small"] * LEAST + [too_large, b"last"]
+    asked = [
+        asyncio.create_task(connection.request("questions", body, within=10, window=window))
+        for body in bodies
+    ]
 
-        for _ in range(len(bodies) - 1):
-            question = await service.next_msg(timeout=10)
-            await question.respond(question.data)
-        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    for _ in range(len(bodies) - 1):
+        question = await service.next_msg(timeout=10)
+        await question.respond(question.data)
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
 
-        answers = [one.data for one in outcomes if isinstance(one, Answer)]
-        assert answers == [b"small"] * LEAST + [b"last"]
-        assert isinstance(outcomes[-2], NotSent)
+    answers = [one.data for one in outcomes if isinstance(one, Answer)]
+    assert answers == [b"small"] * LEAST + [b"last"]
+    assert isinstance(outcomes[-2], NotSent)
 
 
 async def test_what_is_sent_in_one_turn_of_the_loop_leaves_in_one_write(
-    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with connect(
-        nats_server.url, user=nats_server.user, password=nats_server.password
-    ) as connection:
-        client, sizes = connection.client, list[int]()
-        await client.flush()
-        transport = client._transport
-        assert transport is not None
-        write = transport.writelines
+    client, sizes = connection.client, list[int]()
+    await client.flush()
+    transport = client._transport
+    assert transport is not None
+    write = transport.writelines
 
-        def counted(pieces: list[bytes]) -> None:
-            sizes.append(len(pieces))
-            write(pieces)
+    def counted(pieces: list[bytes]) -> None:
+        sizes.append(len(pieces))
+        write(pieces)
 
-        monkeypatch.setattr(transport, "writelines", counted)
-        for _ in range(5):
-            client.send("anywhere", "", b"", None)
-        assert sizes == []
-        await asyncio.sleep(0)
+    monkeypatch.setattr(transport, "writelines", counted)
+    for _ in range(5):
         client.send("anywhere", "", b"", None)
-        await asyncio.sleep(0)
+    assert sizes == []
+    await asyncio.sleep(0)
+    client.send("anywhere", "", b"", None)
+    await asyncio.sleep(0)
 
-        assert sizes == [5, 1]
+    assert sizes == [5, 1]
 
 
-async def test_what_has_not_left_yet_counts_as_waiting(nats_server: NatsServer) -> None:
-    async with connect(
-        nats_server.url, user=nats_server.user, password=nats_server.password
-    ) as connection:
-        for _ in range(16):
-            connection.client.send("anywhere", "", b"x" * (WAITING_BYTES // 16))
+async def test_what_has_not_left_yet_counts_as_waiting(connection: Connection) -> None:
+    for _ in range(16):
+        connection.client.send("anywhere", "", b"x" * (WAITING_BYTES // 16))
 
-        with pytest.raises(errors.OutboundBufferLimitError):
-            connection.client.send("anywhere", "", b"")
+    with pytest.raises(errors.OutboundBufferLimitError):
+        connection.client.send("anywhere", "", b"")

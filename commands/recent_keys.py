@@ -9,7 +9,7 @@ from events.ids import Position
 REMEMBERED = 10_000
 
 
-class KeysInHand:
+class RecentKeys:
     """Keeps one process from accepting one key for two aggregates, neither of which knows of the other."""
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class KeysInHand:
         self._positions: OrderedDict[str, Position] = OrderedDict()
 
     def lock(self, key: str) -> asyncio.Lock:
-        """Held from the look-up of a key until its command is answered."""
+        """Held from the lookup of a key until its command is answered."""
         return self._locks.setdefault(key, asyncio.Lock())
 
     def position(self, key: str) -> Position | None:

@@ -3,24 +3,24 @@
 import asyncio
 
 
-class Bell:
-    __slots__ = ("_rung", "_waiter")
+class Wakeup:
+    __slots__ = ("_is_set", "_waiter")
 
     def __init__(self) -> None:
-        self._rung = False
+        self._is_set = False
         self._waiter: asyncio.Future[None] | None = None
 
-    def ring(self) -> None:
-        self._rung = True
+    def set(self) -> None:
+        self._is_set = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def wait(self) -> None:
-        """Until it rings; at once when it rang since the last wait ended."""
-        if not self._rung:
+        """Until it is set; at once when it was set since the last wait ended."""
+        if not self._is_set:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        self._rung = False
+        self._is_set = False

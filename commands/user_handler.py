@@ -9,11 +9,11 @@ from commands.context import Context
 from commands.credentials import OWNER, new_token, secret_hash
 from commands.deciding import Deciding
 from commands.drafts import DraftPace
-from commands.places import Places
+from commands.lookup import Lookup
 from commands.refusals import chosen_id, no_such
 from commands.request import Request
-from commands.user import (
-    USER,
+from commands.user import USER
+from commands.user_commands import (
     CreateToken,
     CreateUser,
     RevokeToken,
@@ -30,7 +30,7 @@ from events.user import TokenCreated
 from runtime.problems import Forbidden
 
 
-class UserDesk:
+class UserHandler:
     """Answers commands about people, after a look whether the caller may give them.
 
     The first owner, and the owners and admins of any organization, may add people. The first owner may make
@@ -40,12 +40,12 @@ class UserDesk:
     def __init__(
         self,
         store: EventStore,
-        places: Places,
+        lookup: Lookup,
         deciding: Deciding,
         drafts: DraftPace,
     ) -> None:
         self._store = store
-        self._places = places
+        self._lookup = lookup
         self._deciding = deciding
         self._drafts = drafts
 
@@ -54,7 +54,7 @@ class UserDesk:
         match command:
             case CreateUser():
                 user_id = chosen_id(command.user_id, base.id("usr"), prefix="usr")
-                if caller != OWNER and not await self._places.administers_one(caller):
+                if caller != OWNER and not await self._lookup.administers_one(caller):
                     raise Forbidden(
                         "Only the first owner, and owners and admins of organizations, may add people."
                     )
@@ -64,7 +64,7 @@ class UserDesk:
                     raise Forbidden(
                         "Only the first owner may make tokens for other people; ask them."
                     )
-                if await self._places.user(user_id) is None:
+                if await self._lookup.user(user_id) is None:
                     raise no_such("user")
                 return await self._create_token(request, command, user_id, base)
             case RevokeToken():
@@ -80,12 +80,12 @@ class UserDesk:
         async def prepare(state: UserState) -> Context:
             match command:
                 case SelectOrganization(organization_id=named):
-                    organization = await self._places.organization(
+                    organization = await self._lookup.organization(
                         named, caller, noun="organization"
                     )
                     return replace(base, organization=organization)
                 case SelectTask() | SetUnread() | UpdateDraft():
-                    task, organization = await self._places.task_and_organization(
+                    task, organization = await self._lookup.task_and_organization(
                         command.task_id, caller
                     )
                     return replace(base, task=task, organization=organization)
@@ -116,10 +116,10 @@ class UserDesk:
         return answer
 
     async def _holder(self, command: RevokeToken, request: Request) -> str:
-        own = await self._places.user(request.user_id)
+        own = await self._lookup.user(request.user_id)
         if own is not None and TokenId(command.token_id) in own.tokens:
             return own.user_id
-        located = await self._places.located(command.token_id, "tok", "token")
+        located = await self._lookup.located(command.token_id, "tok", "token")
         if request.user_id not in (OWNER, located.aggregate_id):
             raise no_such("token")
         return located.aggregate_id

@@ -1,4 +1,4 @@
-"""Who does the work on the tasks of this host: agents, their turns, processes, and whoever looks at the files."""
+"""What serves the tasks of this host: agents, their turns, processes, and whoever looks at the files."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from workflows.task_processes import TaskProcesses
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crew:
+class TaskServices:
     agents: AgentPool
     files: FileCapture
     sessions: Sessions
@@ -26,7 +26,7 @@ class Crew:
 
 
 @asynccontextmanager
-async def crew(
+async def task_services(
     settings: Settings,
     log: EventLog,
     side: WriteSide,
@@ -36,8 +36,8 @@ async def crew(
     host: str,
     worker: str,
     gate: Gate,
-) -> AsyncIterator[Crew]:
-    """Everything that works on this host's tasks, at work while this is open; at the end its agents are ended."""
+) -> AsyncIterator[TaskServices]:
+    """They work while this is open; at the end the agents are ended."""
     agents = AgentPool(
         launchers=hosting.launchers,
         log_folder=settings.data_folder / "agent_logs",
@@ -69,6 +69,6 @@ async def crew(
         gate=gate,
     )
     try:
-        yield Crew(agents=agents, files=files, sessions=sessions, processes=processes)
+        yield TaskServices(agents=agents, files=files, sessions=sessions, processes=processes)
     finally:
         await agents.close()

@@ -20,7 +20,7 @@ from runtime.errors import Rejected
 from runtime.problems import Forbidden
 
 
-class LogDesk:
+class LogHandler:
     def __init__(self, store: EventStore, deciding: Deciding) -> None:
         self._store = store
         self._deciding = deciding

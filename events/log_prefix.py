@@ -1,4 +1,4 @@
-"""What a reader remembers of the log to recognise it again: a server may come back without the log's end.
+"""What was read of the log, with a fingerprint to recognise it by: a server may come back without the log's end.
 
 The commit at the reader's position is compared with the one that stands there now. An operator may
 have deleted that very message, so the ones before it are remembered too.
@@ -30,44 +30,44 @@ NODE = "node"
 LOG_SUBJECT = subject_of(LOG_KIND, LOG_ID)
 
 
-class Landmark(Struct, frozen=True):
+class CommitFingerprint(Struct, frozen=True):
     position: Position
     fingerprint: str
 
 
-class Memory(Struct, frozen=True):
-    """`landmarks` are the newest commits that were read, oldest first; `cuts` the marks of all cuts the log knew of."""
+class LogFingerprint(Struct, frozen=True):
+    """`commits` are the newest commits that were read, oldest first; `cuts` the marks of all cuts the log knew of."""
 
-    landmarks: tuple[Landmark, ...] = ()
+    commits: tuple[CommitFingerprint, ...] = ()
     cuts: tuple[str, ...] = ()
 
     @property
     def position(self) -> Position:
-        return self.landmarks[-1].position if self.landmarks else BEGINNING
+        return self.commits[-1].position if self.commits else BEGINNING
 
 
-class Trail:
-    """Follows a reader through the log. Cheap: fingerprints are made when they are asked for."""
+class LogPrefix:
+    """The log as far as a reader has read it. Cheap: fingerprints are made when they are asked for."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._landmarks = memory.landmarks
-        self._passed: deque[Recorded] = deque(maxlen=REMEMBERED)
-        self.position = memory.position
-        self.cuts = memory.cuts
+    def __init__(self, fingerprint: LogFingerprint) -> None:
+        self._commits = fingerprint.commits
+        self._added: deque[Recorded] = deque(maxlen=REMEMBERED)
+        self.position = fingerprint.position
+        self.cuts = fingerprint.cuts
 
-    def pass_by(self, recorded: Recorded) -> None:
+    def add(self, recorded: Recorded) -> None:
         """The reader has read this commit, which comes after all others it was told of."""
-        self._passed.append(recorded)
+        self._added.append(recorded)
         self.position = recorded.position
         if recorded.kind == LOG_KIND:
             self.cuts = (*self.cuts, *marks_in(recorded))
 
     @property
-    def memory(self) -> Memory:
-        newest = [Landmark(one.position, one.fingerprint) for one in self._passed]
-        self._landmarks = (*self._landmarks, *newest)[-REMEMBERED:]
-        self._passed.clear()
-        return Memory(self._landmarks, self.cuts)
+    def fingerprint(self) -> LogFingerprint:
+        newest = [CommitFingerprint(one.position, one.fingerprint) for one in self._added]
+        self._commits = (*self._commits, *newest)[-REMEMBERED:]
+        self._added.clear()
+        return LogFingerprint(self._commits, self.cuts)
 
 
 def marks_in(recorded: Recorded) -> tuple[str, ...]:
@@ -82,46 +82,46 @@ def marks_in(recorded: Recorded) -> tuple[str, ...]:
     return tuple(event.mark for event in events if isinstance(event, LogCut))
 
 
-async def is_prefix_of(store: EventStore, memory: Memory) -> bool:
-    """Whether what was read up to a memory's position is still the beginning of the log.
+async def is_prefix_of(store: EventStore, fingerprint: LogFingerprint) -> bool:
+    """Whether what was read up to a fingerprint's position is still the beginning of the log.
 
     That it is not is believed only when no server can be behind any more: taking a log for cut that is not
     makes everybody fold and load everything anew.
     """
     doubtful_until = asyncio.get_running_loop().time() + store.doubt_seconds
-    while not await _begins_with(store, memory):
+    while not await _begins_with(store, fingerprint):
         if asyncio.get_running_loop().time() >= doubtful_until:
             return False
         await asyncio.sleep(DOUBT_PAUSE)
     return True
 
 
-async def _begins_with(store: EventStore, memory: Memory) -> bool:
-    if not memory.landmarks:
+async def _begins_with(store: EventStore, fingerprint: LogFingerprint) -> bool:
+    if not fingerprint.commits:
         return True
-    if await store.end() < memory.position:
+    if await store.end() < fingerprint.position:
         return False
-    for landmark in reversed(memory.landmarks):
-        found = await store.at(landmark.position)
+    for commit in reversed(fingerprint.commits):
+        found = await store.at(commit.position)
         if found is not None:
-            return found.fingerprint == landmark.fingerprint
+            return found.fingerprint == commit.fingerprint
     # Deleted one by one, or lost with a damaged file while the server still counts them. Nothing tells which, and to
     # show on and on what was made of commits that are nowhere is worse than to make everything anew once too often.
     return False
 
 
-async def note_cut(store: EventStore, memory: Memory) -> None:
-    """Append a `LogCut` for the log's loss of what this memory is of, unless somebody has done so since.
+async def note_cut(store: EventStore, fingerprint: LogFingerprint) -> None:
+    """Append a `LogCut` for the log's loss of what this fingerprint is of, unless somebody has done so since.
 
-    Whoever remembers the lost end knows all cuts before it. So a mark that this memory does not know was
+    Whoever remembers the lost end knows all cuts before it. So a mark that this fingerprint does not know was
     set after the end was lost, and states of then and of now are told apart already.
     """
     while True:
         history = await store.load(LOG_SUBJECT)
         known = [mark for recorded in history for mark in marks_in(recorded)]
-        if any(mark not in memory.cuts for mark in known):
+        if any(mark not in fingerprint.cuts for mark in known):
             return
-        cut = LogCut(mark=_new_mark(), folded=memory.position)
+        cut = LogCut(mark=_new_mark(), folded=fingerprint.position)
         try:
             position = await store.append(
                 LOG_SUBJECT,
@@ -133,7 +133,9 @@ async def note_cut(store: EventStore, memory: Memory) -> None:
             continue
         except AlreadyStored as stored:
             position = stored.position
-        log.error("the log lost its end", extra={"folded": memory.position, "noted_at": position})
+        log.error(
+            "the log lost its end", extra={"folded": fingerprint.position, "noted_at": position}
+        )
         return
 
 

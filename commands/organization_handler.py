@@ -12,6 +12,7 @@ from commands.context import Context
 from commands.deciding import Deciding
 from commands.job import JOB, JobCommand, RetryJob
 from commands.job_state import Job, JobState
+from commands.lookup import Lookup
 from commands.organization import ORGANIZATION
 from commands.organization_commands import (
     AddMember,
@@ -21,7 +22,6 @@ from commands.organization_commands import (
     RemoveRepository,
 )
 from commands.organization_state import Organization, OrganizationState
-from commands.places import Places
 from commands.refusals import chosen_id, no_such
 from commands.repository import REPOSITORY, Repository, RepositoryCommand, standing_act
 from commands.request import Request
@@ -33,16 +33,16 @@ from events.addresses import Remote
 from events.ids import RepositoryId, is_id
 
 
-class OrganizationDesk:
+class OrganizationHandler:
     def __init__(
         self,
         aggregates: Aggregates,
-        places: Places,
+        lookup: Lookup,
         deciding: Deciding,
         read_remote: Callable[[str], Remote],
     ) -> None:
         self._aggregates = aggregates
-        self._places = places
+        self._lookup = lookup
         self._deciding = deciding
         self._read_remote = read_remote
 
@@ -55,7 +55,7 @@ class OrganizationDesk:
                 organization_id = chosen_id(command.organization_id, base.id("org"), prefix="org")
             case RemoveRepository():
                 noun = "repository"
-                located = await self._places.located(command.repository_id, "repo", noun)
+                located = await self._lookup.located(command.repository_id, "repo", noun)
                 organization_id = located.aggregate_id
             case _:
                 noun = "organization"
@@ -74,16 +74,16 @@ class OrganizationDesk:
             check_command(organization, request.user_id, command)
             match command:
                 case AddMember():
-                    return replace(base, user=await self._places.user(command.user_id))
+                    return replace(base, user=await self._lookup.user(command.user_id))
                 case AddRepository():
                     return replace(base, remote=self._read_remote(command.remote_url))
                 case RemoveRepository():
-                    busy = await self._places.busy_tasks(command.repository_id)
+                    busy = await self._lookup.busy_tasks(command.repository_id)
                     return replace(base, busy_tasks=busy)
                 case _:
                     return base
 
-        async with self._places.untaken(chosen, "repo", "repository", organization_id):
+        async with self._lookup.untaken(chosen, "repo", "repository", organization_id):
             return await self._deciding.decide(
                 ORGANIZATION, organization_id, command, request, prepare
             )
@@ -92,10 +92,10 @@ class OrganizationDesk:
         self, request: Request, command: RepositoryCommand, base: Context
     ) -> Answer:
         name = command.repository_id
-        located = await self._places.located(name, "repo", "repository")
+        located = await self._lookup.located(name, "repo", "repository")
 
         async def prepare(repository: Repository) -> Context:
-            organization = await self._places.organization(
+            organization = await self._lookup.organization(
                 located.aggregate_id, request.user_id, noun="repository"
             )
             repository_id = RepositoryId(name)
@@ -105,7 +105,7 @@ class OrganizationDesk:
             return replace(
                 base,
                 organization=organization,
-                job=await self._places.job(standing),
+                job=await self._lookup.job(standing),
             )
 
         return await self._deciding.decide(REPOSITORY, name, command, request, prepare)
@@ -115,7 +115,7 @@ class OrganizationDesk:
             return await self._create_task(request, command, base)
         if isinstance(command, ForProcess):
             noun = "process"
-            task_id = (await self._places.located(command.process_id, "proc", noun)).aggregate_id
+            task_id = (await self._lookup.located(command.process_id, "proc", noun)).aggregate_id
             if command.task_id not in (None, task_id):
                 raise no_such(noun)
         else:
@@ -129,16 +129,16 @@ class OrganizationDesk:
         async def prepare(state: TaskState) -> Context:
             if not isinstance(state, Task):
                 raise no_such(noun)
-            organization = await self._places.organization(
+            organization = await self._lookup.organization(
                 state.organization_id, request.user_id, noun=noun
             )
-            job = await self._places.job(standing_job(state, command))
+            job = await self._lookup.job(standing_job(state, command))
             return replace(base, organization=organization, job=job)
 
         async with (
-            self._places.untaken(session_id, "ses", "session", task_id),
-            self._places.untaken(process_id, "proc", "process", task_id),
-            self._places.unreadable_only_to_members(task_id, request.user_id, noun=noun),
+            self._lookup.untaken(session_id, "ses", "session", task_id),
+            self._lookup.untaken(process_id, "proc", "process", task_id),
+            self._lookup.unreadable_only_to_members(task_id, request.user_id, noun=noun),
         ):
             return await self._deciding.decide(TASK, task_id, command, request, prepare)
 
@@ -149,8 +149,8 @@ class OrganizationDesk:
             base = replace(base, chosen_id=command.task_id)
 
         async def prepare(state: TaskState) -> Context:
-            located = await self._places.located(name, "repo", "repository")
-            organization = await self._places.organization(
+            located = await self._lookup.located(name, "repo", "repository")
+            organization = await self._lookup.organization(
                 located.aggregate_id, request.user_id, noun="repository"
             )
             return replace(base, organization=organization)
@@ -159,18 +159,18 @@ class OrganizationDesk:
 
     async def job(self, request: Request, command: JobCommand, base: Context) -> Answer:
         name = command.job_id
-        located = await self._places.located(name, "job", "job")
+        located = await self._lookup.located(name, "job", "job")
 
         async def prepare(state: JobState) -> Context:
-            organization = await self._places.organization(
+            organization = await self._lookup.organization(
                 located.organization_id, request.user_id, noun="job"
             )
             if isinstance(command, RetryJob) and isinstance(state, Job):
                 return replace(
                     base,
                     organization=organization,
-                    task=await self._places.task_of(state),
-                    newer_job=await self._places.newer_job(state),
+                    task=await self._lookup.task_of(state),
+                    newer_job=await self._lookup.newer_job(state),
                 )
             return base
 

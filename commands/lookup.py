@@ -28,7 +28,7 @@ LOOKS_AT_ONCE = 16
 """This many tasks of a repository are loaded at once."""
 
 
-class Places:
+class Lookup:
     """Everything is confirmed at its head in the store: no command is decided without a removal that another node stored."""
 
     def __init__(self, aggregates: Aggregates, directory: Directory) -> None:
