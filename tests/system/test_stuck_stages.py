@@ -116,12 +116,18 @@ async def test_an_archive_that_was_cancelled_is_begun_anew_by_the_same_command(
     await stuck.is_stuck()
     standing = await house.owner.command("task.archive", task_id=task_id)
     await house.owner.command("job.cancel", job_id=first.ids["job_id"])
-    await until(house.owner, task_id, lambda task: status(task, first.ids["job_id"]) == "cancelled")
+    stopped = await until(
+        house.owner, task_id, lambda task: status(task, first.ids["job_id"]) == "cancelled"
+    )
 
     again = await house.owner.command("task.archive", task_id=task_id)
 
     await until(house.owner, task_id, lambda task: task["status"] == "archived")
     assert (standing.events, standing.ids["job_id"]) == ([], first.ids["job_id"])
+    assert (stopped["status"], stopped["status_message"]) == (
+        "archiving",
+        "Putting the sandbox away was cancelled; retry the job, or archive the task again.",
+    )
     assert again.events == ["job_announced", "issue_resolved"]
     assert again.ids["job_id"] != first.ids["job_id"]
 
