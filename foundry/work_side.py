@@ -120,6 +120,7 @@ def _worker(
         aggregates=side.aggregates,
         directory=side.directory,
         providers=places.providers,
+        agents=hands.agents,
         host=host,
     )
     tail = LogTail(
