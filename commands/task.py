@@ -82,10 +82,11 @@ def _create(state: TaskState, command: CreateTask, context: Context) -> list[Eve
         repository_id=repository_id,
     )
     session_id = SessionId(context.id("ses"))
+    remote_url = organization.repositories[repository_id].remote_url
     return [
         TaskCreated(
             **owners,
-            remote_url=organization.repositories[repository_id].remote_url,
+            remote_url=remote_url,
             title=command.title or title_from(command.prompt),
             prompt=command.prompt,
             agent=agent,
@@ -108,7 +109,7 @@ def _create(state: TaskState, command: CreateTask, context: Context) -> list[Eve
             **owners,
             job_id=JobId(context.id("job")),
             kind=TASK_PROVISION,
-            input={"session_id": session_id},
+            input={"session_id": session_id, "remote_url": remote_url},
         ),
     ]
 

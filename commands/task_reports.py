@@ -147,6 +147,7 @@ def files_captured(
     tree_id: str,
     files: Sequence[ChangedFile],
     omitted: int = 0,
+    tree_omitted: int = 0,
     put: Sequence[TreeFile] = (),
     removed: Sequence[str] = (),
 ) -> list[TaskEvent]:
@@ -161,6 +162,7 @@ def files_captured(
                 tree_id=tree_id,
                 files=tuple(files),
                 omitted=omitted,
+                tree_omitted=tree_omitted,
             )
             return [*tree_changed(task, put=put, removed=removed), captured]
         case _:

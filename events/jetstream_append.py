@@ -37,6 +37,15 @@ class _Ack(Struct, frozen=True):
     error: ErrorBody | None = None
 
 
+def _is_stored(answer: bytes) -> bool:
+    """Whether a commit was written down for it: a refusal and a duplicate cost no flush, and wait for no replica."""
+    try:
+        ack = msgspec.json.decode(answer, type=_Ack)
+    except msgspec.DecodeError:
+        return False
+    return ack.error is None and not ack.duplicate
+
+
 class Appender:
     """Appends commits. `attempt` is how long one acknowledgement is waited for, `patience` the whole append."""
 
@@ -47,7 +56,7 @@ class Appender:
         self._messages = messages
         self._attempt = attempt
         self._patience = patience
-        self._window = Window()
+        self._window = Window(_is_stored)
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when the server answers questions and does not say what became of a commit: it cannot write."""
         self.refused_at: float | None = None

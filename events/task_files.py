@@ -46,13 +46,14 @@ class TreeChanged(TaskFact, frozen=True, kw_only=True, tag="tree_changed"):
 class FilesCaptured(TaskFact, frozen=True, kw_only=True, tag="files_captured"):
     """The git state after a turn or on request: every file that differs between `base` and the tree `tree_id`.
 
-    Of very many only the first are listed; `omitted` counts the others.
+    Of very many only the first are listed; `omitted` counts the others, `tree_omitted` those of the whole tree.
     """
 
     base: str
     tree_id: str
     files: tuple[ChangedFile, ...]
     omitted: int = 0
+    tree_omitted: int = 0
 
 
 class FilesOutdated(TaskFact, frozen=True, kw_only=True, tag="files_outdated"):

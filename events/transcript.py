@@ -4,14 +4,14 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from events.fact import Blob, Fact
+from events.fact import Attachment, Blob, Fact
 from events.ids import MessageId, OrganizationId, SessionId, TaskId, Timestamp
 
 Sender = Literal["user", "agent", "tool", "system"]
 
 
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One thing that was said. Exactly one of `text`, `payload` and `blob` is set.
+    """One thing that was said. Exactly one of `text`, `payload` and `blob` is set; a person's may have `attachments`.
 
     `kind` is the protocol's own word (`agent_message_chunk`, `tool_call`, …) for what an agent sent,
     `message` for what a person sent, `stderr`, `exit`, `interrupted` or `error` for the system.
@@ -25,6 +25,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     text: str | None = None
     payload: dict[str, Any] | None = None
     blob: Blob | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class EntriesAppended(Fact, frozen=True, kw_only=True, tag="entries_appended"):

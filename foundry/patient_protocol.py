@@ -1,9 +1,11 @@
 """What a connection may cost before its request is known: a bounded head, within a bounded time."""
 
 import asyncio
+import re
 from typing import Any
 
 import msgspec
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.transport import StreamingProtocol
@@ -11,6 +13,8 @@ from runtime.errors import Invalid
 from runtime.problems import problem_document
 
 HEAD_BYTES = 64 * 1024
+HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+"""A name or an address, and a port; each may be empty (RFC 3986)."""
 
 
 class PatientProtocol(StreamingProtocol):
@@ -42,7 +46,7 @@ class PatientProtocol(StreamingProtocol):
             return
         # What comes in one piece with the end of the request before is not counted.
         self._head_bytes += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self._refusal is not None or self.transport.is_closing():
             return
         if not self._in_head:
@@ -53,6 +57,20 @@ class PatientProtocol(StreamingProtocol):
             self._refuse(f"The head of a request may have {HEAD_BYTES} bytes; send less.")
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _parse(self, data: bytes) -> None:
+        """uvicorn throws away what stands behind an offer of another protocol, and tells the log what to install."""
+        self._unset_keepalive_if_required()
+        rest = memoryview(data)
+        try:
+            while rest:
+                try:
+                    self.parser.feed_data(rest)
+                    return
+                except HttpParserUpgrade as offer:
+                    rest = rest[offer.args[0] :]
+        except HttpParserError:
+            self.send_400_response("")
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether to go on: somebody who sends nothing more may still wait for an answer.
@@ -77,6 +95,9 @@ class PatientProtocol(StreamingProtocol):
             # no body, and its body would be read as the next request.
             self._refuse("A request with a body offers no other protocol; leave out Upgrade.")
             raise Invalid("Upgrade")
+        if not _names_one_host(self.headers, version=self.parser.get_http_version()):
+            self._refuse("A request has one Host header, with a name or an address; correct it.")
+            raise Invalid("Host")
         super().on_headers_complete()
         # The request keeps its own list: what stands behind a body in chunks is none of its headers.
         self.headers = []
@@ -139,3 +160,11 @@ class PatientProtocol(StreamingProtocol):
 def _announces_body(header: tuple[bytes, bytes]) -> bool:
     name, value = header
     return name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+
+
+def _names_one_host(headers: list[tuple[bytes, bytes]], *, version: str) -> bool:
+    """RFC 9112, 3.2: whoever stands between could take another host for the one that is meant."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if not hosts:
+        return version < "1.1"
+    return len(hosts) == 1 and HOST.fullmatch(hosts[0]) is not None

@@ -122,6 +122,7 @@ def _worker(
         aggregates=side.aggregates,
         directory=side.directory,
         providers=places.providers,
+        agents=services.agents,
         host=host,
     )
     tail = LogTail(

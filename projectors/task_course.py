@@ -97,6 +97,8 @@ class PullRequest(Row, frozen=True, kw_only=True):
 
 
 class Failure(Row, frozen=True, kw_only=True):
+    """What the task waits for was given up, until that job is taken up again or another one is announced."""
+
     job_id: JobId
     message: str
 
@@ -130,13 +132,16 @@ class Course(Row, frozen=True, kw_only=True):
 
     @property
     def status(self) -> TaskStatus:
-        if self.phase == "archived" or self.phase == "killed":
-            return self.phase
-        if self.failure is not None:
-            return "error"
-        if self.phase != "open":
-            return self.phase
-        return "running" if any(map(self._at_work, self.sessions)) else "idle"
+        match self.phase:
+            case "archiving" | "archived" | "killing" | "killed":
+                # Also while its end has stopped: there is no way back to work.
+                return self.phase
+            case _ if self.failure is not None:
+                return "error"
+            case "open":
+                return "running" if any(map(self._at_work, self.sessions)) else "idle"
+            case phase:
+                return phase
 
     @property
     def status_message(self) -> str | None:
@@ -149,9 +154,9 @@ class Course(Row, frozen=True, kw_only=True):
             case "error":
                 return self.failure.message if self.failure else None
             case "archiving":
-                return "Putting the sandbox away."
+                return self.failure.message if self.failure else "Putting the sandbox away."
             case "killing":
-                return "Destroying the sandbox."
+                return self.failure.message if self.failure else "Destroying the sandbox."
             case "running":
                 return "Waits for your answer." if any(map(self._asks, self.sessions)) else None
             case "idle" | "archived" | "killed":

@@ -13,13 +13,14 @@ from projectors.rows import Row, Rows
 
 
 class FilesSelf(Row, frozen=True, kw_only=True):
-    """`omitted` counts the files that differ and are not listed: there are too many."""
+    """`omitted` counts the files that differ and are not listed, `tree_omitted` those of the tree: there are too many."""
 
     base: str | None = None
     tree_id: str | None = None
     captured_at: Timestamp | None = None
     status: Literal["queued", "running", "fresh", "stale"] = "stale"
     omitted: int = 0
+    tree_omitted: int = 0
 
 
 class File(Row, frozen=True, kw_only=True):
@@ -64,10 +65,15 @@ def project_files(rows: Rows, event: TaskEvent, at: Timestamp) -> None:
             rows.put(topic, "self", id, replace(itself, status=status))
         case TreeChanged(put=put, removed=removed):
             _change_tree(rows, topic, put, removed)
-        case FilesCaptured(base=base, tree_id=tree_id, files=files, omitted=omitted):
-            _capture(rows, topic, files)
+        case FilesCaptured():
+            _capture(rows, topic, event.files)
             captured = FilesSelf(
-                base=base, tree_id=tree_id, captured_at=at, status="fresh", omitted=omitted
+                base=event.base,
+                tree_id=event.tree_id,
+                captured_at=at,
+                status="fresh",
+                omitted=event.omitted,
+                tree_omitted=event.tree_omitted,
             )
             rows.put(topic, "self", id, captured)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from events.agent_session import AgentSessionCreated
 from events.commit import Commit, Event
-from events.fact import Blob
+from events.fact import Attachment, Blob
 from events.ids import MessageId, SessionId, TaskId, Timestamp
 from events.transcript import EntriesAppended, Entry, Sender
 from projectors.blob_referrers import refer
@@ -37,6 +37,7 @@ class ShownEntry(Row, frozen=True, kw_only=True):
     text: str | UnsetType = UNSET
     payload: dict[str, Any] | UnsetType = UNSET
     blob: Blob | UnsetType = UNSET
+    attachments: tuple[Attachment, ...] | UnsetType = UNSET
 
 
 def project(rows: Rows, event: Event, commit: Commit) -> None:
@@ -84,6 +85,7 @@ def _shown(index: int, entry: Entry) -> ShownEntry:
         text=UNSET if entry.text is None else entry.text,
         payload=UNSET if entry.payload is None else entry.payload,
         blob=UNSET if entry.blob is None else entry.blob,
+        attachments=entry.attachments or UNSET,
     )
 
 

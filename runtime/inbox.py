@@ -81,7 +81,7 @@ class Inbox:
             await exchange.complete
         finally:
             del self._exchanges[token.encode()]
-            exchange.end(answered=False)
+            exchange.end(None)
         if exchange.nobody_listens:
             raise NotSent(f"{subject}: nobody listens")
 
@@ -145,9 +145,9 @@ class _Exchange:
         else:
             self._window.enter(self)
 
-    def end(self, *, answered: bool) -> None:
+    def end(self, answer: bytes | None) -> None:
         if self._window is not None:
-            self._window.leave(self, answered=answered)
+            self._window.leave(self, answer=answer)
 
     def send(self) -> None:
         """Its turn may come while another one's answer is read, so what goes wrong is told to whoever waits for this one."""
@@ -168,7 +168,7 @@ class _Exchange:
             self.nobody_listens = status_of(answer) == NO_RESPONDERS
         if self.nobody_listens or self._take(answer):
             self.complete.set_result(None)
-            self.end(answered=True)
+            self.end(answer.data)
 
     def fail(self, reason: str) -> None:
         if not self.over:

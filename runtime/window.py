@@ -28,10 +28,16 @@ class Window:
     """Questions leave in the order in which they came, one for each that is answered.
 
     As many are under way as the server answers in twice its shortest time, `LEAST` at least: over a
-    long way that is many more. `now` gives seconds.
+    long way that is many more. `tells` whether an answer says anything of that time: what is refused
+    may be answered at once. `now` gives seconds.
     """
 
-    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        tells: Callable[[bytes], bool] = lambda answer: True,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self._tells = tells
         self._now = now
         self.size = LEAST
         self._waiting: dict[Question, None] = {}
@@ -45,17 +51,17 @@ class Window:
         self._waiting[question] = None
         self._move_up()
 
-    def leave(self, question: Question, *, answered: bool) -> None:
+    def leave(self, question: Question, *, answer: bytes | None) -> None:
         """It has its answer, or waits for none any more. Said twice it is heard once."""
         sent_at = self._sent.pop(question, None)
         if sent_at is None:
             self._waiting.pop(question, None)
             return
-        if answered:
-            self._measure(self._now(), sent_at)
-        else:
+        if answer is None:
             # Whatever is at the other end now may be further away.
             self._shortest = math.inf
+        elif self._tells(answer):
+            self._measure(self._now(), sent_at)
         self._move_up()
 
     def _move_up(self) -> None:

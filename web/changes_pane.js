@@ -13,7 +13,7 @@ import { sentenceOf } from "./commands.js";
 import { Patch } from "./patch.js";
 import { empty, loading, missing } from "./states.js";
 import { isEnding } from "./task_life.js";
-import { clock, count, size, tailOf } from "./words.js";
+import { clock, count, countListed, size, tailOf } from "./words.js";
 
 /** So many lines of a patch are shown at once; whoever scrolls near their end is shown as many more. */
 const LINES = 100;
@@ -56,13 +56,13 @@ export class ChangesPane {
     if (id !== this.#task) this.#enter(id);
     if (!view.data) return missing(view.state, "the changed files");
     this.#refresh(view.data);
-    const { files, status, captured_at: at } = view.data;
+    const { files, omitted, status, captured_at: at } = view.data;
     const total = files.reduce((sum, file) => ({ added: sum.added + file.added, removed: sum.removed + file.removed }), { added: 0, removed: 0 });
     return [
       h(
         "p",
         { class: "pane-line", key: "line" },
-        h("span", null, count(files.length, "file")),
+        h("span", null, countListed(files.length, omitted, "file")),
         files.length > 0 && h("span", { class: "counts" }, h("span", { class: "added" }, `+${total.added}`), h("span", { class: "removed" }, `−${total.removed}`)),
         h("span", { class: "quiet" }, freshness(status, at)),
       ),

@@ -13,7 +13,7 @@ import { icon } from "./icons.js";
 import { sentenceOf } from "./commands.js";
 import { rowsBetween, topsOf } from "./scroll_window.js";
 import { empty, loading, missing } from "./states.js";
-import { count, size } from "./words.js";
+import { countListed, size } from "./words.js";
 
 const ROW = 28;
 const AROUND = 400;
@@ -67,17 +67,20 @@ export class FilesPane {
       this.#folders = foldersOf(this.#tree);
     }
     const changed = new Map(view.data.files.map((file) => [file.id, file.kind]));
-    return this.#content ? this.#contentOf(this.#content) : this.#list(changed);
+    return this.#content ? this.#contentOf(this.#content) : this.#list(changed, view.data.tree_omitted);
   }
 
-  /** @param {Map<string, string>} changed */
-  #list(changed) {
+  /**
+   * @param {Map<string, string>} changed
+   * @param {number} omitted
+   */
+  #list(changed, omitted) {
     const rows = rowsOf(this.#folders, this.#open);
     const at = Math.max(0, rows.findIndex((row) => row.path === this.#cursor));
     const [top, height] = [this.#host?.scrollTop ?? 0, this.#host?.clientHeight ?? 900];
     const { start, end } = rowsBetween(topsOf(rows.map(() => ROW)), top - AROUND, top + height + AROUND);
     return [
-      h("p", { class: "pane-line", key: "line" }, h("span", null, count(this.#tree.length, "file")), h("span", { class: "quiet" }, "as of the last capture")),
+      h("p", { class: "pane-line", key: "line" }, h("span", null, countListed(this.#tree.length, omitted, "file")), h("span", { class: "quiet" }, "as of the last capture")),
       h(
         "div",
         { class: "tree", key: "tree", role: "tree", "aria-label": "Files", ref: this.#attach, onkeydown: (event) => this.#key(event, rows, at) },

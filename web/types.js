@@ -38,7 +38,9 @@
  *
  * @typedef {{id: string, kind: string, added: number, removed: number, binary: boolean}} ChangedFile
  * @typedef {{id: string, size: number}} TreeFile
- * @typedef {{status: string, captured_at: number | null, files: ChangedFile[], tree: TreeFile[]}} Files
+ * @typedef {{
+ *   status: string, captured_at: number | null, omitted: number, tree_omitted: number, files: ChangedFile[], tree: TreeFile[],
+ * }} Files
  * @typedef {{
  *   id: string, command: string, args: string[], status: string, exit_code: number | null, started_at: number | null,
  *   exited_at: number | null, tail: string,

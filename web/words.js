@@ -136,6 +136,17 @@ export function count(number, noun, plural = `${noun}s`) {
 }
 
 /**
+ * "3 files", "3,000 of 3,005 files".
+ *
+ * @param {number} listed
+ * @param {number} omitted
+ * @param {string} noun
+ */
+export function countListed(listed, omitted, noun) {
+  return omitted > 0 ? `${listed.toLocaleString("en")} of ${count(listed + omitted, noun)}` : count(listed, noun);
+}
+
+/**
  * Bytes for people.
  *
  * @param {number} bytes

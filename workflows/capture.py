@@ -54,7 +54,7 @@ class Capturer:
                 return None
             entries = await self._differences(base, tree_id)
             listed = entries[:FILES]
-            tree, sizes = await self._listing(tree_id, listed)
+            tree, sizes, tree_omitted = await self._listing(tree_id, listed)
             patches = await self._patches(base, tree_id, entries)
             contents = await self._contents(listed, sizes)
         return Captured(
@@ -75,6 +75,7 @@ class Capturer:
             ),
             tree=tree,
             omitted=len(entries) - len(listed),
+            tree_omitted=tree_omitted,
         )
 
     async def _write_tree(self) -> str:
@@ -149,13 +150,15 @@ class Capturer:
 
     async def _listing(
         self, tree_id: str, entries: Sequence[ChangedEntry]
-    ) -> tuple[tuple[TreeFile, ...], dict[str, int]]:
-        """The files of a tree by path, and the sizes of the contents of some entries by their names."""
+    ) -> tuple[tuple[TreeFile, ...], dict[str, int], int]:
+        """The files of a tree by path, the sizes of the contents of some entries by their names, and how many files are left out."""
         blobs = {entry.blob for entry in entries}
         files: list[TreeFile] = []
         sizes: dict[str, int] = {}
+        omitted = 0
 
         def take(record: bytes) -> None:
+            nonlocal omitted
             about, _, path = record.partition(b"\t")
             if len(fields := about.split()) == 4 and fields[1] == b"blob":
                 blob, size = fields[2].decode(), int(fields[3])
@@ -163,9 +166,11 @@ class Capturer:
                     sizes[blob] = size
                 if len(files) < TREE_FILES:
                     files.append(TreeFile(path=shown_path(path), size=size))
+                else:
+                    omitted += 1
 
         await self._read("ls-tree", "-r", "-z", "--long", tree_id, into=Records(take).feed)
-        return tuple(files), sizes
+        return tuple(files), sizes, omitted
 
     @property
     def _env(self) -> dict[str, str]:

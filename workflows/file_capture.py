@@ -192,6 +192,7 @@ class FileCapture:
                 tree_id=captured.tree_id,
                 files=files,
                 omitted=captured.omitted,
+                tree_omitted=captured.tree_omitted,
                 put=put,
                 removed=removed,
             ),

@@ -8,6 +8,7 @@ from commands.task import TASK
 from commands.task_state import Session, Task
 from events.agent_session import MessageQueued
 from events.codec import is_readable
+from events.fact import Attachment
 from events.ids import MessageId, Position, Timestamp
 from events.store import EventStore, Limit, subject_of
 from events.transcript import EntriesAppended, Entry
@@ -38,13 +39,15 @@ class InterruptedTurns:
         )
         if not await self._was_said(session, message_id):
             # The crash came between the delivery and the first transcript commit of the turn.
+            text, attachments = await self._message(message_id, session.queued_position)
             writer.add(
                 Entry(
                     sender="user",
                     kind="message",
                     at=self._now(),
                     message_id=message_id,
-                    text=await self._text_of(message_id, session.queued_position),
+                    text=text,
+                    attachments=attachments,
                 )
             )
         writer.add(
@@ -87,9 +90,11 @@ class InterruptedTurns:
             for entry in event.entries
         )
 
-    async def _text_of(self, message_id: MessageId, queued_position: Position) -> str:
+    async def _message(
+        self, message_id: MessageId, queued_position: Position
+    ) -> tuple[str, tuple[Attachment, ...]]:
         recorded = await self._store.at(queued_position)
         for event in recorded.commit.events if recorded and is_readable(recorded) else ():
             if isinstance(event, MessageQueued) and event.message_id == message_id:
-                return event.text
-        return ""
+                return event.text, event.attachments
+        return "", ()

@@ -94,7 +94,8 @@ class JobKind:
     """`failed` is called before the job's failure is stored, and again after a crash in between.
 
     A person's `job.cancel` calls it too, as a failure with the code `job_cancelled`. `at_once` and
-    `per_repository` bound how many of the kind one worker runs at a time.
+    `per_repository` bound how many of the kind one worker runs at a time. Of those places one is not for the
+    remote that has all others.
     """
 
     name: str

@@ -1,10 +1,12 @@
-"""The jobs that wait for this worker, and which of them may run now: bounded in all, per kind, and per repository."""
+"""The jobs that wait for this worker, and which of them may run now: bounded in all, per kind, repository and remote."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from events.ids import JobId
+from events.job import JobAnnounced
 from workflows.announcements import Announcement
+from workflows.git import Lane, lane_to
 from workflows.job_kind import JobKind
 
 
@@ -77,6 +79,21 @@ def first_runnable(
             len(same) < kind.at_once
             and len(beside) < kind.per_repository
             and all(one.job_id != wanted.job_id for one in now)
+            and not _would_fill(same, wanted, places=kind.at_once)
+            and not _would_fill(now, wanted, places=lanes)
         ):
             return candidate
     return None
+
+
+def _would_fill(running: Sequence[JobAnnounced], wanted: JobAnnounced, *, places: int) -> bool:
+    """Whether all places were one remote's: should it never answer, all others would wait for it."""
+    remote = _remote(wanted)
+    if remote is None or not 0 < len(running) == places - 1:
+        return False
+    return all(_remote(one) == remote for one in running)
+
+
+def _remote(announced: JobAnnounced) -> Lane | None:
+    remote_url = announced.input.get("remote_url")
+    return None if remote_url is None else lane_to(remote_url)

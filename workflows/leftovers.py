@@ -1,4 +1,4 @@
-"""What is left behind on this host: sandboxes that no task has any more, half removed folders, processes."""
+"""What is left behind on this host: sandboxes that no task has any more, half removed folders, processes, agents."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from commands.task import TASK
 from commands.task_state import Task, TaskState
 from events.ids import TaskId
 from runtime.errors import FoundryError
-from workflows.agent_pool import work_of
+from workflows.agent_pool import AgentPool, work_of
 from workflows.once_answered import once_answered
 from workflows.sandbox import SandboxProvider
 
@@ -29,11 +29,13 @@ class Leftovers:
         aggregates: Aggregates,
         directory: Directory,
         providers: Mapping[str, SandboxProvider],
+        agents: AgentPool,
         host: str,
     ) -> None:
         self._aggregates = aggregates
         self._directory = directory
         self._providers = providers
+        self._agents = agents
         self._host = host
         self._over: asyncio.Queue[TaskId] = asyncio.Queue()
 
@@ -101,6 +103,8 @@ class Leftovers:
             if branch is None:
                 return
             work = work_of(task) if isinstance(task, Task) else None
+            for session_id in task.sessions if isinstance(task, Task) else ():
+                await self._agents.end(session_id)
             await provider.release(task_id, branch=branch, work=work)
             log.info("orphaned sandbox removed", extra={"task_id": task_id, "branch": branch})
         except (FoundryError, OSError) as error:

@@ -19,7 +19,7 @@ def kind(stages: "RepositorySync") -> JobKind:
         name=REPOSITORY_SYNC,
         stages=(Stage(name="remote_read", run=stages.read_remote, deadline=900),),
         failed=stages.failed,
-        at_once=3,
+        at_once=4,
         per_repository=1,
     )
 

@@ -79,7 +79,8 @@ class CapturedFile(Struct, frozen=True, kw_only=True):
 class Captured(Struct, frozen=True, kw_only=True):
     """A working tree at one moment. The same `tree_id` means: nothing has changed.
 
-    Of very many differences only the first are listed; `omitted` counts the others.
+    Of very many differences, and of a very large tree, only the first files are listed; `omitted` and `tree_omitted`
+    count the others.
     """
 
     base: str
@@ -87,6 +88,7 @@ class Captured(Struct, frozen=True, kw_only=True):
     files: tuple[CapturedFile, ...]
     tree: tuple[TreeFile, ...]
     omitted: int = 0
+    tree_omitted: int = 0
 
 
 class BranchExists(Rejected):

@@ -40,6 +40,7 @@ def kind(stages: "Provisioning") -> JobKind:
             Stage(name="session_created", run=stages.create_session, deadline=90),
         ),
         failed=stages.failed,
+        at_once=7,
         per_repository=4,
     )
 

@@ -138,8 +138,12 @@ class TranscriptWriter:
             return entry
         # Judged by what it takes in the log: a zero byte takes six there.
         content = entry.text.encode() if entry.text is not None else _encoder.encode(entry.payload)
+        blob = await self._blob_of(content)
+        # What is too long stands in the message's own history only.
+        small = len(_encoder.encode(entry.attachments)) <= INLINE_BYTES
+        attachments = entry.attachments if small else ()
         return msgspec.structs.replace(
-            entry, text=None, payload=None, blob=await self._blob_of(content)
+            entry, text=None, payload=None, blob=blob, attachments=attachments
         )
 
     async def _blob_of(self, content: bytes) -> Blob:

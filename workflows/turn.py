@@ -88,6 +88,7 @@ class Turn:
                 message_id=self._message.id,
                 command_id=self._message.command_id,
                 text=self._message.text,
+                attachments=self._message.attachments,
             )
         )
         try:

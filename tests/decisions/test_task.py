@@ -57,6 +57,14 @@ def test_a_task_is_made_with_its_session_its_first_message_and_its_job_in_one_de
     ]
 
 
+def test_its_job_names_the_remote_it_needs() -> None:
+    created, *_, announced = TASK.decide(TASK.initial, CREATE, in_organization())
+
+    assert isinstance(created, TaskCreated)
+    assert isinstance(announced, JobAnnounced)
+    assert announced.input["remote_url"] == created.remote_url
+
+
 def test_two_tasks_of_one_command_id_share_nothing() -> None:
     def made(task_id: str) -> set[str]:
         context = in_organization(chosen_id=task_id)

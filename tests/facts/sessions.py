@@ -17,6 +17,7 @@ from events.agent_session import (
     StopReason,
     TurnEnded,
 )
+from events.fact import Attachment
 from events.ids import MessageId, Position, SessionId, TaskId, Timestamp
 from events.transcript import EntriesAppended, Entry, Sender
 from tests.facts.tasks import OwnersOfTask
@@ -70,9 +71,14 @@ def message_queued(
     session: SessionId = SESSION,
     message: MessageId = MESSAGE,
     text: str = "Please fix the login.",
+    attachments: tuple[Attachment, ...] = (),
 ) -> MessageQueued:
     return MessageQueued(
-        **vars(OwnersOfTask(task)), session_id=session, message_id=message, text=text
+        **vars(OwnersOfTask(task)),
+        session_id=session,
+        message_id=message,
+        text=text,
+        attachments=attachments,
     )
 
 

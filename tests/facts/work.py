@@ -27,9 +27,15 @@ def files_captured(
     files: tuple[ChangedFile, ...] = (),
     tree_id: str = "t1",
     omitted: int = 0,
+    tree_omitted: int = 0,
 ) -> FilesCaptured:
     return FilesCaptured(
-        **vars(OwnersOfTask(task)), base="b1", tree_id=tree_id, files=files, omitted=omitted
+        **vars(OwnersOfTask(task)),
+        base="b1",
+        tree_id=tree_id,
+        files=files,
+        omitted=omitted,
+        tree_omitted=tree_omitted,
     )
 
 

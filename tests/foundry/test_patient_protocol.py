@@ -249,6 +249,53 @@ async def test_a_body_behind_an_offer_of_another_protocol_is_refused_and_no_requ
     assert b"Upgrade" in answers
 
 
+@pytest.mark.parametrize(
+    ("head", "statuses"),
+    [
+        (b"GET / HTTP/1.1\r\n", [b"400"]),
+        (b"GET / HTTP/1.0\r\n", [b"200"]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nhost: x\r\n", [b"400"]),
+        (b"GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n", [b"400"]),
+        (b"GET / HTTP/1.1\r\nHost: x/y\r\n", [b"400"]),
+        (b"GET / HTTP/1.1\r\nHost: x, y\r\n", [b"400"]),
+        (b"GET / HTTP/1.1\r\nHost: a@x\r\n", [b"400"]),
+        (b"GET / HTTP/1.1\r\nHost: x:y\r\n", [b"400"]),
+        (b"GET / HTTP/1.1\r\nHost: [x]\r\n", [b"400"]),
+        (b"GET / HTTP/1.1\r\nHost: x\xe9\r\n", [b"400"]),
+        (b"GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n", [b"200"]),
+        (b"GET / HTTP/1.1\r\nHost: my_host.x-%41:80\r\nConnection: close\r\n", [b"200"]),
+        (b"GET / HTTP/1.1\r\nHost: [::1]:7741\r\nConnection: close\r\n", [b"200"]),
+    ],
+)
+async def test_a_request_names_one_host(
+    monkeypatch: pytest.MonkeyPatch, head: bytes, statuses: list[bytes]
+) -> None:
+    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(GET + head + b"\r\n")
+        answers = await source.read()
+        sink.close()
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", *statuses]
+    assert (b"Host" in answers) == (statuses == [b"400"])
+
+
+async def test_what_stands_behind_an_offer_of_another_protocol_is_answered_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(UPGRADE + b"\r\n" + UPGRADE + b"\r\n" + GET[:10])
+        for _ in range(2):
+            await source.readuntil(b"hello")
+        sink.write(GET[10:] + GET)
+        for _ in range(2):
+            await source.readuntil(b"hello")
+        sink.close()
+
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 async def test_an_offer_of_another_protocol_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
         source, sink = await asyncio.open_connection("127.0.0.1", port)

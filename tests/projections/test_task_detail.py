@@ -69,6 +69,7 @@ async def test_a_task_answers_as_soon_as_it_is_announced(world: World) -> None:
         "captured_at": None,
         "status": "stale",
         "omitted": 0,
+        "tree_omitted": 0,
         "files": [],
         "tree": [],
     }

@@ -19,7 +19,10 @@ async def test_captured_files_replace_the_ones_before_and_keep_their_patches(wor
         commit(facts.files_captured(files=(facts.changed_file("gone"), facts.changed_file("a")))),
         commit(
             facts.files_captured(
-                files=(facts.changed_file("a", 5, 0), large), tree_id="t2", omitted=5
+                files=(facts.changed_file("a", 5, 0), large),
+                tree_id="t2",
+                omitted=5,
+                tree_omitted=7,
             ),
             at=6000,
         ),
@@ -32,6 +35,7 @@ async def test_captured_files_replace_the_ones_before_and_keep_their_patches(wor
         "captured_at": 6000,
         "status": "queued",
         "omitted": 5,
+        "tree_omitted": 7,
         "files": [
             {"id": "a", "kind": "modified", "added": 5, "removed": 0, "binary": False},
             {"id": "big", "kind": "added", "added": 9, "removed": 0, "binary": True},

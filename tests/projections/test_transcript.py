@@ -2,7 +2,7 @@
 
 import msgspec
 
-from events.fact import Blob
+from events.fact import Attachment, Blob
 from events.ids import TaskId, Timestamp
 from events.transcript import Entry
 from projectors.transcript import WINDOW
@@ -47,6 +47,7 @@ async def test_entries_show_who_said_what_in_one_of_three_forms(world: World) ->
                     text="Hi",
                     message_id=facts.MESSAGE,
                     command_id="c1",
+                    attachments=(Attachment(id="1", path="a.py", line=3),),
                 ),
                 Entry(sender="tool", kind="tool_call", at=at, payload={"title": "ls", "n": [1]}),
                 Entry(sender="agent", kind="resource", at=at, blob=Blob(id="ab", size=3)),
@@ -63,6 +64,7 @@ async def test_entries_show_who_said_what_in_one_of_three_forms(world: World) ->
             "message_id": "msg_1",
             "command_id": "c1",
             "text": "Hi",
+            "attachments": [{"id": "1", "path": "a.py", "line": 3}],
             "at": 5,
         },
         {

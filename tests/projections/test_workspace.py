@@ -153,6 +153,60 @@ async def test_a_cancelled_provisioning_is_an_error_that_a_retry_mends(world: Wo
     assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == "queued"
 
 
+@pytest.mark.parametrize(
+    ("kind", "asked", "status", "doing", "cancelled"),
+    [
+        (
+            "task_archive",
+            facts.task_archive_requested(),
+            "archiving",
+            "Putting the sandbox away.",
+            "Putting the sandbox away was cancelled; retry the job, or archive the task again.",
+        ),
+        (
+            "task_kill",
+            facts.task_kill_requested(),
+            "killing",
+            "Destroying the sandbox.",
+            "Destroying the sandbox was cancelled; retry the job, or kill the task again.",
+        ),
+    ],
+)
+async def test_a_task_whose_ending_has_stopped_says_so_until_that_goes_on(
+    world: World, kind: str, asked: TaskEvent, status: str, doing: str, cancelled: str
+) -> None:
+    await provision(world)
+    first = facts.OfTask(job=JobId("job_2"), kind=kind)
+    again = facts.OfTask(job=JobId("job_3"), kind=kind)
+    seen = []
+    for one in (
+        commit(asked, facts.job_announced(first)),
+        commit(facts.job_failed(first, message="Git refuses.")),
+        commit(facts.job_retry_requested(first)),
+        commit(facts.job_cancelled(first)),
+        commit(facts.job_announced(again)),
+    ):
+        await world.happen(one)
+        task = element(await world.view(WORKSPACE), "tasks", "task_1")
+        assert task["status"] == status
+        seen.append(task["status_message"])
+
+    assert seen == [doing, "Git refuses.", doing, cancelled, doing]
+
+
+async def test_an_archive_that_gives_way_to_a_kill_says_nothing_of_it(world: World) -> None:
+    await provision(world)
+    archive = facts.OfTask(job=JobId("job_2"), kind="task_archive")
+    await world.happen(
+        commit(facts.task_archive_requested(), facts.job_announced(archive)),
+        commit(facts.task_kill_requested()),
+        commit(facts.job_cancelled(archive)),
+    )
+
+    task = element(await world.view(WORKSPACE), "tasks", "task_1")
+    assert (task["status"], task["status_message"]) == ("killing", "Destroying the sandbox.")
+
+
 async def test_sessions_go_from_pending_to_thinking_and_back(world: World) -> None:
     await begin(world)
     seen = []

@@ -52,9 +52,9 @@ def test_more_than_fit_leave_in_order_one_for_each_that_is_answered() -> None:
     asked = entered(window, sent, LEAST + 3)
     at_first = list(sent)
 
-    window.leave(asked[4], answered=True)
-    window.leave(asked[4], answered=True)
-    window.leave(asked[0], answered=False)
+    window.leave(asked[4], answer=b"")
+    window.leave(asked[4], answer=b"")
+    window.leave(asked[0], answer=None)
 
     assert at_first == asked[:LEAST]
     assert sent == asked[: LEAST + 2]
@@ -64,16 +64,16 @@ def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
     window, sent = Window(), list[Asked]()
     asked = entered(window, sent, LEAST + 3)
 
-    window.leave(asked[LEAST], answered=False)
+    window.leave(asked[LEAST], answer=None)
     asked[LEAST + 1].over = True
-    window.leave(asked[0], answered=True)
+    window.leave(asked[0], answer=b"")
 
     assert sent == [*asked[:LEAST], asked[-1]]
 
 
 def test_over_a_long_way_more_are_under_way_until_the_server_takes_no_more() -> None:
     clock, sent = Clock(), list[Asked]()
-    window = Window(clock)
+    window = Window(now=clock)
     seconds, most_a_second = 0.02, 2000
 
     for _ in range(10):
@@ -82,25 +82,42 @@ def test_over_a_long_way_more_are_under_way_until_the_server_takes_no_more() -> 
             asked = entered(window, sent, window.size)
             clock.now += max(seconds, len(asked) / most_a_second)
             for one in asked:
-                window.leave(one, answered=True)
+                window.leave(one, answer=b"")
 
     assert 2 * seconds * most_a_second * 0.9 < window.size <= 2 * seconds * most_a_second * 1.1
 
 
 def test_at_a_near_server_it_stays_small_however_many_there_are() -> None:
     clock, sent = Clock(), list[Asked]()
-    window = Window(clock)
+    window = Window(now=clock)
     [alone] = entered(window, sent, 1)
     clock.now += 0.0004
-    window.leave(alone, answered=True)
+    window.leave(alone, answer=b"")
 
     for _ in range(1000):
         asked = entered(window, sent, window.size)
         clock.now += len(asked) * 0.00014
         for one in asked:
-            window.leave(one, answered=True)
+            window.leave(one, answer=b"")
 
     assert window.size == LEAST
+
+
+def test_what_is_refused_at_once_does_not_make_a_long_way_short() -> None:
+    clock, sent = Clock(), list[Asked]()
+    window = Window(lambda answer: answer == b"stored", now=clock)
+    seconds = 0.02
+
+    for _ in range(20):
+        [refused] = entered(window, sent, 1)
+        clock.now += 0.0002
+        window.leave(refused, answer=b"refused")
+        asked = entered(window, sent, window.size)
+        clock.now += seconds
+        for one in asked:
+            window.leave(one, answer=b"stored")
+
+    assert window.size > LEAST
 
 
 async def test_what_never_had_its_turn_is_known_not_to_have_been_sent(

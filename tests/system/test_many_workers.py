@@ -113,8 +113,9 @@ async def test_a_host_that_was_silent_ends_what_it_still_does_for_a_task_that_wa
 
 async def _nothing_is_left_there(crashing: Crashing) -> None:
     """Whoever starts, or comes back, does not wait for it."""
+    places = [crashing.worker.data / name for name in ("sandboxes", "agent_sessions")]
     async with asyncio.timeout(ENDED_WITHIN):
-        while crashing.working_trees() or any((crashing.worker.data / "sandboxes").iterdir()):
+        while crashing.working_trees() or any(any(place.iterdir()) for place in places):
             await asyncio.sleep(0.05)
 
 

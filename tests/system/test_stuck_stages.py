@@ -1,5 +1,6 @@
 """Stages that hang, are cut in the middle, or are cancelled: nothing they started stays behind, and the task gets on."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,6 +108,31 @@ async def test_cancelling_reaches_the_running_stage_and_its_processes(
     assert task["issues"][0]["resolved_at"]
 
 
+async def test_a_remote_that_never_answers_keeps_no_place_from_others(
+    house: House, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for number in range(4):
+            added = await house.owner.command(
+                "repository.add",
+                organization_id=house.organization_id,
+                remote_url=f"https://127.0.0.1:{silent.getsockname()[1]}/{number}",
+            )
+            waiting = House(house.owner, house.organization_id, added.ids["repository_id"])
+            for _ in range(3):
+                await waiting.create_task()
+
+        await house.finished_task()
+        other = GitRepository(tmp_path / "remotes" / "other")
+        added = await house.owner.command(
+            "repository.add", organization_id=house.organization_id, remote_url=other.url
+        )
+        async with house.owner.stream(f"job/{added.ids['job_id']}") as stream:
+            await stream.until_data(
+                f"job/{added.ids['job_id']}", lambda job: job["status"] == "succeeded"
+            )
+
+
 async def test_an_archive_that_was_cancelled_is_begun_anew_by_the_same_command(
     house: House, stuck: Stuck
 ) -> None:
@@ -116,12 +142,18 @@ async def test_an_archive_that_was_cancelled_is_begun_anew_by_the_same_command(
     await stuck.is_stuck()
     standing = await house.owner.command("task.archive", task_id=task_id)
     await house.owner.command("job.cancel", job_id=first.ids["job_id"])
-    await until(house.owner, task_id, lambda task: status(task, first.ids["job_id"]) == "cancelled")
+    stopped = await until(
+        house.owner, task_id, lambda task: status(task, first.ids["job_id"]) == "cancelled"
+    )
 
     again = await house.owner.command("task.archive", task_id=task_id)
 
     await until(house.owner, task_id, lambda task: task["status"] == "archived")
     assert (standing.events, standing.ids["job_id"]) == ([], first.ids["job_id"])
+    assert (stopped["status"], stopped["status_message"]) == (
+        "archiving",
+        "Putting the sandbox away was cancelled; retry the job, or archive the task again.",
+    )
     assert again.events == ["job_announced", "issue_resolved"]
     assert again.ids["job_id"] != first.ids["job_id"]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import workflows.capture
 import workflows.git
 from events.ids import TaskId
 from events.task_files import CONTENT_BYTES, TreeFile
@@ -277,7 +278,22 @@ async def test_of_very_many_differences_the_first_are_listed(work: Work) -> None
     assert (len(captured.files), captured.omitted) == (FILES, 5)
     assert captured.files[-1].content == f"{FILES - 1}\n".encode()
     assert captured.files[-1].patch is not None
-    assert len(captured.tree) == FILES + 10
+    assert (len(captured.tree), captured.tree_omitted) == (FILES + 10, 0)
+
+
+async def test_of_a_very_large_tree_the_first_files_are_listed(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await work.captured()
+    monkeypatch.setattr(workflows.capture, "TREE_FILES", 3)
+    (work.tree / "zz.txt").write_text("new")
+
+    captured = await work.captured()
+
+    assert captured.tree == whole.tree[:3]
+    assert captured.tree_omitted == len(whole.tree) + 1 - 3
+    # What was changed behind them has its content all the same.
+    assert [file.content for file in captured.files] == [b"new"]
 
 
 async def test_a_lock_of_a_killed_git_does_not_stop_the_next_capture(

@@ -91,6 +91,7 @@ class Fixed(LocalSandboxes):
 
     tree: tuple[TreeFile, ...] = ()
     omitted = 0
+    tree_omitted = 0
     looks = 0
 
     def __init__(self) -> None:
@@ -101,7 +102,12 @@ class Fixed(LocalSandboxes):
     ) -> Captured | None:
         self.looks += 1
         return Captured(
-            base=base, tree_id=f"t{len(self.tree)}", files=(), tree=self.tree, omitted=self.omitted
+            base=base,
+            tree_id=f"t{len(self.tree)}",
+            files=(),
+            tree=self.tree,
+            omitted=self.omitted,
+            tree_omitted=self.tree_omitted,
         )
 
 
@@ -149,7 +155,7 @@ async def test_the_files_of_a_small_tree_are_one_commit_with_the_capture() -> No
 
 async def test_how_many_files_are_not_listed_is_told() -> None:
     provider = Fixed()
-    provider.omitted = 5
+    provider.omitted, provider.tree_omitted = 5, 7
     desk = Desk(local=provider)
     await desk.begin()
 
@@ -157,7 +163,7 @@ async def test_how_many_files_are_not_listed_is_told() -> None:
 
     [captured] = (await desk.commits())[-1].events
     assert isinstance(captured, FilesCaptured)
-    assert captured.omitted == 5
+    assert (captured.omitted, captured.tree_omitted) == (5, 7)
 
 
 async def test_a_sandbox_that_is_gone_is_an_issue_once_and_none_of_a_task_put_away() -> None:

@@ -48,14 +48,16 @@ KINDS = {
     "sync": JobKind(name="sync", stages=(), failed=_never, at_once=2, per_repository=1),
     "kill": JobKind(name="kill", stages=(), failed=_never),
 }
+FIRST, SECOND = "https://one.example/a", "https://two.example/b"
 
 
-def job(name: str, kind: str = "sync", repository: str = "repo_1") -> Announcement:
+def job(name: str, kind: str = "sync", repository: str = "repo_1", **input: str) -> Announcement:
     event = JobAnnounced(
         job_id=JobId(name),
         kind=kind,
         organization_id=OrganizationId("org_1"),
         repository_id=RepositoryId(repository),
+        input=input,
     )
     return Announcement(event=event, at=Timestamp(0), correlation_id="")
 
@@ -77,6 +79,35 @@ def job(name: str, kind: str = "sync", repository: str = "repo_1") -> Announceme
     ],
 )
 def test_a_job_waits_for_a_place_in_all_of_its_kind_and_of_its_repository(
+    waiting: Sequence[Announcement], running: Sequence[Announcement], chosen: str | None
+) -> None:
+    found = first_runnable(waiting, running, KINDS, lanes=3)
+
+    assert (found.event.job_id if found else None) == chosen
+
+
+@pytest.mark.parametrize(
+    ("waiting", "running", "chosen"),
+    [
+        ([job("b", repository="repo_2", remote_url=FIRST)], [job("a", remote_url=FIRST)], None),
+        ([job("b", repository="repo_2", remote_url=SECOND)], [job("a", remote_url=FIRST)], "b"),
+        ([job("b", repository="repo_2")], [job("a", remote_url=FIRST)], "b"),
+        ([job("b", repository="repo_2", remote_url=FIRST)], [job("a")], "b"),
+        ([job("b", repository="repo_2", remote_url=FIRST)], [], "b"),
+        # Of all lanes too, whatever is to be done.
+        (
+            [job("c", remote_url=FIRST), job("d", "kill")],
+            [job("a", "kill", remote_url=FIRST), job("b", "kill", remote_url=FIRST)],
+            "d",
+        ),
+        (
+            [job("c", "kill", remote_url=FIRST)],
+            [job("a", "kill", remote_url=FIRST), job("b", "kill", remote_url=SECOND)],
+            "c",
+        ),
+    ],
+)
+def test_the_last_place_is_not_for_the_remote_that_has_all_others(
     waiting: Sequence[Announcement], running: Sequence[Announcement], chosen: str | None
 ) -> None:
     found = first_runnable(waiting, running, KINDS, lanes=3)

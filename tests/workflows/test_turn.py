@@ -13,7 +13,7 @@ from commands.task import TASK
 from commands.task_state import Session, Task
 from events.agent_session import TurnEnded
 from events.commit import Event
-from events.fact import Blob
+from events.fact import Attachment, Blob
 from events.ids import Position, Timestamp
 from events.memory import MemoryStore
 from events.store import subject_of
@@ -62,7 +62,7 @@ class Table:
         self.aggregates = Aggregates(store)
         self.reports = Interrupting(Reports(store, self.aggregates, lambda: Timestamp(1)))
 
-    async def turn(self, text: str) -> Turn:
+    async def turn(self, text: str, attachments: tuple[Attachment, ...] = ()) -> Turn:
         history: list[Event] = [
             facts.task_created(),
             facts.session_created(),
@@ -71,7 +71,7 @@ class Table:
             facts.sandbox_ready(),
             facts.session_ready(),
             facts.task_provisioned(),
-            facts.message_queued(text=text),
+            facts.message_queued(text=text, attachments=attachments),
         ]
         await self.reports.report(TASK, facts.TASK, lambda now: history, report_id="given")
         task = (await self.aggregates.load(TASK, facts.TASK)).state
@@ -94,9 +94,12 @@ class Table:
         return [event.stop_reason for event in events if isinstance(event, TurnEnded)]
 
     async def said(self) -> list[tuple[str, str | None]]:
+        return [(entry.sender, entry.text) for entry in await self.entries()]
+
+    async def entries(self) -> list[Entry]:
         history = await self.store.load(subject_of("transcript", facts.SESSION))
         return [
-            (entry.sender, entry.text)
+            entry
             for one in history
             for event in one.commit.events
             if isinstance(event, EntriesAppended)
@@ -177,6 +180,27 @@ async def test_a_turn_whose_words_are_too_long_for_the_log_ends_though_the_store
     assert await table.ended() == ["end_turn"]
     # The message itself is that long too.
     assert await table.said() == [("user", None), ("agent", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "comment", "kept"),
+    [
+        ("echo", "here", True),
+        (f"echo {'x' * INLINE_BYTES}", "here", True),
+        ("echo", "x" * INLINE_BYTES, False),
+    ],
+)
+async def test_what_a_message_points_at_is_told_with_it(
+    table: Table, text: str, comment: str, kept: bool
+) -> None:
+    attachments = (Attachment(id="1", path="a.py", line=3, text=comment),)
+    turn = await table.turn(text, attachments)
+
+    async with asyncio.timeout(20):
+        await turn.run(table.agent)
+
+    message, *_ = await table.entries()
+    assert message.attachments == (attachments if kept else ())
 
 
 async def test_what_the_log_writes_longer_than_it_is_does_not_break_the_turn(table: Table) -> None:
