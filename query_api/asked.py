@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from projectors.views import Views
 from query_api.parameters import has_control, position
-from query_api.visibility import unseen
+from query_api.visibility import Visibility, unseen
 from runtime.http import Authenticator
 from runtime.identity import Caller
 from runtime.lifecycle import Gate
@@ -34,8 +34,12 @@ def asked(answer: Handler, *, gate: Gate, authenticator: Authenticator) -> Endpo
     return endpoint
 
 
-async def caught_up(request: Request, views: Views) -> None:
-    """Wait for the position the question names, if it names one. Raises `Unavailable` (`not_caught_up`)."""
+async def caught_up(request: Request, views: Views, visibility: Visibility, caller: Caller) -> None:
+    """Wait for the position the question names, if it names one. Raises `Unavailable` (`not_caught_up`).
+
+    Raises `Unauthenticated` if the caller's credential ended up to there: who it is was asked before the wait.
+    """
     at_least = position(request.query_params, "at_least")
     if at_least is not None:
         await views.reached(at_least, within=WAIT_SECONDS)
+        await visibility.check_credential(caller)

@@ -92,7 +92,7 @@ class FileAnswers:
         return NotFound("There is no content of that path: it was deleted, or is a repository.")
 
     async def _captured(self, request: Request, caller: Caller) -> Captured:
-        await caught_up(request, self._models)
+        await caught_up(request, self._models, self._visibility, caller)
         task_id = TaskId(request.path_params["task_id"])
         topic = await self._visibility.topic(caller, f"files/{task_id}")
         # Taken before anything is read: what is newer than its tag is only asked for once more.

@@ -64,7 +64,7 @@ class TaskAnswers:
 
     async def tasks(self, request: Request, caller: Caller) -> Response:
         wanted = wanted_of(request.query_params)
-        await caught_up(request, self._models)
+        await caught_up(request, self._models, self._visibility, caller)
         found: list[FoundTask] = []
         for organization_id in await self._organizations(request.query_params, caller):
             found += await self._of(organization_id, wanted)

@@ -36,7 +36,7 @@ class ViewAnswers:
         query = request.query_params
         check_topic(topic)
         check_parameters(topic, query)
-        await caught_up(request, self._views)
+        await caught_up(request, self._views, self._visibility, caller)
         stored = await self._visibility.topic(caller, topic)
         if (as_of := position(query, "as_of")) is not None:
             snapshot = await self._past(stored, as_of)

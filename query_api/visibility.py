@@ -4,6 +4,7 @@ from events.ids import is_id
 from events.topics import names_a_topic
 from runtime.errors import NotFound
 from runtime.identity import Access, Caller
+from runtime.problems import Unauthenticated
 
 
 def unseen() -> NotFound:
@@ -25,6 +26,11 @@ class Visibility:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+
+    async def check_credential(self, caller: Caller) -> None:
+        """Raise `Unauthenticated` unless what the caller came with still holds."""
+        if not await self._access.still_valid(caller):
+            raise Unauthenticated("This credential is no longer valid; sign in again.")
 
     async def topic(self, caller: Caller, topic: str) -> str:
         """The topic under its stored name. Raises `NotFound` unless the caller may see it."""

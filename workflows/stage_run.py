@@ -36,6 +36,9 @@ async def run_stage(kind: str, stage: Stage, context: JobContext, attempt: int) 
             code="stage_timeout",
         ) from None
     except (Rejected, Invalid, NotFound) as error:
+        if error.code == "task_over":
+            # Put away in the middle of the stage: it heard so by its report, before it was stopped.
+            raise JobNotWanted(error.detail) from error
         raise StageFailure(error.detail, code=error.code, permanent=True) from error
     except FoundryError as error:
         raise StageFailure(error.detail, code=error.code) from error

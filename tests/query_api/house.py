@@ -32,13 +32,15 @@ class Doorkeeper:
             (facts.ANNA, facts.ORGANIZATION),
             ("usr_eve", "org_eve"),
         }
+        self.ended_while_waiting: set[str] = set()
 
     async def identify(self, secret: str) -> Caller | None:
         known = secret in {user_id for user_id, _ in self.members}
         return Caller(user_id=secret, name=secret, credential_id="tok_1") if known else None
 
     async def still_valid(self, caller: Caller) -> bool:
-        return await self.identify(caller.user_id) is not None
+        known = await self.identify(caller.user_id) is not None
+        return known and caller.user_id not in self.ended_while_waiting
 
     async def organization_of(self, topic: str) -> str | None:
         _, _, id = topic.partition("/")

@@ -83,6 +83,20 @@ async def test_a_read_waits_for_the_position_it_names(house: House) -> None:
     assert asking.result().json()["data"]["title"] == "Other"
 
 
+@pytest.mark.parametrize(
+    "path", ["views/app", "views/task/task_1", "tasks", "diffs/task_1", "files/task_1/content"]
+)
+async def test_a_credential_that_ended_before_the_position_is_refused(
+    house: House, path: str
+) -> None:
+    """Who revoked it may name the position of that: the answer must not be one of before."""
+    house.doorkeeper.ended_while_waiting.add(facts.ANNA)
+
+    answer = await house.get(f"/v1/{path}?path=a.txt&at_least={CREATED}")
+
+    problem(answer, 401, "unauthenticated")
+
+
 async def test_a_position_that_does_not_come_is_not_waited_for_for_ever(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

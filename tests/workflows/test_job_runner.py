@@ -248,8 +248,12 @@ async def test_what_the_machine_refuses_is_a_sentence(bench: Bench) -> None:
     )
 
 
-async def test_a_job_whose_purpose_is_gone_ends(bench: Bench) -> None:
-    await bench.until_settled(bench.runner(failing(1, JobNotWanted("task gone"))))
+@pytest.mark.parametrize(
+    "heard", [JobNotWanted("task gone"), Rejected("It is being put away.", code="task_over")]
+)
+async def test_a_job_whose_purpose_is_gone_ends(bench: Bench, heard: Exception) -> None:
+    """Before the stage began, or by what it reports: a kill that meets it must not decide how it is called."""
+    await bench.until_settled(bench.runner(failing(1, heard)))
 
     assert (await bench.job()).status == "cancelled"
     assert bench.told == []
