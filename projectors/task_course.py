@@ -106,6 +106,7 @@ class Course(Row, frozen=True, kw_only=True):
     the questions of agents that no person has answered.
 
     `agentless` are the sessions whose agent could not be had. One whose turn failed says `error` too, and has one.
+    `halted` is why the job that puts the task away does not go on.
     """
 
     id: TaskId
@@ -117,6 +118,7 @@ class Course(Row, frozen=True, kw_only=True):
     phase: Phase = "queued"
     stage: str | None = None
     failure: Failure | None = None
+    halted: str | None = None
     sandbox_ready: bool = False
     sessions: tuple[Session, ...] = ()
     waiting: tuple[tuple[SessionId, MessageId], ...] = ()
@@ -149,9 +151,9 @@ class Course(Row, frozen=True, kw_only=True):
             case "error":
                 return self.failure.message if self.failure else None
             case "archiving":
-                return "Putting the sandbox away."
+                return self.halted or "Putting the sandbox away."
             case "killing":
-                return "Destroying the sandbox."
+                return self.halted or "Destroying the sandbox."
             case "running":
                 return "Waits for your answer." if any(map(self._asks, self.sessions)) else None
             case "idle" | "archived" | "killed":
@@ -217,9 +219,9 @@ def course_after(course: Course, event: TaskEvent, at: Timestamp) -> Course:
         case TaskFailed(job_id=job_id, message=message):
             return replace(course, failure=Failure(job_id=job_id, message=message))
         case TaskArchiveRequested():
-            return replace(course, phase="archiving", failure=None)
+            return replace(course, phase="archiving", failure=None, halted=None)
         case TaskKillRequested():
-            return replace(course, phase="killing", failure=None)
+            return replace(course, phase="killing", failure=None, halted=None)
         case TaskArchived():
             return _over(course, "archived")
         case TaskKilled():

@@ -1,9 +1,11 @@
-"""What the jobs of a task do to its course: provisioning begins, gets on, fails, and is taken up again."""
+"""What the jobs of a task do to its course: provisioning and its end begin, get on, fail, and are taken up again."""
 
 from msgspec.structs import replace
 
 from events.ids import Timestamp
 from events.job import (
+    TASK_ARCHIVE,
+    TASK_KILL,
     TASK_PROVISION,
     JobAnnounced,
     JobCancelled,
@@ -15,10 +17,13 @@ from events.job import (
 )
 from projectors.task_course import Course, Failure
 
+PUTS_AWAY = {"archiving": TASK_ARCHIVE, "killing": TASK_KILL}
+
 
 def course_after_job(course: Course, event: JobAnnounced | JobEvent, at: Timestamp) -> Course:
     """The course after something happened to one of the task's jobs."""
     provisions = event.kind == TASK_PROVISION
+    puts_away = event.kind == PUTS_AWAY.get(course.phase)
     unprovisioned = course.phase in ("queued", "provisioning")
     match event:
         case JobStarted() if provisions and course.phase == "queued":
@@ -33,6 +38,13 @@ def course_after_job(course: Course, event: JobAnnounced | JobEvent, at: Timesta
             changed = replace(course, failure=Failure(job_id=job_id, message=message))
         case JobRetryRequested(job_id=job_id) if course.failure and job_id == course.failure.job_id:
             changed = replace(course, failure=None)
+        # A task is not left half put away: it stays what it is, and says what is in the way.
+        case JobFailed(message=message) if puts_away:
+            changed = replace(course, halted=message)
+        case JobCancelled() if puts_away:
+            changed = replace(course, halted="Putting the task away was cancelled.")
+        case JobAnnounced() | JobRetryRequested() if puts_away:
+            changed = replace(course, halted=None)
         case _:
             # All else shows in the job's own row; the task's status does not depend on it.
             return course

@@ -153,6 +153,43 @@ async def test_a_cancelled_provisioning_is_an_error_that_a_retry_mends(world: Wo
     assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == "queued"
 
 
+async def test_what_is_being_put_away_says_what_is_in_the_way(world: World) -> None:
+    archive = facts.OfTask(job=JobId("job_2"), kind="task_archive")
+    kill = facts.OfTask(job=JobId("job_3"), kind="task_kill")
+    await provision(world)
+    seen = []
+    for one in (
+        commit(facts.task_archive_requested(), facts.job_announced(archive)),
+        commit(facts.job_failed(archive, message="The branch is not its own.")),
+        commit(facts.job_retry_requested(archive)),
+        commit(facts.job_cancelled(archive)),
+        commit(facts.job_announced(archive)),
+        commit(facts.job_failed(archive)),
+        commit(facts.task_kill_requested(), facts.job_announced(kill)),
+        commit(facts.job_cancelled(archive)),
+        commit(facts.job_failed(kill, message="The disk is read-only.")),
+        commit(facts.task_killed()),
+    ):
+        await world.happen(one)
+        task = element(await world.view(WORKSPACE), "tasks", "task_1")
+        seen.append((task["status"], task["status_message"]))
+        shown = await world.view("task/task_1")
+        assert (shown["status"], shown["status_message"]) == seen[-1]
+
+    assert seen == [
+        ("archiving", "Putting the sandbox away."),
+        ("archiving", "The branch is not its own."),
+        ("archiving", "Putting the sandbox away."),
+        ("archiving", "Putting the task away was cancelled."),
+        ("archiving", "Putting the sandbox away."),
+        ("archiving", "disk full"),
+        ("killing", "Destroying the sandbox."),
+        ("killing", "Destroying the sandbox."),
+        ("killing", "The disk is read-only."),
+        ("killed", None),
+    ]
+
+
 async def test_sessions_go_from_pending_to_thinking_and_back(world: World) -> None:
     await begin(world)
     seen = []
