@@ -77,6 +77,11 @@ class PatientProtocol(StreamingProtocol):
             # no body, and its body would be read as the next request.
             self._refuse("A request with a body offers no other protocol; leave out Upgrade.")
             raise Invalid("Upgrade")
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+            # RFC 9112, 3.2: whom it is for must not depend on who reads it.
+            self._refuse("A request names its Host, and only one.")
+            raise Invalid("Host")
         super().on_headers_complete()
         # The request keeps its own list: what stands behind a body in chunks is none of its headers.
         self.headers = []

@@ -77,6 +77,29 @@ async def test_what_is_no_request_is_answered_with_a_problem(
         sink.close()
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", b"200"),
+        (b"GET / HTTP/1.0\r\n\r\n", b"200"),
+    ],
+)
+async def test_a_request_names_one_host(
+    monkeypatch: pytest.MonkeyPatch, head: bytes, status: bytes
+) -> None:
+    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(GET + head + GET)
+        answers = await source.read()
+        sink.close()
+
+    # Behind what is refused, as behind what is the last, nothing is read.
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", status]
+
+
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADE = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
