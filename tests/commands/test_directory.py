@@ -345,10 +345,12 @@ def _target(number: int) -> str | None:
 async def test_a_batch_that_comes_again_changes_nothing(memory_store: MemoryStore) -> None:
     directory = await Directory.open(":memory:", memory_store)
     recorded = await put(memory_store, facts.commit(facts.organization_created(), command_id="c1"))
-    await directory.apply([recorded])
+    left = await put(memory_store, facts.commit(facts.member_removed(user=facts.BERT)))
+    await directory.apply([recorded, left])
 
     await directory.apply([recorded])
 
+    assert directory.checkpoint == left.position
     assert directory.organizations_of(facts.ANNA) == ["org_1"]
     assert directory.key_position(command_key(facts.ANNA, "some.command", "c1")) == 1
     directory.close()

@@ -104,6 +104,22 @@ async def test_a_report_by_a_node_with_an_old_state_is_decided_again(
     assert [event.branch for event in events if isinstance(event, TaskNamed)] == ["b"]
 
 
+async def test_a_report_that_no_longer_fits_an_old_state_stores_nothing(
+    memory_store: MemoryStore,
+) -> None:
+    async with node_on(memory_store) as first, deaf_node_on(memory_store) as second:
+        task_id = (await task_of(first, await acme(first))).ids["task_id"]
+        await second.aggregates.load(TASK, task_id)
+        newest, _ = await first.reports.report(
+            TASK, task_id, lambda task: task_named(task, branch="a"), report_id="one"
+        )
+
+        answer = await second.reports.report(TASK, task_id, lambda task: [], report_id="two")
+
+        assert answer == (newest, [])
+        assert await memory_store.head() == newest
+
+
 async def test_of_two_nodes_only_one_delivers_a_message(memory_store: MemoryStore) -> None:
     async with node_on(memory_store) as first, node_on(memory_store) as second:
         made = await task_of(first, await acme(first))

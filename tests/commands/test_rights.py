@@ -41,6 +41,26 @@ async def test_a_revoked_tokens_command_is_refused_by_a_node_that_still_knows_it
             await second.submit(bert, "organization.create", name="Bert's second")
 
 
+async def test_only_its_holder_and_the_first_owner_revoke_a_token(node: Node) -> None:
+    place = await acme(node)
+    bert = await node.person(place.owner, "Bert")
+    carl = await node.person(place.owner, "Carl")
+    for person in (bert, carl):
+        who = {"organization_id": place.organization_id, "user_id": person.user_id}
+        await node.submit(place.owner, "organization.add_member", role="owner", **who)
+
+    for token_id in (bert.credential_id, "tok_none"):
+        with pytest.raises(NotFound) as refused:
+            await node.submit(carl, "token.revoke", token_id=token_id)
+        assert (
+            refused.value.detail == "There is no such token, or you may not see it; check the id."
+        )
+
+    assert await node.access.surely_valid(bert)
+    revoked = await node.submit(bert, "token.revoke", token_id=bert.credential_id)
+    assert revoked.events == ["token_revoked"]
+
+
 async def test_a_foreign_task_is_refused_with_the_words_for_one_that_never_was(node: Node) -> None:
     place = await acme(node)
     stranger = await node.person(place.owner, "Bert")

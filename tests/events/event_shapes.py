@@ -1,5 +1,7 @@
 """Events made from their types alone: any event for property tests, one full example for the golden files."""
 
+from functools import partial
+from itertools import count, takewhile
 from typing import get_args
 
 import msgspec.inspect as shape
@@ -83,17 +85,24 @@ def _values(info: shape.Type) -> st.SearchStrategy[object]:
             raise TypeError(f"events hold a {info} now; say here how to make one")
 
 
-def full_example(event_type: type[Struct]) -> Struct:
-    """The event with every field set, the same each time."""
-    example = _example(shape.type_info(event_type), "")
+def full_example(event_type: type[Struct], turn: int = 0) -> Struct:
+    """The event with every field set, the same each time; another `turn` takes other words where a field has a choice."""
+    example = _example(shape.type_info(event_type), "", turn)
     assert isinstance(example, Struct)
     return example
 
 
-def _example(info: shape.Type, name: str) -> object:
+def full_examples(event_type: type[Struct]) -> list[Struct]:
+    """Full examples in which each word that a field may have stands once."""
+    first = full_example(event_type)
+    others = map(partial(full_example, event_type), count(1))
+    return [first, *takewhile(lambda example: example != first, others)]
+
+
+def _example(info: shape.Type, name: str, turn: int) -> object:
     match info:
         case shape.StructType():
-            return info.cls(**{one.name: _example(one.type, one.name) for one in info.fields})
+            return info.cls(**{one.name: _example(one.type, one.name, turn) for one in info.fields})
         case shape.StrType():
             return f"{PREFIXES[name]}_golden" if name in PREFIXES else f"{name} ✓"
         case shape.IntType():
@@ -101,15 +110,15 @@ def _example(info: shape.Type, name: str) -> object:
         case shape.BoolType():
             return True
         case shape.LiteralType():
-            return info.values[0]
+            return info.values[turn % len(info.values)]
         case shape.AnyType():
             return {"any": ["json", 1, None]}
         case shape.UnionType():
-            return _example(next(one for one in info.types if not _is_none(one)), name)
+            return _example(next(one for one in info.types if not _is_none(one)), name, turn)
         case shape.VarTupleType():
-            return (_example(info.item_type, name),)
+            return (_example(info.item_type, name, turn),)
         case shape.DictType():
-            return {name: _example(info.value_type, "value")}
+            return {name: _example(info.value_type, "value", turn)}
         case _:
             raise TypeError(f"events hold a {info} now; say here how to make one")
 

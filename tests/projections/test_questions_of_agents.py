@@ -3,6 +3,7 @@
 import pytest
 
 from events.commit import Event, tag_of
+from events.ids import MessageId, SessionId
 from tests import facts
 from tests.facts import commit
 from tests.projections.world import World, element, provision
@@ -43,3 +44,25 @@ async def test_of_two_questions_the_second_still_waits_when_the_first_is_answere
 
     task = element(await world.view(WORKSPACE), "tasks", "task_1")
     assert task["status_message"] == "Waits for your answer."
+
+
+async def test_a_turn_that_ends_takes_its_own_questions_along_and_no_others(world: World) -> None:
+    second, task = SessionId("ses_2"), facts.TASK
+    await provision(world)
+    await world.happen(
+        commit(facts.session_created(session=second), facts.session_ready(session=second)),
+        commit(facts.message_delivered()),
+        commit(facts.message_delivered(task, second, MessageId("msg_2"))),
+        commit(facts.permission_requested()),
+        commit(facts.permission_requested(task, second, "p2")),
+    )
+    seen = []
+    for one in (
+        facts.turn_ended(),
+        facts.permission_answered(task, second, "p2"),
+        facts.message_delivered(message=MessageId("msg_3")),
+    ):
+        await world.happen(commit(one))
+        seen.append((await world.view("task/task_1"))["status_message"])
+
+    assert seen == ["Waits for your answer.", None, None]

@@ -19,6 +19,7 @@ from projectors.build import (
 )
 from projectors.read_models import open_read_models
 from projectors.rebuild import Rebuilt, rebuild, verify
+from projectors.views import Change
 from runtime.errors import Unavailable
 from tests import facts
 from tests.facts import commit
@@ -221,6 +222,27 @@ async def test_what_happens_during_a_rebuild_is_in_both_files(tmp_path: Path) ->
 
         assert rebuilt.swapped
         assert len(rebuilt.differences) == 1
+        assert len((await world.view(WORKSPACE))["members"]) == 2
+
+
+async def test_what_happens_while_the_rows_are_compared_is_in_the_new_file(tmp_path: Path) -> None:
+    async with lived_in(tmp_path) as world:
+        damage(world)
+        late: list[asyncio.Task[list[Change]]] = []
+
+        def built(order: BuildOrder) -> AsyncGenerator[BuildProgress, None]:
+            async def steps() -> AsyncGenerator[BuildProgress, None]:
+                async for step in build_here(world.store)(order):
+                    yield step
+                # Begins when the files stand at one position, and their rows are read.
+                late.append(asyncio.create_task(world.happen(commit(facts.member_added()))))
+
+            return steps()
+
+        rebuilt = await result(rebuild(world.models, world.store, "workspace", built))
+
+        await asyncio.gather(*late)
+        assert rebuilt.swapped
         assert len((await world.view(WORKSPACE))["members"]) == 2
 
 

@@ -114,6 +114,7 @@ async def test_the_status_of_a_provisioned_task_follows_its_events(
     await world.happen(*(commit(event) for event in events))
 
     assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == status
+    assert (await world.view("task/task_1"))["status"] == status
 
 
 async def test_provisioning_says_at_which_stage_it_is_and_errors_say_why(world: World) -> None:
@@ -130,6 +131,8 @@ async def test_provisioning_says_at_which_stage_it_is_and_errors_say_why(world: 
         await world.happen(one)
         task = element(await world.view(WORKSPACE), "tasks", "task_1")
         seen.append((task["status"], task["status_message"]))
+        itself = await world.view("task/task_1")
+        assert (itself["status"], itself["status_message"]) == seen[-1]
 
     assert seen == [
         ("provisioning", "Preparing the sandbox."),

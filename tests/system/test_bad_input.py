@@ -89,11 +89,20 @@ async def test_an_id_may_have_63_characters(pair_house: PairHouse) -> None:
 async def test_an_id_that_cannot_be_names_nothing(pair_house: PairHouse, identity: str) -> None:
     house, _ = pair_house
 
-    rename = await house.owner.submit("task.rename", task_id=identity, title="x")
-    view = await house.owner.http.get("/v1/views/task/" + _quoted(identity))
-    history = await house.owner.http.get("/v1/history/" + _quoted(identity))
+    organization_id, user_id = identity.replace("task", "org"), identity.replace("task", "usr")
+    submit = house.owner.submit
 
-    assert {problem(one)["status"] for one in (rename, view, history)} <= {400, 404}
+    answers = [
+        await submit("task.rename", task_id=identity, title="x"),
+        await submit("task.select", task_id=identity),
+        await submit("organization.update", organization_id=organization_id, name="x"),
+        await submit("organization.select", organization_id=organization_id),
+        await submit("token.create", user_id=user_id),
+        await house.owner.http.get("/v1/views/task/" + _quoted(identity)),
+        await house.owner.http.get("/v1/history/" + _quoted(identity)),
+    ]
+
+    assert {problem(one)["status"] for one in answers} <= {400, 404}
 
 
 async def test_commands_and_addresses_nobody_knows_are_not_found(pair_house: PairHouse) -> None:

@@ -204,10 +204,16 @@ async def test_the_next_message_opens_a_session_that_failed_and_all_that_waits_i
     ]
 
 
-async def test_who_waits_for_a_place_does_not_keep_a_task_from_ending(table: Table) -> None:
+@pytest.mark.parametrize(
+    "waiting",
+    [[*READY, facts.message_queued()], [one for one in READY if one != facts.session_ready()]],
+    ids=["to take a message", "to be opened"],
+)
+async def test_who_waits_for_a_place_does_not_keep_a_task_from_ending(
+    table: Table, waiting: list[Event]
+) -> None:
     table.agents._places = 0
-    await table.happen(*READY)
-    await table.message("msg_1", "echo hello")
+    await table.happen(*waiting)
     async with asyncio.timeout(20):
         while not table.sessions._busy:
             await asyncio.sleep(0)
