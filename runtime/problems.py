@@ -108,14 +108,11 @@ def problem_document(error: FoundryError, *, instance: str) -> dict[str, Any]:
 
 
 def problem_response(error: FoundryError, *, instance: str) -> Response:
-    """The whole answer, with the headers that belong to its error."""
+    """The whole answer, with `Retry-After` and `WWW-Authenticate` where they belong."""
     status = status_of(error)
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = RETRY_AFTER
-    if error.code == "draining":
-        # What is sent next over this connection would meet its end, and nobody could say what came of it.
-        headers["Connection"] = "close"
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="foundry"'
     return _response(problem_document(error, instance=instance), headers)
