@@ -9,9 +9,6 @@ from projectors.views import Change, Snapshot, wire_name
 
 PROTOCOL = 1
 
-NATIVE_PAUSE_MS = 1000
-"""A browser pauses as long as `retry:` says before each try, also while nobody listens: told 0, it tries without end."""
-
 _encode = msgspec.json.encode
 
 
@@ -128,10 +125,9 @@ def gone(topic: str) -> Frame:
     return _frame("gone", {"topic": topic})
 
 
-def drain(*, retry_ms: int, deadline_ms: int) -> Frame:
-    """The `retry:` line is for native EventSources, which know nothing of the event."""
-    data = {"retry_ms": retry_ms, "deadline_ms": deadline_ms}
-    return _frame("drain", data, retry_ms=NATIVE_PAUSE_MS + retry_ms)
+def drain(*, retry_ms: int, deadline_ms: int, native_ms: int) -> Frame:
+    """`native_ms` is the `retry:` line, for native EventSources, which know nothing of the event."""
+    return _frame("drain", {"retry_ms": retry_ms, "deadline_ms": deadline_ms}, retry_ms=native_ms)
 
 
 def bye(*, code: str, detail: str, retry: bool) -> Frame:
