@@ -16,7 +16,7 @@ from events.ids import Position
 from gateway import frames
 from gateway.budget import Budget
 from gateway.connection import Connection
-from gateway.drain import send_away
+from gateway.drain import PAUSE_MS, send_away
 from gateway.ending import EndCode
 from gateway.heartbeats import Heartbeats
 from gateway.hub import Hub
@@ -50,7 +50,6 @@ READS = 16
 """At most this many topics are read at once for streams that begin or catch up."""
 
 CLOSING_SECONDS = 5.0
-TURNED_AWAY_MS = (1000, 5000)
 
 _PATH = re.compile(r"/v1/stream(?:/(?P<sid>[^/]+)/interest)?/?")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
@@ -247,7 +246,7 @@ class Gateway:
         if isinstance(refusal, TooManyRequests | _Full):
             code = "capacity"
         await wire.start(HEAD, None)
-        wire.write(frames.retry_line(random.randint(*TURNED_AWAY_MS)))
+        wire.write(frames.retry_line(random.randint(*PAUSE_MS)))
         wire.send((frames.bye(code=code, detail=refusal.detail, retry=True),), b"")
         await wire.finish(within=CLOSING_SECONDS)
         STREAMS_ENDED.labels(code).inc()

@@ -1,6 +1,7 @@
 """Sends all streams elsewhere, a few at a time, before the node goes (docs/protocol.md, "Drain and bye")."""
 
 import asyncio
+import random
 import time
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
@@ -14,6 +15,12 @@ LEAVE_SHARE = 0.5
 
 GRACE_SHARE = 0.25
 """… and each gets this share more before its stream is ended."""
+
+PAUSE_MS = (1000, 5000)
+"""Between these a native EventSource is told to pause after its stream, and then before each try while nobody listens.
+
+Told 0 it would try without end; told as much as the others, it would stay away for so long once its stream has ended.
+"""
 
 
 class Departure(NamedTuple):
@@ -41,6 +48,7 @@ async def send_away(
             frames.drain(
                 retry_ms=round(departure.ask_after * 1000),
                 deadline_ms=round(departure.end_after * 1000),
+                native_ms=random.randint(*PAUSE_MS),
             )
         )
     for connection, departure in plan:

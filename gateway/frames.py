@@ -125,9 +125,9 @@ def gone(topic: str) -> Frame:
     return _frame("gone", {"topic": topic})
 
 
-def drain(*, retry_ms: int, deadline_ms: int) -> Frame:
-    """The `retry:` line is for native EventSources, which know nothing of the event."""
-    return _frame("drain", {"retry_ms": retry_ms, "deadline_ms": deadline_ms}, retry_ms=retry_ms)
+def drain(*, retry_ms: int, deadline_ms: int, native_ms: int) -> Frame:
+    """`native_ms` is the `retry:` line, for native EventSources, which know nothing of the event."""
+    return _frame("drain", {"retry_ms": retry_ms, "deadline_ms": deadline_ms}, retry_ms=native_ms)
 
 
 def bye(*, code: str, detail: str, retry: bool) -> Frame:

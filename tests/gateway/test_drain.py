@@ -25,11 +25,26 @@ async def test_streams_are_told_to_leave_and_then_ended_cleanly() -> None:
     times = [event.data["retry_ms"] for event in drains]
     assert times[0] != times[1]
     assert all(event.data["deadline_ms"] > event.data["retry_ms"] for event in drains)
-    assert [drain.retry for drain in drains] == times
     for events in endings:
         assert [event.name for event in events] == ["change", "bye"]
         assert (events[-1].data["code"], events[-1].data["retry"]) == ("drain", True)
     assert remaining > 0
+
+
+async def test_native_event_sources_are_told_to_come_back_soon_and_not_at_once() -> None:
+    async with running() as node:
+        async with node.stream("app") as first, node.stream("app") as second:
+            await first.until("ready")
+            await second.until("ready")
+
+            draining = asyncio.create_task(
+                node.gateway.drain(asyncio.get_running_loop().time() + 3600)
+            )
+            drains = [await first.until("drain"), await second.until("drain")]
+        await draining
+
+    assert [drain.data["retry_ms"] > 5000 for drain in drains] == [False, True]
+    assert all(1000 <= (drain.retry or 0) <= 5000 for drain in drains)
 
 
 async def test_a_draining_node_sends_new_streams_elsewhere() -> None:
