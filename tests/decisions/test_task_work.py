@@ -19,7 +19,7 @@ from commands.task_commands import (
 )
 from commands.task_reports import issues_settled
 from events.commit import Event
-from events.ids import JobId
+from events.ids import IssueId, JobId
 from events.job import JobAnnounced
 from runtime.errors import Invalid, Rejected
 from tests import facts
@@ -98,9 +98,20 @@ def test_a_push_that_ended_does_not_stand_in_the_way_of_the_next() -> None:
     assert TASK.decide(folded(TASK, given), COMMANDS[0], ended) == [announced("task_push")]
 
 
-def test_a_push_that_is_asked_for_again_settles_the_issue_of_the_one_that_failed() -> None:
+def test_a_push_that_is_asked_for_again_settles_only_the_issue_of_the_one_that_failed() -> None:
     of_push = facts.OfTask(kind="task_push")
-    given = [*READY, facts.job_announced(of_push), facts.issue_raised()]
+    other = replace(
+        facts.issue_raised(), issue_id=IssueId("iss_2"), retry_job_id=JobId("job_of_a_merge")
+    )
+    settled = IssueId("iss_3")
+    given = [
+        *READY,
+        facts.job_announced(of_push),
+        facts.issue_raised(),
+        other,
+        facts.issue_raised(issue=settled),
+        facts.issue_resolved(issue=settled),
+    ]
     failed = with_job("task_push", facts.job_started(of_push), facts.job_failed(of_push))
 
     again = TASK.decide(folded(TASK, given), COMMANDS[0], failed)

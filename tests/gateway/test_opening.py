@@ -76,6 +76,17 @@ async def test_a_node_far_behind_does_not_deny_a_topic_it_has_not_read_of_yet() 
     assert (events[-1].data["code"], events[-1].data["retry"]) == ("behind", True)
 
 
+async def test_whether_a_topic_is_yet_to_come_is_not_said_while_the_log_does_not_answer() -> None:
+    async def silent() -> Position:
+        raise Unavailable("The event store does not answer.")
+
+    async with running(head=silent) as node, node.stream("task/task_new") as reader:
+        events = await reader.rest()
+
+    assert [event.name for event in events] == ["hello", "bye"]
+    assert (events[-1].data["code"], events[-1].data["retry"]) == ("unavailable", True)
+
+
 async def test_topics_that_have_ended_hold_nobody_up(node: Node) -> None:
     ended = [f"task/task_ended_{n}" for n in range(100)]
     node.guests.organizations |= dict.fromkeys(ended, "org_1")

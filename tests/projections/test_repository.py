@@ -151,6 +151,10 @@ async def test_a_branch_stays_with_the_task_that_is_at_work_on_it(world: World) 
 
     assert element(await world.view(REPOSITORY), "branches", "fix-login")["task_id"] == "task_3"
 
+    await world.happen(commit(facts.task_killed()))
+
+    assert element(await world.view(REPOSITORY), "branches", "fix-login")["task_id"] == "task_3"
+
 
 async def test_a_branch_that_a_task_wanted_and_did_not_get_is_not_its_own(world: World) -> None:
     await begin(world)

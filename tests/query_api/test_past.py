@@ -190,6 +190,15 @@ async def test_a_field_that_is_not_there_is_not_found(house: House, field: str) 
     problem(await house.get(f"/v1/why/task/task_1?field={field}"), 404, "not_found")
 
 
+async def test_what_is_not_there_any_more_is_not_found(house: House) -> None:
+    waiting = "/v1/why/task/task_1?field=/sessions/ses_1/queue/msg_1/text"
+    assert (await house.get(waiting)).json()["event"] == "message_queued"
+
+    await house.happen(*COURSE)
+
+    problem(await house.get(waiting), 404, "not_found")
+
+
 @pytest.mark.parametrize("query", ["", "?field=", "?field=title", "?field=/a~9", "?field=/%00"])
 async def test_what_is_no_pointer_is_malformed(house: House, query: str) -> None:
     problem(await house.get(f"/v1/why/task/task_1{query}"), 400, "malformed")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from events.ids import TaskId
+from events.ids import Position, TaskId
 from tests import facts
 from tests.query_api.conftest import CREATED
 from tests.query_api.house import House, ids, problem
@@ -108,14 +108,19 @@ async def test_a_position_that_does_not_come_is_not_waited_for_for_ever(
     assert int(answer.headers["retry-after"]) >= 1
 
 
-async def test_what_the_write_side_knows_is_waited_for(house: House) -> None:
+async def test_what_the_write_side_knows_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     position = await house.append(facts.commit(facts.task_created(TaskId("task_2"))))
+    reached = house.world.models.reached
 
-    async with asyncio.TaskGroup() as tasks:
-        asking = tasks.create_task(house.get("/v1/views/task/task_2"))
-        await house.catch_up(position)
+    async def reached_when_waited_for(asked: Position, *, within: float) -> None:
+        await house.catch_up(asked)
+        await reached(asked, within=within)
 
-    assert asking.result().json()["version"] == position
+    monkeypatch.setattr(house.world.models, "reached", reached_when_waited_for)
+
+    assert (await house.view("task/task_2"))["version"] == position
 
 
 async def test_a_transcript_is_paged_back(house: House) -> None:

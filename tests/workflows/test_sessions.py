@@ -287,3 +287,6 @@ async def test_of_a_long_turn_that_was_interrupted_only_the_beginning_is_read(
     assert store.commits == 1
     history = await store.load(TRANSCRIPT)
     assert len(history) == 4
+    [told] = history[-1].commit.events
+    assert isinstance(told, EntriesAppended)
+    assert [entry.kind for entry in told.entries] == ["interrupted"]
