@@ -52,8 +52,8 @@ class NatsClient(Client):
     ) -> None:
         """Publish now or not at all: nothing is kept for a connection that is down. Raises `nats.errors.Error`.
 
-        What is sent in one turn of the loop leaves together, at its end: a write takes longer than
-        all else that a message costs here.
+        What is sent in one turn of the loop leaves together, since a write takes longer than all else
+        that a message costs here: at the turn's end, and what answers give rise to once they are read.
         """
         if not self.is_connected:
             raise errors.ConnectionClosedError
@@ -69,9 +69,18 @@ class NatsClient(Client):
             self._leaving = True
             asyncio.get_running_loop().call_soon(self._write_pending)
 
+    @contextmanager
+    def sent_together(self) -> Iterator[None]:
+        """What is sent inside leaves at the end. Behind all else of the turn, nats-server would wait for it."""
+        self._leaving = True
+        try:
+            yield
+        finally:
+            self._write_pending()
+
     def _write_pending(self) -> None:
         self._leaving = False
-        if not self.is_connected:
+        if not (self._pending and self.is_connected):
             return
         assert self._transport is not None
         # What breaks here is noticed where it is read; these bytes go out when it is back.

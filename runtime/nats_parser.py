@@ -39,7 +39,8 @@ class MessageParser(Parser):
         begun = -1
         # Whoever is waited for below may reconnect: then these bytes are nobody's any more.
         while begun != at and resets == self._resets:
-            begun = at = self._to_sinks(read, at)
+            with self.nc.sent_together():
+                begun = at = self._to_sinks(read, at)
             if message := _message(read, at):
                 sid, subject, reply, header, content, at = message
                 await self.nc._process_msg(sid, subject, reply, content, header)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +27,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
+        self.sent_together = nullcontext
 
     async def _process_msg(self, *message: object) -> None:
         sid, subject, reply, content, header = message
