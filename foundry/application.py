@@ -36,6 +36,7 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
     routes: list[Route] = health.routes(
         about=lambda: _about(here), reasons=here.reasons_not_ready, notices=here.notices
     )
+    routes += query_routes.descriptions(CATALOG, version=__version__)
     pace = refusals()
     commands: ASGIApp | None = None
     if "commands" in here.roles:
@@ -55,8 +56,6 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
             here.write.access,
             authenticator,
             here.questions,
-            commands=CATALOG,
-            version=__version__,
         )
         views = for_other_sites(Requests(questions.views, pace), settings.origins)
         routes += questions.routes

@@ -37,11 +37,8 @@ def questions(
     access: Access,
     authenticator: Authenticator,
     gate: Gate,
-    *,
-    commands: Mapping[str, type],
-    version: str,
 ) -> QueryRoutes:
-    """`commands` are the command names with the type of their bodies, `version` that of the system: for OpenAPI."""
+    """What the read models and the log are asked."""
     visibility = Visibility(access)
     pasts = TaskPasts(models, store)
     answers = ViewAnswers(models, store, visibility, pasts)
@@ -59,7 +56,16 @@ def questions(
         question("/v1/blobs/{id}", BlobAnswers(models, store, visibility).blob),
         question("/v1/tasks", TaskAnswers(models, visibility).tasks),
         question("/v1/history/{id}", HistoryAnswers(store, visibility).history),
+    ]
+    return QueryRoutes(routes, views)
+
+
+def descriptions(commands: Mapping[str, type], *, version: str) -> list[Route]:
+    """What describes the API, the same on every node: refusals lead here, whoever refused.
+
+    `commands` are the command names with the type of their bodies, `version` that of the system.
+    """
+    return [
         Route("/v1/openapi.json", openapi_endpoint(commands, version=version), methods=["GET"]),
         Route("/problems/{code}", problem, methods=["GET"]),
     ]
-    return QueryRoutes(routes, views)

@@ -12,7 +12,7 @@ from events.commit import Commit
 from events.ids import Position
 from events.job import JobAnnounced
 from events.memory import MemoryStore
-from query_api.routes import questions
+from query_api.routes import descriptions, questions
 from runtime.http import Authenticator
 from runtime.identity import Caller
 from runtime.lifecycle import Gate
@@ -75,15 +75,12 @@ class House:
         self.doorkeeper = doorkeeper
         self.gate = Gate("query_api")
         self.app = Starlette(
-            routes=questions(
-                world.models,
-                store,
-                doorkeeper,
-                Authenticator(doorkeeper),
-                self.gate,
-                commands={"task.rename": Command},
-                version="1.0",
-            ).routes,
+            routes=[
+                *questions(
+                    world.models, store, doorkeeper, Authenticator(doorkeeper), self.gate
+                ).routes,
+                *descriptions({"task.rename": Command}, version="1.0"),
+            ],
             exception_handlers=HANDLERS,
         )
 

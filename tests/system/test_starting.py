@@ -1,10 +1,12 @@
 """Starting and stopping a node, as an operator sees it."""
 
+import asyncio
 import stat
 from pathlib import Path
 
-from tests.system.client import Client
-from tests.system.conftest import Enter, StartNode
+from tests.nats_process import NatsServer
+from tests.system.client import Client, problem
+from tests.system.conftest import OWNER_TOKEN, Enter, StartNode
 from tests.system.node_process import NodeProcess
 
 
@@ -108,3 +110,19 @@ async def test_metrics_and_openapi_are_there(owner: Client) -> None:
     assert metrics.status_code == 200
     assert "# HELP" in metrics.text
     assert "/v1/commands/task.create" in openapi.text
+
+
+async def test_a_node_of_any_role_describes_what_it_answers(
+    nats: NatsServer, start_node: StartNode, enter: Enter
+) -> None:
+    settings = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
+    for role in ("commands", "workers"):
+        node = await asyncio.to_thread(start_node, role, role, **settings)
+        client = await enter(node.address, OWNER_TOKEN)
+
+        refused = problem(await client.get("/v1/views/app"))
+        meaning = await client.get(refused["type"])
+        openapi = await client.get("/v1/openapi.json")
+
+        assert (meaning.status_code, openapi.status_code) == (200, 200)
+        assert openapi.json()["openapi"].startswith("3.")
