@@ -60,8 +60,8 @@ class Window:
         if answer is None:
             # Whatever is at the other end now may be further away.
             self._shortest = math.inf
-        elif self._tells(answer):
-            self._measure(self._now(), sent_at)
+        else:
+            self._measure(answer, sent_at, self._now())
         self._move_up()
 
     def _move_up(self) -> None:
@@ -72,10 +72,12 @@ class Window:
                 self._sent[question] = self._now()
                 question.send()
 
-    def _measure(self, now: float, sent_at: float) -> None:
-        self._shortest = min(self._shortest, now - sent_at)
+    def _measure(self, answer: bytes, sent_at: float, now: float) -> None:
         self._answered += 1
-        if now - self._counted_since >= PERIOD_SECONDS:
+        # Looked into last: hardly any answer comes sooner than all before it.
+        if now - sent_at < self._shortest and self._tells(answer):
+            self._shortest = now - sent_at
+        if now - self._counted_since >= PERIOD_SECONDS and self._shortest < math.inf:
             a_second = self._answered / (now - self._counted_since)
             self.size = max(LEAST, math.ceil(2 * a_second * self._shortest))
             self._answered, self._counted_since = 0, now

@@ -120,6 +120,17 @@ def test_what_is_refused_at_once_does_not_make_a_long_way_short() -> None:
     assert window.size > LEAST
 
 
+def test_of_a_way_on_which_all_was_refused_nothing_is_known() -> None:
+    clock, sent = Clock(), list[Asked]()
+    window = Window(lambda answer: False, now=clock)
+    for _ in range(3):
+        [refused] = entered(window, sent, 1)
+        clock.now += PERIOD_SECONDS
+        window.leave(refused, answer=b"refused")
+
+    assert window.size == LEAST
+
+
 async def test_what_never_had_its_turn_is_known_not_to_have_been_sent(
     connection: Connection,
 ) -> None:
