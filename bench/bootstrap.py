@@ -1,5 +1,6 @@
 """The first read of a workspace with few and with many tasks, beside the same bytes from memory."""
 
+import asyncio
 import os
 import tempfile
 import time
@@ -18,6 +19,7 @@ from bench.topology import Apart, apart
 SIZES = (10, 1000, 10_000)
 TURN = 10
 """Reads of one server before it is the other's turn, so that what else the machine does falls on both."""
+CATCH_UP_SECONDS = 120
 RECEIVE_BYTES = 256 * 1024
 """Left to the kernel, the one connection's buffer grew to 11 MB and the other's did not, and that doubled a read of 6 MB."""
 
@@ -69,7 +71,7 @@ async def beside_memory(
 async def _caught_up(nodes: Apart) -> None:
     """Wait until the read node has folded all that was made: a view that changes meanwhile is put together anew."""
     headers = {"Authorization": f"Bearer {nodes.read.token}"}
-    async with plain_client("", headers, timeout=30) as client:
+    async with plain_client("", headers, timeout=30) as client, asyncio.timeout(CATCH_UP_SECONDS):
         made = (await client.get(f"{nodes.commands.address}/healthz")).json()["position"]
         view = f"{nodes.read.address}/v1/views/app?at_least={made}"
         while (await client.get(view)).status_code != 200:
