@@ -6,9 +6,9 @@ What is kept may be behind: only an append (by its expected position) or `confir
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeVar, cast
-from weakref import WeakValueDictionary
 
 from commands.decider import Kind
 from commands.heads import Heads
@@ -22,6 +22,7 @@ from events.ids import BEGINNING, Position
 from events.log import LOG_ID, LOG_KIND
 from events.store import EventStore, subject_of
 from runtime.errors import Unavailable
+from runtime.keyed_locks import KeyedLocks
 
 S = TypeVar("S")
 
@@ -30,7 +31,7 @@ LEADER_CATCHES_UP = (0.02, 0.1, 0.4, 1.0)
 
 CAPACITY = 4_000
 KEYS_CAPACITY = 200_000
-"""Command keys that all kept states may hold together, some 130 bytes each: a state's size is mostly its number of commits."""
+"""Command keys that all kept states may hold together, some 170 bytes each: a state's size is mostly its number of commits."""
 
 
 @dataclass
@@ -58,8 +59,8 @@ class Aggregates:
         self._keys_capacity = keys_capacity
         self._keys_kept = 0
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._loading = KeyedLocks()
+        self._deciding = KeyedLocks()
         self._expected: dict[str, list[asyncio.Future[None]]] = {}
         self._seen: dict[str, Position] = {}
         self._generation = 0
@@ -181,9 +182,9 @@ class Aggregates:
             self._keep(kind, subject, advanced(kind, before, recorded))
         return recorded
 
-    def lock(self, kind: Kind[S], aggregate_id: str) -> asyncio.Lock:
+    def lock(self, kind: Kind[S], aggregate_id: str) -> AbstractAsyncContextManager[None]:
         """Held while one decision is made and appended, so that one process does not race with itself."""
-        return self._deciding.setdefault(subject_of(kind.name, aggregate_id), asyncio.Lock())
+        return self._deciding.of(subject_of(kind.name, aggregate_id))
 
     def forget_all(self) -> None:
         """After a reconnect the log may be another one: nothing kept is trusted, nor what is being loaded."""
@@ -194,8 +195,7 @@ class Aggregates:
     # --- Loading ---
 
     async def _load(self, kind: Kind[S], subject: str) -> Loaded[S]:
-        lock = self._loading.setdefault(subject, asyncio.Lock())
-        async with lock:
+        async with self._loading.of(subject):
             loaded = self._kept(kind, subject)
             if loaded is not None:
                 return loaded

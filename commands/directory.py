@@ -13,6 +13,7 @@ from msgspec import Struct, convert
 
 from commands.directory_file import DirectoryFile
 from commands.directory_rows import rows_of
+from commands.keys import short_key
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import (
@@ -169,7 +170,7 @@ class Directory:
         aggregates at once on two nodes: then both commands hold. What this process did itself `RecentKeys`
         knows.
         """
-        rows = self._file.ask("SELECT position FROM command_keys WHERE key = ?", key)
+        rows = self._file.ask("SELECT position FROM command_keys WHERE key = ?", short_key(key))
         return Position(rows[0][0]) if rows else None
 
     def open_jobs(self) -> list[OpenJob]:

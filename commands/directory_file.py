@@ -62,7 +62,7 @@ class DirectoryFile:
         """Whether SQLite has undone the transaction: it does when a question meets an error of the disk, or no memory."""
         return self._open_commits > 0 and not self._db.in_transaction
 
-    def ask(self, question: str, *values: str) -> list[tuple[Any, ...]]:
+    def ask(self, question: str, *values: str | bytes) -> list[tuple[Any, ...]]:
         with taken_away_if_damaged(self._path):
             return self._db.execute(question, values).fetchall()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from commands.keys import command_key
+from commands.keys import command_key, short_key
 from events.agent_session import AgentSessionCreated
 from events.commit import Event, Recorded
 from events.job import (
@@ -21,7 +21,7 @@ from events.store import id_of
 from events.task import SandboxAllocated, SandboxReleased, TaskCreated, TaskKilled
 from events.user import TokenCreated, UserCreated
 
-Value: TypeAlias = str | int | None
+Value: TypeAlias = str | bytes | int | None
 Row: TypeAlias = tuple[str, tuple[Value, ...]]
 
 _THING = "INSERT OR IGNORE INTO things VALUES (?, ?, ?, ?, ?)"
@@ -46,7 +46,7 @@ def rows_of(recorded: Recorded) -> Iterator[Row]:
     commit = recorded.commit
     if commit.command is not None:
         key = command_key(commit.actor, commit.command.name, commit.command.id)
-        yield _KEY, (key, recorded.position)
+        yield _KEY, (short_key(key), recorded.position)
     for event in commit.events:
         yield from _rows(event, recorded)
 

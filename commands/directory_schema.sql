@@ -15,7 +15,8 @@ CREATE TABLE things (
 ) WITHOUT ROWID;
 
 CREATE TABLE command_keys (
-    key TEXT PRIMARY KEY,
+    -- `commands.keys.short_key`
+    key BLOB PRIMARY KEY,
     position INTEGER NOT NULL
 ) WITHOUT ROWID;
 

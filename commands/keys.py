@@ -13,10 +13,13 @@ DIGEST_BYTES = 16
 
 def command_key(caller: str, name: str, command_id: str) -> str:
     """The identity of a command (docs/protocol.md, "Idempotency"): caller, name and id, whatever the body says."""
-    # All keys of a history are made when it is loaded, and most of them begin alike.
-    digest = _begun("command", caller, name).copy()
-    digest.update(_told(command_id))
-    return digest.hexdigest()
+    # Neither a user's id nor a command's name has a slash in it.
+    return f"{caller}/{name}/{command_id}"
+
+
+def short_key(key: str) -> bytes:
+    """What stands for a key where millions of them are stored."""
+    return hashlib.blake2b(key.encode(), digest_size=DIGEST_BYTES).digest()
 
 
 def message_id(subject: str, caller: str, name: str, command_id: str, digest: str) -> str:
@@ -25,12 +28,15 @@ def message_id(subject: str, caller: str, name: str, command_id: str, digest: st
     The digest of the body is part of it: two nodes that get one key with two bodies at once must
     not take the second for a repetition of the first.
     """
-    return _digest("message", subject, caller, name, command_id, digest)
+    # Whoever sends one command after the other sends them alike.
+    told = _alike("message", subject, caller, name).copy()
+    told.update(_told(command_id) + _told(digest))
+    return told.hexdigest()
 
 
 def report_message_id(subject: str, report_id: str) -> str:
     """The `Nats-Msg-Id` of a worker's report."""
-    return _digest("report", subject, report_id)
+    return _digest("report", subject, report_id).hexdigest()
 
 
 def body_digest(command: Command) -> str:
@@ -63,13 +69,11 @@ def key_of(recorded: Recorded) -> str:
     return command_key(commit.actor, commit.command.name, commit.command.id)
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.blake2b(b"".join(map(_told, parts)), digest_size=DIGEST_BYTES).hexdigest()
-
-
-@lru_cache(maxsize=1024)
-def _begun(*parts: str) -> hashlib.blake2b:
+def _digest(*parts: str) -> hashlib.blake2b:
     return hashlib.blake2b(b"".join(map(_told, parts)), digest_size=DIGEST_BYTES)
+
+
+_alike = lru_cache(maxsize=1024)(_digest)
 
 
 def _told(part: str) -> bytes:

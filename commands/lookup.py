@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from itertools import compress
-from weakref import WeakValueDictionary
 
 from commands.aggregates import Aggregates
 from commands.authorization import administers, check_member
@@ -23,6 +22,7 @@ from commands.user_state import User
 from events.ids import JobId, TaskId, UserId, is_id
 from events.job import TASK_REVERT_FILE
 from runtime.errors import Unavailable
+from runtime.keyed_locks import KeyedLocks
 
 LOOKS_AT_ONCE = 16
 """This many tasks of a repository are loaded at once."""
@@ -34,7 +34,7 @@ class Lookup:
     def __init__(self, aggregates: Aggregates, directory: Directory) -> None:
         self._aggregates = aggregates
         self._directory = directory
-        self._chosen: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._chosen = KeyedLocks()
 
     async def located(self, thing_id: str, prefix: str, noun: str) -> Located:
         """Where a thing is ruled. Raises `NotFound`; text that cannot be an id names nothing."""
@@ -56,7 +56,7 @@ class Lookup:
 
     @asynccontextmanager
     async def _given_away(self, thing_id: str, noun: str, owner_id: str) -> AsyncIterator[None]:
-        async with self._chosen.setdefault(thing_id, asyncio.Lock()):
+        async with self._chosen.of(thing_id):
             located = await self._directory.locate(thing_id)
             if located is not None and located.aggregate_id != owner_id:
                 raise taken(noun, thing_id)

@@ -1,10 +1,10 @@
 """Keys of commands that this process works on, and of those it stored since the directory was last up to date."""
 
-import asyncio
 from collections import OrderedDict
-from weakref import WeakValueDictionary
+from contextlib import AbstractAsyncContextManager
 
 from events.ids import Position
+from runtime.keyed_locks import KeyedLocks
 
 REMEMBERED = 10_000
 
@@ -13,12 +13,12 @@ class RecentKeys:
     """Keeps one process from accepting one key for two aggregates, neither of which knows of the other."""
 
     def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks = KeyedLocks()
         self._positions: OrderedDict[str, Position] = OrderedDict()
 
-    def lock(self, key: str) -> asyncio.Lock:
+    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
         """Held from the lookup of a key until its command is answered."""
-        return self._locks.setdefault(key, asyncio.Lock())
+        return self._locks.of(key)
 
     def position(self, key: str) -> Position | None:
         return self._positions.get(key)

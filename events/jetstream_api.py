@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import TypeVar
 
 import msgspec
@@ -105,11 +106,10 @@ class JetStreamApi:
 
     async def patiently(self, ask: Callable[[float], Awaitable[T]]) -> T:
         """Repeat a question while it goes unanswered. Raises `Unavailable` in the end."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
+        deadline = monotonic() + self._patience
         pause = FIRST_PAUSE
         while True:
-            left = deadline - loop.time()
+            left = deadline - monotonic()
             try:
                 return await ask(min(self._attempt, left))
             except (NotSent, NoAnswer) as error:
@@ -118,7 +118,7 @@ class JetStreamApi:
                 if not error.passing:
                     raise
                 reason = error
-            if loop.time() + pause >= deadline:
+            if monotonic() + pause >= deadline:
                 raise Unavailable(f"The event store does not answer ({reason}); try again.")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)

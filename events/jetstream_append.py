@@ -75,8 +75,7 @@ class Appender:
     async def _append(
         self, subject: str, body: bytes, expected: Position, message_id: str
     ) -> Position:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
+        deadline = monotonic() + self._patience
         pause = FIRST_PAUSE
         while True:
             try:
@@ -104,7 +103,7 @@ class Appender:
             # the acknowledgement of an earlier try may have been lost. The stream itself tells.
             if (stored := await self._find(subject, expected, message_id)) is not None:
                 return await self._next(stored, subject, expected, body)
-            if loop.time() + pause >= deadline:
+            if monotonic() + pause >= deadline:
                 if isinstance(reason, NoAnswer):
                     self.refused_at = monotonic()
                     self.on_refusal()
@@ -119,7 +118,7 @@ class Appender:
     async def _publish(
         self, subject: str, body: bytes, expected: Position, message_id: str, deadline: float
     ) -> _Ack:
-        left = deadline - asyncio.get_running_loop().time()
+        left = deadline - monotonic()
         message = await self._connection.request(
             subject,
             body,

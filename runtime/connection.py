@@ -38,6 +38,7 @@ class Connection:
 
     def __init__(self, client: NatsClient) -> None:
         self.client = client
+        self._loop = asyncio.get_running_loop()
         self._inbox = Inbox(client)
         self._violations = Violations()
         self._up = asyncio.Event()
@@ -108,7 +109,7 @@ class Connection:
         Nothing is buffered while the connection is down. With a `window` it waits for its turn, within the
         same time. Raises as `request`.
         """
-        deadline = asyncio.get_running_loop().time() + within
+        deadline = self._loop.time() + within
         if not self.connected:
             await self.wait_connected(within)
         try:

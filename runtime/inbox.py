@@ -39,6 +39,7 @@ class Inbox:
 
     def __init__(self, client: NatsClient) -> None:
         self._client = client
+        self._loop = asyncio.get_running_loop()
         self._prefix = client.new_inbox()
         self._before_token = len(self._prefix) + 1
         self._numbers = count(1)
@@ -72,7 +73,7 @@ class Inbox:
         """
         token = str(next(self._numbers))
         send = partial(self._client.send, subject, f"{self._prefix}.{token}", body, headers)
-        exchange = _Exchange(subject, send, take, deadline, window)
+        exchange = _Exchange(subject, send, take, deadline, window, self._loop.create_future())
         self._exchanges[token.encode()] = exchange
         try:
             exchange.begin()
@@ -94,11 +95,11 @@ class Inbox:
         if self._timer is not None:
             self._timer.cancel()
         self._looks_at = deadline
-        self._timer = asyncio.get_running_loop().call_at(deadline, self._look)
+        self._timer = self._loop.call_at(deadline, self._look)
 
     def _look(self) -> None:
         """End what waits too long. One timer for all: hardly any exchange ever needs it."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         self._timer, self._looks_at, next_look = None, math.inf, math.inf
         for exchange in self._exchanges.values():
             if exchange.deadline <= now:
@@ -124,6 +125,7 @@ class _Exchange:
         take: Callable[[Answer], bool],
         deadline: float,
         window: Window | None,
+        complete: asyncio.Future[None],
     ) -> None:
         self._subject = subject
         self._send = send
@@ -133,7 +135,7 @@ class _Exchange:
         self._sent = False
         self._begun = False
         self.nobody_listens = False
-        self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.complete = complete
 
     @property
     def over(self) -> bool:

@@ -5,6 +5,7 @@ Each `asyncio.timeout` starts a timer of its own and takes it back: 3 microsecon
 
 import asyncio
 from contextlib import AbstractContextManager
+from time import monotonic
 from types import TracebackType
 
 
@@ -22,28 +23,28 @@ class SharedTimeout:
         return _Stretch(self)
 
     def enter(self, stretch: "_Stretch") -> float:
-        """When it has to be over, in the event loop's time."""
-        loop = asyncio.get_running_loop()
-        ends_at = loop.time() + self.seconds
+        """When it has to be over, by the monotonic clock."""
         self._under_way[stretch] = None
         if self._timer is None:
-            self._timer = loop.call_at(ends_at, self._look)
-        return ends_at
+            self._look_after(self.seconds)
+        return monotonic() + self.seconds
 
     def leave(self, stretch: "_Stretch") -> None:
         del self._under_way[stretch]
 
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
         self._timer = None
         for stretch in self._under_way:
             if stretch.overdue:
                 continue
-            if stretch.ends_at > loop.time():
-                self._timer = loop.call_at(stretch.ends_at, self._look)
+            if (left := stretch.ends_at - monotonic()) > 0:
+                self._look_after(left)
                 break
             stretch.overdue = True
             stretch.task.cancel()
+
+    def _look_after(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
 
 class _Stretch(AbstractContextManager[None]):
