@@ -20,6 +20,7 @@ from nats.protocol.parser import PERMISSIONS_ERR
 
 from runtime.nats_parser import MessageParser, Sink
 from runtime.nats_publication import publication
+from runtime.piece_reader import PieceReader
 
 READ_BYTES = 256 * 1024
 CLOSE_SECONDS = 2.0
@@ -181,8 +182,16 @@ class _Transport(TcpTransport):
     ) -> None:
         # An attempt that ended between the connection and the server's greeting left its socket open.
         self.close()  # type: ignore[no-untyped-call]
-        await super().connect(uri, buffer_size, connect_timeout)  # type: ignore[arg-type]
-        assert self._io_writer is not None
+        loop = asyncio.get_running_loop()
+        reader = PieceReader(limit=buffer_size)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.create_connection(
+            lambda: protocol, uri.hostname or "", uri.port or 0
+        )
+        self._bare_io_reader = self._io_reader = reader
+        self._bare_io_writer = self._io_writer = asyncio.StreamWriter(
+            transport, protocol, reader, loop
+        )
         peer: socket.socket | None = self._io_writer.get_extra_info("socket")
         if peer is not None:
             _watch(peer)
