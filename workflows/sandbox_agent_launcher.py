@@ -5,12 +5,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import httpx
+from msgspec import Struct
 
 from runtime.errors import Rejected
 from workflows.agents import AgentCommand, shell_agent_command
 from workflows.sandbox import Running, Sandbox
 from workflows.sandbox_agent import SandboxAgentSandboxes
-from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
+from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable, understood
 
 SANDBOX_AGENT_AGENTS = frozenset(
     ("amp", "claude", "codex", "cursor", "mock", "opencode", "pi", "shell"),
@@ -36,6 +37,14 @@ python3 -I -S -c 'import sys; sys.path.append(sys.argv[1]); import workflows.she
 _SHELL_AGENT_FILES = [
     Path(__file__).with_name(name) for name in ("shell_agent.py", "shell_script.py")
 ]
+
+
+class _Installable(Struct):
+    id: str
+
+
+class _Listed(Struct):
+    agents: list[_Installable]
 
 
 class SandboxAgentLauncher:
@@ -87,8 +96,8 @@ class SandboxAgentLauncher:
                 return None
 
     async def _installed(self, agent: str) -> tuple[str, ...]:
-        answer = (await self._api.call("GET", "/v1/agents")).json()
-        names = {one["id"] for one in answer["agents"]}
+        answer = await self._api.call("GET", "/v1/agents")
+        names = {one.id for one in understood(answer.content, _Listed).agents}
         if agent not in names:
             raise Rejected(
                 f"The sandbox-agent server has no agent {agent}. Choose one of {', '.join(sorted(names | {'shell'}))}.",
