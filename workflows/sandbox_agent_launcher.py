@@ -48,7 +48,11 @@ class _Listed(Struct):
 
 
 class SandboxAgentLauncher:
-    """`agents`: those known here, for the variables each may see of the server's environment. `folder` is on its machine."""
+    """Starts agents through the server, which finds and installs them itself.
+
+    `agents` are those known here: they say which variables of the server's environment each may see.
+    `folder` is a folder on the server's machine.
+    """
 
     def __init__(
         self,
