@@ -30,7 +30,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     command_id: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kind(Generic[S]):
     """A kind of aggregate: how its histories are named and folded.
 
@@ -55,7 +55,7 @@ class Kind(Generic[S]):
         return folded
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decider(Kind[S], Generic[S, C]):
     """A kind of aggregate that takes commands.
 
@@ -63,7 +63,7 @@ class Decider(Kind[S], Generic[S, C]):
     `NotFound`, `Rejected`, `Conflict` or `Invalid`.
     """
 
-    decide: Callable[[S, C, Context], list[Event]] = lambda state, command, context: []
+    decide: Callable[[S, C, Context], list[Event]]
 
 
 def origin_of(recorded: Recorded) -> Origin:

@@ -80,7 +80,11 @@ class Directory:
             if not is_damaged(error):
                 raise
             directory = cls(path, store)
-        await directory.verify()
+        try:
+            await directory.verify()
+        except BaseException:
+            directory.close()
+            raise
         return directory
 
     async def verify(self) -> None:

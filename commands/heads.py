@@ -9,9 +9,9 @@ _Asked = asyncio.Future[Recorded | None]
 
 
 class Heads:
-    """At most one read of a subject is under way; whoever asks meanwhile waits for the one behind it.
+    """At most one read of a subject is under way; all who ask meanwhile share the one after it.
 
-    So an answer is never older than its question.
+    The one under way may have looked before they asked, and an answer must not be older than its question.
     """
 
     def __init__(self, store: EventStore) -> None:

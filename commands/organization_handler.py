@@ -91,14 +91,13 @@ class OrganizationHandler:
     async def repository(
         self, request: Request, command: RepositoryCommand, base: Context
     ) -> Answer:
-        name = command.repository_id
-        located = await self._lookup.located(name, "repo", "repository")
+        repository_id = RepositoryId(command.repository_id)
+        located = await self._lookup.located(repository_id, "repo", "repository")
 
         async def prepare(repository: Repository) -> Context:
             organization = await self._lookup.organization(
                 located.aggregate_id, request.user_id, noun="repository"
             )
-            repository_id = RepositoryId(name)
             if repository_id not in organization.repositories:
                 raise no_such("repository")
             standing = standing_act(repository, organization, command)
@@ -108,7 +107,7 @@ class OrganizationHandler:
                 job=await self._lookup.job(standing),
             )
 
-        return await self._deciding.decide(REPOSITORY, name, command, request, prepare)
+        return await self._deciding.decide(REPOSITORY, repository_id, command, request, prepare)
 
     async def task(self, request: Request, command: TaskCommand, base: Context) -> Answer:
         if isinstance(command, CreateTask):
@@ -143,13 +142,12 @@ class OrganizationHandler:
             return await self._deciding.decide(TASK, task_id, command, request, prepare)
 
     async def _create_task(self, request: Request, command: CreateTask, base: Context) -> Answer:
-        name = command.repository_id
         task_id = chosen_id(command.task_id, base.id("task"), prefix="task")
         if command.task_id is not None:
             base = replace(base, chosen_id=command.task_id)
 
         async def prepare(state: TaskState) -> Context:
-            located = await self._lookup.located(name, "repo", "repository")
+            located = await self._lookup.located(command.repository_id, "repo", "repository")
             organization = await self._lookup.organization(
                 located.aggregate_id, request.user_id, noun="repository"
             )
@@ -158,8 +156,8 @@ class OrganizationHandler:
         return await self._deciding.decide(TASK, task_id, command, request, prepare)
 
     async def job(self, request: Request, command: JobCommand, base: Context) -> Answer:
-        name = command.job_id
-        located = await self._lookup.located(name, "job", "job")
+        job_id = command.job_id
+        located = await self._lookup.located(job_id, "job", "job")
 
         async def prepare(state: JobState) -> Context:
             organization = await self._lookup.organization(
@@ -176,5 +174,5 @@ class OrganizationHandler:
 
         await prepare(JOB.initial)
         # Announced elsewhere: a worker opens its own history a moment later.
-        await self._aggregates.opened(JOB, name)
-        return await self._deciding.decide(JOB, name, command, request, prepare)
+        await self._aggregates.opened(JOB, job_id)
+        return await self._deciding.decide(JOB, job_id, command, request, prepare)

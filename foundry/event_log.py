@@ -29,8 +29,9 @@ DOUBTED_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class EventLog:
-    """`durability` is `fsync`, `os`, `replicated(n)` or `unknown`: what an acknowledged commit survives.
+    """The log as this process uses it: its store, its connection, and what belongs to them.
 
+    `durability` is `fsync`, `os`, `replicated(n)` or `unknown`: what an acknowledged commit survives.
     `address` is how a process of its own opens the same store; `server` is the embedded one, if it is that.
     """
 

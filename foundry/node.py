@@ -112,7 +112,11 @@ class Node:
         ).run()
 
     async def _until_taken_away(self) -> None:
-        """A file that a question found damaged is gone, and what is written into it is lost. Raises `Unavailable`."""
+        """Raises `Unavailable` once a live file is gone: what is written into it since then is lost.
+
+        A question that finds a file damaged takes it away, and could say so here; a person who removes one
+        tells nobody. So the files are looked at, a few of them every `FILES_SECONDS`.
+        """
         while True:
             await asyncio.sleep(FILES_SECONDS)
             gone = list(await self.models.taken_away()) if self.models is not None else []

@@ -18,7 +18,10 @@ HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 class PatientProtocol(StreamingProtocol):
-    """uvicorn waits for ever for the rest of a head, keeps all of it, and says "Invalid HTTP request" in plain text."""
+    """Bounds a request's head in time and size, and refuses with a problem document.
+
+    uvicorn by itself waits for ever for the rest of a head, keeps all of it, and says "Invalid HTTP request" in plain text.
+    """
 
     head_seconds = 30.0
     parting_seconds = 2.0

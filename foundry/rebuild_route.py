@@ -1,6 +1,6 @@
 """`POST /v1/operator/rebuild/{projection}` and `/verify/`: what `foundry rebuild` asks a running node for."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import msgspec
@@ -22,7 +22,7 @@ from runtime.problems import Forbidden, problem_document
 def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> list[Route]:
     """Only the log's owner may ask; the answer is a line of JSON per step, the last one the result."""
 
-    def operation(path: str, work: Callable[..., AsyncIterator[object]]) -> Route:
+    def operation(path: str, work: Callable[..., AsyncGenerator[object, None]]) -> Route:
         async def answer(request: Request) -> Response:
             caller = await authenticator.caller(request)
             if caller.user_id != OWNER:
@@ -46,9 +46,9 @@ def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> l
     ]
 
 
-async def _lines(steps: AsyncIterator[object], instance: str) -> AsyncIterator[bytes]:
+async def _lines(steps: AsyncGenerator[object, None], instance: str) -> AsyncIterator[bytes]:
     try:
-        async with aclosing(steps) as each:  # type: ignore[type-var]
+        async with aclosing(steps) as each:
             async for step in each:
                 yield msgspec.json.encode(step) + b"\n"
     except FoundryError as error:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from commands.access import AccessControl
@@ -50,18 +50,22 @@ class WriteSide:
 @asynccontextmanager
 async def write_side(settings: Settings, event_log: EventLog) -> AsyncIterator[WriteSide]:
     """Open it at the log's end; a feed with its `aggregates` and `directory` keeps it fresh."""
-    states = StateFile(settings.data_folder / "states.sqlite3")
-    aggregates = Aggregates(event_log.store, states=states)
-    await aggregates.start()
-    forget = event_log.connection.on_reconnect(aggregates.forget_all)
-    directory = await Directory.open(settings.data_folder / "directory.sqlite3", event_log.store)
-    access = AccessControl(aggregates, directory, now)
     agents = set(known_agents(settings.agents))
     providers = {"local"}
     if settings.sandbox_agent_url is not None:
         agents |= SANDBOX_AGENT_AGENTS
         providers.add("sandbox-agent")
-    try:
+    with ExitStack() as opened:
+        states = StateFile(settings.data_folder / "states.sqlite3")
+        opened.callback(states.close)
+        aggregates = Aggregates(event_log.store, states=states)
+        await aggregates.start()
+        opened.callback(event_log.connection.on_reconnect(aggregates.forget_all))
+        directory = await Directory.open(
+            settings.data_folder / "directory.sqlite3", event_log.store
+        )
+        opened.callback(directory.close)
+        access = AccessControl(aggregates, directory, now)
         yield WriteSide(
             aggregates=aggregates,
             directory=directory,
@@ -78,10 +82,6 @@ async def write_side(settings: Settings, event_log: EventLog) -> AsyncIterator[W
                 known_providers=frozenset(providers),
             ),
         )
-    finally:
-        forget()
-        directory.close()
-        states.close()
 
 
 async def ensure_token(settings: Settings, side: WriteSide) -> str | None:

@@ -23,7 +23,7 @@ class Member(Protocol):
 
 
 class Audience:
-    """A `Subscriber` of the hub for all its members, which are none themselves.
+    """One `Subscriber` of the hub in the place of all its members.
 
     `subscriptions` are shared by them; `cover` is the part of the cursor that names their topics.
     `most_bytes` is what one batch may bring each of them.

@@ -32,9 +32,9 @@ MOST_CONTROL = 16 * 1024
 
 
 class Connection:
-    """A `Subscriber` of the hub while it is in no audience.
+    """One open stream: what its client asked for, holds, and has still to be sent.
 
-    Everything that waits happens in `run`; all other methods return at once.
+    A `Subscriber` of the hub while it is in no audience. Everything that waits happens in `run`; all other methods return at once.
     """
 
     streams = 1

@@ -66,7 +66,7 @@ class _Round:
 
 
 class Heartbeats:
-    """`period` and `stall` are seconds."""
+    """A stream gets a sign of life within `period` seconds; one whose reader takes nothing for `stall` seconds is given up."""
 
     def __init__(self, source: Source, *, period: float, stall: float) -> None:
         self._source = source

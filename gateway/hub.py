@@ -48,7 +48,10 @@ class Subscriber(Protocol):
 
 
 class Hub:
-    """`most_bytes` is what one batch may bring one reader."""
+    """Tells each topic's subscribers what a batch of commits changed.
+
+    `most_bytes` is what one batch may bring one reader.
+    """
 
     def __init__(self, views: Views, *, lag_ms: Callable[[], int], most_bytes: int) -> None:
         self._views = views

@@ -32,7 +32,10 @@ class _Answer(Struct, frozen=True, omit_defaults=True):
 
 
 class InterestRouter:
-    """`node` is this process among all that share the relay."""
+    """Takes a change of interest to the stream it is about, which another node may carry.
+
+    `node` is the name of this process among all that share the relay.
+    """
 
     def __init__(self, node: str, streams: Mapping[str, Connection], relay: Relay | None) -> None:
         self._node = node

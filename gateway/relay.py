@@ -51,8 +51,10 @@ class NatsRelay:
             yield
         finally:
             if self._client.is_connected:
-                async with asyncio.timeout(self._within):
-                    await subscription.unsubscribe()
+                # It goes away in any case, with the connection at the latest: no reason to fail whoever ends here.
+                with suppress(Error, TimeoutError):
+                    async with asyncio.timeout(self._within):
+                        await subscription.unsubscribe()
 
 
 def _subject(node: str) -> str:

@@ -11,7 +11,8 @@ from query_api.conditional import not_modified
 from query_api.etag import content_etag
 from query_api.openapi_commands import command_routes
 from query_api.openapi_route import Answer, DocumentedRoute, Parameter
-from query_api.openapi_routes import ASKED, ELSEWHERE, AnyView
+from query_api.openapi_routes import ASKED, AnyView
+from query_api.openapi_routes_elsewhere import ELSEWHERE
 from query_api.openapi_shapes import FRAMES, Problem
 from query_api.openapi_views import row_types, view_schema
 from query_api.problem_catalog import PROBLEMS

@@ -43,7 +43,10 @@ class _Greeting(Struct):
 
 
 class EmbeddedServer:
-    """What a client needs to know of the server that runs."""
+    """The server of a folder, for those who use it: where it is reached, why it is not there, and how to have it started anew.
+
+    Only the process that runs it can do the last; in others this is an address.
+    """
 
     def __init__(self, remembered: Remembered) -> None:
         self.url = f"nats://127.0.0.1:{remembered.port}"

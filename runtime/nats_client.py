@@ -72,7 +72,7 @@ class NatsClient(Client):
 
     @contextmanager
     def sent_together(self) -> Iterator[None]:
-        """What is sent inside leaves at the end. Behind all else of the turn, nats-server would wait for it."""
+        """Write what is sent inside as soon as it is left, not at the end of this turn of the loop, for which nats-server would wait."""
         self._leaving = True
         try:
             yield

@@ -11,7 +11,7 @@ QUIET_SECONDS = 10.0
 
 
 class Violations:
-    """The latest that the server named, by the subject it named."""
+    """Keeps the latest refusals the server told of, so that who waited for an answer in vain learns why."""
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}

@@ -18,10 +18,10 @@ class Question(Protocol):
 
     @property
     def over(self) -> bool:
-        """Nobody waits for it any more."""
+        """Whether nobody waits for it any more."""
 
     def send(self) -> None:
-        """Must not raise."""
+        """Send it now; its turn has come. Must not raise."""
 
 
 class Window:

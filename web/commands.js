@@ -1,5 +1,7 @@
 // Commands as the page gives them: what is on its way is marked until its change has come, what is refused is said.
 
+import { uuid } from "../clients/js/uuid.js";
+
 /** @import {Foundry} from "../clients/js/foundry.js" */
 
 const PATIENCE_MS = 8000;
@@ -111,13 +113,4 @@ export function sentenceOf(problem) {
   const more = (problem.errors ?? []).filter((/** @type {{detail: string}} */ one) => one.detail !== problem.detail);
   const places = more.map((/** @type {{pointer: string, detail: string}} */ one) => `${one.pointer}: ${one.detail}`);
   return [problem.detail || problem.message || "The server gave no answer.", ...places].join(" ");
-}
-
-/** A random UUID; `crypto.randomUUID` is missing where a page came over plain http from another machine. */
-function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

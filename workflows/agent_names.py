@@ -10,7 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class AgentNames:
-    """One small file for each session, on the host that has its agent's own memory of it, too."""
+    """How an agent calls each of our sessions, for when it is started again.
+
+    One small file for each session, on the host where the agent keeps its own memory of the conversation.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -22,7 +25,7 @@ class AgentNames:
         return None
 
     def keep(self, session_id: SessionId, name: str) -> None:
-        """A full disk is no reason to end the agent: what is not kept is not taken up, nor is what it was before."""
+        """Remember the name. If the disk takes nothing the agent goes on, and no name is left: an older one would be wrong."""
         file = self._file(session_id)
         new = file.with_suffix(".new")
         try:

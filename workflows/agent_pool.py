@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from commands.task_state import Session, Task
 from events.ids import SessionId, Timestamp
@@ -50,7 +51,7 @@ class AgentPool:
         self._live: dict[SessionId, _Live] = {}
         self._names = names
         self._missing: dict[SessionId, str] = {}
-        self._locks: dict[SessionId, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
         self._places = limit
         self._changed = asyncio.Event()
 
@@ -110,7 +111,6 @@ class AgentPool:
             await self._end(session_id)
         self._names.forget(session_id)
         self._missing.pop(session_id, None)
-        self._locks.pop(session_id, None)
 
     async def sweep(self) -> None:
         """End agents that have been idle for a while, until cancelled."""

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from weakref import WeakValueDictionary
 
 from commands.aggregates import Aggregates
 from commands.task import TASK
@@ -63,7 +64,7 @@ class FileCapture:
         self._running: dict[TaskId, float] = {}
         self.watch = FileWatch(self.attempt)
         self._wake = asyncio.Event()
-        self._locks: dict[TaskId, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[TaskId, asyncio.Lock] = WeakValueDictionary()
 
     def request(self, task_id: TaskId) -> None:
         """Capture this task's files soon."""
@@ -107,24 +108,23 @@ class FileCapture:
     def forget(self, task_id: TaskId) -> None:
         """The working tree is gone, most likely for good: forget what is known of it."""
         self._wanted.pop(task_id, None)
-        self._locks.pop(task_id, None)
         self._trees.forget(task_id)
 
     async def attempt(self, task_id: TaskId) -> None:
-        """Capture now; when that fails, the files stored are said to be stale, and the sandbox gone if it is."""
+        """Capture now; when that fails, the files stored are said to be stale, and the sandbox gone if it is.
+
+        One task's failure is its own, a defect of this worker too: the others are looked at all the same.
+        """
         with log_fields(task_id=task_id):
             try:
                 await self.capture(task_id)
             except (FoundryError, GitFailed, OSError) as error:
                 log.warning("files could not be captured", extra={"reason": str(error)})
                 gone = getattr(error, "code", None) == "sandbox_gone"
-                await self._tell(
-                    task_id,
-                    lambda task: [
-                        *files_outdated(task, status="stale"),
-                        *(sandbox_gone(task) if gone else []),
-                    ],
-                )
+                await self._tell_stale(task_id, gone=gone)
+            except Exception:
+                log.exception("capture failed in the worker itself")
+                await self._tell_stale(task_id, gone=False)
 
     async def _serve(self) -> None:
         while True:
@@ -157,6 +157,15 @@ class FileCapture:
         if task_id in self._wanted:
             return files_outdated(task, status="queued")
         return []
+
+    async def _tell_stale(self, task_id: TaskId, *, gone: bool) -> None:
+        await self._tell(
+            task_id,
+            lambda task: [
+                *files_outdated(task, status="stale"),
+                *(sandbox_gone(task) if gone else []),
+            ],
+        )
 
     async def _tell(self, task_id: TaskId, decide: Callable[[TaskState], list[TaskEvent]]) -> None:
         report_id = f"{task_id}/freshness/{secrets.token_hex(6)}"

@@ -80,6 +80,13 @@ class JobLanes:
         else:
             self._end_later(job_id)
 
+    def give_up(self) -> None:
+        """Forget the jobs that wait or were to be tried again: the log lost its end, and may have lost theirs with it."""
+        for timer in self._later.values():
+            timer.cancel()
+        self._later.clear()
+        self._queue.clear()
+
     async def run(self) -> None:
         """Serve until cancelled; what runs then is left to the next start, or to another worker."""
         async with asyncio.TaskGroup() as group:

@@ -31,6 +31,11 @@ class JobQueue:
         self._waiting[announcement.event.job_id] = announcement
         self._changed.set()
 
+    def clear(self) -> None:
+        """Let none wait any more; what runs is not touched."""
+        self._waiting.clear()
+        self._changed.set()
+
     async def take(self) -> Announcement:
         """The first that may run, once there is one; `done` has to be called for it."""
         while True:

@@ -99,8 +99,9 @@ class LogTail:
         return self._checkpoint
 
     async def start(self) -> None:
-        """Begin at the end of the log: what is older is found through the directory."""
+        """Begin at the end of the log: what is older is found through the directory, also what was told and waits."""
         self._checkpoint = await self._store.head()
+        self._told.clear()
 
     async def begin_anew(self) -> None:
         """The log lost its end: begin at the one it has now, and say so."""

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 import msgspec
 from msgspec import Struct
 
 from runtime.errors import Unavailable
+
+T = TypeVar("T")
 
 RUN_SECONDS = 300.0
 """The server lets no command run longer."""
@@ -19,7 +21,10 @@ OUTPUT_BYTES = 1 << 20
 
 
 class SandboxAgentUnavailable(Unavailable):
-    """The server cannot be reached, or cannot do what it was asked for; the text is its own word."""
+    """The server cannot be reached, or cannot do what it was asked for; the text is its own word.
+
+    `status` is that of its refusal, None where it did not answer, or somebody else did.
+    """
 
     default_code = "sandbox_agent_unavailable"
 
@@ -81,7 +86,7 @@ class SandboxAgentApi:
             },
             timeout=httpx.Timeout(seconds + 10, connect=5, pool=None),
         )
-        return msgspec.json.decode(answer.content, type=Ran)
+        return understood(answer.content, Ran)
 
     async def shell(self, script: str, *arguments: str, deadline: float = 60.0) -> str:
         """The output of a small script. Raises `SandboxAgentUnavailable` if it fails."""
@@ -126,6 +131,16 @@ class SandboxAgentApi:
         await self.call("PUT", "/v1/fs/file", params={"path": f"{path}.new"}, content=content)
         body = {"from": f"{path}.new", "to": path, "overwrite": True}
         await self.call("POST", "/v1/fs/move", json=body)
+
+
+def understood(content: bytes, shape: type[T]) -> T:
+    """What the server said. Raises `SandboxAgentUnavailable` for what no such server says: the page of a proxy before it."""
+    try:
+        return msgspec.json.decode(content, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SandboxAgentUnavailable(
+            f"What answers is no sandbox-agent server, or one of another version: {error}."
+        ) from None
 
 
 def unreachable(error: httpx.HTTPError) -> SandboxAgentUnavailable:

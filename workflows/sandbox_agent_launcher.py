@@ -5,12 +5,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import httpx
+from msgspec import Struct
 
 from runtime.errors import Rejected
 from workflows.agents import AgentCommand, shell_agent_command
 from workflows.sandbox import Running, Sandbox
 from workflows.sandbox_agent import SandboxAgentSandboxes
-from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
+from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable, understood
 
 SANDBOX_AGENT_AGENTS = frozenset(
     ("amp", "claude", "codex", "cursor", "mock", "opencode", "pi", "shell"),
@@ -38,8 +39,20 @@ _SHELL_AGENT_FILES = [
 ]
 
 
+class _Installable(Struct):
+    id: str
+
+
+class _Listed(Struct):
+    agents: list[_Installable]
+
+
 class SandboxAgentLauncher:
-    """`agents`: those known here, for the variables each may see of the server's environment. `folder` is on its machine."""
+    """Starts agents through the server, which finds and installs them itself.
+
+    `agents` are those known here: they say which variables of the server's environment each may see.
+    `folder` is a folder on the server's machine.
+    """
 
     def __init__(
         self,
@@ -87,8 +100,8 @@ class SandboxAgentLauncher:
                 return None
 
     async def _installed(self, agent: str) -> tuple[str, ...]:
-        answer = (await self._api.call("GET", "/v1/agents")).json()
-        names = {one["id"] for one in answer["agents"]}
+        answer = await self._api.call("GET", "/v1/agents")
+        names = {one.id for one in understood(answer.content, _Listed).agents}
         if agent not in names:
             raise Rejected(
                 f"The sandbox-agent server has no agent {agent}. Choose one of {', '.join(sorted(names | {'shell'}))}.",

@@ -8,11 +8,10 @@ from contextlib import suppress
 from typing import Any, Literal, Self, TypeAlias
 
 import httpx
-import msgspec
 from msgspec import Struct
 
 from workflows.remote_pipe import RemotePipe
-from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
+from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable, understood
 from workflows.server_sent import NotEvents, server_sent
 
 FIRST_LOOK_SECONDS = 0.05
@@ -43,7 +42,8 @@ class _Info(Struct, rename="camel"):
 class _Log(Struct):
     sequence: int
     stream: str
-    data: str
+    data: bytes
+    """In base64 on the wire."""
 
 
 class _Logs(Struct):
@@ -108,7 +108,7 @@ class SandboxAgentProcess:
                 raise
             began = error
         else:
-            began = f"/v1/processes/{msgspec.json.decode(answer.content, type=_Info).id}"
+            began = f"/v1/processes/{understood(answer.content, _Info).id}"
         return cls(api, began, tell=tell, end=end, when_lost=when_lost)
 
     def send(self, number: signal.Signals) -> None:
@@ -168,7 +168,7 @@ class SandboxAgentProcess:
         """
         while not self._ended.is_set():
             missing = 0
-            with suppress(httpx.HTTPError, NotEvents):
+            with suppress(httpx.HTTPError, NotEvents, SandboxAgentUnavailable):
                 missing = await self._read_log()
             if missing and self._asked_again_after == self._read_to:
                 self._finish()
@@ -188,7 +188,7 @@ class SandboxAgentProcess:
             timeout=httpx.Timeout(None, connect=5),
         ) as answer:
             async for _, data in server_sent(answer.aiter_bytes()):
-                entry = msgspec.json.decode(data, type=_Log)
+                entry = understood(data, _Log)
                 if entry.sequence <= self._read_to:
                     continue
                 missing = entry.sequence - self._read_to - 1
@@ -200,7 +200,7 @@ class SandboxAgentProcess:
                         return missing
                 self._read_to = entry.sequence
                 pipe = self.stderr if entry.stream == "stderr" else self.stdout
-                pipe.feed(base64.b64decode(entry.data))
+                pipe.feed(entry.data)
                 await pipe.room()
         return 0
 
@@ -213,14 +213,13 @@ class SandboxAgentProcess:
         heard_at = clock()
         while True:
             try:
-                answer = await self._api.call("GET", self._path)
+                info = understood((await self._api.call("GET", self._path)).content, _Info)
             except SandboxAgentUnavailable as error:
                 if error.status is not None or clock() - heard_at > GONE_SECONDS:
                     self.stderr.feed(error.detail.encode())
                     break
             else:
                 heard_at = clock()
-                info = msgspec.json.decode(answer.content, type=_Info)
                 if info.status != "running":
                     exit_code = info.exit_code
                     await self._read_rest()
@@ -244,7 +243,7 @@ class SandboxAgentProcess:
             answer = await self._api.call(
                 "GET", f"{self._path}/logs", params={"stream": "combined", "tail": 1}
             )
-            logs = msgspec.json.decode(answer.content, type=_Logs).entries
+            logs = understood(answer.content, _Logs).entries
             async with asyncio.timeout(LOG_SECONDS):
                 while logs and self._read_to < logs[-1].sequence:
                     await asyncio.sleep(0.02)

@@ -103,6 +103,7 @@ class Worker:
                     await self._serve()
                 except* _BegunAnew:
                     log.warning("worker begins anew", extra={"host": self._host})
+                    self._lanes.give_up()
                     await self._agents.close()
 
     async def drain(self, deadline: float) -> None:

@@ -7,6 +7,7 @@
 import { pause } from "./pause.js";
 import { Problem } from "./problem.js";
 import { jitter } from "./turn.js";
+import { uuid } from "./uuid.js";
 
 /** A command ends within 30 s on the server. */
 const ATTEMPT_MS = 35_000;
@@ -95,12 +96,4 @@ function condensed(ifMatch) {
   if (typeof ifMatch === "object") return `"${ifMatch.epoch}.${ifMatch.version}"`;
   const text = String(ifMatch);
   return text === "*" || /^\d+$/.test(text) || text.includes('"') ? text : `"${text}"`;
-}
-
-/** `crypto.randomUUID` is missing on pages that came over plain HTTP from another machine. */
-function uuid() {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
 }

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from nats.aio.subscription import Subscription
 
 from gateway.relay import NatsRelay
 from runtime.connection import connect
@@ -195,3 +196,19 @@ async def test_a_node_that_stays_silent_is_unavailable(nats_server: NatsServer) 
     async with relay(nats_server, within=0.1) as silent, silent.serving("node-a", never):
         with pytest.raises(Unavailable):
             await silent.forward("node-a", b"{}")
+
+
+async def test_who_stops_serving_is_not_failed_by_a_server_that_takes_no_notice(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(subscription: Subscription, limit: int = 0) -> None:
+        await asyncio.Event().wait()
+
+    async def echo(payload: bytes) -> bytes:
+        return payload
+
+    monkeypatch.setattr(Subscription, "unsubscribe", never)
+    async with relay(nats_server, within=0.1) as ending, ending.serving("node-a", echo):
+        answer = await ending.forward("node-a", b"{}")
+
+    assert answer == b"{}"

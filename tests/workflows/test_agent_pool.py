@@ -107,6 +107,21 @@ async def test_an_agent_started_anew_goes_on_with_its_conversation(pool: AgentPo
     assert await started_anew(pool) == ["session/resume"]
 
 
+async def test_who_waits_for_the_end_of_an_agent_and_who_comes_after_it_get_one_and_the_same(
+    pool: AgentPool,
+) -> None:
+    await pool.get(task(), session())
+    ending = asyncio.create_task(pool.end(facts.SESSION))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(pool.get(task(), session()))
+    await ending
+
+    async with asyncio.timeout(20):
+        agents = await asyncio.gather(waiting, pool.get(task(), session()))
+
+    assert agents[0] is agents[1]
+
+
 async def test_a_name_that_is_lost_or_damaged_is_told(pool: AgentPool, names: Path) -> None:
     await pool.get(task(), session())
 

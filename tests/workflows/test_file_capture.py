@@ -190,6 +190,35 @@ async def test_a_sandbox_that_is_gone_is_an_issue_once_and_none_of_a_task_put_aw
     assert issues(await over.events()) == []
 
 
+async def test_a_capture_that_meets_a_defect_keeps_nobody_else_from_theirs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Garbled(Fixed):
+        async def capture(
+            self, sandbox: Sandbox, *, base: str, unless: str | None = None
+        ) -> Captured | None:
+            self.looks += 1
+            raise ValueError("The output of git ends within a change.")
+
+    provider = Garbled()
+    desk = Desk(local=provider)
+    await desk.begin()
+    running = asyncio.create_task(desk.files.run())
+    try:
+        async with asyncio.timeout(20):
+            while provider.looks < 2:
+                desk.files.request(facts.TASK)
+                await asyncio.sleep(0)
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+    [said] = [event.status for event in await desk.events() if isinstance(event, FilesOutdated)]
+    assert said == "stale"
+    assert "capture failed in the worker itself" in caplog.messages
+
+
 async def test_a_large_tree_with_long_paths_fits_into_commits_and_none_of_it_is_lost() -> None:
     provider = Fixed()
     provider.tree = tuple(TreeFile(path=f"{number:04}/" * 200, size=1) for number in range(600))

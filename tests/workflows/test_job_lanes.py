@@ -176,3 +176,21 @@ async def test_cancellations_beyond_the_bound_are_left_to_whoever_takes_the_job_
     assert caplog.messages.count("cancellation is left to the sweep") == 1
     assert (await bench.over())[-1] == "job_cancelled"
     assert not bench.running.is_set()
+
+
+async def test_no_job_of_a_log_that_lost_its_end_is_run(bench: Bench) -> None:
+    bench.fails = 1
+    bench.lanes.want(ANNOUNCEMENT)
+    while facts.JOB not in bench.lanes._later:
+        await asyncio.sleep(0)
+    [again] = bench.lanes._later.values()
+    bench.lanes.give_up()
+    tried_again = not again.cancelled()
+    bench.lanes.want(ANNOUNCEMENT)
+    bench.lanes.give_up()
+
+    await asyncio.sleep(0.1)
+
+    assert not tried_again
+    assert facts.JOB not in bench.lanes
+    assert not bench.running.is_set()

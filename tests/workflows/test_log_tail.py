@@ -134,6 +134,18 @@ async def test_what_is_told_again_before_it_was_looked_at_waits_once() -> None:
     assert (told.offered.jobs, told.here.looked_at) == (["job_1"], [facts.REPOSITORY])
 
 
+async def test_what_a_log_told_that_lost_its_end_is_not_looked_at_any_more() -> None:
+    told = Tail()
+    await told.hear(announced(1))
+
+    await told.tail.begin_anew()
+
+    assert len(told.tail) == 0
+    await told.hear(announced(2))
+    await told.look()
+    assert told.offered.jobs == ["job_2"]
+
+
 async def test_a_host_says_that_it_is_there_once_the_log_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -143,9 +143,9 @@ class ChaosProxy:
                     await answering.whole(reply.status, body, reply.headers)
                     return True
                 await self._stream(world, fault, reply, reader, answering)
-        except Away as error:
+        except Away:
             # As if there were no proxy: the connection is refused, or breaks off.
-            del error
+            pass
         return False
 
     async def _stream(
