@@ -65,6 +65,7 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
         lanes = JobLanes(
             runner=runner,
             kinds=kinds,
+            reports=reports,
             announcements=announcements,
             placement=placement,
             gate=gate,

@@ -14,6 +14,8 @@ from workflows.job_kind import JobKind, NotOurs
 from workflows.job_queue import JobQueue
 from workflows.job_runner import JobRunner, RetryLater
 from workflows.placement import Placement
+from workflows.steady_reports import SteadyReports
+from workflows.waiting_jobs import WaitingJobs
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class JobLanes:
         *,
         runner: JobRunner,
         kinds: Mapping[str, JobKind],
+        reports: SteadyReports,
         announcements: Announcements,
         placement: Placement,
         gate: Gate,
@@ -43,6 +46,7 @@ class JobLanes:
         self._placement = placement
         self._gate = gate
         self._queue = JobQueue(kinds, lanes=LANES)
+        self._waiting = WaitingJobs(queue=self._queue, kinds=kinds, reports=reports, gate=gate)
         self._working: dict[JobId, asyncio.Task[None]] = {}
         self._later: dict[JobId, asyncio.TimerHandle] = {}
         self._cancelled: set[JobId] = set()
@@ -92,6 +96,7 @@ class JobLanes:
         async with asyncio.TaskGroup() as group:
             # Not in a lane: the jobs in all lanes may wait for a cancellation.
             group.create_task(self._end_cancelled(), name="cancellations")
+            group.create_task(self._waiting.run(), name="waiting jobs")
             while True:
                 announcement = await self._queue.take()
                 job_id = announcement.event.job_id

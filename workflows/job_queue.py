@@ -18,6 +18,7 @@ class JobQueue:
         self._lanes = lanes
         self._waiting: dict[JobId, Announcement] = {}
         self._running: dict[JobId, Announcement] = {}
+        self._untold: dict[JobId, Announcement] = {}
         self._changed = asyncio.Event()
 
     def __contains__(self, job_id: JobId) -> bool:
@@ -29,6 +30,7 @@ class JobQueue:
     def put(self, announcement: Announcement) -> None:
         """Let a job of a known kind wait; one that runs is looked at once more when it has ended."""
         self._waiting[announcement.event.job_id] = announcement
+        self._untold[announcement.event.job_id] = announcement
         self._changed.set()
 
     def clear(self) -> None:
@@ -39,14 +41,22 @@ class JobQueue:
     async def take(self) -> Announcement:
         """The first that may run, once there is one; `done` has to be called for it."""
         while True:
-            found = first_runnable(
-                self._waiting.values(), self._running.values(), self._kinds, lanes=self._lanes
-            )
+            found = self._first_runnable()
             if found is not None:
                 del self._waiting[found.event.job_id]
+                self._untold.pop(found.event.job_id, None)
                 self._running[found.event.job_id] = found
                 self._changed.set()
                 return found
+            await self._change()
+
+    async def held_up(self) -> Sequence[Announcement]:
+        """Those that wait because nothing more may run, each once for every time it was put here."""
+        while True:
+            if self._untold and self._first_runnable() is None:
+                told = tuple(self._untold.values())
+                self._untold.clear()
+                return told
             await self._change()
 
     def done(self, job_id: JobId) -> None:
@@ -58,6 +68,11 @@ class JobQueue:
         """Wait until fewer jobs wait than may run: who has enough to do asks for no more."""
         while len(self._waiting) >= self._lanes:
             await self._change()
+
+    def _first_runnable(self) -> Announcement | None:
+        return first_runnable(
+            self._waiting.values(), self._running.values(), self._kinds, lanes=self._lanes
+        )
 
     async def _change(self) -> None:
         self._changed.clear()

@@ -120,7 +120,7 @@ class JobRunner:
         if job.cancel_requested:
             await self.cancelled(announcement)
             raise NotOurs("the job was cancelled")
-        if isinstance(first, Absent):
+        if isinstance(first, Absent) or first.host is None:
             JOB_QUEUE_SECONDS.labels(kind.name).observe((self._now() - announcement.at) / 1000)
         log.info("job started", extra={"kind": kind.name, "stage": job.stage})
         return job

@@ -133,6 +133,31 @@ async def test_a_remote_that_never_answers_keeps_no_place_from_others(
             )
 
 
+async def test_a_job_that_waits_for_a_place_can_be_cancelled(house: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        added = await house.owner.command(
+            "repository.add",
+            organization_id=house.organization_id,
+            remote_url=f"https://127.0.0.1:{silent.getsockname()[1]}/one",
+        )
+        waiting = House(house.owner, house.organization_id, added.ids["repository_id"])
+        created = [await waiting.create_task() for _ in range(8)]
+        last = created[-1]
+        topic = f"job/{last.ids['job_id']}"
+        async with house.owner.stream(topic) as stream:
+            status_before = (await stream.until_data(topic, lambda job: job["stages"]))["status"]
+
+            cancelled = await house.owner.command("job.cancel", job_id=last.ids["job_id"])
+
+            ended = await stream.until_data(topic, lambda job: job["status"] == "cancelled")
+        task = await house.owner.data(f"task/{last.ids['task_id']}")
+
+    assert status_before == "queued"
+    assert cancelled.events == ["job_cancel_requested"]
+    assert ended["stage"] is None
+    assert [issue["code"] for issue in task["issues"]] == ["job_cancelled"]
+
+
 async def test_an_archive_that_was_cancelled_is_begun_anew_by_the_same_command(
     house: House, stuck: Stuck
 ) -> None:

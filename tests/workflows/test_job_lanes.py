@@ -58,7 +58,10 @@ class Bench:
         self.time = Timestamp(1)
         self.fails = 0
         kind = JobKind(
-            name=KIND, stages=(Stage(name="pushed", run=self._push),), failed=self._failed
+            name=KIND,
+            stages=(Stage(name="pushed", run=self._push),),
+            failed=self._failed,
+            at_once=1,
         )
         self.lanes = JobLanes(
             runner=JobRunner(
@@ -71,6 +74,7 @@ class Bench:
                 now=lambda: self.time,
             ),
             kinds={KIND: kind},
+            reports=self.reports,
             announcements=Announcements(self.store, aggregates),
             placement=Here(),
             gate=Gate("worker"),
@@ -84,11 +88,16 @@ class Bench:
     async def over(self) -> list[str]:
         """What its history tells once the worker has let go of it."""
         async with asyncio.timeout(20):
-            while facts.JOB in self.lanes or "job_cancelled" not in await self._told():
+            while facts.JOB in self.lanes or "job_cancelled" not in await self.told():
                 await asyncio.sleep(0)
-        return await self._told()
+        return await self.told()
 
-    async def _told(self) -> list[str]:
+    async def has_told(self, tag: str) -> None:
+        async with asyncio.timeout(20):
+            while tag not in await self.told():
+                await asyncio.sleep(0)
+
+    async def told(self) -> list[str]:
         history = await self.store.load(subject_of(JOB.name, facts.JOB))
         return [tag_of(event) for one in history for event in one.commit.events]
 
@@ -138,6 +147,35 @@ async def test_a_job_is_cancelled_before_its_work_has_begun(
 
     assert (await bench.over())[-1] == "job_cancelled"
     assert not bench.running.is_set()
+
+
+async def test_a_job_without_a_place_is_opened_and_can_be_cancelled_while_another_runs(
+    bench: Bench,
+) -> None:
+    other = Announcement(
+        event=JobAnnounced(**OWNERS | {"job_id": facts.SYNC_JOB}, input={}),  # type: ignore[arg-type]
+        at=Timestamp(1),
+        correlation_id="",
+    )
+    bench.lanes.want(other)
+    await bench.running.wait()
+    bench.lanes.want(ANNOUNCEMENT)
+    await bench.has_told("job_opened")
+
+    await bench.cancel()
+
+    await bench.has_told("job_cancelled")
+    assert (await bench.told())[:2] == ["job_opened", "job_cancel_requested"]
+    assert facts.SYNC_JOB in bench.lanes
+
+
+async def test_a_job_that_may_run_at_once_is_opened_by_its_claim(bench: Bench) -> None:
+    bench.lanes.want(ANNOUNCEMENT)
+    await bench.running.wait()
+
+    [first, *_] = await bench.store.load(subject_of(JOB.name, facts.JOB))
+
+    assert [tag_of(event) for event in first.commit.events] == ["job_opened", "job_started"]
 
 
 async def test_a_stage_that_failed_is_tried_again_soon_though_the_clock_is_put_back(
