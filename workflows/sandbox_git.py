@@ -9,6 +9,7 @@ from runtime.errors import Rejected, Unavailable
 from workflows.git import ceiling, first_complaint
 from workflows.output_tail import OutputTail, pump
 from workflows.sandbox import Sandbox, SandboxProvider
+from workflows.scratch import Conflicting
 
 DEADLINE = 120.0
 OUTPUT_BYTES = 64 << 10
@@ -44,6 +45,17 @@ class SandboxGit:
             raise Rejected(
                 "What is checked out in the sandbox is on no branch of the task's repository; make one of it there first.",
                 code="branch_left",
+            )
+
+    async def check_resolved(self) -> None:
+        """Raises `Conflicting` where adding everything would take git's marks of a conflict for the work."""
+        _, listed = await self._run("ls-files", "-z", "--unmerged")
+        # Each is listed once for every side that has it.
+        files = dict.fromkeys(record.partition("\t")[2] for record in listed.split("\0") if record)
+        if files:
+            raise Conflicting(
+                "Resolve the merge in the sandbox and `git add` the files, then ask for it again: there are conflicts",
+                [*files],
             )
 
     async def commit_all(self, *, branch: str, message: str) -> bool:

@@ -65,6 +65,7 @@ class BranchWork:
         """Commit what the agent left uncommitted."""
         task = await self._task(job)
         git = self._git(task)
+        await git.check_resolved()
         made = await git.commit_all(branch=_branch(task), message=task.title)
         await git.check_kept(base=_base(task))
         if made:
