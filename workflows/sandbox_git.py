@@ -63,13 +63,38 @@ class SandboxGit:
 
         Raises `Rejected` when the working tree has another branch checked out.
         """
-        head = (await self._run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)))[1].strip()
-        if head != f"refs/heads/{branch}":
-            there = head.removeprefix("refs/heads/") or "no branch"
+        if (here := await self._branch()) != branch:
             raise Rejected(
-                f"The sandbox is on {there}, not on {branch}; check that branch out there first.",
+                f"The sandbox is on {here or 'no branch'}, not on {branch}; check that branch out there first.",
                 code="branch_left",
             )
+        return await self._commit(message)
+
+    async def keep_all(self, *, branch: str, base: str, message: str) -> str | None:
+        """Commit all that is not committed, on whatever branch is checked out; where it is, None if there was nothing to do.
+
+        Where none is checked out, one is made of the commits that are on none, named after `branch`. For
+        a sandbox in which nothing runs any more: what locked git was killed, and its lock goes.
+        """
+        _, lock = await self._run("rev-parse", "--git-path", "index.lock")
+        await self._command(("rm", "-f", "--", lock.strip()), what="rm", accept=(0,))
+        made = await self.has_uncommitted() and await self._commit(message)
+        if (here := await self._branch()) is not None:
+            return here if made else None
+        head = (await self._run("rev-parse", "--verify", "HEAD"))[1].strip()
+        if not made and await self._provider.keeps(self._sandbox, head, base=base):
+            return None
+        spare = f"{branch}-{head[:8]}"
+        # Forced: another attempt may have made it.
+        await self._run("branch", "--force", "--no-track", spare, head)
+        return spare
+
+    async def _branch(self) -> str | None:
+        """The branch that is checked out, also one without a commit yet."""
+        head = (await self._run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)))[1].strip()
+        return head.removeprefix("refs/heads/") or None
+
+    async def _commit(self, message: str) -> bool:
         await self._run("add", "--all")
         unchanged, _ = await self._run("diff", "--cached", "--quiet", accept=(0, 1))
         if unchanged == 0:
