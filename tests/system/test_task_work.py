@@ -250,3 +250,18 @@ async def _say(house: House, task: Any, text: str) -> None:
             ),
             WITHIN,
         )
+
+
+async def test_the_work_of_a_task_leaves_it_also_when_the_repository_was_removed(
+    house: House, git_repository: GitRepository
+) -> None:
+    """The task stays when its repository leaves the organization's list."""
+    task_id = (await house.finished_task(MINE)).ids["task_id"]
+    free(git_repository)
+    await house.owner.command("repository.remove", repository_id=house.repository_id)
+
+    pushed = await do(house, "task.push", task_id=task_id)
+    merged = await do(house, "task.merge", task_id=task_id)
+
+    assert (pushed["status"], merged["status"]) == ("succeeded", "succeeded")
+    assert git_repository.git("show", "main:n ü") == "1"
