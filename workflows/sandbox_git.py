@@ -14,6 +14,7 @@ from workflows.scratch import Conflicting
 DEADLINE = 120.0
 OUTPUT_BYTES = 64 << 10
 
+_REMOTES = "refs/remotes/origin/"
 _GIT = (
     "git",
     "--literal-pathspecs",
@@ -39,9 +40,9 @@ class SandboxGit:
 
         They are on no branch, or in a repository that somebody put in the place of the task's.
         """
-        unborn, head = await self._run("rev-parse", "--verify", "--quiet", "HEAD", accept=(0, 1))
+        head = await self._commit_of("HEAD")
         # The task's repository itself is asked: the one in the tree may be a clone, with branches of the same names.
-        if not unborn and not await self._provider.keeps(self._sandbox, head.strip(), base=base):
+        if head and not await self._provider.keeps(self._sandbox, head, base=base):
             raise Rejected(
                 "What is checked out in the sandbox is on no branch of the task's repository; make one of it there first.",
                 code="branch_left",
@@ -73,21 +74,33 @@ class SandboxGit:
     async def keep_all(self, *, branch: str, base: str, message: str) -> str | None:
         """Commit all that is not committed, on whatever branch is checked out; where it is, None if there was nothing to do.
 
-        Where none is checked out, one is made of the commits that are on none, named after `branch`. For
-        a sandbox in which nothing runs any more: what locked git was killed, and its lock goes.
+        Where none is checked out, one is made of the commits that are on none, named after `branch`; so it is where
+        that is a branch of the remote's, on which others begin. For a sandbox in which nothing runs any
+        more: what locked git was killed, and its lock goes.
         """
         _, lock = await self._run("rev-parse", "--git-path", "index.lock")
         await self._command(("rm", "-f", "--", lock.strip()), what="rm", accept=(0,))
-        made = await self.has_uncommitted() and await self._commit(message)
-        if (here := await self._branch()) is not None:
+        uncommitted = await self.has_uncommitted()
+        here = await self._branch()
+        if uncommitted and here not in (None, branch) and await self._commit_of(_REMOTES + here):
+            # A checkout would refuse in the middle of a merge.
+            await self._run("update-ref", "--no-deref", "HEAD", "HEAD")
+            here = None
+        made = uncommitted and await self._commit(message)
+        if here is not None:
             return here if made else None
-        head = (await self._run("rev-parse", "--verify", "HEAD"))[1].strip()
+        head = await self._commit_of("HEAD")
         if not made and await self._provider.keeps(self._sandbox, head, base=base):
             return None
         spare = f"{branch}-{head[:8]}"
         # Forced: another attempt may have made it.
         await self._run("branch", "--force", "--no-track", spare, head)
         return spare
+
+    async def _commit_of(self, name: str) -> str:
+        """The commit a name stands for, empty if there is none."""
+        found = await self._run("rev-parse", "--verify", "--quiet", name, accept=(0, 1))
+        return found[1].strip()
 
     async def _branch(self) -> str | None:
         """The branch that is checked out, also one without a commit yet."""

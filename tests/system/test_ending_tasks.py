@@ -80,6 +80,7 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
     ("left", "kept_on"),
     [
         ("git checkout --quiet -b elsewhere; echo mine >kept.txt", "elsewhere"),
+        ("git checkout --quiet -b main origin/main; echo mine >kept.txt", "{branch}-{commit}"),
         ("git checkout --quiet --detach; echo mine >kept.txt", "{branch}-{commit}"),
         (
             "git checkout --quiet --detach; echo mine >kept.txt; git add .; git commit --quiet -m one",
@@ -94,7 +95,14 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
         ),
         ('echo mine >kept.txt; touch "$(git rev-parse --git-path index.lock)"', "{branch}"),
     ],
-    ids=["another branch", "no branch", "commits on none", "within a rebase", "a killed git"],
+    ids=[
+        "another branch",
+        "the default branch",
+        "no branch",
+        "commits on none",
+        "within a rebase",
+        "a killed git",
+    ],
 )
 async def test_an_archive_keeps_the_work_wherever_the_agent_stood(
     house: House, left: str, kept_on: str
