@@ -116,7 +116,7 @@ def _once(task: Task, kind: str, context: Context) -> list[Event]:
     if still_open(task, kind, context):
         return []
     _check_still(task)
-    return begun_anew(task, kind, context)
+    return begun_anew(task, kind, context, **_of_remote(task))
 
 
 def _rename(task: Task, command: RenameBranch, context: Context) -> list[Event]:
@@ -131,7 +131,7 @@ def _rename(task: Task, command: RenameBranch, context: Context) -> list[Event]:
     if task.branch == command.branch:
         return []
     _check_still(task)
-    return begun_anew(task, TASK_RENAME_BRANCH, context, branch=command.branch)
+    return begun_anew(task, TASK_RENAME_BRANCH, context, branch=command.branch, **_of_remote(task))
 
 
 def _revert(task: Task, command: RevertFile, context: Context) -> list[Event]:
@@ -142,6 +142,11 @@ def _revert(task: Task, command: RevertFile, context: Context) -> list[Event]:
         return []
     check_workable(task)
     return [reverting]
+
+
+def _of_remote(task: Task) -> dict[str, str]:
+    """Named for the worker, which leaves no host that never answers all places."""
+    return {"remote_url": task.remote_url}
 
 
 def _check_still(task: Task) -> None:

@@ -1,5 +1,6 @@
 """The work of a task on a sandbox-agent server pushed, merged and renamed, from a worker that has nothing there."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,11 @@ class Work:
         ]
 
 
+def detach(tree: Path) -> None:
+    """Leave a working tree on no branch, as an agent may."""
+    subprocess.run(["git", "checkout", "--quiet", "--detach"], cwd=tree, check=True)
+
+
 def work_on(
     remote: Remote, folder: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes
 ) -> Work:
@@ -113,6 +119,26 @@ async def test_the_first_branch_of_an_empty_repository_is_pushed(
     await work.commit("n", "1\n")
 
     assert await work.push() == work.remote.git("rev-parse", WORK)
+
+
+async def test_what_stands_on_no_branch_there_is_kept_on_one_of_its_own(work: Work) -> None:
+    """As an archive keeps it, also behind the lock of a git that was killed."""
+    tree = Path(work.sandbox.path)
+    detach(tree)
+    (tree / "n").write_text("1\n")
+    locks = (tree / ".git").read_text().removeprefix("gitdir: ").strip()
+    Path(locks, "index.lock").touch()
+    git = SandboxGit(work.sandboxes, work.sandbox)
+
+    kept_on = await git.keep_all(branch=WORK, base=work.base, message="Änderung")
+    again = await git.keep_all(branch=WORK, base=work.base, message="Änderung")
+
+    await git.check_kept(base=work.base)
+    assert kept_on is not None
+    assert kept_on.startswith(f"{WORK}-")
+    assert again is None
+    await work.push(kept_on)
+    assert work.remote.git("show", f"{kept_on}:n") == "1"
 
 
 async def test_commits_of_others_are_never_lost(work: Work) -> None:

@@ -16,24 +16,21 @@ from commands.aggregates import Aggregates
 from commands.task import TASK
 from commands.task_reports import files_captured, files_outdated, sandbox_gone, tree_changed
 from commands.task_state import Task, TaskState
-from events.fact import Blob
 from events.ids import TaskId
 from events.store import EventStore
 from events.task import TaskEvent
-from events.task_files import ChangedFile, TreeFile
+from events.task_files import TreeFile
 from runtime.errors import FoundryError, Unavailable
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
 from workflows.file_watch import FileWatch
-from workflows.git import GitFailed
-from workflows.sandbox import Captured, CapturedFile, SandboxProvider, provider_named
+from workflows.listed_files import json_bytes, listed_files
+from workflows.sandbox import Captured, SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
 from workflows.stored_trees import StoredTrees
 
 log = logging.getLogger(__name__)
 
-INLINE_FILE_BYTES = 8 * 1024
-INLINE_BYTES = 96 * 1024
 TREE_BYTES = 64 * 1024
 """At most this much of the list of files goes into one commit."""
 
@@ -90,7 +87,7 @@ class FileCapture:
                 self._running[task_id] = _clock()
                 try:
                     await self._capture(task, task.sandbox.base)
-                except (FoundryError, GitFailed, OSError):
+                except (FoundryError, OSError):
                     if asked:
                         self.request(task_id)
                     raise
@@ -118,8 +115,14 @@ class FileCapture:
         with log_fields(task_id=task_id):
             try:
                 await self.capture(task_id)
-            except (FoundryError, GitFailed, OSError) as error:
-                log.warning("files could not be captured", extra={"reason": str(error)})
+            except Exception as error:
+                # Also for a defect of ours: the captures of all tasks, and with them the node, are not to end with it.
+                expected = isinstance(error, (FoundryError, OSError))
+                log.warning(
+                    "files could not be captured",
+                    extra={"reason": str(error)},
+                    exc_info=None if expected else error,
+                )
                 gone = getattr(error, "code", None) == "sandbox_gone"
                 await self._tell_stale(task_id, gone=gone)
             except Exception:
@@ -187,7 +190,8 @@ class FileCapture:
             if isinstance(now, Task) and now.files_status != "fresh":
                 await self._capture(now, base)
             return
-        files = await self._changed_files(captured.files)
+        files = await listed_files(self._store, captured.files)
+        omitted = captured.omitted + len(captured.files) - len(files)
         put, removed = _difference(await self._trees.of(task.task_id), captured)
         *before, (put, removed) = _parts(put, removed)
         for part in before:
@@ -200,7 +204,7 @@ class FileCapture:
                 base=captured.base,
                 tree_id=captured.tree_id,
                 files=files,
-                omitted=captured.omitted,
+                omitted=omitted,
                 tree_omitted=captured.tree_omitted,
                 put=put,
                 removed=removed,
@@ -218,45 +222,6 @@ class FileCapture:
             report_id=f"{task.task_id}/tree/{secrets.token_hex(6)}",
         )
 
-    async def _changed_files(self, files: Sequence[CapturedFile]) -> list[ChangedFile]:
-        """The files as they stand in the log: small patches and contents themselves, large ones as blobs."""
-        room = INLINE_BYTES
-        changed = []
-        for file in files:
-            diff, diff_blob = await self._kept(file.patch, room)
-            room -= len(diff or "")
-            content, content_blob = await self._kept_bytes(file.content, room)
-            room -= len(content or "")
-            changed.append(
-                ChangedFile(
-                    path=file.path,
-                    kind=file.kind,
-                    added=file.added,
-                    removed=file.removed,
-                    binary=file.binary,
-                    diff=diff,
-                    diff_blob=diff_blob,
-                    content=content,
-                    content_blob=content_blob,
-                )
-            )
-        return changed
-
-    async def _kept(self, text: str | None, room: int) -> tuple[str | None, Blob | None]:
-        if text is None or len(text) <= min(room, INLINE_FILE_BYTES):
-            return text, None
-        return None, await self._store.put_blob(text.encode())
-
-    async def _kept_bytes(self, content: bytes | None, room: int) -> tuple[str | None, Blob | None]:
-        if content is None:
-            return None, None
-        if len(content) <= min(room, INLINE_FILE_BYTES):
-            try:
-                return content.decode(), None
-            except UnicodeDecodeError:
-                pass
-        return None, await self._store.put_blob(content)
-
 
 def _difference(stored: Mapping[str, int], captured: Captured) -> tuple[list[TreeFile], list[str]]:
     current = {file.path: file.size for file in captured.tree}
@@ -271,7 +236,7 @@ def _parts(
     parts: list[tuple[list[TreeFile], list[str]]] = [([], [])]
     left = TREE_BYTES
     for path, file in (*((path, None) for path in removed), *((file.path, file) for file in put)):
-        left -= len(path) + ENTRY_BYTES
+        left -= json_bytes(path) + ENTRY_BYTES
         if left < 0:
             parts.append(([], []))
             left = TREE_BYTES

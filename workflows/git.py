@@ -43,8 +43,11 @@ class GitFailed(Unavailable):
 
 @dataclass(frozen=True)
 class Finished:
+    """`complaints` is what git itself, and whoever it talked to, said beside the output, as far as it was kept."""
+
     exit_code: int
     output: bytes
+    complaints: bytes = b""
 
 
 class RunsGit(Protocol):
@@ -130,7 +133,7 @@ class Git:
             if exit_code == UNKNOWN_OPTION:
                 complaint += f"; the worker's git may be too old, {OLDEST} or newer is needed"
             raise GitFailed(f"git {args[0]}: {complaint}", exit_code=exit_code)
-        return Finished(exit_code, bytes(output.kept))
+        return Finished(exit_code, bytes(output.kept), bytes(errors))
 
 
 class Lanes:
@@ -181,15 +184,27 @@ def ceiling(folder: Path) -> dict[str, str]:
 
 
 def first_complaint(stderr: bytes) -> str:
-    """The line of git's complaints that a person should read, without what may be a secret in an address."""
-    lines = [line.strip() for line in stderr.decode("utf-8", "replace").split("\n")]
-    said = [line for line in lines if line and not line.startswith(("hint:", "warning:"))]
-    grave = [line for line in said if _GRAVE.match(line)]
-    line = next(iter(grave or said), "it failed without a word")
-    return _USERINFO.sub("://", _GRAVE.sub("", line))[:500]
+    """What a person should read of git's complaints, in one line, without what may be a secret in an address.
+
+    That is git's first grave one. Where another program failed (ssh, a filter) its own word comes before that,
+    and has the reason.
+    """
+    said = [line for line in lines_of(stderr) if not line.lower().startswith(_PASSED_OVER)]
+    grave = next((number for number, line in enumerate(said) if _GRAVE.match(line)), None)
+    if grave is None:
+        return next(iter(said), "it failed without a word")[:500]
+    git = _GRAVE.sub("", said[grave])
+    return (f"{said[grave - 1].removesuffix('.')[:250]}: {git}" if grave else git)[:500]
+
+
+def lines_of(stderr: bytes) -> list[str]:
+    """What stands there line by line, without what may be a secret in an address."""
+    lines = (line.strip() for line in stderr.decode("utf-8", "replace").split("\n"))
+    return [_USERINFO.sub("://", line) for line in lines if line]
 
 
 _REMOTE_HOST = re.compile(r"(?:[^/:]*://)?(?:[^/@]*@)?(\[[^]]*]|[^/:]+)")
+_PASSED_OVER = ("hint:", "warning:")
 _GRAVE = re.compile(r"(?:fatal|error|ERROR): ")
 _USERINFO = re.compile(r"://[^/@\s]*@")
 _STDERR_BYTES = 64 << 10

@@ -13,6 +13,9 @@ from workflows.scratch import Move, Scratch
 FETCH_SECONDS = 240.0
 LOOK_SECONDS = 60.0
 
+SEEN_TIPS = 500
+"""So many of the places a remote's branch was at are looked through."""
+
 _ORIGIN = "refs/remotes/origin/"
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
@@ -149,6 +152,21 @@ class Repository:
             accept=(0, 128, 129),
         )
         return bool(looked.output)
+
+    async def was_remotes(self, branch: str, commit: str) -> bool:
+        """Whether the remote's branch once had everything of a commit, as far as was seen here and is remembered."""
+        # 128: nothing is.
+        seen = await self.run(
+            *("log", "--walk-reflogs", f"--max-count={SEEN_TIPS}", "--format=%H"),
+            *(f"{_ORIGIN}{branch}", "--"),
+            accept=(0, 128),
+        )
+        if not (tips := _text(seen.output).split()):
+            return False
+        own = await self.run(
+            "rev-list", "--max-count=1", commit, "--not", *dict.fromkeys(tips), accept=(0, 128)
+        )
+        return own.exit_code == 0 and not own.output
 
     async def bundle(self, branch: str, *, into: Path, without: Sequence[str]) -> None:
         """Write the commits of a branch to a file, without those that some others contain."""

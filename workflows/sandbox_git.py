@@ -9,10 +9,12 @@ from runtime.errors import Rejected, Unavailable
 from workflows.git import ceiling, first_complaint
 from workflows.output_tail import OutputTail, pump
 from workflows.sandbox import Sandbox, SandboxProvider
+from workflows.scratch import Conflicting
 
 DEADLINE = 120.0
 OUTPUT_BYTES = 64 << 10
 
+_REMOTES = "refs/remotes/origin/"
 _GIT = (
     "git",
     "--literal-pathspecs",
@@ -38,12 +40,23 @@ class SandboxGit:
 
         They are on no branch, or in a repository that somebody put in the place of the task's.
         """
-        unborn, head = await self._run("rev-parse", "--verify", "--quiet", "HEAD", accept=(0, 1))
+        head = await self._commit_of("HEAD")
         # The task's repository itself is asked: the one in the tree may be a clone, with branches of the same names.
-        if not unborn and not await self._provider.keeps(self._sandbox, head.strip(), base=base):
+        if head and not await self._provider.keeps(self._sandbox, head, base=base):
             raise Rejected(
                 "What is checked out in the sandbox is on no branch of the task's repository; make one of it there first.",
                 code="branch_left",
+            )
+
+    async def check_resolved(self) -> None:
+        """Raises `Conflicting` where adding everything would take git's marks of a conflict for the work."""
+        _, listed = await self._run("ls-files", "-z", "--unmerged")
+        # Each is listed once for every side that has it.
+        files = dict.fromkeys(record.partition("\t")[2] for record in listed.split("\0") if record)
+        if files:
+            raise Conflicting(
+                "Resolve the merge in the sandbox and `git add` the files, then ask for it again: there are conflicts",
+                [*files],
             )
 
     async def commit_all(self, *, branch: str, message: str) -> bool:
@@ -51,13 +64,50 @@ class SandboxGit:
 
         Raises `Rejected` when the working tree has another branch checked out.
         """
-        head = (await self._run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)))[1].strip()
-        if head != f"refs/heads/{branch}":
-            there = head.removeprefix("refs/heads/") or "no branch"
+        if (here := await self._branch()) != branch:
             raise Rejected(
-                f"The sandbox is on {there}, not on {branch}; check that branch out there first.",
+                f"The sandbox is on {here or 'no branch'}, not on {branch}; check that branch out there first.",
                 code="branch_left",
             )
+        return await self._commit(message)
+
+    async def keep_all(self, *, branch: str, base: str, message: str) -> str | None:
+        """Commit all that is not committed, on whatever branch is checked out; where it is, None if there was nothing to do.
+
+        Where none is checked out, one is made of the commits that are on none, named after `branch`; so it is where
+        that is a branch of the remote's, on which others begin. For a sandbox in which nothing runs any
+        more: what locked git was killed, and its lock goes.
+        """
+        _, lock = await self._run("rev-parse", "--git-path", "index.lock")
+        await self._command(("rm", "-f", "--", lock.strip()), what="rm", accept=(0,))
+        uncommitted = await self.has_uncommitted()
+        here = await self._branch()
+        if uncommitted and here not in (None, branch) and await self._commit_of(_REMOTES + here):
+            # A checkout would refuse in the middle of a merge.
+            await self._run("update-ref", "--no-deref", "HEAD", "HEAD")
+            here = None
+        made = uncommitted and await self._commit(message)
+        if here is not None:
+            return here if made else None
+        head = await self._commit_of("HEAD")
+        if not made and await self._provider.keeps(self._sandbox, head, base=base):
+            return None
+        spare = f"{branch}-{head[:8]}"
+        # Forced: another attempt may have made it.
+        await self._run("branch", "--force", "--no-track", spare, head)
+        return spare
+
+    async def _commit_of(self, name: str) -> str:
+        """The commit a name stands for, empty if there is none."""
+        found = await self._run("rev-parse", "--verify", "--quiet", name, accept=(0, 1))
+        return found[1].strip()
+
+    async def _branch(self) -> str | None:
+        """The branch that is checked out, also one without a commit yet."""
+        head = (await self._run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)))[1].strip()
+        return head.removeprefix("refs/heads/") or None
+
+    async def _commit(self, message: str) -> bool:
         await self._run("add", "--all")
         unchanged, _ = await self._run("diff", "--cached", "--quiet", accept=(0, 1))
         if unchanged == 0:

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from runtime.errors import Rejected
-from workflows.git import DISK, Finished, GitFailed, Lane, RunsGit, lane_to
+from workflows.git import DISK, Finished, GitFailed, Lane, RunsGit, lane_to, lines_of
 from workflows.sandbox import RemoteUnavailable
 
 PUSH_SECONDS = 240.0
@@ -115,7 +115,11 @@ class Scratch:
                 f"The remote repository cannot be written to. {error.detail}"
             ) from None
         if pushed.exit_code != 0:
-            raise PushRefused(f"The remote did not take {refusals(_text(pushed.output))}.")
+            said = words_of_remote(pushed.complaints)
+            raise PushRefused(
+                f"The remote did not take {refusals(_text(pushed.output))}."
+                + (f" It says: {said}" if said else "")
+            )
 
     def _begin_tree(self) -> None:
         # Under the repository's lock nobody else is here: what lies around is a crash's.
@@ -170,6 +174,17 @@ def refusals(porcelain: str) -> str:
     return "; ".join(refused) or "the branch and gave no reason"
 
 
+def words_of_remote(complaints: bytes) -> str:
+    """What the remote's own hooks and rules said to a push, one after the other; where it counted objects is not told."""
+    said = (line.removeprefix(_REMOTE) for line in lines_of(complaints) if line.startswith(_REMOTE))
+    # Git rewrites the line in which something advances.
+    words = [line.strip() for line in said if "\r" not in line]
+    return " ".join(dict.fromkeys(filter(None, words)))[:WORDS_LENGTH]
+
+
+WORDS_LENGTH = 1500
+
+_REMOTE = "remote: "
 _CONFIG = (
     "user.name=Foundry",
     "user.email=foundry@foundry.invalid",

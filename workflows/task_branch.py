@@ -65,6 +65,7 @@ class BranchWork:
         """Commit what the agent left uncommitted."""
         task = await self._task(job)
         git = self._git(task)
+        await git.check_resolved()
         made = await git.commit_all(branch=_branch(task), message=task.title)
         await git.check_kept(base=_base(task))
         if made:
@@ -117,8 +118,12 @@ class BranchWork:
         return {}
 
     async def read_remote(self, job: JobContext) -> StageResult:
-        """Store what the remote's branches are now."""
-        return await self.sync.read_remote(job)
+        """Store what the remote's branches are now; nobody looks at those of a repository that was removed."""
+        try:
+            return await self.sync.read_remote(job)
+        except JobNotWanted:
+            # A look at the remote is not wanted any more; what was pushed is, and its job has to end.
+            return {}
 
     async def failed(self, job: JobContext, stage: str, failure: StageFailure) -> None:
         """The issue says what is in the way, and offers the retry."""

@@ -1,6 +1,6 @@
 """`task_archive` and `task_kill`: stop what runs, release the sandbox, say so. Each stage may run again.
 
-An archive keeps the work: what is not committed yet is committed to the task's branch first, as for a push.
+An archive keeps the work: what is not committed yet is committed first, on whatever branch the agent left checked out.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from commands.task_reports import (
     sandbox_released,
     task_archived,
     task_killed,
+    task_named,
 )
 from commands.task_state import Sandbox, Task
 from events.ids import JobId
@@ -135,9 +136,7 @@ class Ending:
             return {"committed": "no"}
         git = SandboxGit(provider_named(sandbox.provider, self.providers), sandbox_of(task))
         try:
-            made = await git.has_uncommitted() and await git.commit_all(
-                branch=branch, message=task.title
-            )
+            kept_on = await git.keep_all(branch=branch, base=sandbox.base, message=task.title)
             await git.check_kept(base=sandbox.base)
         except FoundryError as error:
             if error.code == "sandbox_gone":
@@ -151,7 +150,11 @@ class Ending:
             ) from error
         # Nobody can look again once the working tree is gone.
         await self.files.attempt(job.task)
-        return {"committed": "yes" if made else "no"}
+        if kept_on is None:
+            return {"committed": "no"}
+        # Where the agent stood on another branch, that is where the work goes on.
+        await tell_task(self.reports, job, "kept", lambda now: task_named(now, branch=kept_on))
+        return {"committed": "yes", "branch": kept_on}
 
     async def release(self, job: JobContext, *, branch: Literal["keep", "delete"]) -> StageResult:
         """Remove the sandbox with everything in it that was not committed."""

@@ -117,11 +117,17 @@ async def check_out(repository: Repository, start: Start, tree: Path) -> None:
 
 
 async def catch_up(repository: Repository, start: Start, heads: RemoteHeads) -> Start:
-    """Bring a branch that an earlier task left here up to the remote's, if it is only behind that."""
+    """Bring a branch that an earlier task left here up to the remote's, if it has nothing of its own.
+
+    It is behind that, or all in it was the remote's before somebody rewrote the branch there.
+    """
     tip = heads.tips.get(start.name)
     if not isinstance(start, FromBranch) or tip is None or tip == start.commit:
         return start
-    if await repository.merge_base(start.commit, tip) != start.commit:
+    if not (
+        await repository.contains(tip, start.commit)
+        or await repository.was_remotes(start.name, start.commit)
+    ):
         return start
     await repository.run("update-ref", f"refs/heads/{start.name}", tip, start.commit)
     return FromBranch(start.name, tip)

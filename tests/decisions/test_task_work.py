@@ -45,6 +45,8 @@ COMMANDS: list[BranchCommand] = [
     RevertFile(task_id="task_1", path="b/ü c.py"),
 ]
 
+REMOTE = {"remote_url": facts.task_created().remote_url}
+
 
 def announced(kind: str, **details: str) -> JobAnnounced:
     job = JobId(context_of().id("job"))
@@ -65,9 +67,9 @@ def test_every_command_about_the_work_is_tried_here() -> None:
 @pytest.mark.parametrize(
     ("command", "job"),
     [
-        (COMMANDS[0], announced("task_push")),
-        (COMMANDS[1], announced("task_merge")),
-        (COMMANDS[2], announced("task_rename_branch", branch="mend-login")),
+        (COMMANDS[0], announced("task_push", **REMOTE)),
+        (COMMANDS[1], announced("task_merge", **REMOTE)),
+        (COMMANDS[2], announced("task_rename_branch", branch="mend-login", **REMOTE)),
         (COMMANDS[3], announced("task_revert_file", path="b/ü c.py")),
     ],
 )
@@ -95,7 +97,9 @@ def test_a_push_that_ended_does_not_stand_in_the_way_of_the_next() -> None:
     )
 
     assert TASK.decide(folded(TASK, given), COMMANDS[0], with_job("task_push")) == []
-    assert TASK.decide(folded(TASK, given), COMMANDS[0], ended) == [announced("task_push")]
+    assert TASK.decide(folded(TASK, given), COMMANDS[0], ended) == [
+        announced("task_push", **REMOTE)
+    ]
 
 
 def test_a_push_that_is_asked_for_again_settles_only_the_issue_of_the_one_that_failed() -> None:
@@ -116,11 +120,11 @@ def test_a_push_that_is_asked_for_again_settles_only_the_issue_of_the_one_that_f
 
     again = TASK.decide(folded(TASK, given), COMMANDS[0], failed)
 
-    assert again == [announced("task_push"), facts.issue_resolved()]
+    assert again == [announced("task_push", **REMOTE), facts.issue_resolved()]
 
 
 def test_a_branch_is_renamed_to_one_name_at_a_time() -> None:
-    renaming = [*READY, announced("task_rename_branch", branch="mend-login")]
+    renaming = [*READY, announced("task_rename_branch", branch="mend-login", **REMOTE)]
 
     task(given=renaming, when=COMMANDS[2], then=[], context=with_job("task_rename_branch"))
     task(

@@ -77,17 +77,64 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
 
 
 @pytest.mark.parametrize(
+    ("left", "kept_on"),
+    [
+        ("git checkout --quiet -b elsewhere; echo mine >kept.txt", "elsewhere"),
+        ("git checkout --quiet -b main origin/main; echo mine >kept.txt", "{branch}-{commit}"),
+        ("git checkout --quiet --detach; echo mine >kept.txt", "{branch}-{commit}"),
+        (
+            "git checkout --quiet --detach; echo mine >kept.txt; git add .; git commit --quiet -m one",
+            "{branch}-{commit}",
+        ),
+        (
+            "branch=$(git branch --show-current); echo one >kept.txt; git add .; git commit --quiet -m one;"
+            ' git checkout --quiet --detach; echo two >kept.txt; git commit --quiet -am two; git checkout --quiet "$branch";'
+            ' echo three >kept.txt; git commit --quiet -am three; git checkout --quiet -; git rebase --quiet "$branch";'
+            " echo mine >kept.txt",
+            "{branch}-{commit}",
+        ),
+        ('echo mine >kept.txt; touch "$(git rev-parse --git-path index.lock)"', "{branch}"),
+    ],
+    ids=[
+        "another branch",
+        "the default branch",
+        "no branch",
+        "commits on none",
+        "within a rebase",
+        "a killed git",
+    ],
+)
+async def test_an_archive_keeps_the_work_wherever_the_agent_stood(
+    house: House, left: str, kept_on: str
+) -> None:
+    """Nobody can ask the agent any more to check out the branch of the task."""
+    one = await house.finished_task(left)
+    before = await house.owner.data(f"task/{one.ids['task_id']}")
+
+    after = await _ended(house, "task.archive", one.ids["task_id"], "archived")
+    two = await house.finished_task(
+        "git rev-parse HEAD | cut -c1-8; cat kept.txt", on_branch=after["branch"]
+    )
+
+    transcript = await house.owner.data(f"transcript/{two.ids['session_id']}")
+    said = [
+        entry["text"] for entry in transcript["entries"] if entry["kind"] == "agent_message_chunk"
+    ]
+    commit, kept = "".join(said).split()
+    assert kept == "mine"
+    assert after["branch"] == kept_on.format(branch=before["branch"], commit=commit)
+
+
+@pytest.mark.parametrize(
     "left",
     [
-        "git checkout --quiet -b elsewhere; echo mine >kept.txt",
-        "git checkout --quiet --detach; echo mine >kept.txt; git add .; git commit --quiet -m one",
         "rm .git; git init --quiet; echo mine >kept.txt; git add .; git commit --quiet -m one",
         # A clone knows the base, and has a branch of the same name.
         "remote=$(git config remote.origin.url); branch=$(git branch --show-current); rm .git;"
         'git clone --quiet --no-checkout "$remote" clone; mv clone/.git .; rmdir clone;'
         'git branch -m "$branch"; echo mine >kept.txt',
     ],
-    ids=["on another branch", "committed to no branch", "in another repository", "in a clone"],
+    ids=["in another repository", "in a clone"],
 )
 async def test_work_that_cannot_be_kept_is_thrown_away_by_a_kill_only(
     house: House, left: str

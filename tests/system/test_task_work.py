@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.system.git_repository import GitRepository
 from tests.system.people import House, turn_is_over
 
@@ -106,6 +108,37 @@ async def test_a_merge_that_conflicts_raises_an_issue_whose_retry_succeeds_once_
         )
 
     assert git_repository.git("show", "main:word.txt") == "one\ntwo\nmine"
+
+
+@pytest.mark.parametrize("command", ["task.push", "task.merge"])
+async def test_conflicts_that_nobody_resolved_are_not_published(
+    house: House, git_repository: GitRepository, command: str
+) -> None:
+    free(git_repository)
+    created = await house.finished_task(
+        "echo mine >word.txt; git commit -qam Mine; git checkout -qb other origin/main;"
+        " echo theirs >word.txt; git commit -qam Theirs; git checkout -q -; git merge other"
+    )
+    task_id = created.ids["task_id"]
+    topic = f"task/{task_id}"
+    before = git_repository.git("for-each-ref")
+
+    job = await do(house, command, task_id=task_id)
+    task = await house.owner.data(topic)
+    refs = git_repository.git("for-each-ref")
+
+    assert (job["status"], refs) == ("failed", before)
+    [issue] = [one for one in task["issues"] if one["resolved_at"] is None]
+    assert (issue["code"], "conflicts in word.txt" in issue["message"]) == ("merge_conflict", True)
+
+    await _say(house, task, "echo both >word.txt; git add word.txt")
+    await house.owner.command("job.retry", job_id=job["id"])
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(
+            topic, lambda data: all(one["resolved_at"] for one in data["issues"]), WITHIN
+        )
+    where = "main" if command == "task.merge" else task["branch"]
+    assert git_repository.git("show", f"{where}:word.txt") == "both"
 
 
 async def test_a_file_is_reverted_and_the_views_follow(house: House) -> None:
@@ -217,3 +250,18 @@ async def _say(house: House, task: Any, text: str) -> None:
             ),
             WITHIN,
         )
+
+
+async def test_the_work_of_a_task_leaves_it_also_when_the_repository_was_removed(
+    house: House, git_repository: GitRepository
+) -> None:
+    """The task stays when its repository leaves the organization's list."""
+    task_id = (await house.finished_task(MINE)).ids["task_id"]
+    free(git_repository)
+    await house.owner.command("repository.remove", repository_id=house.repository_id)
+
+    pushed = await do(house, "task.push", task_id=task_id)
+    merged = await do(house, "task.merge", task_id=task_id)
+
+    assert (pushed["status"], merged["status"]) == ("succeeded", "succeeded")
+    assert git_repository.git("show", "main:n ü") == "1"

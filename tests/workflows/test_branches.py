@@ -51,12 +51,27 @@ async def test_commits_of_others_in_the_remote_are_never_lost(work: Work) -> Non
 async def test_a_remote_that_says_no_is_quoted(work: Work) -> None:
     hook = work.remote.path / ".git" / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.write_text(
+        "#!/bin/sh\necho 'error: Rule violations found.' >&2; echo >&2; echo '- A secret is in n:1' >&2; exit 1\n"
+    )
     hook.chmod(0o755)
     await work.commit("n", "1\n")
 
-    with pytest.raises(PushRefused, match=f"{WORK}: pre-receive hook declined"):
+    with pytest.raises(PushRefused) as refused:
         await work.push()
+
+    assert refused.value.detail == (
+        f"The remote did not take {WORK}: pre-receive hook declined."
+        " It says: error: Rule violations found. - A secret is in n:1"
+    )
+
+
+async def test_a_host_that_cannot_be_reached_is_told_with_the_reason(
+    sandboxes: LocalSandboxes,
+) -> None:
+    """Git alone says that it could not read; ssh says why."""
+    with pytest.raises(RemoteUnavailable, match="Connection refused"):
+        await sandboxes.sync(REPOSITORY, remote_url="ssh://127.0.0.1:1/project")
 
 
 async def test_a_remote_that_disappeared_may_come_back(work: Work) -> None:

@@ -26,7 +26,7 @@ from workflows.job_kind import JobContext
 from workflows.local_sandbox import LocalSandboxes
 from workflows.presence import Presence
 from workflows.processes import Child
-from workflows.sandbox import Captured, Checkout, ExistingBranch, NewBranch, Sandbox
+from workflows.sandbox import Captured, CapturedFile, Checkout, ExistingBranch, NewBranch, Sandbox
 from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
 from workflows.stored_trees import StoredTrees
@@ -89,6 +89,7 @@ class Broken(LocalSandboxes):
 class Fixed(LocalSandboxes):
     """Finds the same files wherever it looks."""
 
+    files: tuple[CapturedFile, ...] = ()
     tree: tuple[TreeFile, ...] = ()
     omitted = 0
     tree_omitted = 0
@@ -104,7 +105,7 @@ class Fixed(LocalSandboxes):
         return Captured(
             base=base,
             tree_id=f"t{len(self.tree)}",
-            files=(),
+            files=self.files,
             tree=self.tree,
             omitted=self.omitted,
             tree_omitted=self.tree_omitted,
@@ -164,6 +165,46 @@ async def test_how_many_files_are_not_listed_is_told() -> None:
     [captured] = (await desk.commits())[-1].events
     assert isinstance(captured, FilesCaptured)
     assert (captured.omitted, captured.tree_omitted) == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("path", "patch"),
+    [
+        ("{0:04}.txt", "+{0}\n"),
+        ("{0:04}/" * 40, "+{0}\n"),
+        ("{0:04}.txt", "\1" * 8000),
+        ("\1{0:04}" * 30, "ü\n" * 4000),
+    ],
+)
+async def test_of_many_changed_files_as_many_are_listed_as_a_commit_holds(
+    path: str, patch: str
+) -> None:
+    provider = Fixed()
+    provider.tree = tuple(TreeFile(path=f"\1{number:04}" * 40, size=1) for number in range(600))
+    provider.files = tuple(
+        CapturedFile(
+            path=path.format(number),
+            kind="added",
+            added=1,
+            removed=0,
+            patch=patch.format(number),
+            content=patch.format(number).encode(),
+        )
+        for number in range(3000)
+    )
+    provider.omitted = 5
+    desk = Desk(local=provider)
+    await desk.begin()
+
+    await desk.files.capture(facts.TASK)
+
+    captured = (await desk.commits())[-1].events[-1]
+    assert isinstance(captured, FilesCaptured)
+    assert len(captured.files) > 500
+    assert len(captured.files) + captured.omitted == 3005
+    assert [file.path for file in captured.files] == [
+        file.path for file in provider.files[: len(captured.files)]
+    ]
 
 
 async def test_a_sandbox_that_is_gone_is_an_issue_once_and_none_of_a_task_put_away() -> None:
@@ -399,6 +440,27 @@ async def test_a_sandbox_whose_provider_is_not_known_here_any_more_does_not_end_
     None
 ):
     desk = Desk()
+    await desk.begin()
+    serving = asyncio.create_task(desk.files.run())
+
+    desk.files.request(facts.TASK)
+    async with asyncio.timeout(20):
+        while not any(isinstance(event, FilesOutdated) for event in await desk.events()):
+            await asyncio.sleep(0)
+
+    assert not serving.done()
+    serving.cancel()
+    await asyncio.wait([serving])
+
+
+async def test_a_defect_in_one_capture_leaves_those_of_others_alone() -> None:
+    class Defective(Fixed):
+        async def capture(
+            self, sandbox: Sandbox, *, base: str, unless: str | None = None
+        ) -> Captured | None:
+            raise ValueError("nobody thought of this")
+
+    desk = Desk(local=Defective())
     await desk.begin()
     serving = asyncio.create_task(desk.files.run())
 

@@ -112,6 +112,11 @@ async def test_output_without_end_is_not_kept(tmp_path: Path) -> None:
         (b"warning: x\nhint: y\nfatal: it broke\nand more\n", "it broke"),
         (b"fatal: https://me:secret@example.com/x not found", "https://example.com/x not found"),
         (b"\n", "it failed without a word"),
+        (
+            b"Warning: Permanently added 'example.com' to the list of known hosts.\r\nann@example.com: Permission denied (publickey).\n"
+            b"fatal: Could not read from remote repository.\n\nPlease make sure\n",
+            "ann@example.com: Permission denied (publickey): Could not read from remote repository.",
+        ),
         (b"\xff plain\n", "\ufffd plain"),
     ],
 )

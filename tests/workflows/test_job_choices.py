@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from commands.directory import OpenJob
 from commands.task import TASK
+from commands.task_commands import MergeTask, PushTask, RenameBranch
 from commands.task_state import Sandbox, Task
 from events.commit import Event
 from events.ids import JobId, OrganizationId, Position, RepositoryId, SandboxId, TaskId, Timestamp
 from events.job import JobAnnounced
 from tests import facts
-from tests.decisions.given import folded
+from tests.decisions.given import context_of, folded
 from workflows.announcements import Announcement
 from workflows.host_watch import needs_host
 from workflows.job_kind import JobContext, JobKind, Retry, StageFailure
@@ -113,6 +115,37 @@ def test_the_last_place_is_not_for_the_remote_that_has_all_others(
     found = first_runnable(waiting, running, KINDS, lanes=3)
 
     assert (found.event.job_id if found else None) == chosen
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        PushTask(task_id="task_1"),
+        MergeTask(task_id="task_1"),
+        RenameBranch(task_id="task_1", branch="other"),
+    ],
+)
+def test_the_work_of_tasks_that_goes_to_one_remote_leaves_a_place_to_that_of_others(
+    command: PushTask | MergeTask | RenameBranch,
+) -> None:
+    """As the commands announce it: a remote that never answers holds each for minutes."""
+
+    def asked(name: str, remote_url: str) -> Announcement:
+        created = replace(facts.task_created(), remote_url=remote_url)
+        [event, *_] = TASK.decide(folded(TASK, [created, *READY[1:]]), command, context_of())
+        assert isinstance(event, JobAnnounced)
+        return Announcement(
+            event=replace(event, job_id=JobId(name)), at=Timestamp(0), correlation_id=""
+        )
+
+    kind = JobKind(name="any", stages=(), failed=_never, at_once=2)
+    kinds = dict.fromkeys(("task_push", "task_merge", "task_rename_branch"), kind)
+    silent = [asked("a", FIRST), asked("b", FIRST)]
+
+    found = first_runnable([silent[1], asked("c", SECOND)], silent[:1], kinds, lanes=3)
+
+    assert found is not None
+    assert found.event.job_id == "c"
 
 
 # --- Where ---

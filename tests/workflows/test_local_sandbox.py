@@ -183,6 +183,31 @@ async def test_a_branch_left_by_an_archived_task_is_taken_up_with_what_the_remot
     assert Path(again.path, "a").read_text() == "3"
 
 
+async def test_a_branch_the_remote_rewrote_is_taken_up_as_it_is_there_unless_there_is_work_of_its_own(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    """Who reviews a branch a second time, after its author rewrote it, is to see what the author means."""
+    remote.commit(a="1")
+    for name in ("reviewed", "continued"):
+        remote.git("checkout", "--quiet", "-b", name, "main")
+        remote.commit(a="first")
+    await prepare(sandboxes, remote, ExistingBranch("reviewed"))
+    continued, _ = await prepare(sandboxes, remote, ExistingBranch("continued"), TWO)
+    await run(sandboxes, continued, "echo own >b && git add b && git commit --quiet -m own")
+    for task in (ONE, TWO):
+        await sandboxes.release(task, branch="keep")
+    for name in ("reviewed", "continued"):
+        remote.git("checkout", "--quiet", "-B", name, "main")
+        remote.commit(a="rewritten")
+
+    reviewed, _ = await prepare(sandboxes, remote, ExistingBranch("reviewed"))
+    continued, _ = await prepare(sandboxes, remote, ExistingBranch("continued"), TWO)
+
+    assert Path(reviewed.path, "a").read_text() == "rewritten"
+    assert Path(continued.path, "a").read_text() == "first"
+    assert Path(continued.path, "b").read_text() == "own\n"
+
+
 async def test_a_branch_somebody_works_on_and_one_that_is_nowhere_are_told_apart(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:
