@@ -125,13 +125,17 @@ class DirectoryFile:
 
 def _connect(path: Path | str) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    # Losing the newest commits in a crash of the machine is harmless: they are read again.
-    db.execute("PRAGMA synchronous = NORMAL")
-    # `WriteAheadLog` does it beside the event loop; this is for a start far behind the log.
-    db.execute("PRAGMA wal_autocheckpoint = 20000")
-    if db.execute("PRAGMA user_version").fetchone()[0] != version():
-        _create(db)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        # Losing the newest commits in a crash of the machine is harmless: they are read again.
+        db.execute("PRAGMA synchronous = NORMAL")
+        # `WriteAheadLog` does it beside the event loop; this is for a start far behind the log.
+        db.execute("PRAGMA wal_autocheckpoint = 20000")
+        if db.execute("PRAGMA user_version").fetchone()[0] != version():
+            _create(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

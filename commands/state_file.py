@@ -151,9 +151,13 @@ class StateFile:
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None)
-        db.execute("PRAGMA journal_mode = WAL")
-        # What a power cut makes of it is found by the digests, or by SQLite.
-        db.execute("PRAGMA synchronous = OFF")
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            # What a power cut makes of it is found by the digests, or by SQLite.
+            db.execute("PRAGMA synchronous = OFF")
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def _open(self, db: sqlite3.Connection) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 from commands.task_state import Session, Task
 from events.ids import SessionId, Timestamp
 from runtime.errors import Rejected, Unavailable
+from runtime.keyed_locks import KeyedLocks
 from runtime.metrics import AGENTS_RUNNING
 from workflows.acp_agent import CLOSE_SECONDS, AgentProcess
 from workflows.agent_errors import AgentFailed, NotTakenUp
@@ -51,7 +51,7 @@ class AgentPool:
         self._live: dict[SessionId, _Live] = {}
         self._names = names
         self._missing: dict[SessionId, str] = {}
-        self._locks: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
+        self._locks = KeyedLocks()
         self._places = limit
         self._changed = asyncio.Event()
 
@@ -73,7 +73,7 @@ class AgentPool:
 
         It is `waiting` while all places are taken by agents at work, which may be for long.
         """
-        async with self._locks.setdefault(session.id, asyncio.Lock()):
+        async with self._locks.of(session.id):
             live = self._live.get(session.id)
             if live is not None and not live.agent.alive:
                 await self._end(session.id)
@@ -107,7 +107,7 @@ class AgentPool:
 
     async def end(self, session_id: SessionId) -> None:
         """End the session's agent; its name for the session is forgotten too."""
-        async with self._locks.setdefault(session_id, asyncio.Lock()):
+        async with self._locks.of(session_id):
             await self._end(session_id)
         self._names.forget(session_id)
         self._missing.pop(session_id, None)

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from weakref import WeakValueDictionary
 
 from commands.aggregates import Aggregates
 from commands.task import TASK
@@ -21,6 +20,7 @@ from events.store import EventStore
 from events.task import TaskEvent
 from events.task_files import TreeFile
 from runtime.errors import FoundryError, Unavailable
+from runtime.keyed_locks import KeyedLocks
 from runtime.logs import log_fields
 from workflows.agent_pool import sandbox_of
 from workflows.file_watch import FileWatch
@@ -61,7 +61,7 @@ class FileCapture:
         self._running: dict[TaskId, float] = {}
         self.watch = FileWatch(self.attempt)
         self._wake = asyncio.Event()
-        self._locks: WeakValueDictionary[TaskId, asyncio.Lock] = WeakValueDictionary()
+        self._locks = KeyedLocks()
 
     def request(self, task_id: TaskId) -> None:
         """Capture this task's files soon."""
@@ -79,7 +79,7 @@ class FileCapture:
 
     async def capture(self, task_id: TaskId) -> None:
         """Capture now, and store what differs from what is stored. Raises `GitFailed`."""
-        async with self._locks.setdefault(task_id, asyncio.Lock()):
+        async with self._locks.of(task_id):
             task = (await self._aggregates.load(TASK, task_id)).state
             if isinstance(task, Task) and task.sandbox is not None and task.sandbox.base:
                 # Whoever asked until now asked for this look.
@@ -99,7 +99,7 @@ class FileCapture:
     @asynccontextmanager
     async def still(self, task_id: TaskId) -> AsyncIterator[None]:
         """Inside, the task's files are not captured: a working tree that is half removed is not what the task made."""
-        async with self._locks.setdefault(task_id, asyncio.Lock()):
+        async with self._locks.of(task_id):
             yield
 
     def forget(self, task_id: TaskId) -> None:
@@ -115,14 +115,8 @@ class FileCapture:
         with log_fields(task_id=task_id):
             try:
                 await self.capture(task_id)
-            except Exception as error:
-                # Also for a defect of ours: the captures of all tasks, and with them the node, are not to end with it.
-                expected = isinstance(error, (FoundryError, OSError))
-                log.warning(
-                    "files could not be captured",
-                    extra={"reason": str(error)},
-                    exc_info=None if expected else error,
-                )
+            except (FoundryError, OSError) as error:
+                log.warning("files could not be captured", extra={"reason": str(error)})
                 gone = getattr(error, "code", None) == "sandbox_gone"
                 await self._tell_stale(task_id, gone=gone)
             except Exception:

@@ -1,6 +1,7 @@
 """What is kept of a long history is taken only while it is true, and whoever loads cannot tell the difference."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -112,7 +113,8 @@ async def test_it_outlives_the_process(store: AskedStore, states: StateFile, pat
     states.close()
     store.asked.clear()
 
-    assert await loaded(store, StateFile(path)) == before
+    with closing(StateFile(path)) as again:
+        assert await loaded(store, again) == before
     assert BEGINNING not in store.asked
 
 
@@ -148,7 +150,8 @@ async def test_other_code_keeps_nothing_of_it(
     states.close()
     monkeypatch.setattr(state_file, "_code", lambda: b"other code")
 
-    assert StateFile(path).find(TASK, SUBJECT) is None
+    with closing(StateFile(path)) as of_other_code:
+        assert of_other_code.find(TASK, SUBJECT) is None
 
 
 async def test_bytes_that_are_not_those_that_were_written_are_not_taken(
@@ -161,19 +164,18 @@ async def test_bytes_that_are_not_those_that_were_written_are_not_taken(
     assert not log.exists()
     path.write_bytes(content.replace(b"rename-7", b"rename-X").replace(b"Name 499", b"Name 000"))
 
-    assert await loaded(store, StateFile(path)) == await loaded(store)
+    with closing(StateFile(path)) as changed:
+        assert await loaded(store, changed) == await loaded(store)
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all, but long enough to be read" * 100])
 async def test_a_broken_file_is_begun_anew(store: AskedStore, path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    states = StateFile(path)
+    with closing(StateFile(path)) as states:
+        first = await loaded(store, states)
 
-    first = await loaded(store, states)
-
-    assert first == await loaded(store)
-    assert states.find(TASK, SUBJECT) is not None
-    states.close()
+        assert first == await loaded(store)
+        assert states.find(TASK, SUBJECT) is not None
 
 
 async def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(

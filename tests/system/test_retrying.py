@@ -194,7 +194,10 @@ async def test_a_batch_points_at_what_is_wrong_from_the_root_of_its_line(house: 
         '{"name": "task.rename", "data": {"task_id": "task_1", "title": "a"}, "x": 1}',
         '{"name": "task.rename", "data": {"task_id": "task_1", "title": "a", "title": "b"}}',
         f'{{"name": "agent_session.send", "data": {nested}}}',
-        '{"name": "task.rename", "data": {"a": 1, "a": 2, "b": ' + "[" * 5_000 + "]" * 5_000 + "}}",
+        '{"name": "task.rename", "data": {"a": 1, "a": 2, "b": '
+        + "[" * 100_000
+        + "]" * 100_000
+        + "}}",
     ]
 
     answered = await house.owner.batch("\n".join(lines).encode())

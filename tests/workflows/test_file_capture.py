@@ -451,24 +451,3 @@ async def test_a_sandbox_whose_provider_is_not_known_here_any_more_does_not_end_
     assert not serving.done()
     serving.cancel()
     await asyncio.wait([serving])
-
-
-async def test_a_defect_in_one_capture_leaves_those_of_others_alone() -> None:
-    class Defective(Fixed):
-        async def capture(
-            self, sandbox: Sandbox, *, base: str, unless: str | None = None
-        ) -> Captured | None:
-            raise ValueError("nobody thought of this")
-
-    desk = Desk(local=Defective())
-    await desk.begin()
-    serving = asyncio.create_task(desk.files.run())
-
-    desk.files.request(facts.TASK)
-    async with asyncio.timeout(20):
-        while not any(isinstance(event, FilesOutdated) for event in await desk.events()):
-            await asyncio.sleep(0)
-
-    assert not serving.done()
-    serving.cancel()
-    await asyncio.wait([serving])
