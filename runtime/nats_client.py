@@ -137,7 +137,7 @@ class NatsClient(Client):
     async def _process_err(self, err_msg: str) -> None:
         # nats-py closes for good on nearly every error the server names, also on one that only
         # means "not now" (a full server, one that shuts down). The protocol has no codes for them.
-        if PERMISSIONS_ERR in err_msg:
+        if PERMISSIONS_ERR in err_msg.lower():
             await self._error_cb(NotPermitted(err_msg.strip("'")))
         else:
             await self.reconnect(err_msg)
