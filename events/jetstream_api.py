@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from runtime.connection import Connection
 from runtime.errors import Unavailable
-from runtime.inbox import NoAnswer, NotSent
+from runtime.inbox import NoAnswer, NobodyListens, NotSent
 
 PREFIX = "$JS.API"
 NANOSECONDS = 1_000_000_000
@@ -93,7 +93,10 @@ class JetStreamApi:
         content = msgspec.json.encode(body) if body is not None else b""
 
         async def once(within: float) -> T:
-            message = await self.connection.request(f"{PREFIX}.{verb}", content, within=within)
+            try:
+                message = await self.connection.request(f"{PREFIX}.{verb}", content, within=within)
+            except NobodyListens as error:
+                raise NotSent(f"JetStream is switched off on its server ({error})") from None
             envelope = msgspec.json.decode(message.data, type=_Envelope)
             if envelope.error is not None:
                 raise ApiError(envelope.error)

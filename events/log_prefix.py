@@ -88,12 +88,24 @@ async def is_prefix_of(store: EventStore, fingerprint: LogFingerprint) -> bool:
     That it is not is believed only when no server can be behind any more: taking a log for cut that is not
     makes everybody fold and load everything anew.
     """
+    (whole,) = await are_prefixes_of(store, (fingerprint,))
+    return whole
+
+
+async def are_prefixes_of(
+    store: EventStore, fingerprints: Sequence[LogFingerprint]
+) -> Sequence[bool]:
+    """`is_prefix_of` for several readers, who doubt together: one after the other, each would take that time."""
     doubtful_until = asyncio.get_running_loop().time() + store.doubt_seconds
-    while not await _begins_with(store, fingerprint):
-        if asyncio.get_running_loop().time() >= doubtful_until:
-            return False
+    whole = [False] * len(fingerprints)
+    while True:
+        whole = [
+            known or await _begins_with(store, fingerprint)
+            for known, fingerprint in zip(whole, fingerprints, strict=True)
+        ]
+        if all(whole) or asyncio.get_running_loop().time() >= doubtful_until:
+            return whole
         await asyncio.sleep(DOUBT_PAUSE)
-    return True
 
 
 async def _begins_with(store: EventStore, fingerprint: LogFingerprint) -> bool:

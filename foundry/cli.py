@@ -14,7 +14,7 @@ import uvloop
 from events.store import LostTail
 from foundry import __version__, data_folder
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
-from foundry.full_disk import disk_refusal
+from foundry.full_disk import disk_refusal, primary_code
 from runtime import logs
 from runtime.damage import is_damaged
 from runtime.errors import FoundryError
@@ -97,6 +97,12 @@ def _sentence(error: Exception) -> str | None:
             return (
                 f"A file in the data folder is damaged ({error}) and was taken away; the next start"
                 " makes it anew from the log."
+            )
+        case sqlite3.Error() if primary_code(error) == sqlite3.SQLITE_CANTOPEN:
+            # SQLite does not say why.
+            return (
+                f"A file of the data folder cannot be opened ({error}): the disk takes nothing, or this"
+                " process may open no more files. Make room, or raise that limit (`ulimit -n`), and try again."
             )
     refusal = disk_refusal(error)
     return (

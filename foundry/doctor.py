@@ -127,7 +127,7 @@ async def _log(settings: Settings) -> AsyncIterator[Finding]:
             "log",
             False,
             error.detail if isinstance(error, FoundryError) else str(error),
-            "Check FOUNDRY_NATS_URL, or the data folder, with the embedded server's log in it.",
+            "Check FOUNDRY_NATS_URL and that its servers run, or the data folder, with the embedded server's log in it.",
         )
 
 

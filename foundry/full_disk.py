@@ -42,10 +42,14 @@ def disk_refusal(error: BaseException) -> str | None:
         case OSError() if error.errno in OF_THE_DISK:
             return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
         case sqlite3.Error():
-            # The low byte; what stands above it says at which step. One that Python made itself has none.
-            code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-            return str(error) if code & 0xFF in OF_THE_DISK_TO_SQLITE else None
+            return str(error) if primary_code(error) in OF_THE_DISK_TO_SQLITE else None
     return None
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """The low byte; what stands above it says at which step. One that Python made itself has none."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF
 
 
 def no_room(folder: Path) -> str | None:

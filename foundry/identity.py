@@ -10,21 +10,21 @@ from commands.handler import CommandHandler
 from commands.user_commands import CreateToken, CreateUser
 from foundry import running
 from foundry.data_folder import read_token
-from runtime.errors import Invalid, Unavailable
+from runtime.errors import Invalid
 from runtime.identity import Caller
 from runtime.settings import Settings
 
 
 async def token(settings: Settings, options: argparse.Namespace) -> int:
     """Print the owner's token; on a data folder that was never used, make the owner first."""
-    found = settings.token or read_token(settings.data_folder)
-    if found is None and settings.nats_url is None:
+    if (
+        (settings.token or read_token(settings.data_folder)) is None
+        and settings.nats_url is None
+        and not await running.answers(settings)
+    ):
         async with running.own_node(settings, frozenset({"commands"})):
-            found = read_token(settings.data_folder)
-    if found is None:
-        raise Unavailable(
-            "This data folder has no token: it stands where the log was started first. Set FOUNDRY_TOKEN."
-        )
+            pass
+    found = running.token_of(settings)
     print(json.dumps({"token": found}) if options.json else found)
     return 0
 

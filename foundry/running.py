@@ -38,7 +38,8 @@ def token_of(settings: Settings) -> str:
     token = settings.token or read_token(settings.data_folder)
     if token is None:
         raise Unavailable(
-            "There is no owner's token in the data folder: start `foundry serve` once, or set FOUNDRY_TOKEN."
+            "This data folder has no token: it stands where the log was started first. Set FOUNDRY_TOKEN;"
+            ' if it is lost, docs/operations.md says under "Tokens" how to come by another.'
         )
     return token
 

@@ -172,12 +172,11 @@ def _say_where_to_go(
         lines.append(
             f"  sign in  {address}/#code={codes.issue(OWNER)}   (once, within ten minutes)"
         )
-    lines += [
-        "  token    .venv/bin/foundry token",
-        "  demo     .venv/bin/foundry demo   (in another terminal)",
-        f"  api      {address}/v1/openapi.json",
-        "  stop     Ctrl-C",
-    ]
     if token is None:
-        lines[-3] = "  token    in the data folder of the log's first start, or set FOUNDRY_TOKEN"
+        lines.append("  token    in the data folder of the log's first start, or set FOUNDRY_TOKEN")
+    else:
+        lines.append("  token    .venv/bin/foundry token")
+        if roles == ALL:
+            lines.append("  demo     .venv/bin/foundry demo   (in another terminal)")
+    lines += [f"  api      {address}/v1/openapi.json", "  stop     Ctrl-C"]
     print("\n".join(lines), flush=True)

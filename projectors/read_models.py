@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from events.codec import Undecodable
 from events.commit import Recorded
 from events.ids import Position
-from events.log_prefix import is_prefix_of, note_cut
+from events.log_prefix import are_prefixes_of, note_cut
 from events.store import EventStore
 from events.waiting import Waiting
 from projectors.catalog import PROJECTION_OF, PROJECTIONS
@@ -80,11 +80,7 @@ class ReadModels:
         then what is known to be cut is not shown any more either.
         """
         async with self.turn:
-            cut = [
-                name
-                for name, serving in self._serving.items()
-                if not await is_prefix_of(store, serving.projector.checkpoint.fingerprint)
-            ]
+            cut = await _cut(self._serving.values(), store)
             for name in cut:
                 self._serving[name].withdraw()
             for name in cut:
@@ -244,8 +240,10 @@ async def open_read_models(
             epoch = live_epoch(folder, projection.name, epoch_of(projection, SCHEMA))
             opened = await serve(projection, folder, epoch)
             serving[projection.name] = opened
-            if not await is_prefix_of(store, opened.projector.checkpoint.fingerprint):
-                serving[projection.name] = await _begun_anew(opened, store)
+        cut = await _cut(serving.values(), store)
+        for name, opened in serving.items():
+            if name in cut:
+                serving[name] = await _begun_anew(opened, store)
             else:
                 opened.aim(tail)
                 if opened.live:
@@ -267,6 +265,13 @@ async def _slices(batch: Sequence[Recorded]) -> AsyncIterator[Sequence[Recorded]
         if start:
             await asyncio.sleep(0)
         yield batch[start : start + SLICE]
+
+
+async def _cut(opened: Iterable[Serving], store: EventStore) -> Sequence[str]:
+    """The names of those that folded another log than this one."""
+    asked = tuple(opened)
+    whole = await are_prefixes_of(store, [one.projector.checkpoint.fingerprint for one in asked])
+    return [one.name for one, is_whole in zip(asked, whole, strict=True) if not is_whole]
 
 
 async def _begun_anew(serving: Serving, store: EventStore) -> Serving:

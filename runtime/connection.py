@@ -202,7 +202,7 @@ class Connection:
             self._violations.note(str(error))
             return
         # "Authorization violation" says more than the reset of the connection that follows it.
-        if isinstance(error, errors.Error) or not isinstance(self.last_error, errors.Error):
+        if _tells_why(error) or not _tells_why(self.last_error):
             self.last_error = error
 
     async def _disconnected(self) -> None:
@@ -224,6 +224,12 @@ class Connection:
         self.last_error = None
         self._up.set()
         NATS_CONNECTED.set(1)
+
+
+def _tells_why(error: Exception | None) -> bool:
+    """Whether somebody said no, and not only that a connection ended or was not there."""
+    said_no = isinstance(error, errors.Error | ssl.SSLError)
+    return said_no and not isinstance(error, errors.UnexpectedEOF)
 
 
 @asynccontextmanager

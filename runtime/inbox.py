@@ -23,6 +23,10 @@ class NotSent(Exception):
     """Known not to have been worked on: there is no connection, or nobody listens on that subject."""
 
 
+class NobodyListens(NotSent):
+    """The connection stands, and there is nobody on that subject."""
+
+
 class NoAnswer(Exception):
     """The request went out and no (complete) answer came: what became of it is unknown."""
 
@@ -84,7 +88,7 @@ class Inbox:
             del self._exchanges[token.encode()]
             exchange.end(None)
         if exchange.nobody_listens:
-            raise NotSent(f"{subject}: nobody listens")
+            raise NobodyListens(f"{subject}: nobody listens")
 
     def interrupt(self) -> None:
         """The connection broke: nobody needs to wait for the deadline of what was asked over it."""

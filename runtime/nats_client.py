@@ -135,10 +135,23 @@ class NatsClient(Client):
         async with asyncio.timeout(CONNECT_SECONDS):
             await super()._process_connect_init()
 
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        # nats-py encrypts when the server asks for it, and else says the password in the clear.
+        if initial_connection and self._wants_tls and not info.get("tls_required"):
+            raise errors.Error(
+                "nats: the server has no TLS, and tls:// or the authorities that were named ask for it"
+            )
+        await super()._process_info(info, initial_connection)
+
+    @property
+    def _wants_tls(self) -> bool:
+        assert self._current_server is not None
+        return self._current_server.uri.scheme == "tls" or self.options.get("tls") is not None
+
     async def _process_err(self, err_msg: str) -> None:
         # nats-py closes for good on nearly every error the server names, also on one that only
         # means "not now" (a full server, one that shuts down). The protocol has no codes for them.
-        if PERMISSIONS_ERR in err_msg:
+        if PERMISSIONS_ERR in err_msg.lower():
             await self._error_cb(NotPermitted(err_msg.strip("'")))
         else:
             await self.reconnect(err_msg)

@@ -191,7 +191,10 @@ _HOST = r"(?:[^\s:/@,\[\]]+|\[[0-9A-Fa-f:.]+\])"
 _NATS = rf"(?:(?:nats|tls)://)?(?:[^\s/@,]*@)?{_HOST}(?::[0-9]{{1,5}})?/?"
 _WEB = rf"https?://(?:[^\s/@,]*@)?{_HOST}(?::[0-9]{{1,5}})?"
 
-_SECRET = (r"[!-~]+", "made of letters, digits and signs of ASCII, without blanks")
+_SECRET_WORDS = "made of letters, digits and signs of ASCII, without blanks"
+_SECRET = (r"[!-~]+", _SECRET_WORDS)
+# A longer one is nobody's: docs/protocol.md, "Who is asking".
+_TOKEN = (r"[!-~]{1,4096}", f"{_SECRET_WORDS}, 4,096 of them at most")
 
 _MAY_BE_EMPTY = frozenset({"allowed_origins", "agents"})
 _SHAPES = {
@@ -208,7 +211,7 @@ _SHAPES = {
             rf"\s*{_WEB}[^\s,]*\s*(?:,\s*{_WEB}[^\s,]*\s*)*",
             "http://host:port, or several with commas",
         ),
-        ("token", *_SECRET),
+        ("token", *_TOKEN),
         (
             "allowed_origins",
             rf"[\s,]*(?:{_WEB}(?:[\s,]+|$))*",

@@ -18,7 +18,7 @@ class Violations:
         self._quiet_until = float("-inf")
 
     def note(self, text: str) -> None:
-        """Keep what the server said, `permissions violation for publish to "evt.user.usr_1"`, and log it."""
+        """Keep what the server said, `Permissions Violation for Publish to "evt.user.usr_1"`, and log it."""
         self._said[_subject_in(text)] = text
         while len(self._said) > KEPT:
             del self._said[next(iter(self._said))]
@@ -28,7 +28,7 @@ class Violations:
 
     def about(self, *subjects: str) -> str | None:
         """What the server said about the first of these subjects about which it said anything; None if about none."""
-        found = (self._said.get(subject.lower()) for subject in subjects)
+        found = (self._said.get(subject) for subject in subjects)
         return next((text for text in found if text is not None), None)
 
     def forget(self) -> None:
@@ -38,4 +38,4 @@ class Violations:
 
 def _subject_in(text: str) -> str:
     """Between the first quotes. It only finds what to tell, so a text of another shape does no harm."""
-    return text.lower().partition('"')[2].partition('"')[0]
+    return text.partition('"')[2].partition('"')[0]

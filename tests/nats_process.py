@@ -11,6 +11,10 @@ from msgspec import Struct
 
 from runtime.embedded_server import server_program
 
+CERTIFICATE = Path(__file__).parent / "contracts" / "tls" / "server.pem"
+"""Of 127.0.0.1, signed by itself, for a hundred years."""
+KEY = CERTIFICATE.with_suffix(".key")
+
 
 class NatsServer(Struct, frozen=True):
     """Where a nats-server is and how to get in."""
@@ -38,22 +42,25 @@ def nats_server_in(
     port: int = -1,
     permissions: Mapping[str, object] | None = None,
     limits: Mapping[str, object] | None = None,
+    tls: bool = False,
 ) -> Iterator[NatsServer]:
     """A server with JetStream that keeps everything in `folder`; on a port of its own choice, or on the one it had.
 
     `permissions` are those of its one user, by default all; `limits` what the user's account may have
-    of JetStream, by default everything.
+    of JetStream, by default everything. With `tls` it speaks nothing else, by the certificate `CERTIFICATE`.
     """
     user, password = "test", "only-for-this-session"
     account: dict[str, object] = {"user": user, "password": password}
     if permissions is not None:
         account["permissions"] = permissions
-    settings = {
+    settings: dict[str, object] = {
         "listen": f"127.0.0.1:{port}",
         "accounts": {"test": {"jetstream": limits or "enabled", "users": [account]}},
         "jetstream": {"store_dir": str(folder)},
         "ports_file_dir": str(folder),
     }
+    if tls:
+        settings["tls"] = {"cert_file": str(CERTIFICATE), "key_file": str(KEY)}
     (folder / "server.conf").write_bytes(msgspec.json.encode(settings))
     with Popen(
         [server_program(), "-c", folder / "server.conf"], stdout=DEVNULL, stderr=DEVNULL

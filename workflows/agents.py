@@ -53,7 +53,10 @@ def parse_agents(text: str) -> dict[str, AgentCommand]:
         raw = msgspec.json.decode(text) if text.lstrip().startswith("{") else tomllib.loads(text)
         declared = msgspec.convert(raw, dict[str, list[str] | _Declared])
     except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeEncodeError) as error:
-        raise BadAgents(f"FOUNDRY_AGENTS: {error}") from None
+        raise BadAgents(
+            f"FOUNDRY_AGENTS cannot be understood ({error}); each name in it needs a command as a list of words,"
+            ' or {"command": [...], "pass_on": [...]}.'
+        ) from None
     agents: dict[str, AgentCommand] = {}
     for name, one in declared.items():
         given = one if isinstance(one, _Declared) else _Declared(command=one)

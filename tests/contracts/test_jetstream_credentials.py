@@ -97,9 +97,9 @@ async def test_the_rights_that_are_documented_are_enough(
 @pytest.mark.parametrize(
     ("denied", "asked", "named"),
     [
-        ({"publish": {"deny": "$JS.API.STREAM.CREATE.>"}}, "STREAM.CREATE.EVENTS", "create.events"),
-        ({"publish": {"deny": "$JS.API.CONSUMER.>"}}, "CONSUMER.CREATE.EVENTS", "consumer.create"),
-        ({"subscribe": {"deny": "_INBOX.>"}}, "STREAM.INFO.EVENTS", "_inbox"),
+        ({"publish": {"deny": "$JS.API.STREAM.CREATE.>"}}, "STREAM.CREATE.EVENTS", "CREATE.EVENTS"),
+        ({"publish": {"deny": "$JS.API.CONSUMER.>"}}, "CONSUMER.CREATE.EVENTS", "CONSUMER.CREATE"),
+        ({"subscribe": {"deny": "_INBOX.>"}}, "STREAM.INFO.EVENTS", "_INBOX"),
     ],
 )
 async def test_what_the_account_may_not_do_is_told_to_whoever_waits_for_it(
@@ -112,7 +112,7 @@ async def test_what_the_account_may_not_do_is_told_to_whoever_waits_for_it(
     with nats_server_in(tmp_path, permissions=denied) as nats:
         async with connect(nats.url, user=nats.user, password=nats.password) as connection:
             api = JetStreamApi(connection, "EVENTS", attempt=0.2, patience=1.0)
-            with pytest.raises(Unavailable, match=f"permissions violation.*{named}"):
+            with pytest.raises(Unavailable, match=f"Permissions Violation.*{named}"):
                 await api.call(asked, {}, dict[str, object])
 
     assert ["may not do" in one.getMessage() for one in caplog.records] == [True]
@@ -122,7 +122,7 @@ async def test_a_commit_that_the_account_may_not_store_says_why(tmp_path: Path) 
     with nats_server_in(tmp_path, permissions={"publish": {"deny": "evt.>"}}) as nats:
         async with connect(nats.url, user=nats.user, password=nats.password) as connection:
             store = await open_store(connection, attempt=0.2, patience=0.5)
-            with pytest.raises(Unavailable, match=f"permissions violation.*{ANNA}"):
+            with pytest.raises(Unavailable, match=f"Permissions Violation.*{ANNA}"):
                 await store.append(ANNA, commit(), expected=BEGINNING, message_id="m1")
             # It is no reason for what goes unanswered for reasons of its own.
             await connection.client.subscribe("nobody.answers")

@@ -4,9 +4,10 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 
 import msgspec
 import pytest
@@ -18,9 +19,11 @@ from events.jetstream import open_store
 from events.jetstream_api import NANOSECONDS
 from events.store import EventStore, LostTail, subject_of
 from runtime.connection import Connection, connect
-from runtime.embedded_server import EmbeddedServer, embedded_server
+from runtime.embedded_server import EmbeddedServer, embedded_server, server_program
+from runtime.errors import Unavailable
 from tests.contracts.sample_commits import ANNA, commit, fill, take
 from tests.contracts.tcp_proxy import TcpProxy, tcp_proxy
+from tests.nats_process import listening_at
 
 WRITERS = 8
 COMMITS_EACH = 60
@@ -85,6 +88,23 @@ async def test_a_killed_server_loses_no_acknowledged_commit_and_doubles_none(
             history = await store.load(subject)
             assert [one.message_id for one in history] == [f"m{n}" for n in range(COMMITS_EACH)]
         assert sorted(tally.positions) == list(range(1, await store.head() + 1))
+
+
+async def test_a_server_without_jetstream_is_told_as_such(tmp_path: Path) -> None:
+    with server_without_jetstream(tmp_path) as url:
+        async with connect(url) as connection:
+            with pytest.raises(Unavailable, match="JetStream is switched off on its server"):
+                await open_store(connection, attempt=0.2, patience=0.5)
+
+
+@contextmanager
+def server_without_jetstream(folder: Path) -> Iterator[str]:
+    command = (server_program(), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", folder)
+    with Popen(command, stdout=DEVNULL, stderr=DEVNULL) as server:
+        try:
+            yield listening_at(folder)
+        finally:
+            server.terminate()
 
 
 async def test_a_killed_server_makes_a_reader_miss_and_double_nothing(tmp_path: Path) -> None:

@@ -13,9 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from commands.login_codes import LoginCodes
 from events.store import LostTail
-from foundry import cli, demo, identity
+from foundry import cli, demo, identity, serve
 from foundry.running import client_of
+from foundry.serve import ALL
+from foundry.write_side import uptime
 from projectors.catalog import PROJECTIONS
 from runtime.errors import Unavailable
 from runtime.settings import Settings, load
@@ -42,6 +45,13 @@ def _damage_of_a_file() -> sqlite3.DatabaseError:
     return error
 
 
+def _file_that_does_not_open() -> sqlite3.OperationalError:
+    """As SQLite says it of a folder on a full disk, and of a process that may open no more files."""
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -52,6 +62,7 @@ def _damage_of_a_file() -> sqlite3.DatabaseError:
         IsADirectoryError(21, "Is a directory", "/data/lock"),
         OSError(24, "Too many open files"),
         _damage_of_a_file(),
+        _file_that_does_not_open(),
     ],
 )
 def test_what_can_go_wrong_is_a_sentence(
@@ -71,7 +82,8 @@ def test_what_can_go_wrong_is_a_sentence(
             "foundry: The log",
             "foundry: The system gives this process no more (Too many open files)",
             "foundry: This user",
-            "foundry: A file",
+            "foundry: A file in the data folder is damaged",
+            "foundry: A file of the data folder cannot be opened (unable to open database file): the disk",
             "foundry: /data/lock is in the way",
         )
     )
@@ -85,6 +97,22 @@ def test_what_nobody_expected_keeps_its_trace(failing: list[Exception], error: E
 
     with pytest.raises(type(error)):
         cli.main(["token"])
+
+
+@pytest.mark.parametrize("roles", [ALL, frozenset({"read"})])
+@pytest.mark.parametrize("token", ["t" * 20, None])
+def test_a_start_advises_only_what_works_on_that_node(
+    roles: frozenset[str], token: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = LoginCodes(uptime)
+
+    serve._say_where_to_go("http://127.0.0.1:1", codes, roles, token, 0.1)
+
+    said = capsys.readouterr().out
+    assert said.count("  token ") == 1
+    assert ("foundry token" in said) == (token is not None)
+    assert ("foundry demo" in said) == (token is not None and roles == ALL)
+    assert ("#code=" in said) == (token is not None and roles == ALL)
 
 
 async def test_a_server_that_ends_under_a_command_is_named() -> None:

@@ -48,6 +48,31 @@ async def test_a_log_that_lost_its_tail_is_folded_anew_under_another_epoch(tmp_p
         assert await name_of_workspace(models) == "Acme 0"
 
 
+async def test_all_files_of_a_cut_log_doubt_together(tmp_path: Path) -> None:
+    class Cluster(MemoryStore):
+        asked = 0
+
+        @property
+        def doubt_seconds(self) -> float:
+            self.asked += 1
+            return 0.01
+
+    async with open_read_models(tmp_path, store := await store_of(renames(5))) as models:
+        await follow(models, store)
+        at_work, at_the_start = Cluster(), Cluster()
+        for shorter in (at_work, at_the_start):
+            for one in renames(2):
+                await keep(shorter, one)
+
+        assert len(await models.check_tail(at_work)) == len(PROJECTIONS)
+        assert at_work.asked == 1
+
+        await follow(models, store)
+    async with open_read_models(tmp_path, at_the_start):
+        assert at_the_start.asked == 1
+    assert await at_the_start.load(LOG_SUBJECT)
+
+
 async def test_all_nodes_have_one_epoch_after_a_cut_whatever_they_saw_of_it(tmp_path: Path) -> None:
     store = await store_of(renames(5))
     folders = [tmp_path / name for name in ("saw it", "saw it too", "was behind", "was not there")]

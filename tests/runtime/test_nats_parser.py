@@ -116,7 +116,7 @@ async def test_bytes_behind_the_word_that_ended_the_connection_are_nobodys() -> 
     await parser.parse(b"-ERR 'Stale Connection'\r\nMSG evt.a 3 2\r\nhi\r\n")
     await parser.parse(b"PONG\r\n")
 
-    assert heard.told == [("'stale connection'",), ("pong",)]
+    assert heard.told == [("'Stale Connection'",), ("pong",)]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
+from commands.credentials import SECRET_LIMIT
 from runtime.settings import BadSetting, Settings, load
 
 NAMES = st.sampled_from([field.encode_name for field in fields(Settings)])
@@ -66,6 +67,8 @@ def assert_usable(settings: Settings) -> None:
         ("FOUNDRY_SANDBOX_AGENT_URL", "127.0.0.1:2468", "http://host:port"),
         ("FOUNDRY_SANDBOX_AGENT_FOLDER", "here", "an absolute path"),
         ("FOUNDRY_TOKEN", "two words", "without blanks"),
+        # Nobody could sign in with it.
+        ("FOUNDRY_TOKEN", "t" * (SECRET_LIMIT + 1), "4,096 of them at most"),
         ("FOUNDRY_DATA", "\udcff", "UTF-8"),
         ("FOUNDRY_DURABILITY", "\udcff", "UTF-8"),
         ("FOUNDRY_TOKEN", "", "is empty"),
@@ -95,6 +98,7 @@ def test_a_value_that_cannot_be_used_is_named_with_what_can(
         ("FOUNDRY_ALLOWED_ORIGINS", ""),
         ("FOUNDRY_SANDBOX_AGENT_URL", "https://agents.example/v1"),
         ("FOUNDRY_HOST", "worker-1.example"),
+        ("FOUNDRY_TOKEN", "t" * SECRET_LIMIT),
     ],
 )
 def test_every_shape_a_value_may_have_is_taken(name: str, value: str) -> None:

@@ -31,6 +31,19 @@ def test_the_owners_token_is_kept_from_others_and_printed(system: NodeProcess) -
     assert stat.S_IMODE((system.data / "token").stat().st_mode) == 0o600
 
 
+def test_a_token_that_was_lost_is_not_looked_for_behind_the_running_server(
+    start_node: StartNode,
+) -> None:
+    node = start_node()
+    (node.data / "token").unlink()
+
+    for command in (("token",), ("user", "add", "Ann"), ("verify",)):
+        done = node.run(*command)
+        assert done.status == 1
+        assert done.err.startswith("foundry: This data folder has no token: ")
+        assert "Set FOUNDRY_TOKEN" in done.err
+
+
 def test_a_second_node_on_the_same_data_names_the_first(system: NodeProcess) -> None:
     second = system.run("serve")
 

@@ -47,6 +47,11 @@ def test_a_declaration_that_cannot_be_understood_names_the_setting(setting: str)
         known_agents(setting)
 
 
+def test_a_command_that_is_no_list_is_told_what_one_looks_like() -> None:
+    with pytest.raises(BadAgents, match="a command as a list of words"):
+        known_agents('{"mine": "program --acp"}')
+
+
 def test_an_agent_that_is_not_known_or_not_installed_is_refused_with_the_way_out() -> None:
     agents = known_agents('{"mine": ["no-such-program"]}')
 
