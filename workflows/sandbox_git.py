@@ -15,6 +15,9 @@ DEADLINE = 120.0
 OUTPUT_BYTES = 64 << 10
 
 _REMOTES = "refs/remotes/origin/"
+_KEPT_ON = "refs/worktree/foundry/kept-on"
+"""Points at the branch on which `keep_all` commits; of this working tree alone, and goes with it."""
+
 _GIT = (
     "git",
     "--literal-pathspecs",
@@ -74,6 +77,8 @@ class SandboxGit:
     async def keep_all(self, *, branch: str, base: str, message: str) -> str | None:
         """Commit all that is not committed, on whatever branch is checked out; where it is, None if there was nothing to do.
 
+        A second attempt says the same as the first, which may not have told anybody.
+
         Where none is checked out, one is made of the commits that are on none, named after `branch`; so it is where
         that is a branch of the remote's, on which others begin. For a sandbox in which nothing runs any
         more: what locked git was killed, and its lock goes.
@@ -86,25 +91,26 @@ class SandboxGit:
             # A checkout would refuse in the middle of a merge.
             await self._run("update-ref", "--no-deref", "HEAD", "HEAD")
             here = None
+        if uncommitted and here is not None:
+            # Another attempt finds nothing to commit, and this.
+            await self._run("symbolic-ref", _KEPT_ON, f"refs/heads/{here}")
         made = uncommitted and await self._commit(message)
         if here is not None:
-            return here if made else None
+            return here if await self._branch(_KEPT_ON) == here else None
         head = await self._commit_of("HEAD")
-        if not made and await self._provider.keeps(self._sandbox, head, base=base):
-            return None
         spare = f"{branch}-{head[:8]}"
-        # Forced: another attempt may have made it.
-        await self._run("branch", "--force", "--no-track", spare, head)
-        return spare
+        if made or not await self._provider.keeps(self._sandbox, head, base=base):
+            await self._run("branch", "--no-track", spare, head)
+        return spare if await self._commit_of(f"refs/heads/{spare}") == head else None
 
     async def _commit_of(self, name: str) -> str:
         """The commit a name stands for, empty if there is none."""
         found = await self._run("rev-parse", "--verify", "--quiet", name, accept=(0, 1))
         return found[1].strip()
 
-    async def _branch(self) -> str | None:
+    async def _branch(self, name: str = "HEAD") -> str | None:
         """The branch that is checked out, also one without a commit yet."""
-        head = (await self._run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)))[1].strip()
+        head = (await self._run("symbolic-ref", "--quiet", name, accept=(0, 1)))[1].strip()
         return head.removeprefix("refs/heads/") or None
 
     async def _commit(self, message: str) -> bool:

@@ -158,6 +158,30 @@ async def test_a_job_that_waits_for_a_place_can_be_cancelled(house: House) -> No
     assert [issue["code"] for issue in task["issues"]] == ["job_cancelled"]
 
 
+@pytest.mark.parametrize("checkout", ["-b elsewhere", "--detach"])
+async def test_an_archive_that_is_cut_once_the_work_is_committed_tells_where_it_is(
+    house: House, node: NodeProcess, stuck: Stuck, enter: Enter, checkout: str
+) -> None:
+    one = await house.finished_task(f"git checkout --quiet {checkout}; echo mine >kept.txt")
+    topic = f"files/{one.ids['task_id']}"
+    async with house.owner.stream(topic) as stream:
+        # So that the look at the files that gets stuck is the archive's own.
+        await stream.until_data(topic, lambda data: data["status"] == "fresh" and data["files"])
+    stuck.stick("write-tree")
+    await house.owner.command("task.archive", task_id=one.ids["task_id"])
+    await stuck.is_stuck()
+
+    node.kill()
+    node.start()
+
+    client = await enter(node.address, node.token)
+    archived = await until(client, one.ids["task_id"], lambda task: task["status"] == "archived")
+    house = House(client, house.organization_id, house.repository_id)
+    two = await house.finished_task("cat kept.txt", on_branch=archived["branch"])
+    transcript = await client.data(f"transcript/{two.ids['session_id']}")
+    assert "mine\n" in [entry.get("text") for entry in transcript["entries"]]
+
+
 async def test_an_archive_that_was_cancelled_is_begun_anew_by_the_same_command(
     house: House, stuck: Stuck
 ) -> None:

@@ -32,11 +32,17 @@ OWNERS = {
     "repository_id": facts.REPOSITORY,
     "task_id": facts.TASK,
 }
-ANNOUNCEMENT = Announcement(
-    event=JobAnnounced(**OWNERS, input={}),  # type: ignore[arg-type]
-    at=Timestamp(1),
-    correlation_id="",
-)
+
+
+def announcement_of(job_id: JobId) -> Announcement:
+    return Announcement(
+        event=JobAnnounced(**OWNERS | {"job_id": job_id}, input={}),  # type: ignore[arg-type]
+        at=Timestamp(1),
+        correlation_id="",
+    )
+
+
+ANNOUNCEMENT = announcement_of(facts.JOB)
 
 
 class Here(Placement):
@@ -92,13 +98,13 @@ class Bench:
                 await asyncio.sleep(0)
         return await self.told()
 
-    async def has_told(self, tag: str) -> None:
+    async def has_told(self, tag: str, job_id: JobId = facts.JOB) -> None:
         async with asyncio.timeout(20):
-            while tag not in await self.told():
+            while tag not in await self.told(job_id):
                 await asyncio.sleep(0)
 
-    async def told(self) -> list[str]:
-        history = await self.store.load(subject_of(JOB.name, facts.JOB))
+    async def told(self, job_id: JobId = facts.JOB) -> list[str]:
+        history = await self.store.load(subject_of(JOB.name, job_id))
         return [tag_of(event) for one in history for event in one.commit.events]
 
     async def _push(self, job: JobContext) -> StageResult:
@@ -152,12 +158,7 @@ async def test_a_job_is_cancelled_before_its_work_has_begun(
 async def test_a_job_without_a_place_is_opened_and_can_be_cancelled_while_another_runs(
     bench: Bench,
 ) -> None:
-    other = Announcement(
-        event=JobAnnounced(**OWNERS | {"job_id": facts.SYNC_JOB}, input={}),  # type: ignore[arg-type]
-        at=Timestamp(1),
-        correlation_id="",
-    )
-    bench.lanes.want(other)
+    bench.lanes.want(announcement_of(facts.SYNC_JOB))
     await bench.running.wait()
     bench.lanes.want(ANNOUNCEMENT)
     await bench.has_told("job_opened")
@@ -232,3 +233,17 @@ async def test_no_job_of_a_log_that_lost_its_end_is_run(bench: Bench) -> None:
     assert not tried_again
     assert facts.JOB not in bench.lanes
     assert not bench.running.is_set()
+
+
+async def test_no_job_of_a_log_that_lost_its_end_is_opened(bench: Bench) -> None:
+    bench.lanes.want(announcement_of(facts.SYNC_JOB))
+    await bench.running.wait()
+    bench.lanes.want(ANNOUNCEMENT)
+    bench.lanes.give_up()
+
+    # One of the log as it is, which waits behind it.
+    later = JobId("job_later")
+    bench.lanes.want(announcement_of(later))
+    await bench.has_told("job_opened", later)
+
+    assert await bench.told() == []
