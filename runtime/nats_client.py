@@ -137,10 +137,12 @@ class NatsClient(Client):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         # nats-py encrypts when the server asks for it, and else says the password in the clear.
-        if initial_connection and self._wants_tls and not info.get("tls_required"):
-            raise errors.Error(
-                "nats: the server has no TLS, and tls:// or the authorities that were named ask for it"
-            )
+        if initial_connection and self._wants_tls:
+            if not (info.get("tls_required") or info.get("tls_available")):
+                raise errors.Error(
+                    "nats: the server has no TLS, and tls:// or the authorities that were named ask for it"
+                )
+            info["tls_required"] = True
         await super()._process_info(info, initial_connection)
 
     @property

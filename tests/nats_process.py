@@ -43,11 +43,13 @@ def nats_server_in(
     permissions: Mapping[str, object] | None = None,
     limits: Mapping[str, object] | None = None,
     tls: bool = False,
+    clear: bool = False,
 ) -> Iterator[NatsServer]:
     """A server with JetStream that keeps everything in `folder`; on a port of its own choice, or on the one it had.
 
     `permissions` are those of its one user, by default all; `limits` what the user's account may have
-    of JetStream, by default everything. With `tls` it speaks nothing else, by the certificate `CERTIFICATE`.
+    of JetStream, by default everything. With `tls` it speaks nothing else, by the certificate `CERTIFICATE`,
+    unless it may be talked to in the `clear` as well.
     """
     user, password = "test", "only-for-this-session"
     account: dict[str, object] = {"user": user, "password": password}
@@ -61,6 +63,7 @@ def nats_server_in(
     }
     if tls:
         settings["tls"] = {"cert_file": str(CERTIFICATE), "key_file": str(KEY)}
+        settings["allow_non_tls"] = clear
     (folder / "server.conf").write_bytes(msgspec.json.encode(settings))
     with Popen(
         [server_program(), "-c", folder / "server.conf"], stdout=DEVNULL, stderr=DEVNULL

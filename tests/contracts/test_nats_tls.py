@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from nats.aio.transport import TcpTransport
 
 from runtime.connection import Connection, connect
 from runtime.errors import Unavailable
@@ -29,6 +30,25 @@ async def test_a_server_with_tls_is_known_by_the_authorities_that_are_named(
             answer = await connection.request("$JS.API.INFO", b"", within=5)
 
     assert b"io.nats.jetstream" in answer.data
+
+
+@pytest.mark.parametrize(("scheme", "encrypted"), [("tls://", True), ("nats://", False)])
+async def test_a_server_that_may_be_talked_to_in_the_clear_too_is_asked_for_tls(
+    tmp_path: Path, scheme: str, encrypted: bool
+) -> None:
+    with nats_server_in(tmp_path, tls=True, clear=True) as nats:
+        url = address_of(nats, scheme)
+        ca = str(CERTIFICATE) if encrypted else None
+        async with connect(
+            url, user=nats.user, password=nats.password, ca=ca, within=10
+        ) as connection:
+            answer = await connection.request("$SYS.REQ.USER.INFO", b"", within=5)
+            transport = connection.client._transport
+
+    assert b'"test"' in answer.data
+    assert isinstance(transport, TcpTransport)
+    assert transport._io_writer is not None
+    assert (transport._io_writer.get_extra_info("cipher") is not None) == encrypted
 
 
 async def test_a_server_that_nobody_vouches_for_is_not_talked_to(tmp_path: Path) -> None:
