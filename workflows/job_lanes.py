@@ -143,16 +143,16 @@ class JobLanes:
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self.cancel, job_id)
                 continue
             if announcement is not None and announcement.event.kind in self._kinds:
-                # The claim finds the request and ends the job without a stage being run.
-                await self._work(announcement)
+                # The claim finds the request and ends the job. Where another worker did, it may wait for a lane again.
+                await self._work(announcement, only_cancel=True)
 
-    async def _work(self, announcement: Announcement) -> None:
+    async def _work(self, announcement: Announcement, *, only_cancel: bool = False) -> None:
         job_id = announcement.event.job_id
         again_in: float | None = None
         with log_fields(job_id=job_id):
             try:
                 async with self._gate.work("job"):
-                    again_in = await self._run(announcement)
+                    again_in = await self._run(announcement, only_cancel=only_cancel)
             except FoundryError as error:
                 log.warning("job waits", extra={"reason": error.detail})
                 again_in = RETRY_SECONDS
@@ -163,12 +163,12 @@ class JobLanes:
             loop = asyncio.get_running_loop()
             self._later[job_id] = loop.call_later(again_in, self.want, announcement)
 
-    async def _run(self, announcement: Announcement) -> float | None:
+    async def _run(self, announcement: Announcement, *, only_cancel: bool) -> float | None:
         """Run a job as far as it goes; the seconds after which to look at it again, None for never."""
         try:
             place = await self._placement.of(announcement.event)
             if place != "elsewhere":
-                await self._runner.run(announcement, bound=place == "here")
+                await self._runner.run(announcement, bound=place == "here", only_cancel=only_cancel)
         except NotOurs as reason:
             log.info("job left alone", extra={"reason": str(reason)})
         except RetryLater as later:

@@ -66,17 +66,19 @@ class JobRunner:
         self._gone = gone
         self._now = now
 
-    async def run(self, announcement: Announcement, *, bound: bool = False) -> None:
+    async def run(
+        self, announcement: Announcement, *, bound: bool = False, only_cancel: bool = False
+    ) -> None:
         """Run the job to its end. Raises `RetryLater`, or `NotOurs` when there is nothing to do here.
 
-        A job `bound` to this host by its sandbox is taken from whoever has it.
+        A job `bound` to this host by its sandbox is taken from whoever has it; with `only_cancel` only if somebody asks for its end.
         """
         announced = announcement.event
         kind = self._kinds.get(announced.kind)
         if kind is None:
             raise NotOurs(f"no worker here knows the job kind {announced.kind}")
         with log_fields(job_id=announced.job_id, correlation_id=announcement.correlation_id):
-            job = await self._claim(announcement, kind, bound=bound)
+            job = await self._claim(announcement, kind, bound=bound, only_cancel=only_cancel)
             await self._run_stages(kind, job, announcement.correlation_id)
 
     async def cancelled(self, announcement: Announcement) -> None:
@@ -93,17 +95,18 @@ class JobRunner:
         await self._report(job_id, job_reports.cancelled, "cancelled", announcement.correlation_id)
         JOBS_ENDED.labels(kind.name, "cancelled").inc()
 
-    async def _claim(self, announcement: Announcement, kind: JobKind, *, bound: bool) -> Job:
+    async def _claim(
+        self, announcement: Announcement, kind: JobKind, *, bound: bool, only_cancel: bool
+    ) -> Job:
         job_id = announcement.event.job_id
         first = (await self._aggregates.confirmed(JOB, job_id)).state
 
         def claim(job: JobState) -> Sequence[Event]:
+            if only_cancel and not (isinstance(job, Job) and job.cancel_requested):
+                raise NotOurs("nobody asks to cancel the job any more")
             if isinstance(job, Absent):
                 opened = job_reports.opened(
-                    job,
-                    announcement.event,
-                    stages=kind.stage_names(),
-                    announced_at=announcement.at,
+                    job, announcement.event, stages=kind.stage_names(), announced_at=announcement.at
                 )
                 return [*opened, *self._started(JOB.fold(opened, state=job))]
             if job.status not in ("queued", "running", "retrying"):

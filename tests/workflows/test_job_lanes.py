@@ -5,13 +5,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commands.aggregates import Aggregates
 from commands.job import JOB
 from commands.reports import Reports
 from events.commit import tag_of
 from events.ids import JobId, Timestamp
-from events.job import JobAnnounced, JobCancelRequested
+from events.job import (
+    JobAnnounced,
+    JobCancelled,
+    JobCancelRequested,
+    JobEvent,
+    JobRetryRequested,
+)
 from events.memory import MemoryStore
 from events.store import subject_of
 from runtime.lifecycle import Gate
@@ -168,6 +175,28 @@ async def test_a_job_without_a_place_is_opened_and_can_be_cancelled_while_anothe
     await bench.has_told("job_cancelled")
     assert (await bench.told())[:2] == ["job_opened", "job_cancel_requested"]
     assert facts.SYNC_JOB in bench.lanes
+
+
+async def test_a_job_that_was_cancelled_elsewhere_and_retried_is_not_run_in_place_of_a_cancellation(
+    bench: Bench,
+) -> None:
+    announced = facts.job_opened(facts.OfTask(kind=KIND))
+    requested = JobCancelRequested(**OWNERS)  # type: ignore[arg-type]
+    cancelled = JobCancelled(**OWNERS)  # type: ignore[arg-type]
+    retried = JobRetryRequested(**OWNERS)  # type: ignore[arg-type]
+    course: list[JobEvent] = [announced, requested, cancelled, retried]
+    await bench.reports.report(JOB, facts.JOB, lambda job: course, report_id="course")
+    # Heard of only when all that has happened.
+    bench.lanes.cancel(facts.JOB)
+
+    other = replace(announced, job_id=facts.SYNC_JOB)
+    asked = replace(requested, job_id=facts.SYNC_JOB)
+    await bench.reports.report(JOB, facts.SYNC_JOB, lambda job: [other, asked], report_id="other")
+    bench.lanes.cancel(facts.SYNC_JOB)
+
+    await bench.has_told("job_cancelled", facts.SYNC_JOB)
+    assert not bench.running.is_set()
+    assert (await bench.told())[-1] == "job_retry_requested"
 
 
 async def test_a_job_that_may_run_at_once_is_opened_by_its_claim(bench: Bench) -> None:
