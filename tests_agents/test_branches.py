@@ -136,7 +136,7 @@ async def test_what_stands_on_no_branch_there_is_kept_on_one_of_its_own(work: Wo
     await git.check_kept(base=work.base)
     assert kept_on is not None
     assert kept_on.startswith(f"{WORK}-")
-    assert again is None
+    assert again == kept_on
     await work.push(kept_on)
     assert work.remote.git("show", f"{kept_on}:n") == "1"
 
