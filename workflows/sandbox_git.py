@@ -75,13 +75,12 @@ class SandboxGit:
         return await self._commit(message)
 
     async def keep_all(self, *, branch: str, base: str, message: str) -> str | None:
-        """Commit all that is not committed, on whatever branch is checked out; where it is, None if there was nothing to do.
-
-        A second attempt says the same as the first, which may not have told anybody.
+        """Commit all that is not committed, on whatever branch is checked out; where the work is then, None if it is where it was.
 
         Where none is checked out, one is made of the commits that are on none, named after `branch`; so it is where
-        that is a branch of the remote's, on which others begin. For a sandbox in which nothing runs any
-        more: what locked git was killed, and its lock goes.
+        that is a branch of the remote's, on which others begin. A second attempt says the same as the first, which
+        may not have told anybody. For a sandbox in which nothing runs any more: what locked git was killed, and its
+        lock goes.
         """
         _, lock = await self._run("rev-parse", "--git-path", "index.lock")
         await self._command(("rm", "-f", "--", lock.strip()), what="rm", accept=(0,))
@@ -96,12 +95,23 @@ class SandboxGit:
             await self._run("symbolic-ref", _KEPT_ON, f"refs/heads/{here}")
         made = uncommitted and await self._commit(message)
         if here is not None:
-            return here if await self._branch(_KEPT_ON) == here else None
+            kept = await self._branch(_KEPT_ON) == here or await self._goes_on(branch, here)
+            return here if kept else None
         head = await self._commit_of("HEAD")
         spare = f"{branch}-{head[:8]}"
         if made or not await self._provider.keeps(self._sandbox, head, base=base):
             await self._run("branch", "--no-track", spare, head)
         return spare if await self._commit_of(f"refs/heads/{spare}") == head else None
+
+    async def _goes_on(self, branch: str, here: str) -> bool:
+        """Whether the branch that is checked out took the place of another: it has all of that and more, or that is gone."""
+        if here == branch or await self._commit_of(_REMOTES + here):
+            return False
+        left, head = await self._commit_of(f"refs/heads/{branch}"), await self._commit_of("HEAD")
+        if not (left and head):
+            return bool(head)
+        behind, _ = await self._run("merge-base", "--is-ancestor", left, head, accept=(0, 1))
+        return behind == 0 and left != head
 
     async def _commit_of(self, name: str) -> str:
         """The commit a name stands for, empty if there is none."""

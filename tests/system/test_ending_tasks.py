@@ -80,6 +80,18 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
     ("left", "kept_on"),
     [
         ("git checkout --quiet -b elsewhere; echo mine >kept.txt", "elsewhere"),
+        (
+            "git checkout --quiet -b elsewhere; echo mine >kept.txt; git add .; git commit --quiet -m one",
+            "elsewhere",
+        ),
+        (
+            "echo mine >kept.txt; git add .; git commit --quiet -m one; git branch -m elsewhere",
+            "elsewhere",
+        ),
+        (
+            "echo mine >kept.txt; git add .; git commit --quiet -m one; git checkout --quiet -b old HEAD~1",
+            "{branch}",
+        ),
         ("git checkout --quiet -b main origin/main; echo mine >kept.txt", "{branch}-{commit}"),
         ("git checkout --quiet --detach; echo mine >kept.txt", "{branch}-{commit}"),
         (
@@ -97,6 +109,9 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
     ],
     ids=[
         "another branch",
+        "commits on another branch",
+        "a branch by another name",
+        "an older commit",
         "the default branch",
         "no branch",
         "commits on none",
