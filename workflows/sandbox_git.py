@@ -101,7 +101,8 @@ class SandboxGit:
         spare = f"{branch}-{head[:8]}"
         if made or not await self._provider.keeps(self._sandbox, head, base=base):
             await self._run("branch", "--no-track", spare, head)
-        return spare if await self._commit_of(f"refs/heads/{spare}") == head else None
+        found = await self._commit_of(f"refs/heads/{spare}")
+        return spare if found and found == head else None
 
     async def _goes_on(self, branch: str, here: str) -> bool:
         """Whether the branch that is checked out took the place of another: it has all of that and more, or that is gone."""
