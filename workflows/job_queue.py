@@ -36,6 +36,7 @@ class JobQueue:
     def clear(self) -> None:
         """Let none wait any more; what runs is not touched."""
         self._waiting.clear()
+        self._untold.clear()
         self._changed.set()
 
     async def take(self) -> Announcement:

@@ -37,6 +37,11 @@ ANNOUNCEMENT = Announcement(
     at=Timestamp(1),
     correlation_id="",
 )
+OTHER = Announcement(
+    event=JobAnnounced(**OWNERS | {"job_id": facts.SYNC_JOB}, input={}),  # type: ignore[arg-type]
+    at=Timestamp(1),
+    correlation_id="",
+)
 
 
 class Here(Placement):
@@ -152,12 +157,7 @@ async def test_a_job_is_cancelled_before_its_work_has_begun(
 async def test_a_job_without_a_place_is_opened_and_can_be_cancelled_while_another_runs(
     bench: Bench,
 ) -> None:
-    other = Announcement(
-        event=JobAnnounced(**OWNERS | {"job_id": facts.SYNC_JOB}, input={}),  # type: ignore[arg-type]
-        at=Timestamp(1),
-        correlation_id="",
-    )
-    bench.lanes.want(other)
+    bench.lanes.want(OTHER)
     await bench.running.wait()
     bench.lanes.want(ANNOUNCEMENT)
     await bench.has_told("job_opened")
@@ -232,3 +232,14 @@ async def test_no_job_of_a_log_that_lost_its_end_is_run(bench: Bench) -> None:
     assert not tried_again
     assert facts.JOB not in bench.lanes
     assert not bench.running.is_set()
+
+
+async def test_no_job_of_a_log_that_lost_its_end_is_opened(bench: Bench) -> None:
+    bench.lanes.want(OTHER)
+    await bench.running.wait()
+    bench.lanes.want(ANNOUNCEMENT)
+    bench.lanes.give_up()
+
+    await asyncio.sleep(0.1)
+
+    assert await bench.told() == []
