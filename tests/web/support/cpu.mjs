@@ -2,7 +2,7 @@
 // trace, so that a thread that waits for its turn does not count; and beside a piece of work that is always the same, done
 // just before and just after, since a core whose other half is busy needs twice as long for everything.
 
-/** What `reference` takes the main thread of a machine with nothing else to do. */
+/** What `reference` takes a machine with nothing else to do; the first time it takes longer, and limits are that much wider. */
 const REFERENCE_MS = 12.5;
 
 /**
