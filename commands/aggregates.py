@@ -31,7 +31,7 @@ LEADER_CATCHES_UP = (0.02, 0.1, 0.4, 1.0)
 
 CAPACITY = 4_000
 KEYS_CAPACITY = 200_000
-"""Command keys that all kept states may hold together, some 170 bytes each: a state's size is mostly its number of commits."""
+"""Command keys that all kept states may hold together, some 200 bytes each: a state's size is mostly its number of commits."""
 
 
 @dataclass
