@@ -1,7 +1,7 @@
 """Errors to RFC 9457 problem documents: the one place where an error gets a status code (docs/protocol.md, "Problems")."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -101,10 +101,8 @@ def status_of(error: FoundryError) -> int:
 
 def problem_document(error: FoundryError, *, instance: str) -> dict[str, Any]:
     """The members of the problem document for an error."""
-    document = _document(error.code, status_of(error), error.detail, instance)
-    if error.errors:
-        document["errors"] = msgspec.to_builtins(error.errors)
-    return document
+    places = msgspec.to_builtins(error.errors)
+    return _document(error.code, status_of(error), error.detail, instance, places)
 
 
 def problem_response(error: FoundryError, *, instance: str) -> Response:
@@ -130,7 +128,9 @@ def instance_of(scope: Scope) -> str:
     return URL(scope=scope).path
 
 
-def _document(code: str, status: int, detail: str, instance: str) -> dict[str, Any]:
+def _document(
+    code: str, status: int, detail: str, instance: str, errors: Sequence[Mapping[str, str]] = ()
+) -> dict[str, Any]:
     return {
         "type": f"/problems/{code}",
         "title": TITLES.get(status, "The request failed"),
@@ -138,6 +138,7 @@ def _document(code: str, status: int, detail: str, instance: str) -> dict[str, A
         "detail": detail,
         "instance": instance,
         "code": code,
+        "errors": errors,
     }
 
 

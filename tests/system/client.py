@@ -151,9 +151,8 @@ def problem(answer: httpx.Response) -> Any:
     """The problem document of an answer, held to docs/protocol.md, "Problems"."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     document = answer.json()
-    assert document.keys() - {"errors"} == {
-        *("type", "title", "status", "detail", "instance", "code")
-    }
+    assert document.keys() == {*("type", "title", "status", "detail", "instance", "code", "errors")}
+    assert all(place.keys() == {"pointer", "detail"} for place in document["errors"])
     assert document["status"] == answer.status_code
     assert document["type"] == f"/problems/{document['code']}"
     # As everywhere in URLs, a line end in a path is left out.
