@@ -70,6 +70,8 @@ def batch_lines(body: bytes) -> list[tuple[int, slice]]:
         begin = max(begin, body.rfind(b"\n", begin, filled.start()) + 1)
         end = body.find(b"\n", filled.start())
         end = len(body) if end < 0 else end
+        # A line may end with CRLF, of which nothing belongs to it.
+        end -= body.endswith(b"\r", begin, end)
         if len(lines) == BATCH_LINES:
             raise TooLarge(
                 f"A batch may have {BATCH_LINES} commands; send the rest in another batch, with a key of its own."
@@ -115,7 +117,11 @@ def decoded(body: bytes, shape: type[_T]) -> _T:
     except _NameTwice:
         raise _named_twice(body.decode()) from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise Invalid(f"The body is not the JSON this takes: {error}.") from None
+        detail = f"This is not the JSON that is taken here: {error}"
+        raise Invalid(
+            f"{detail}. Correct it and send it again.",
+            errors=[FieldError(pointer="", detail=detail)],
+        ) from None
     return value
 
 

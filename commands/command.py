@@ -13,6 +13,13 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     expected_version: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
 
 
+class Creating(Command, frozen=True, kw_only=True):
+    """Begins a history of its own.
+
+    Whether that is there already comes before any version: of what may not be the caller's to see, none is told.
+    """
+
+
 class ForOrganization(Command, frozen=True, kw_only=True):
     organization_id: Reference
 

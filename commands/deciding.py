@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from commands.aggregates import Aggregates
 from commands.answers import Answer, answer_of, made_ids, named_ids, standing_ids
-from commands.command import Command
+from commands.command import Command, Creating
 from commands.context import Context
 from commands.decider import Decider
 from commands.loaded import Loaded
@@ -14,7 +14,7 @@ from commands.request import Request
 from commands.versions import check_version
 from events import codec
 from events.commit import Commit, Event
-from events.ids import Position, Timestamp
+from events.ids import BEGINNING, Position, Timestamp
 from events.store import (
     MAX_COMMIT_BYTES,
     AlreadyStored,
@@ -71,9 +71,10 @@ class Deciding:
                 refusal: FoundryError | None = None
                 try:
                     context = await prepare(loaded.state)
-                    check_version(
-                        loaded, command.expected_version, request.if_match, cut=self._last_cut()
-                    )
+                    if not isinstance(command, Creating) or loaded.position == BEGINNING:
+                        check_version(
+                            loaded, command.expected_version, request.if_match, cut=self._last_cut()
+                        )
                     events = decider.decide(loaded.state, command, context)
                 except Unavailable:
                     raise

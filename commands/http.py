@@ -174,4 +174,5 @@ async def _line(
         return await commands.handle(caller, given.name, command, command_id=command_id)
     except Invalid as error:
         inside = [FieldError(f"/data{place.pointer}", place.detail) for place in error.errors]
-        raise Invalid(error.detail, code=error.code, errors=inside) from None
+        # A field of `data` may have the name of one beside it.
+        raise Invalid(f"In data: {error.detail}", code=error.code, errors=inside) from None

@@ -43,24 +43,23 @@ class Lookup:
             raise no_such(noun)
         return located
 
-    def untaken(
-        self, thing_id: str | None, prefix: str, noun: str, owner_id: str
-    ) -> AbstractAsyncContextManager[None]:
-        """Inside, an id the caller chose is given away by nobody else in this process. Raises `Conflict` if it is taken.
+    def giving_away(self, thing_id: str | None) -> AbstractAsyncContextManager[None]:
+        """Inside, an id the caller chose is given away by nobody else in this process."""
+        return nullcontext() if thing_id is None else self._chosen.of(thing_id)
 
-        No owner's history knows the ids of the others, so the directory is asked.
+    async def check_untaken(
+        self, thing_id: str | None, prefix: str, noun: str, owner_id: str
+    ) -> None:
+        """Raises `Conflict` if something of another owner has the id the caller chose.
+
+        No owner's history knows the ids of the others, so the directory is asked: for those who may see
+        the owner only, or this would tell it apart from one that never was.
         """
         if thing_id is None or not is_id(thing_id, prefix):
-            return nullcontext()
-        return self._given_away(thing_id, noun, owner_id)
-
-    @asynccontextmanager
-    async def _given_away(self, thing_id: str, noun: str, owner_id: str) -> AsyncIterator[None]:
-        async with self._chosen.of(thing_id):
-            located = await self._directory.locate(thing_id)
-            if located is not None and located.aggregate_id != owner_id:
-                raise taken(noun, thing_id)
-            yield
+            return
+        located = await self._directory.locate(thing_id)
+        if located is not None and located.aggregate_id != owner_id:
+            raise taken(noun, thing_id)
 
     async def organization(
         self, organization_id: str | None, caller: UserId, *, noun: str

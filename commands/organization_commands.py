@@ -2,12 +2,12 @@
 
 from typing import TypeAlias
 
-from commands.command import Command, ForOrganization, ForRepository
+from commands.command import Creating, ForOrganization, ForRepository
 from commands.fields import Line, Name, Reference, WordOrNothing
 from events.organization import Role
 
 
-class CreateOrganization(Command, frozen=True, kw_only=True):
+class CreateOrganization(Creating, frozen=True, kw_only=True):
     name: Name
     organization_id: str | None = None
 

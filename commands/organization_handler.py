@@ -76,6 +76,7 @@ class OrganizationHandler:
                 case AddMember():
                     return replace(base, user=await self._lookup.user(command.user_id))
                 case AddRepository():
+                    await self._lookup.check_untaken(chosen, "repo", "repository", organization_id)
                     return replace(base, remote=self._read_remote(command.remote_url))
                 case RemoveRepository():
                     busy = await self._lookup.busy_tasks(command.repository_id)
@@ -83,7 +84,7 @@ class OrganizationHandler:
                 case _:
                     return base
 
-        async with self._lookup.untaken(chosen, "repo", "repository", organization_id):
+        async with self._lookup.giving_away(chosen):
             return await self._deciding.decide(
                 ORGANIZATION, organization_id, command, request, prepare
             )
@@ -131,12 +132,14 @@ class OrganizationHandler:
             organization = await self._lookup.organization(
                 state.organization_id, request.user_id, noun=noun
             )
+            await self._lookup.check_untaken(session_id, "ses", "session", task_id)
+            await self._lookup.check_untaken(process_id, "proc", "process", task_id)
             job = await self._lookup.job(standing_job(state, command))
             return replace(base, organization=organization, job=job)
 
         async with (
-            self._lookup.untaken(session_id, "ses", "session", task_id),
-            self._lookup.untaken(process_id, "proc", "process", task_id),
+            self._lookup.giving_away(session_id),
+            self._lookup.giving_away(process_id),
             self._lookup.unreadable_only_to_members(task_id, request.user_id, noun=noun),
         ):
             return await self._deciding.decide(TASK, task_id, command, request, prepare)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from commands.command import ForProcess, ForRepository, ForSession, ForTask
+from commands.command import Creating, ForProcess, ForRepository, ForSession, ForTask
 from commands.fields import (
     Argument,
     Attachments,
@@ -21,7 +21,7 @@ from events.task import Permissions
 # --- The task ---
 
 
-class CreateTask(ForRepository, frozen=True, kw_only=True):
+class CreateTask(ForRepository, Creating, frozen=True, kw_only=True):
     prompt: Prompt
     title: Name | None = None
     branch: Line | None = None

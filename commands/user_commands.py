@@ -4,11 +4,11 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-from commands.command import Command, ForOrganization, ForSession, ForTask
+from commands.command import Command, Creating, ForOrganization, ForSession, ForTask
 from commands.fields import Attachments, Name, Reference, Text
 
 
-class CreateUser(Command, frozen=True, kw_only=True):
+class CreateUser(Creating, frozen=True, kw_only=True):
     name: Name
     user_id: str | None = None
 

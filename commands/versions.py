@@ -66,6 +66,9 @@ def check_version(
 def _mismatch(loaded: Loaded[S]) -> VersionMismatch:
     if loaded.position == BEGINNING:
         return VersionMismatch("There is nothing yet that could match; leave If-Match out.")
+    # The tag may be the same when it is read again: not every change of an aggregate is one of each topic.
+    position = loaded.command_position
     return VersionMismatch(
-        f"A command changed this at position {loaded.command_position}; read it again and decide anew."
+        f"A command changed this at position {position}; read it again (?at_least={position}), decide anew,"
+        " and name that position."
     )

@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.types import Message, Send
 
 _SHARED = (
-    (b"vary", b"Origin"),
     (b"access-control-allow-credentials", b"true"),
     (b"access-control-expose-headers", b"ETag, Retry-After, X-Request-Id"),
 )
@@ -29,13 +28,19 @@ class Origins:
         return request.method == "OPTIONS" and request.headers.get("origin") in self._allowed
 
     def allowing(self, request: Request, send: Send) -> Send:
-        """`send`, with the headers the browser asks for when the request comes from a page of an allowed site."""
-        origin = request.headers.get("origin")
-        if origin not in self._allowed or origin is None:
+        """`send`, with the headers the browser asks for when the request comes from a page of an allowed site.
+
+        Every answer says that it depends on who asks: a browser that kept what our own page was sent would
+        hand it to that site's page too, which could not read it.
+        """
+        if not self._allowed:
             return send
-        headers = [(b"access-control-allow-origin", origin.encode("latin-1")), *_SHARED]
-        if request.method == "OPTIONS":
-            headers += _PREFLIGHT
+        origin = request.headers.get("origin")
+        headers = [(b"vary", b"Origin")]
+        if origin is not None and origin in self._allowed:
+            headers += [(b"access-control-allow-origin", origin.encode("latin-1")), *_SHARED]
+            if request.method == "OPTIONS":
+                headers += _PREFLIGHT
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -16,8 +16,8 @@ class FieldProblem(Struct, frozen=True):
     detail: str
 
 
-class Problem(Struct, frozen=True, omit_defaults=True):
-    """RFC 9457. `type` is `/problems/<code>` and can be read there; `detail` says what to do next."""
+class Problem(Struct, frozen=True):
+    """RFC 9457. `type` is `/problems/<code>` and can be read there; `detail` says what to do next, `errors` where."""
 
     type: str
     title: str
@@ -25,7 +25,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     detail: str
     instance: str
     code: str
-    errors: list[FieldProblem] = []
+    errors: list[FieldProblem]
 
 
 class CommandAnswer(Struct, frozen=True):

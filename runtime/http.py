@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from runtime.errors import Invalid
-from runtime.identity import COOKIE, Access, Caller, secret_of
+from runtime.identity import COOKIE, Access, Caller, has_bearer, secret_of
 from runtime.problems import Forbidden, TooLarge, Unauthenticated, UnsupportedMediaType
 from runtime.request_head import AnyHead
 from runtime.requests import at_its_end
@@ -59,7 +59,7 @@ class Authenticator:
 
     def check_origin(self, request: AnyHead) -> None:
         """Refuse a write that another site's page sends with this browser's cookie."""
-        if request.method in ("GET", "HEAD", "OPTIONS") or "authorization" in request.headers:
+        if request.method in ("GET", "HEAD", "OPTIONS") or has_bearer(request.headers):
             return
         if "origin" in request.headers and COOKIE in request.cookies:
             self.check_site(request)

@@ -34,7 +34,11 @@ COOKIE = "foundry_session"
 
 def secret_of(headers: Mapping[str, str], cookies: Mapping[str, str]) -> str | None:
     """The secret a request carries: the bearer token first, else the cookie."""
-    authorization = headers.get("authorization", "")
-    if authorization[: len(BEARER)].lower() == BEARER:
-        return authorization[len(BEARER) :].strip() or None
+    if has_bearer(headers):
+        return headers["authorization"][len(BEARER) :].strip() or None
     return cookies.get(COOKIE)
+
+
+def has_bearer(headers: Mapping[str, str]) -> bool:
+    """Whether a bearer token came. No browser adds one by itself, as it does with cookies and with Basic credentials."""
+    return headers.get("authorization", "")[: len(BEARER)].lower() == BEARER

@@ -1,11 +1,11 @@
 """Errors to RFC 9457 problem documents: the one place where an error gets a status code (docs/protocol.md, "Problems")."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
-from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -77,6 +77,9 @@ STATUS: dict[type[FoundryError], int] = {
 RETRY_AFTER = "1"
 """Seconds, for what may be asked again."""
 
+_PATH_SIGNS = "/:@!$&'()*+,;=~"
+"""What a path may have as it is, beside letters, digits and `-._` (RFC 3986, 3.3)."""
+
 TITLES = {
     400: "The request cannot be understood",
     401: "No valid credential",
@@ -101,10 +104,8 @@ def status_of(error: FoundryError) -> int:
 
 def problem_document(error: FoundryError, *, instance: str) -> dict[str, Any]:
     """The members of the problem document for an error."""
-    document = _document(error.code, status_of(error), error.detail, instance)
-    if error.errors:
-        document["errors"] = msgspec.to_builtins(error.errors)
-    return document
+    places = msgspec.to_builtins(error.errors)
+    return _document(error.code, status_of(error), error.detail, instance, places)
 
 
 def problem_response(error: FoundryError, *, instance: str) -> Response:
@@ -127,10 +128,12 @@ def internal_problem(error: Exception, *, instance: str) -> Response:
 
 def instance_of(scope: Scope) -> str:
     """What an answer's `instance` says: the path that was asked for, as an address spells it."""
-    return URL(scope=scope).path
+    return quote(scope["path"], safe=_PATH_SIGNS)
 
 
-def _document(code: str, status: int, detail: str, instance: str) -> dict[str, Any]:
+def _document(
+    code: str, status: int, detail: str, instance: str, errors: Sequence[Mapping[str, str]] = ()
+) -> dict[str, Any]:
     return {
         "type": f"/problems/{code}",
         "title": TITLES.get(status, "The request failed"),
@@ -138,6 +141,7 @@ def _document(code: str, status: int, detail: str, instance: str) -> dict[str, A
         "detail": detail,
         "instance": instance,
         "code": code,
+        "errors": errors,
     }
 
 
@@ -152,7 +156,7 @@ def _response(document: dict[str, Any], headers: Mapping[str, str] | None = None
 
 async def _foundry_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, FoundryError)
-    return problem_response(error, instance=request.url.path)
+    return problem_response(error, instance=instance_of(request.scope))
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
@@ -160,18 +164,18 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return problem_response(
             NotFound("There is nothing at this address; /v1/openapi.json lists what there is."),
-            instance=request.url.path,
+            instance=instance_of(request.scope),
         )
     code, detail = "malformed", str(error.detail)
     if error.status_code == 405:
         code = "method_not_allowed"
         detail = "The Allow header lists the methods this address takes."
-    document = _document(code, error.status_code, detail, request.url.path)
+    document = _document(code, error.status_code, detail, instance_of(request.scope))
     return _response(document, error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    return internal_problem(error, instance=request.url.path)
+    return internal_problem(error, instance=instance_of(request.scope))
 
 
 HANDLERS = {FoundryError: _foundry_error, HTTPException: _http_exception, Exception: _unexpected}

@@ -80,7 +80,13 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     @property
     def origins(self) -> tuple[str, ...]:
         """Other sites whose pages may ask and give commands with a person's credential, separated by commas or spaces."""
-        return tuple(self.allowed_origins.replace(",", " ").split())
+        return tuple(map(_as_browsers_name, self.allowed_origins.replace(",", " ").split()))
+
+
+def _as_browsers_name(site: str) -> str:
+    """In lower case, and without the port that is meant anyhow: any other spelling would never be met."""
+    scheme, _, place = site.lower().partition("://")
+    return f"{scheme}://{place.removesuffix({'http': ':80', 'https': ':443'}[scheme])}"
 
 
 def environment() -> Mapping[str, str]:

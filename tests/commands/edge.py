@@ -41,4 +41,5 @@ def check_problem(response: httpx.Response, status: int, code: str) -> dict[str,
     problem: dict[str, object] = response.json()
     assert problem["code"] == code
     assert problem["type"] == f"/problems/{code}"
+    assert isinstance(problem["errors"], list)
     return problem

@@ -69,6 +69,28 @@ async def test_lines_run_one_after_another_and_a_bad_one_stops_nothing(
     assert answers[-1]["events"] == ["organization_updated"]
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+async def test_what_ends_a_line_does_not_count_towards_its_limit(
+    client: httpx.AsyncClient, end: bytes
+) -> None:
+    line = b'{"name":"organization.create","data":{"name":"Acme"}}'.ljust(BODY_LIMIT)
+
+    (answer,) = await batch(client, line + end)
+
+    assert answer["status"] == 202
+
+
+async def test_what_lacks_in_the_data_is_not_said_to_lack_beside_it(
+    client: httpx.AsyncClient,
+) -> None:
+    (answer,) = await batch(client, {"name": "organization.create", "data": {}})
+
+    assert str(answer["detail"]).startswith("In data: ")
+    assert answer["errors"] == [
+        {"pointer": "/data/name", "detail": "Object missing required field `name`"}
+    ]
+
+
 async def test_a_batch_that_comes_again_gives_the_same_answers(
     client: httpx.AsyncClient, node: Node
 ) -> None:
@@ -116,7 +138,9 @@ def test_lines_are_found_between_blank_ones() -> None:
     found = [(number, body[place]) for number, place in batch_lines(body)]
 
     assert found == [
-        (number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()
+        (number, line.removesuffix(b"\r"))
+        for number, line in enumerate(body.split(b"\n"), 1)
+        if line.strip()
     ]
     assert batch_lines(b"") == batch_lines(b"\n\n") == []
 

@@ -74,6 +74,39 @@ async def test_a_foreign_task_is_refused_with_the_words_for_one_that_never_was(n
     assert foreign.value.detail.replace(task_id, "task_never") == unknown.value.detail
 
 
+@pytest.mark.parametrize("owner", ["task_never", "the task"])
+async def test_a_session_id_that_is_taken_does_not_tell_a_stranger_whose_it_is(
+    node: Node, owner: str
+) -> None:
+    place = await acme(node)
+    stranger = await node.person(place.owner, "Bert")
+    made = await task_of(node, place)
+    task_id = made.ids["task_id"] if owner == "the task" else owner
+
+    with pytest.raises(NotFound):
+        await node.submit(
+            stranger, "agent_session.create", task_id=task_id, session_id=made.ids["session_id"]
+        )
+
+
+@pytest.mark.parametrize("owner", ["org_never", "the organization"])
+async def test_a_repository_id_that_is_taken_does_not_tell_a_stranger_whose_it_is(
+    node: Node, owner: str
+) -> None:
+    place = await acme(node)
+    stranger = await node.person(place.owner, "Bert")
+    organization_id = place.organization_id if owner == "the organization" else owner
+
+    with pytest.raises(NotFound):
+        await node.submit(
+            stranger,
+            "repository.add",
+            organization_id=organization_id,
+            remote_url="https://example.com/acme/other",
+            repository_id=place.repository_id,
+        )
+
+
 @pytest.mark.parametrize(
     ("command", "fields"),
     [

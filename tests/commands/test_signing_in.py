@@ -128,6 +128,20 @@ async def test_another_sites_page_may_not_write_with_the_cookie(edge: Edge) -> N
     assert allowed.status_code == 202
 
 
+async def test_what_a_browser_adds_for_a_proxy_opens_no_door_to_another_sites_page(
+    edge: Edge,
+) -> None:
+    headers = {"origin": "https://evil.example", "authorization": "Basic dXNlcjpzZWNyZXQ="}
+    async with edge.client(None) as client:
+        await client.post("/v1/login", json={"token": OWNER_TOKEN})
+
+        command = await client.post(CREATE, json=NAME, headers=headers)
+        logout = await client.post("/v1/logout", headers=headers)
+
+    check_problem(command, 403, "forbidden")
+    check_problem(logout, 403, "forbidden")
+
+
 @pytest.mark.parametrize("origin", ["http://[::1", "http://[x]", "null", "", "foundry", "//["])
 async def test_an_origin_that_is_none_is_another_site(edge: Edge, origin: str) -> None:
     async with edge.client(None) as client:

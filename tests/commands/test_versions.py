@@ -8,6 +8,7 @@ from commands.task import TASK
 from events.ids import Position, SessionId
 from events.log_prefix import CommitFingerprint, LogFingerprint, note_cut
 from events.memory import MemoryStore
+from runtime.errors import Conflict
 from runtime.problems import VersionMismatch
 from tests import facts
 from tests.commands.node import Node, acme, task_of
@@ -46,6 +47,21 @@ async def test_a_version_at_the_last_command_matches_however_it_is_spelt(
     )
 
     assert answer.events == ["task_renamed"]
+
+
+async def test_who_is_told_of_a_change_is_told_what_to_name_next(node: Node) -> None:
+    place = await acme(node)
+    select = {"organization_id": place.organization_id}
+    token = await node.submit(place.owner, "token.create")
+
+    with pytest.raises(VersionMismatch) as refused:
+        await node.submit(place.owner, "organization.select", **select, expected_version=1)
+    answer = await node.submit(
+        place.owner, "organization.select", **select, if_match=f'"{token.position}"'
+    )
+
+    assert f"?at_least={token.position}" in refused.value.detail
+    assert answer.events == ["organization_selected"]
 
 
 async def test_what_is_written_to_a_process_does_not_count_as_a_change(
@@ -88,6 +104,31 @@ async def test_what_workers_report_does_not_count_as_a_change(node: Node) -> Non
 async def test_nothing_matches_any_version_of_what_is_not_there(node: Node) -> None:
     with pytest.raises(VersionMismatch):
         await node.submit(await node.owner(), "organization.create", if_match="*", name="Acme")
+
+
+@pytest.mark.parametrize("version", [{"expected_version": 0}, {"if_match": '"0"'}])
+@pytest.mark.parametrize("name", ["organization.create", "user.create", "task.create"])
+async def test_the_version_of_what_is_there_already_is_not_told_by_a_create(
+    node: Node, name: str, version: dict[str, object]
+) -> None:
+    place = await acme(node)
+    there = await task_of(node, place)
+    ann = await node.person(place.owner, "Ann")
+    rival = await acme(node, await node.person(place.owner, "Rival"))
+    fields: dict[str, dict[str, object]] = {
+        "organization.create": {"name": "Acme", "organization_id": place.organization_id},
+        "user.create": {"name": "Ann", "user_id": ann.user_id},
+        "task.create": {
+            "prompt": "true",
+            "repository_id": rival.repository_id,
+            "task_id": there.ids["task_id"],
+        },
+    }
+
+    with pytest.raises(Conflict) as refused:
+        await node.submit(rival.owner, name, **fields[name], **version)
+
+    assert refused.value.code == "already_exists"
 
 
 async def test_a_tag_from_before_a_cut_of_the_log_matches_nothing(node: Node) -> None:

@@ -237,6 +237,7 @@ async def test_pages_of_allowed_sites_may_read_streams_and_no_others() -> None:
     async with running(allowed_origins=["https://good.example"]) as node:
         async with node.stream("app", token="ann") as plain:
             assert "access-control-allow-origin" not in plain.headers
+            assert plain.headers["vary"] == "Origin"
         for origin, allowed in (("https://good.example", True), ("https://bad.example", False)):
             headers = {"Origin": origin, "Authorization": "Bearer ann"}
             path = "/v1/stream?topic=app"

@@ -196,6 +196,15 @@ async def test_what_never_was_is_not_found(house: House, path: str) -> None:
     problem(await house.get(f"/v1/views/{path}"), 404, "not_found")
 
 
+@pytest.mark.parametrize("start", ["/v1/views/task/", "/v1/history/", "/v1/nothing/"])
+async def test_a_problem_says_where_it_arose_as_an_address_does(house: House, start: str) -> None:
+    path = f"{start}a%20b%3F%C3%BC%0Ac"
+
+    document = problem(await house.get(path), 404, "not_found")
+
+    assert document["instance"] == path
+
+
 @pytest.mark.parametrize("topic", TOPICS[1:])
 async def test_what_may_not_be_seen_looks_like_what_never_was(house: House, topic: str) -> None:
     unknown = await house.get(f"/v1/views/{topic}x", token="usr_eve")

@@ -105,6 +105,19 @@ def test_every_shape_a_value_may_have_is_taken(name: str, value: str) -> None:
     load({name: value})
 
 
+def test_other_sites_are_allowed_as_browsers_name_them() -> None:
+    given = (
+        "https://Example.org:443, http://EXAMPLE.org:80 http://[::1]:8080 https://example.org:80"
+    )
+
+    origins = load({"FOUNDRY_ALLOWED_ORIGINS": given}).origins
+
+    assert origins == (
+        *("https://example.org", "http://example.org"),
+        *("http://[::1]:8080", "https://example.org:80"),
+    )
+
+
 def test_a_relative_path_that_starts_nowhere_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

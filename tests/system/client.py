@@ -1,12 +1,12 @@
 """A person at an address: commands, questions and streams over HTTP, and nothing else."""
 
 import asyncio
-import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import unquote
 
 import httpx
 
@@ -151,13 +151,11 @@ def problem(answer: httpx.Response) -> Any:
     """The problem document of an answer, held to docs/protocol.md, "Problems"."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     document = answer.json()
-    assert document.keys() - {"errors"} == {
-        *("type", "title", "status", "detail", "instance", "code")
-    }
+    assert document.keys() == {*("type", "title", "status", "detail", "instance", "code", "errors")}
+    assert all(place.keys() == {"pointer", "detail"} for place in document["errors"])
     assert document["status"] == answer.status_code
     assert document["type"] == f"/problems/{document['code']}"
-    # As everywhere in URLs, a line end in a path is left out.
-    assert document["instance"] == re.sub(r"[\r\n\t]", "", answer.request.url.path)
+    assert unquote(document["instance"]) == answer.request.url.path
     assert document["detail"]
     assert answer.status_code < 500 or "retry-after" in answer.headers
     return document
