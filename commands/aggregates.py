@@ -60,6 +60,8 @@ class Aggregates:
         self._keys_kept = 0
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._loading = KeyedLocks()
+        self._failures: dict[str, Unavailable] = {}
+        """Why a load failed, until all who waited for it were told."""
         self._deciding = KeyedLocks()
         self._expected: dict[str, list[asyncio.Future[None]]] = {}
         self._seen: dict[str, Position] = {}
@@ -101,7 +103,11 @@ class Aggregates:
         """The state at the head its history has in the store at this moment."""
         subject = subject_of(kind.name, aggregate_id)
         if self._kept(kind, subject) is None:
-            return await self._load(kind, subject)
+            is_under_way = subject in self._loading
+            found = await self._load(kind, subject)
+            if not is_under_way:
+                return found
+            # The load that was under way may have looked before this was asked.
         last = await self._heads.last(subject)
         loaded = self._kept(kind, subject)
         for pause in LEADER_CATCHES_UP:
@@ -195,23 +201,37 @@ class Aggregates:
     # --- Loading ---
 
     async def _load(self, kind: Kind[S], subject: str) -> Loaded[S]:
-        async with self._loading.of(subject):
-            loaded = self._kept(kind, subject)
-            if loaded is not None:
-                return loaded
-            generation = self._generation
-            self._seen.pop(subject, None)
-            try:
+        is_under_way = subject in self._loading
+        try:
+            async with self._loading.of(subject):
+                loaded = self._kept(kind, subject)
+                if loaded is not None:
+                    return loaded
+                # Each would wait as long for a store that is away, one after the other.
+                if is_under_way and (failure := self._failures.get(subject)) is not None:
+                    raise Unavailable(failure.detail, code=failure.code)
+                return await self._read(kind, subject)
+        finally:
+            if subject not in self._loading:
+                self._failures.pop(subject, None)
+
+    async def _read(self, kind: Kind[S], subject: str) -> Loaded[S]:
+        generation = self._generation
+        self._seen.pop(subject, None)
+        try:
+            loaded = await self._loader.read(kind, subject)
+            seen = self._seen.get(subject, BEGINNING)
+            if loaded.position < seen:
                 loaded = await self._loader.read(kind, subject)
-                seen = self._seen.get(subject, BEGINNING)
-                if loaded.position < seen:
-                    loaded = await self._loader.read(kind, subject)
-            finally:
-                self._seen.pop(subject, None)
-            # Nothing was: keeping that would let anybody fill the cache with names.
-            if loaded.position != BEGINNING and generation == self._generation:
-                self._keep(kind, subject, loaded)
-            return loaded
+        except Unavailable as failure:
+            self._failures[subject] = failure
+            raise
+        finally:
+            self._seen.pop(subject, None)
+        # Nothing was: keeping that would let anybody fill the cache with names.
+        if loaded.position != BEGINNING and generation == self._generation:
+            self._keep(kind, subject, loaded)
+        return loaded
 
     async def _log(self) -> Log:
         return (await self.confirmed(LOG, LOG_ID)).state

@@ -6,8 +6,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,9 +17,11 @@ from events.ids import Position
 from events.log import KIND_OF_PREFIX, LOG_ID, LOG_KIND, kind_of_id
 from events.shown import shown
 from events.store import EventStore, subject_of
-from foundry.event_log import any_log
-from runtime.errors import Invalid, NotFound
+from foundry.event_log import EventLog, any_log
+from runtime.errors import Invalid, NotFound, Unavailable
 from runtime.settings import Settings
+
+T = TypeVar("T")
 
 SHOW_EVERY = 0.5
 
@@ -47,10 +49,7 @@ async def tail(settings: Settings, options: argparse.Namespace) -> int:
     async with any_log(settings) as log:
         head = await log.store.head()
         after = head if options.after is None else _within(options.after, head)
-        show = _printer(options)
-        async for batch in log.store.read(after):
-            for recorded in batch:
-                show(recorded)
+        await _while_it_runs(log, _show_all(log.store, after, _printer(options)))
     return 0
 
 
@@ -62,7 +61,7 @@ async def replay(settings: Settings, options: argparse.Namespace) -> int:
         damaged: list[int] = []
         started = time.perf_counter()
         after = _within(options.after, head)
-        read = await _count(log.store, after, head, counts, damaged)
+        read = await _while_it_runs(log, _count(log.store, after, head, counts, damaged))
         seconds = time.perf_counter() - started
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
@@ -89,6 +88,30 @@ def _within(after: int, head: Position) -> Position:
     if after > head:
         raise Invalid(f"The log ends at {head}; there is nothing behind {after} yet.")
     return Position(after)
+
+
+async def _while_it_runs(log: EventLog, reading: Coroutine[Any, Any, T]) -> T:
+    """What `reading` returns. Raises `Unavailable` once the process that ran the log's server has ended."""
+    read = asyncio.create_task(reading, name="reading")
+    left = asyncio.create_task(log.until_left(), name="server left")
+    try:
+        await asyncio.wait((read, left), return_when=asyncio.FIRST_COMPLETED)
+        if read.done():
+            return read.result()
+        raise Unavailable(
+            "The process that ran the nats-server of this data folder has ended; run this again,"
+            " with `--after` and the last position you saw."
+        )
+    finally:
+        read.cancel()
+        left.cancel()
+        await asyncio.wait((read, left))
+
+
+async def _show_all(store: EventStore, after: Position, show: Callable[[Recorded], None]) -> None:
+    async for batch in store.read(after):
+        for recorded in batch:
+            show(recorded)
 
 
 async def _count(

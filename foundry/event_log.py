@@ -1,5 +1,6 @@
 """The log this process works on: an embedded nats-server of its own, one that runs here already, or one outside."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from foundry.data_folder import A_COMMAND, DataFolderInUse, check_usable, has_lo
 from foundry.durability import outside_durability, require
 from foundry.full_disk import Remedy
 from projectors.build import StoreAddress
+from runtime.child_process import is_running
 from runtime.connection import Connection, connect
 from runtime.embedded_server import (
     EmbeddedServer,
@@ -22,6 +24,8 @@ from runtime.embedded_server import (
 )
 from runtime.errors import Unavailable
 from runtime.settings import Settings, readable_file
+
+LOOK_SECONDS = 0.5
 
 DOUBTED_SECONDS = 10.0
 """So long after a commit that was refused nobody should send more here; then somebody has to try."""
@@ -55,6 +59,12 @@ class EventLog:
         if no_room is None and monotonic() - refused_at > DOUBTED_SECONDS:
             return []
         return [f"stuck: the log takes no commits ({no_room or 'its server does not say why'})"]
+
+    async def until_left(self) -> None:
+        """Wait for the end of the other process that runs the embedded server; for ever where there is none."""
+        owner = self.server.owner if self.server is not None else None
+        while owner is None or is_running(owner):
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 @asynccontextmanager

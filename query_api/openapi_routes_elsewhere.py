@@ -45,9 +45,9 @@ ELSEWHERE = (
             "forbidden",
             "too_large",
             "unsupported_media_type",
+            "too_many_requests",
             "too_many_topics",
         ),
-        says_bye=True,
     ),
     DocumentedRoute(
         method="post",

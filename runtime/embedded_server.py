@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from runtime.child_process import end, identity_of, is_running, tied_to_us
+from runtime.child_process import ProcessIdentity, end, identity_of, is_running, tied_to_us
 from runtime.embedded_files import EmbeddedFiles, Remembered, configuration
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ class EmbeddedServer:
         self.user = remembered.user
         self.password = remembered.password
         self.pid = 0
+        self.owner: ProcessIdentity | None = None
+        """Who runs it, where that is another process: the next one that does may listen elsewhere."""
         self.trouble: str | None = None
         """Why it does not start again after it ended."""
         self._process: Process | None = None
@@ -93,6 +95,7 @@ def running_server(folder: Path) -> EmbeddedServer | None:
         return None
     found = EmbeddedServer(remembered)
     found.pid = remembered.server.pid
+    found.owner = remembered.owner
     return found
 
 

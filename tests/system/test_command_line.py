@@ -123,6 +123,30 @@ async def test_a_place_the_log_does_not_have_fails_with_a_sentence(system: NodeP
         assert "log" in done.err
 
 
+async def test_who_follows_the_log_of_a_server_that_ends_is_told_so(
+    start_node: StartNode,
+) -> None:
+    node = await asyncio.to_thread(start_node, "data")
+    following = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "foundry", "tail", "--after", "0", "--json"),
+        env=node.environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert following.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            assert json.loads(await following.stdout.readline())["position"] == 1
+            await asyncio.to_thread(node.kill)
+            _, said = await following.communicate()
+    finally:
+        if following.returncode is None:
+            following.kill()
+
+    assert following.returncode == 1
+    assert b"foundry: The process that ran the nats-server of this data folder has ended" in said
+
+
 @pytest.mark.parametrize("command", ["serve", "token", "history usr_owner", "doctor"])
 async def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path, command: str) -> None:
     (tmp_path / "file").write_text("")
