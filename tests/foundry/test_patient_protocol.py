@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from foundry import web_server
 from foundry.patient_protocol import PatientProtocol
 from foundry.web_server import WebServer, listening_socket
+from gateway.transport import EXTENSION
 
 WITHIN = 15.0
 HELLO = PlainTextResponse("hello")
@@ -129,6 +130,59 @@ async def test_who_sends_nothing_more_is_still_answered(monkeypatch: pytest.Monk
         assert (await source.read()).count(b"hello") == 2
         for one in (sink, other_sink):
             one.close()
+
+
+async def test_the_rest_of_a_head_is_waited_for_when_those_before_it_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_answer = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await may_answer.wait()
+        await HELLO(scope, receive, send)
+
+    async with served(monkeypatch, slow) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(GET + GET + GET[:9])
+        # Another connection is ended after the same time: by then this one would have been as well.
+        other, other_sink = await asyncio.open_connection("127.0.0.1", port)
+        assert await other.read() == b""
+        sink.write(GET[9:] + GET[:9])
+        may_answer.set()
+        answers = await source.read()
+        for one in (sink, other_sink):
+            one.close()
+
+    assert answers.count(b"hello") == 3
+
+
+async def test_of_many_requests_sent_at_once_few_are_taken_in_before_the_first_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Hasty, "head_seconds", WITHIN)
+    waiting: list[int] = []
+
+    async def telling(scope: Scope, receive: Receive, send: Send) -> None:
+        waiting.append(len(scope["extensions"][EXTENSION].pipeline))
+        path = scope["path"].encode()
+        while (message := await receive())["more_body"]:
+            path += message["body"]
+        await PlainTextResponse(path + message["body"] + b".")(scope, receive, send)
+
+    numbers = [b"%0100d" % number for number in range(3_000)]
+    gets = [b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in numbers]
+    # Blank lines in a body look like the ends of heads.
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n" + b"\r\n" * 2000
+    async with served(monkeypatch, telling) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(b"".join([*gets, post, *gets]))
+        sink.write_eof()
+        answers = await source.read()
+        sink.close()
+
+    told = [b"/" + number for number in numbers]
+    assert re.findall(rb"\r\n\r\n(/[^.]*)\.", answers) == [*told, b"/" + b"\r\n" * 2000, *told]
+    assert max(waiting) < 64
 
 
 @pytest.mark.parametrize(
