@@ -1,4 +1,4 @@
-"""What a connection may cost before its request is known: a bounded head, within a bounded time."""
+"""What a connection may cost before its request is known, a bounded head within a bounded time, and when nobody takes its answer."""
 
 import asyncio
 import re
@@ -8,6 +8,7 @@ import msgspec
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from gateway.kernel import held_by_kernel
 from gateway.transport import StreamingProtocol
 from runtime.errors import Invalid
 from runtime.problems import problem_document
@@ -30,9 +31,19 @@ class PatientProtocol(StreamingProtocol):
     """
 
     head_seconds = 30.0
+    reader_seconds = 20.0
+    """An answer of which no byte is taken for so long is ended. A stream has heartbeats for that."""
     parting_seconds = 2.0
 
-    __slots__ = ("_deadline", "_has_said_all", "_head_bytes", "_in_head", "_refusal", "_unread")
+    __slots__ = (
+        "_deadline",
+        "_has_said_all",
+        "_head_bytes",
+        "_in_head",
+        "_reader",
+        "_refusal",
+        "_unread",
+    )
 
     def __init__(self, *arguments: Any, **further: Any) -> None:
         super().__init__(*arguments, **further)
@@ -40,6 +51,7 @@ class PatientProtocol(StreamingProtocol):
         self._has_said_all = False
         self._head_bytes = 0
         self._in_head = True
+        self._reader: asyncio.TimerHandle | None = None
         self._refusal: str | None = None
         self._unread = b""
 
@@ -49,6 +61,7 @@ class PatientProtocol(StreamingProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_deadline()
+        self._forget_reader()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -149,6 +162,33 @@ class PatientProtocol(StreamingProtocol):
             self.transport.close()
         elif self._in_head:
             self._wait_for_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader(before=None)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forget_reader()
+
+    def _watch_reader(self, *, before: int | None) -> None:
+        self._reader = self.loop.call_later(self.reader_seconds, self._look_at_reader, before)
+
+    def _look_at_reader(self, before: int | None) -> None:
+        if self.stream is not None:
+            return
+        connection = self.transport.get_extra_info("socket")
+        left = self.transport.get_write_buffer_size() + held_by_kernel(connection)
+        if before is not None and left >= before:
+            # close() would wait for the reader to take what is left: for ever.
+            self.transport.abort()
+        else:
+            self._watch_reader(before=left)
+
+    def _forget_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn says in `msg` helps nobody further."""

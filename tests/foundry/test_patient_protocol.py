@@ -16,9 +16,12 @@ from foundry import web_server
 from foundry.patient_protocol import PatientProtocol
 from foundry.web_server import WebServer, listening_socket
 from gateway.transport import EXTENSION
+from tests.gateway.reader import open_connection
 
 WITHIN = 15.0
 HELLO = PlainTextResponse("hello")
+MUCH = 20_000_000
+"""More than the kernel takes from us for a reader that takes nothing."""
 
 
 class Hasty(PatientProtocol):
@@ -130,6 +133,37 @@ async def test_who_sends_nothing_more_is_still_answered(monkeypatch: pytest.Monk
         assert (await source.read()).count(b"hello") == 2
         for one in (sink, other_sink):
             one.close()
+
+
+async def test_an_answer_that_nobody_takes_is_ended_and_one_that_is_taken_slowly_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not ended.is_set():
+            await send({"type": "http.response.body", "body": b"z" * 65536, "more_body": True})
+            if scope["extensions"][EXTENSION].cycle.disconnected:
+                ended.set()
+
+    async def at_once(scope: Scope, receive: Receive, send: Send) -> None:
+        await (endless if scope["path"] == "/endless" else much)(scope, receive, send)
+
+    monkeypatch.setattr(Hasty, "reader_seconds", 0.4)
+    much = PlainTextResponse(b"z" * MUCH)
+    async with served(monkeypatch, at_once) as port, asyncio.timeout(WITHIN):
+        slow, slow_sink = await open_connection(port, 65536)
+        slow_sink.write(GET)
+        _, sink = await open_connection(port, 4096)
+        sink.write(GET.replace(b"/ ", b"/endless "))
+        taken = await slow.readuntil(b"\r\n\r\n")
+        while not ended.is_set():
+            taken += await slow.read(65536)
+            await asyncio.sleep(0.01)
+        await slow.readexactly(MUCH - len(taken.partition(b"\r\n\r\n")[2]))
+        for one in (sink, slow_sink):
+            one.transport.abort()
 
 
 async def test_the_rest_of_a_head_is_waited_for_when_those_before_it_are_answered(
