@@ -66,8 +66,9 @@ class PatientProtocol(StreamingProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._unread:
-            # It was on its way when reading paused.
+            # It was on its way when reading paused, or an answer looks whether its reader is still there.
             self._unread += data
+            self.flow.pause_reading()
         else:
             self._read(data)
 

@@ -219,6 +219,23 @@ async def test_of_many_requests_sent_at_once_few_are_taken_in_before_the_first_i
     assert max(waiting) < 64
 
 
+async def test_an_answer_that_watches_for_its_reader_lets_nobody_send_ahead_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    monkeypatch.setattr(Hasty, "head_seconds", WITHIN)
+    async with served(monkeypatch, watched) as port:
+        _, sink = await open_connection(port, 65536)
+        sink.write(GET * 300_000)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await sink.drain()
+        sink.transport.abort()
+
+
 @pytest.mark.parametrize(
     "sent", [BAD_CHUNK, BAD_CHUNK.replace(b"\r\nT", b"\r\nExpect: 100-continue\r\nT")]
 )
