@@ -166,7 +166,8 @@ class PatientProtocol(StreamingProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_reader(before=None)
+        if self.stream is None:
+            self._watch_reader(before=None)
 
     def resume_writing(self) -> None:
         super().resume_writing()
