@@ -45,6 +45,8 @@ BATCHES_AT_ONCE = 16
 """Each may hold `BATCH_LIMIT` bytes for as long as its lines take."""
 SIGN_INS_AT_ONCE = 256
 """Whose they are is not known before: they must not take the places of those who are."""
+SIGN_IN_LIMIT = 64 * 1024
+"""Bytes of the body of one: a secret of 4,096 characters, none of which takes more than twelve."""
 
 
 class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,11 +65,13 @@ def routes(
     patience = body_patience()
 
     async def login(request: Request) -> Response:
+        # Also without a cookie: it would sign the browser of whoever looks at that page in as somebody else.
+        authenticator.check_site(request)
+        check_media_type(request, "application/json")
+        # Before there is a place for it: strangers who send no more than its beginning would hold them all.
+        body = await read_body(request.receive, SIGN_IN_LIMIT, patience)
         async with sign_ins.work("login"), gate.request("login", counted=False):
-            # Also without a cookie: it would sign the browser of whoever looks at that page in as somebody else.
-            authenticator.check_site(request)
-            check_media_type(request, "application/json")
-            given = decoded(await read_body(request.receive, BODY_LIMIT, patience), Login)
+            given = decoded(body, Login)
             if given.token is not None and given.code is None:
                 signed_in = await sign_in.by_token(given.token)
             elif given.code is not None and given.token is None:

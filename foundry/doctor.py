@@ -4,6 +4,7 @@ import argparse
 import re
 import shutil
 import sqlite3
+import stat
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -52,6 +53,8 @@ async def doctor(settings: Settings, options: argparse.Namespace) -> int:
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield _git()
     yield _disk(settings.data_folder)
+    if settings.data_folder.is_dir():
+        yield _rights(settings.data_folder)
     yield _agents(settings)
     async for finding in _log(settings):
         yield finding
@@ -90,6 +93,17 @@ def _disk(folder: Path) -> Finding:
         free > ENOUGH_DISK and refusal is None,
         refusal or f"{free >> 20} MiB free at {folder}",
         "Make room, or let it be written: on such a disk JetStream stops answering and commands get 503.",
+    )
+
+
+def _rights(folder: Path) -> Finding:
+    """A folder that was there before keeps its mode: what is made in it is not hidden file by file."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    return Finding(
+        "data folder",
+        not mode & stat.S_IRWXO,
+        f"{folder} has mode {mode:04o}",
+        f"Every account of this machine may look into it, at transcripts and working trees: chmod o-rwx {folder}",
     )
 
 

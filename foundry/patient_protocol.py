@@ -1,4 +1,4 @@
-"""What a connection may cost before its request is known: a bounded head, within a bounded time."""
+"""What a connection may cost before its request is known, a bounded head within a bounded time, and when nobody takes its answer."""
 
 import asyncio
 import re
@@ -8,11 +8,17 @@ import msgspec
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from gateway.kernel import held_by_kernel
 from gateway.transport import StreamingProtocol
 from runtime.errors import Invalid
 from runtime.problems import problem_document
 
 HEAD_BYTES = 64 * 1024
+HEAD_END = b"\r\n\r\n"
+HEADS_AT_ONCE = 16
+PIECE_BYTES = 1024
+"""What holds more heads than that is taken apart in such pieces, and no further while a request waits for its turn:
+a request weighs two kilobytes then, and was sent in twenty bytes."""
 HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 """A name or an address, and a port; each may be empty (RFC 3986)."""
 
@@ -20,13 +26,24 @@ HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 class PatientProtocol(StreamingProtocol):
     """Bounds a request's head in time and size, and refuses with a problem document.
 
-    uvicorn by itself waits for ever for the rest of a head, keeps all of it, and says "Invalid HTTP request" in plain text.
+    uvicorn by itself waits for ever for the rest of a head, keeps all of it, takes in as many requests as are sent before
+    the first is answered, and says "Invalid HTTP request" in plain text.
     """
 
     head_seconds = 30.0
+    reader_seconds = 20.0
+    """An answer of which no byte is taken for so long is ended. A stream has heartbeats for that."""
     parting_seconds = 2.0
 
-    __slots__ = ("_deadline", "_has_said_all", "_head_bytes", "_in_head", "_refusal")
+    __slots__ = (
+        "_deadline",
+        "_has_said_all",
+        "_head_bytes",
+        "_in_head",
+        "_reader",
+        "_refusal",
+        "_unread",
+    )
 
     def __init__(self, *arguments: Any, **further: Any) -> None:
         super().__init__(*arguments, **further)
@@ -34,7 +51,9 @@ class PatientProtocol(StreamingProtocol):
         self._has_said_all = False
         self._head_bytes = 0
         self._in_head = True
+        self._reader: asyncio.TimerHandle | None = None
         self._refusal: str | None = None
+        self._unread = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -42,23 +61,44 @@ class PatientProtocol(StreamingProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_deadline()
+        self._forget_reader()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refusal is not None:
-            return
+        if self._unread:
+            # It was on its way when reading paused, or an answer looks whether its reader is still there.
+            self._unread += data
+            self.flow.pause_reading()
+        else:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        step = len(data) if data.count(HEAD_END) <= HEADS_AT_ONCE else PIECE_BYTES
+        for begin in range(0, len(data), step):
+            if self._refusal is not None or self.transport.is_closing():
+                return
+            if self.pipeline:
+                self._unread = data[begin:]
+                self.flow.pause_reading()
+                return
+            self._read_piece(data[begin : begin + step])
+
+    def _read_piece(self, data: bytes) -> None:
         # What comes in one piece with the end of the request before is not counted.
         self._head_bytes += len(data)
         self._parse(data)
         if self._refusal is not None or self.transport.is_closing():
             return
         if not self._in_head:
-            if self._deadline is not None:
-                self._forget_deadline()
             return
         if self._head_bytes > HEAD_BYTES:
             self._refuse(f"The head of a request may have {HEAD_BYTES} bytes; send less.")
-        elif self._deadline is None:
+        else:
+            self._wait_for_head()
+
+    def _wait_for_head(self) -> None:
+        # While a request waits for its turn nothing is read: what is missing may have come long ago.
+        if self._deadline is None and not self.pipeline:
             self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def _parse(self, data: bytes) -> None:
@@ -93,6 +133,8 @@ class PatientProtocol(StreamingProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self._deadline is not None:
+            self._forget_deadline()
         if self.parser.should_upgrade() and any(map(_announces_body, self.headers)):
             # The parser takes what stands behind such a head for the other protocol: the request would have
             # no body, and its body would be read as the next request.
@@ -109,8 +151,46 @@ class PatientProtocol(StreamingProtocol):
         super().on_response_complete()
         if self._refusal is not None:
             self._part(self._refusal)
+        elif self.transport.is_closing():
+            return
+        elif self.pipeline:
+            # uvicorn goes on reading with each answer, whoever else waits for one.
+            self.flow.pause_reading()
+        elif self._unread:
+            data, self._unread = self._unread, b""
+            self._read(data)
         elif self._has_said_all and self.answering and self.answering.response_complete:
             self.transport.close()
+        elif self._in_head:
+            self._wait_for_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.stream is None:
+            self._watch_reader(before=None)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forget_reader()
+
+    def _watch_reader(self, *, before: int | None) -> None:
+        self._reader = self.loop.call_later(self.reader_seconds, self._look_at_reader, before)
+
+    def _look_at_reader(self, before: int | None) -> None:
+        if self.stream is not None:
+            return
+        connection = self.transport.get_extra_info("socket")
+        left = self.transport.get_write_buffer_size() + held_by_kernel(connection)
+        if before is not None and left >= before:
+            # close() would wait for the reader to take what is left: for ever.
+            self.transport.abort()
+        else:
+            self._watch_reader(before=left)
+
+    def _forget_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn says in `msg` helps nobody further."""

@@ -5,11 +5,7 @@ a stream takes the transport over after the head of its answer and hands it back
 """
 
 import asyncio
-import fcntl
 import socket
-import struct
-import sys
-import termios
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -19,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from gateway.flag import Flag
 from gateway.frames import Frame, chunked, together
+from gateway.kernel import held_by_kernel
 from gateway.wakeup import Wakeup
 from gateway.wire import Headers, Listener, SendWire, Wire
 
@@ -181,7 +178,8 @@ class TransportWire:
 
     @property
     def taken(self) -> int:
-        return self._written - self.pending - self._in_kernel()
+        held = 0 if self.lost else held_by_kernel(self._socket)
+        return self._written - self.pending - held
 
     @property
     def free(self) -> asyncio.Transport | None:
@@ -281,15 +279,6 @@ class TransportWire:
     def _limit(self, high: int | None) -> None:
         if not self._transport.is_closing():
             self._transport.set_write_buffer_limits(high=high)
-
-    def _in_kernel(self) -> int:
-        if self._socket is None or self.lost or not sys.platform.startswith("linux"):
-            return 0
-        try:
-            answer = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4))
-        except OSError:
-            return 0
-        return int(struct.unpack("i", answer)[0])
 
 
 def wire_of(scope: Scope, receive: Receive, send: Send, *, most_bytes: int) -> Wire:

@@ -168,6 +168,9 @@ def environment_of_git(home: Path, ssh_key: Path | None = None) -> dict[str, str
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_ATTR_NOSYSTEM": "1",
+        # An agent may have put other commits in the place of some: whether a push loses what the remote
+        # has, and what another task begins with, is judged by what is really pushed and fetched.
+        "GIT_NO_REPLACE_OBJECTS": "1",
         # A setting could be overruled by one for the single protocol; this cannot.
         "GIT_ALLOW_PROTOCOL": "https:ssh:file",
         "GIT_TERMINAL_PROMPT": "0",

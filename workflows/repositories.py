@@ -14,6 +14,7 @@ from events.repository import Branch
 from runtime.errors import Rejected
 from workflows.folder_lock import folder_lock
 from workflows.git import GitFailed, RunsGit
+from workflows.local_remote import is_below
 from workflows.own_settings import OwnSettings
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import RemoteState
@@ -165,8 +166,7 @@ class Repositories:
         if not remote_url.startswith("/"):
             return
         # Judged by where the path leads now: a link may have been put there since it was accepted.
-        root = self._local_root
-        if root is None or not Path(remote_url).resolve().is_relative_to(root.resolve()):
+        if self._local_root is None or not is_below(remote_url, self._local_root):
             raise Rejected(
                 "This server takes no repository from that place on its own disk.",
                 code="remote_forbidden",

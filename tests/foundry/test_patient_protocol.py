@@ -15,9 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from foundry import web_server
 from foundry.patient_protocol import PatientProtocol
 from foundry.web_server import WebServer, listening_socket
+from gateway.transport import EXTENSION
+from tests.gateway.reader import open_connection
 
 WITHIN = 15.0
 HELLO = PlainTextResponse("hello")
+MUCH = 20_000_000
+"""More than the kernel takes from us for a reader that takes nothing."""
 
 
 class Hasty(PatientProtocol):
@@ -129,6 +133,107 @@ async def test_who_sends_nothing_more_is_still_answered(monkeypatch: pytest.Monk
         assert (await source.read()).count(b"hello") == 2
         for one in (sink, other_sink):
             one.close()
+
+
+async def test_an_answer_that_nobody_takes_is_ended_and_one_that_is_taken_slowly_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not ended.is_set():
+            await send({"type": "http.response.body", "body": b"z" * 65536, "more_body": True})
+            if scope["extensions"][EXTENSION].cycle.disconnected:
+                ended.set()
+
+    async def at_once(scope: Scope, receive: Receive, send: Send) -> None:
+        await (endless if scope["path"] == "/endless" else much)(scope, receive, send)
+
+    monkeypatch.setattr(Hasty, "reader_seconds", 0.4)
+    much = PlainTextResponse(b"z" * MUCH)
+    async with served(monkeypatch, at_once) as port, asyncio.timeout(WITHIN):
+        slow, slow_sink = await open_connection(port, 65536)
+        slow_sink.write(GET)
+        _, sink = await open_connection(port, 4096)
+        sink.write(GET.replace(b"/ ", b"/endless "))
+        taken = await slow.readuntil(b"\r\n\r\n")
+        while not ended.is_set():
+            taken += await slow.read(65536)
+            await asyncio.sleep(0.01)
+        await slow.readexactly(MUCH - len(taken.partition(b"\r\n\r\n")[2]))
+        for one in (sink, slow_sink):
+            one.transport.abort()
+
+
+async def test_the_rest_of_a_head_is_waited_for_when_those_before_it_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_answer = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await may_answer.wait()
+        await HELLO(scope, receive, send)
+
+    async with served(monkeypatch, slow) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(GET + GET + GET[:9])
+        # Another connection is ended after the same time: by then this one would have been as well.
+        other, other_sink = await asyncio.open_connection("127.0.0.1", port)
+        assert await other.read() == b""
+        sink.write(GET[9:] + GET[:9])
+        may_answer.set()
+        answers = await source.read()
+        for one in (sink, other_sink):
+            one.close()
+
+    assert answers.count(b"hello") == 3
+
+
+async def test_of_many_requests_sent_at_once_few_are_taken_in_before_the_first_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Hasty, "head_seconds", WITHIN)
+    waiting: list[int] = []
+
+    async def telling(scope: Scope, receive: Receive, send: Send) -> None:
+        waiting.append(len(scope["extensions"][EXTENSION].pipeline))
+        path = scope["path"].encode()
+        while (message := await receive())["more_body"]:
+            path += message["body"]
+        await PlainTextResponse(path + message["body"] + b".")(scope, receive, send)
+
+    numbers = [b"%0100d" % number for number in range(3_000)]
+    gets = [b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in numbers]
+    # Blank lines in a body look like the ends of heads.
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n" + b"\r\n" * 2000
+    async with served(monkeypatch, telling) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(b"".join([*gets, post, *gets]))
+        sink.write_eof()
+        answers = await source.read()
+        sink.close()
+
+    told = [b"/" + number for number in numbers]
+    assert re.findall(rb"\r\n\r\n(/[^.]*)\.", answers) == [*told, b"/" + b"\r\n" * 2000, *told]
+    assert max(waiting) < 64
+
+
+async def test_an_answer_that_watches_for_its_reader_lets_nobody_send_ahead_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    monkeypatch.setattr(Hasty, "head_seconds", WITHIN)
+    async with served(monkeypatch, watched) as port:
+        _, sink = await open_connection(port, 65536)
+        sink.write(GET * 300_000)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await sink.drain()
+        sink.transport.abort()
 
 
 @pytest.mark.parametrize(

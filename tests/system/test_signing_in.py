@@ -190,6 +190,8 @@ async def test_bad_logins_are_problems(system: NodeProcess) -> None:
             ({"token": 1}, 400),
             ({"password": "x"}, 400),
             ({"token": "nobody"}, 401),
+            ({"token": "\U0001f600" * 4096}, 401),
+            ({"token": "x" * 100_000}, 413),
             ({"code": "nobody"}, 401),
         ):
             answer = await page.post("/v1/login", json=body)

@@ -48,6 +48,23 @@ async def test_commits_of_others_in_the_remote_are_never_lost(work: Work) -> Non
     assert work.remote.git("rev-parse", WORK) == theirs
 
 
+async def test_commits_that_only_seem_to_be_below_the_pushed_one_are_not_lost_in_the_remote(
+    work: Work,
+) -> None:
+    await work.commit("n", "1\n")
+    theirs = await work.push()
+    await work.run(
+        "mine=$(git commit-tree -m apart HEAD^{tree} -p HEAD~1); git reset --quiet --hard $mine; "
+        f"git replace --graft $mine {theirs}"
+    )
+
+    with pytest.raises(Rejected) as refused:
+        await work.push()
+
+    assert refused.value.code == "not_fast_forward"
+    assert work.remote.git("rev-parse", WORK) == theirs
+
+
 async def test_a_remote_that_says_no_is_quoted(work: Work) -> None:
     hook = work.remote.path / ".git" / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)

@@ -101,6 +101,22 @@ async def test_no_program_named_in_the_shared_repository_runs(
     assert not (tmp_path / "ran").exists()
 
 
+async def test_what_an_agent_puts_in_the_place_of_a_commit_no_other_task_begins_with(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    base = remote.commit(a="1\n")
+    sandbox = await prepared(sandboxes, remote, "one")
+    script = (
+        "echo 2 >a; git add a; other=$(git commit-tree -m other $(git write-tree)); "
+        f"git replace {base} $other"
+    )
+    assert (await said(await sandboxes.start(sandbox, ["sh", "-ec", script])))[0] == 0
+
+    other = await prepared(sandboxes, remote, "two")
+
+    assert Path(other.path, "a").read_text() == "1\n"
+
+
 async def test_the_agents_own_git_goes_by_the_settings_of_the_repository(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:

@@ -1,6 +1,7 @@
 """A repository compared with its remote: which branches there are, and how far they are apart."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -10,24 +11,57 @@ from events.ids import RepositoryId
 from events.repository import Branch
 from events.store import MAX_COMMIT_BYTES
 from runtime.errors import Rejected
-from tests.workflows.remote import REPOSITORY, Remote, prepare, run
-from workflows.git import GitFailed
+from tests.workflows.remote import PATH, REPOSITORY, Remote, prepare, run
+from workflows.git import Git, GitFailed
 from workflows.local_sandbox import LocalSandboxes
-from workflows.sandbox import ExistingBranch, NewBranch, RemoteState
+from workflows.repositories import Repositories
+from workflows.sandbox import ExistingBranch, NewBranch, RemoteState, RemoteUnavailable
+
+WAYS_OUT = {
+    "a link": 'ln -s "$elsewhere" way',
+    "a link behind the name": 'ln -s "$elsewhere/.git" way.git',
+    "a link inside": 'mkdir way; ln -s "$elsewhere/.git" way/.git',
+    "a file that says where": 'mkdir way; echo "gitdir: $elsewhere/.git" >way/.git',
+    "a file behind the name": 'echo "gitdir: $elsewhere/.git" >way.git',
+    "a working tree": 'git -C "$elsewhere" worktree add --quiet --detach "$PWD/way"',
+    "a common folder": 'git init --quiet way; echo "$elsewhere/.git" >way/.git/commondir',
+    "links in a circle": "ln -s way way",
+}
 
 
-async def test_a_link_out_of_the_allowed_folder_is_not_followed(
-    git_link: Path, sandboxes: LocalSandboxes
+@pytest.mark.parametrize("way", WAYS_OUT.values(), ids=WAYS_OUT.keys())
+async def test_no_way_out_of_the_allowed_folder_is_followed(
+    way: str, git: Git, remote: Remote, tmp_path: Path
 ) -> None:
-    with pytest.raises(Rejected, match="no repository from that place"):
-        await sandboxes.sync(RepositoryId("repo_2"), remote_url=str(git_link))
+    remote.commit(a="secret")
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    make(way, allowed, elsewhere=remote.url)
+    repositories = Repositories(git, tmp_path / "data" / "repositories", local_root=allowed)
+
+    with pytest.raises((Rejected, RemoteUnavailable)) as refused:
+        await repositories.sync(REPOSITORY, str(allowed / "way"))
+
+    assert refused.value.code in ("remote_forbidden", "remote_unavailable")
 
 
-@pytest.fixture
-def git_link(tmp_path: Path) -> Path:
-    link = tmp_path / "link"
-    link.symlink_to("/usr")
-    return link
+def make(way: str, folder: Path, *, elsewhere: str) -> None:
+    env = {"PATH": PATH, "elsewhere": elsewhere}
+    subprocess.run(["sh", "-ec", way], cwd=folder, env=env, check=True)
+
+
+async def test_what_lies_in_the_allowed_folder_is_found_however_it_lies_there(
+    git: Git, remote: Remote, tmp_path: Path
+) -> None:
+    main = remote.commit(a="1")
+    remote.git("worktree", "add", "--quiet", "--detach", "../tree")
+    remote.git("clone", "--quiet", "--bare", ".", "../bare.git")
+    repositories = Repositories(git, tmp_path / "data" / "repositories", local_root=tmp_path)
+
+    for number, name in enumerate((remote.path.name, "tree", "bare", "bare.git")):
+        url = str(remote.path.with_name(name))
+        state = await repositories.sync(RepositoryId(f"repo_{number}"), url)
+        assert [branch.sha for branch in state.branches] == [main], name
 
 
 async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
