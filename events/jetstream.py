@@ -13,7 +13,7 @@ from events.jetstream_messages import Messages
 from events.jetstream_reader import Reader
 from events.jetstream_stream import ENVELOPE_BYTES, UnfitStream, ensure_stream, stream_info
 from events.store import ALL, MAX_COMMIT_BYTES, STREAM, SUBJECTS, Limit
-from runtime.connection import Connection
+from runtime.connection import TELL_SECONDS, Connection
 
 BUCKET = "BLOBS"
 DUPLICATE_WINDOW = 120.0
@@ -114,12 +114,14 @@ async def open_store(
     attempt: float = ATTEMPT_SECONDS,
     patience: float = PATIENCE_SECONDS,
     doubt: float = DOUBT_SECONDS,
+    telling: float = TELL_SECONDS,
 ) -> JetStreamStore:
     """The store on this connection. Makes the stream if there is none and `begin` is True; else raises `Unavailable`.
 
     `replicas` None takes what an existing stream has, else 1. `attempt` is how long one answer is waited
     for, `patience` how long it is tried again before `Unavailable`, `doubt` how long servers of a cluster
-    may seem to have lost the end of the log before that is believed; all in seconds. Raises
+    may seem to have lost the end of the log before that is believed, `telling` after how long a start that
+    is not answered says so; all in seconds. Raises
     `events.jetstream_stream.UnfitStream` for a server or stream the log cannot live in.
     """
     if connection.max_payload < MAX_COMMIT_BYTES + ENVELOPE_BYTES:
@@ -127,7 +129,13 @@ async def open_store(
             f"The NATS server takes messages of {connection.max_payload} bytes; set its "
             f"max_payload to {MAX_COMMIT_BYTES + ENVELOPE_BYTES} or more."
         )
-    api = JetStreamApi(connection, STREAM, attempt=attempt, patience=max(patience, START_SECONDS))
+    api = JetStreamApi(
+        connection,
+        STREAM,
+        attempt=attempt,
+        patience=max(patience, START_SECONDS),
+        telling=telling,
+    )
     info = await ensure_stream(
         api, replicas=replicas, duplicate_window=duplicate_window, begin=begin
     )
