@@ -103,9 +103,11 @@ class JetStreamApi:
         """
         content = msgspec.json.encode(body) if body is not None else b""
 
-        async def once(within: float) -> T:
+        async def once(within: float, at_most: float) -> T:
             try:
-                message = await self.connection.request(f"{PREFIX}.{verb}", content, within=within)
+                message = await self.connection.request(
+                    f"{PREFIX}.{verb}", content, within=within, at_most=at_most
+                )
             except NobodyListens as error:
                 raise NotSent(f"JetStream is switched off on its server ({error})") from None
             envelope = msgspec.json.decode(message.data, type=_Envelope)
@@ -118,8 +120,11 @@ class JetStreamApi:
 
         return await self.patiently(once)
 
-    async def patiently(self, ask: Callable[[float], Awaitable[T]]) -> T:
-        """Repeat a question while it goes unanswered. Raises `Unavailable` in the end."""
+    async def patiently(self, ask: Callable[[float, float], Awaitable[T]]) -> T:
+        """Repeat a question while it goes unanswered. Raises `Unavailable` in the end.
+
+        `ask` is told within how many seconds it should be answered, and how many it has in all.
+        """
         begun = monotonic()
         deadline = begun + self._patience
         tell_at = begun + self._telling
@@ -127,7 +132,7 @@ class JetStreamApi:
         while True:
             left = deadline - monotonic()
             try:
-                return await ask(min(self._attempt, left))
+                return await ask(min(self._attempt, left), left)
             except (NotSent, NoAnswer) as error:
                 reason: Exception = error
             except ApiError as error:
