@@ -50,6 +50,13 @@ class EmbeddedFiles:
     def remember(self, state: Remembered) -> None:
         self._write(self._remembered, msgspec.json.encode(state))
 
+    def has_store(self) -> bool:
+        """Whether anything of the store is there. A server whose files were removed goes on writing into them, and tells nobody."""
+        try:
+            return any(self.store.iterdir())
+        except FileNotFoundError:
+            return False
+
     def write_configuration(self, content: bytes) -> None:
         self._write(self.configuration, content)
 
