@@ -240,7 +240,7 @@ class Connection:
 def _tells_why(error: Exception | None) -> bool:
     """Whether somebody said no, and not only that a connection ended or was not there."""
     said_no = isinstance(error, errors.Error | ssl.SSLError)
-    return said_no and not isinstance(error, errors.UnexpectedEOF)
+    return said_no and not isinstance(error, errors.StaleConnectionError)
 
 
 @asynccontextmanager

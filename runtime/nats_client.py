@@ -165,6 +165,12 @@ class NatsClient(Client):
         assert self._current_server is not None
         return self._current_server.uri.scheme == "tls" or self.options.get("tls") is not None
 
+    async def _process_op_err(self, e: Exception) -> None:
+        # nats-py forgets why it makes another connection, a silent server or an error that one named.
+        if self.is_connected:
+            await self._error_cb(e)
+        await super()._process_op_err(e)
+
     async def _process_err(self, err_msg: str) -> None:
         # nats-py closes for good on nearly every error the server names, also on one that only
         # means "not now" (a full server, one that shuts down). The protocol has no codes for them.
