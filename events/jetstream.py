@@ -1,5 +1,6 @@
 """The event store on NATS JetStream: one stream, one message per commit."""
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from events.commit import Commit, Recorded
@@ -11,9 +12,17 @@ from events.jetstream_blobs import Blobs
 from events.jetstream_hints import Hints
 from events.jetstream_messages import Messages
 from events.jetstream_reader import Reader
-from events.jetstream_stream import ENVELOPE_BYTES, UnfitStream, ensure_stream, stream_info
+from events.jetstream_stream import (
+    ENVELOPE_BYTES,
+    StreamState,
+    UnfitStream,
+    ensure_stream,
+    stream_info,
+)
 from events.store import ALL, MAX_COMMIT_BYTES, STREAM, SUBJECTS, Limit
-from runtime.connection import Connection
+from runtime.connection import TELL_SECONDS, Connection
+
+log = logging.getLogger(__name__)
 
 BUCKET = "BLOBS"
 DUPLICATE_WINDOW = 120.0
@@ -47,6 +56,9 @@ class JetStreamStore:
         self._messages = Messages(self._api, replicated=replicas > 1)
         self._appender = Appender(connection, self._messages, attempt=attempt, patience=patience)
         self._blobs = Blobs(connection, BUCKET, replicas=replicas)
+        self._head = BEGINNING
+        self._looked_at: StreamState | None = None
+        connection.on_reconnect(self._look_again)
 
     def on_refusal(self, remedy: Callable[[], None]) -> None:
         """Call `remedy` when an append failed because the server acknowledged no write, while it answers everything else."""
@@ -78,11 +90,35 @@ class JetStreamStore:
     async def head(self) -> Position:
         state = (await stream_info(self._api)).state
         end = Position(state.last_seq)
-        # Nearly always nothing was ever deleted, and nobody has to be asked twice.
-        if state.messages == end or await self._messages.at(end) is not None:
-            return end
-        newest = await self._messages.last(SUBJECTS)
-        return newest.position if newest is not None else BEGINNING
+        if state == self._looked_at:
+            return self._head
+        # It may have been deleted, or be damaged: then the server counts it and does not have it.
+        if end == BEGINNING or await self._messages.at(end) is not None:
+            self._head = end
+        else:
+            newest = await self._messages.last(SUBJECTS)
+            self._head = newest.position if newest is not None else await self._before_damage(end)
+        self._looked_at = state
+        return self._head
+
+    async def _before_damage(self, end: Position) -> Position:
+        """The last position with a commit that can be read, where the server finds no last one itself."""
+        step = 1
+        while step <= end:
+            step *= 2
+            found = await self._messages.next(Position(max(end - step, BEGINNING)))
+            while found is not None:
+                newest, found = found.position, await self._messages.next(found.position)
+                if found is None:
+                    log.error(
+                        "the end of the log cannot be read, its store is damaged",
+                        extra={"newest": newest, "end": end},
+                    )
+                    return newest
+        return BEGINNING
+
+    def _look_again(self) -> None:
+        self._looked_at = None
 
     async def end(self) -> Position:
         return Position((await stream_info(self._api)).state.last_seq)
@@ -114,12 +150,14 @@ async def open_store(
     attempt: float = ATTEMPT_SECONDS,
     patience: float = PATIENCE_SECONDS,
     doubt: float = DOUBT_SECONDS,
+    telling: float = TELL_SECONDS,
 ) -> JetStreamStore:
     """The store on this connection. Makes the stream if there is none and `begin` is True; else raises `Unavailable`.
 
     `replicas` None takes what an existing stream has, else 1. `attempt` is how long one answer is waited
     for, `patience` how long it is tried again before `Unavailable`, `doubt` how long servers of a cluster
-    may seem to have lost the end of the log before that is believed; all in seconds. Raises
+    may seem to have lost the end of the log before that is believed, `telling` after how long a start that
+    is not answered says so; all in seconds. Raises
     `events.jetstream_stream.UnfitStream` for a server or stream the log cannot live in.
     """
     if connection.max_payload < MAX_COMMIT_BYTES + ENVELOPE_BYTES:
@@ -127,7 +165,13 @@ async def open_store(
             f"The NATS server takes messages of {connection.max_payload} bytes; set its "
             f"max_payload to {MAX_COMMIT_BYTES + ENVELOPE_BYTES} or more."
         )
-    api = JetStreamApi(connection, STREAM, attempt=attempt, patience=max(patience, START_SECONDS))
+    api = JetStreamApi(
+        connection,
+        STREAM,
+        attempt=attempt,
+        patience=max(patience, START_SECONDS),
+        telling=telling,
+    )
     info = await ensure_stream(
         api, replicas=replicas, duplicate_window=duplicate_window, begin=begin
     )

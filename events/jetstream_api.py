@@ -1,6 +1,8 @@
 """Requests to the JetStream API: typed answers, errors by code and never by text, patience while leaders are elected."""
 
 import asyncio
+import logging
+import math
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
@@ -11,6 +13,8 @@ from msgspec import Struct
 from runtime.connection import Connection
 from runtime.errors import Unavailable
 from runtime.inbox import NoAnswer, NobodyListens, NotSent
+
+log = logging.getLogger(__name__)
 
 PREFIX = "$JS.API"
 NANOSECONDS = 1_000_000_000
@@ -75,15 +79,22 @@ class _Envelope(Struct, frozen=True):
 
 
 class JetStreamApi:
-    """The API of one stream. `patience` is how long, in seconds, a question is asked again."""
+    """The API of one stream. `patience` is how long, in seconds, a question is asked again, `telling` after how many that is said aloud."""
 
     def __init__(
-        self, connection: Connection, stream: str, *, attempt: float = 2.0, patience: float = 8.0
+        self,
+        connection: Connection,
+        stream: str,
+        *,
+        attempt: float = 2.0,
+        patience: float = 8.0,
+        telling: float = math.inf,
     ) -> None:
         self.connection = connection
         self.stream = stream
         self._attempt = attempt
         self._patience = patience
+        self._telling = telling
 
     async def call(self, verb: str, body: object, answer: type[T]) -> T:
         """Send a request that may safely be repeated, such as `STREAM.INFO.EVENTS`.
@@ -92,9 +103,11 @@ class JetStreamApi:
         """
         content = msgspec.json.encode(body) if body is not None else b""
 
-        async def once(within: float) -> T:
+        async def once(within: float, at_most: float) -> T:
             try:
-                message = await self.connection.request(f"{PREFIX}.{verb}", content, within=within)
+                message = await self.connection.request(
+                    f"{PREFIX}.{verb}", content, within=within, at_most=at_most
+                )
             except NobodyListens as error:
                 raise NotSent(f"JetStream is switched off on its server ({error})") from None
             envelope = msgspec.json.decode(message.data, type=_Envelope)
@@ -107,14 +120,19 @@ class JetStreamApi:
 
         return await self.patiently(once)
 
-    async def patiently(self, ask: Callable[[float], Awaitable[T]]) -> T:
-        """Repeat a question while it goes unanswered. Raises `Unavailable` in the end."""
-        deadline = monotonic() + self._patience
+    async def patiently(self, ask: Callable[[float, float], Awaitable[T]]) -> T:
+        """Repeat a question while it goes unanswered. Raises `Unavailable` in the end.
+
+        `ask` is told within how many seconds it should be answered, and how many it has in all.
+        """
+        begun = monotonic()
+        deadline = begun + self._patience
+        tell_at = begun + self._telling
         pause = FIRST_PAUSE
         while True:
             left = deadline - monotonic()
             try:
-                return await ask(min(self._attempt, left))
+                return await ask(min(self._attempt, left), left)
             except (NotSent, NoAnswer) as error:
                 reason: Exception = error
             except ApiError as error:
@@ -123,5 +141,15 @@ class JetStreamApi:
                 reason = error
             if monotonic() + pause >= deadline:
                 raise Unavailable(f"The event store does not answer ({reason}); try again.")
+            if monotonic() >= tell_at:
+                tell_at = math.inf
+                log.warning(
+                    "the log does not answer yet, waiting",
+                    extra={
+                        "stream": self.stream,
+                        "reason": str(reason),
+                        "at_most_seconds": self._patience,
+                    },
+                )
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)

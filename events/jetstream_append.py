@@ -124,6 +124,7 @@ class Appender:
             body,
             headers={EXPECTED: str(expected), MESSAGE_ID: stored_id(subject, message_id)},
             within=max(min(self._attempt, left), FIRST_PAUSE),
+            at_most=left,
             window=self._window,
         )
         ack = msgspec.json.decode(message.data, type=_Ack)

@@ -98,7 +98,7 @@ class Messages:
     async def _page(self, subject: str, after: Position, most: int) -> tuple[list[Recorded], bool]:
         """The next messages of a subject in one round trip, at most `most`, and whether there are more."""
 
-        async def once(within: float) -> tuple[list[Recorded], bool]:
+        async def once(within: float, at_most: float) -> tuple[list[Recorded], bool]:
             asked = self._page_messages
             body = {
                 "seq": after + 1,
@@ -115,6 +115,7 @@ class Messages:
                 msgspec.json.encode(body),
                 take=page.take,
                 within=within,
+                at_most=at_most,
             )
             self._page_messages = min(PAGE_MESSAGES, asked * PAGE_STEP)
             return page.complete()
@@ -123,9 +124,12 @@ class Messages:
             return await self._api.patiently(once)
 
     async def _direct(self, place: str, body: bytes) -> Recorded | None:
-        async def once(within: float) -> Recorded | None:
+        async def once(within: float, at_most: float) -> Recorded | None:
             answer = await self._api.connection.request(
-                f"{PREFIX}.DIRECT.GET.{self._api.stream}{place}", body, within=within
+                f"{PREFIX}.DIRECT.GET.{self._api.stream}{place}",
+                body,
+                within=within,
+                at_most=at_most,
             )
             match status_of(answer):
                 case None:

@@ -16,6 +16,7 @@ from time import monotonic
 
 from events.jetstream import JetStreamStore
 from runtime.connection import Connection
+from runtime.embedded_files import EmbeddedFiles
 from runtime.embedded_server import EmbeddedServer
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,11 @@ def no_room(folder: Path) -> str | None:
 
 
 class Remedy:
-    """Has the embedded server, which works in `folder`, started anew when it stores nothing though it could."""
+    """Has the embedded server, which works in `folder`, started anew when it stores nothing though it could.
+
+    Also when what it stores is in no folder any more, since its files were removed under it: the new
+    one has no log, and nothing is acknowledged that would be gone with the process.
+    """
 
     def __init__(
         self, server: EmbeddedServer, store: JetStreamStore, connection: Connection, folder: Path
@@ -76,12 +81,13 @@ class Remedy:
         self._store = store
         self._connection = connection
         self._folder = folder
+        self._files = EmbeddedFiles(folder)
         self._applied = float("-inf")
 
     def apply(self) -> None:
         """For a commit that was refused: start the server anew, unless there is no room."""
         if (reason := no_room(self._folder)) is None:
-            self._start_anew()
+            self._start_anew("it refused a commit, and there is room")
         else:
             log.error("the disk of the log takes nothing, commands wait", extra={"reason": reason})
 
@@ -92,14 +98,19 @@ class Remedy:
             # A large log takes a new server a minute: whoever does not answer yet has refused nothing.
             doubted = self._store.refused_at is not None and self._connection.connected
             if doubted and no_room(self._folder) is None:
-                self._start_anew()
+                self._start_anew("it refused a commit, and there is room again")
+            if not self._files.has_store():
+                self._start_anew(f"its files were removed: {self._files.store}")
 
     def no_room(self) -> str | None:
         """What the disk of the log has against anything new."""
         return no_room(self._folder)
 
-    def _start_anew(self) -> None:
+    def _start_anew(self, reason: str) -> None:
         if monotonic() - self._applied > BETWEEN_SECONDS:
             self._applied = monotonic()
-            log.error("the embedded nats-server stores nothing, starting it anew")
+            log.error(
+                "the embedded nats-server stores nothing, starting it anew",
+                extra={"reason": reason},
+            )
             self._server.start_anew()

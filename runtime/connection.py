@@ -82,16 +82,18 @@ class Connection:
         *,
         headers: Mapping[str, str] | None = None,
         within: float,
+        at_most: float = 0.0,
         window: Window | None = None,
     ) -> Answer:
-        """One question, one answer. Raises `NotSent` or `NoAnswer`: only the first is known to be without effect."""
+        """One question, one answer; the rest as `collect`. Only `NotSent` is known to be without effect."""
         answers: list[Answer] = []
 
         def take(answer: Answer) -> bool:
             answers.append(answer)
             return True
 
-        await self.collect(subject, body, headers=headers, take=take, within=within, window=window)
+        times = {"within": within, "at_most": at_most}
+        await self.collect(subject, body, headers=headers, take=take, window=window, **times)
         return answers[0]
 
     async def collect(
@@ -102,19 +104,28 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         take: Callable[[Answer], bool],
         within: float,
+        at_most: float = 0.0,
         window: Window | None = None,
     ) -> None:
         """One question, each answer given to `take` until that returns True: it was the last. `take` must not raise.
 
-        Nothing is buffered while the connection is down. With a `window` it waits for its turn, within the
-        same time. Raises as `request`.
+        It is waited for `within` seconds, and `at_most` so many (if that is more) while a pong is not there either:
+        the way is slow. Nothing is buffered while the connection is down. With a `window` it waits for its turn,
+        within the same time. Raises `NotSent` or `NoAnswer`.
         """
-        deadline = self._loop.time() + within
+        now = self._loop.time()
+        deadline, latest = now + within, now + max(within, at_most)
         if not self.connected:
             await self.wait_connected(within)
         try:
             await self._inbox.collect(
-                subject, body, headers=headers, take=take, deadline=deadline, window=window
+                subject,
+                body,
+                headers=headers,
+                take=take,
+                deadline=deadline,
+                at_most=latest,
+                window=window,
             )
         except NoAnswer as error:
             if (violation := self._violations.about(subject, self._inbox.subject)) is None:
@@ -229,7 +240,7 @@ class Connection:
 def _tells_why(error: Exception | None) -> bool:
     """Whether somebody said no, and not only that a connection ended or was not there."""
     said_no = isinstance(error, errors.Error | ssl.SSLError)
-    return said_no and not isinstance(error, errors.UnexpectedEOF)
+    return said_no and not isinstance(error, errors.StaleConnectionError)
 
 
 @asynccontextmanager

@@ -50,6 +50,17 @@ class EmbeddedFiles:
     def remember(self, state: Remembered) -> None:
         self._write(self._remembered, msgspec.json.encode(state))
 
+    def has_store(self) -> bool:
+        """Whether anything of the store is there. A server whose files were removed goes on writing into them, and tells nobody."""
+        try:
+            # The server keeps all in a folder of its own in there. No file is opened: there may be none left to open.
+            (self.store / "jetstream").stat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return True
+
     def write_configuration(self, content: bytes) -> None:
         self._write(self.configuration, content)
 

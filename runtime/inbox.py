@@ -5,7 +5,7 @@ An answer goes to its asker while it is read: nothing waits in between, no heade
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 
@@ -68,16 +68,19 @@ class Inbox:
         headers: Mapping[str, str] | None = None,
         take: Callable[[Answer], bool],
         deadline: float,
+        at_most: float,
         window: Window | None = None,
     ) -> None:
         """Send a request and give each answer to `take` until that returns True: it was the last.
 
-        `take` is called in the read loop: it must not raise. `deadline` is event loop time. With a
-        `window` it may have to wait for its turn. Raises `NotSent` or `NoAnswer`.
+        `take` is called in the read loop: it must not raise. `deadline` and `at_most` are event loop time:
+        behind the first it is waited for only while it may still be on its way. With a `window` it may
+        have to wait for its turn. Raises `NotSent` or `NoAnswer`.
         """
         token = str(next(self._numbers))
         send = partial(self._client.send, subject, f"{self._prefix}.{token}", body, headers)
-        exchange = _Exchange(subject, send, take, deadline, window, self._loop.create_future())
+        complete = self._loop.create_future()
+        exchange = _Exchange(subject, send, take, deadline, at_most, window, complete)
         self._exchanges[token.encode()] = exchange
         try:
             exchange.begin()
@@ -104,14 +107,34 @@ class Inbox:
     def _look(self) -> None:
         """End what waits too long. One timer for all: hardly any exchange ever needs it."""
         now = self._loop.time()
-        self._timer, self._looks_at, next_look = None, math.inf, math.inf
+        self._timer, self._looks_at = None, math.inf
+        late: list[_Exchange] = []
         for exchange in self._exchanges.values():
-            if exchange.deadline <= now:
-                exchange.fail("no answer in time")
+            if exchange.deadline > now:
+                continue
+            if exchange.may_be_on_its_way:
+                late.append(exchange)
             else:
-                next_look = min(next_look, exchange.deadline)
-        if next_look < math.inf:
-            self._look_at(next_look)
+                exchange.fail("no answer in time")
+        if late:
+            # Whoever asked again would send the same once more down a way that is full already.
+            for exchange in late:
+                exchange.deadline = exchange.at_most
+            self._client.ping(partial(self._overtaken, late, now))
+        self._look_at_the_next()
+
+    def _overtaken(self, late: Sequence["_Exchange"], asked_at: float) -> None:
+        """What was sent before the pong is here. The server may have read a long question, or had a long turn, just before it."""
+        now = self._loop.time()
+        for exchange in late:
+            exchange.at_most = min(exchange.at_most, now + (now - asked_at))
+            exchange.deadline = exchange.at_most
+        self._look_at_the_next()
+
+    def _look_at_the_next(self) -> None:
+        waiting = [one.deadline for one in self._exchanges.values() if not one.over]
+        if waiting:
+            self._look_at(min(waiting))
 
     def _take(self, subject: bytes, reply: bytes, header: bytes, data: bytes) -> None:
         exchange = self._exchanges.get(subject[self._before_token :])
@@ -128,6 +151,7 @@ class _Exchange:
         send: Callable[[], None],
         take: Callable[[Answer], bool],
         deadline: float,
+        at_most: float,
         window: Window | None,
         complete: asyncio.Future[None],
     ) -> None:
@@ -135,6 +159,7 @@ class _Exchange:
         self._send = send
         self._take = take
         self.deadline = deadline
+        self.at_most = at_most
         self._window = window
         self._sent = False
         self._begun = False
@@ -144,6 +169,11 @@ class _Exchange:
     @property
     def over(self) -> bool:
         return self.complete.done()
+
+    @property
+    def may_be_on_its_way(self) -> bool:
+        """Whether a late answer may come behind others on a slow way, and nobody has looked yet."""
+        return self._sent and self.deadline < self.at_most
 
     def begin(self) -> None:
         if self._window is None:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import ParseResult
 
 from nats import errors
-from nats.aio.client import Client, Srv
+from nats.aio.client import PING_PROTO, Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
@@ -78,6 +78,21 @@ class NatsClient(Client):
             yield
         finally:
             self._write_pending()
+
+    def ping(self, heard: Callable[[], None]) -> None:
+        """Call `heard` when the server has read all that was sent until now, and what it had for us by then has come.
+
+        Never called if the connection breaks before that, or is not there.
+        """
+        self._write_pending()
+        if not self.is_connected:
+            return
+        assert self._transport is not None
+        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        pong.add_done_callback(lambda _: heard())
+        self._pongs.append(pong)
+        with suppress(OSError):
+            self._transport.write(PING_PROTO)
 
     def _write_pending(self) -> None:
         self._leaving = False
@@ -149,6 +164,12 @@ class NatsClient(Client):
     def _wants_tls(self) -> bool:
         assert self._current_server is not None
         return self._current_server.uri.scheme == "tls" or self.options.get("tls") is not None
+
+    async def _process_op_err(self, e: Exception) -> None:
+        # nats-py forgets why it makes another connection, a silent server or an error that one named.
+        if self.is_connected:
+            await self._error_cb(e)
+        await super()._process_op_err(e)
 
     async def _process_err(self, err_msg: str) -> None:
         # nats-py closes for good on nearly every error the server names, also on one that only

@@ -16,6 +16,11 @@ PREFIX = "FOUNDRY_"
 LONGEST_SECONDS = 31_536_000
 """A year: clocks and timers of a system take no number of any size."""
 
+OF_AN_OUTSIDE_SERVER = frozenset(
+    {"FOUNDRY_NATS_CREDS", "FOUNDRY_NATS_CA", "FOUNDRY_NATS_MONITOR_URL"}
+)
+"""Who sets one of these means a log elsewhere, and would be shown the one in the data folder, an empty one perhaps."""
+
 Many = Annotated[int, Meta(ge=1)]
 Replicas = Annotated[int, Meta(ge=1, le=5)]
 """JetStream keeps no more copies of a stream."""
@@ -109,7 +114,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     for field in msgspec.structs.fields(Settings):
         if (text := given.get(field.encode_name)) is not None:
             _check(field, text)
-    return msgspec.convert(given, Settings, strict=False)
+    settings = msgspec.convert(given, Settings, strict=False)
+    if settings.nats_url is None and (idle := sorted(given.keys() & OF_AN_OUTSIDE_SERVER)):
+        raise BadSetting(
+            f"{', '.join(idle)} is of an outside NATS server, and FOUNDRY_NATS_URL names none; set that"
+            " too, or leave it out for the embedded server, which has a log of its own."
+        )
+    return settings
 
 
 def readable_file(name: str, path: str | None) -> Path | None:

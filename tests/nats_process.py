@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from time import monotonic, sleep
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -41,14 +42,14 @@ def nats_server_in(
     *,
     port: int = -1,
     permissions: Mapping[str, object] | None = None,
-    limits: Mapping[str, object] | None = None,
+    limits: Mapping[str, object] | Literal["disabled"] | None = None,
     tls: bool = False,
     clear: bool = False,
 ) -> Iterator[NatsServer]:
     """A server with JetStream that keeps everything in `folder`; on a port of its own choice, or on the one it had.
 
     `permissions` are those of its one user, by default all; `limits` what the user's account may have
-    of JetStream, by default everything. With `tls` it speaks nothing else, by the certificate `CERTIFICATE`,
+    of JetStream, by default everything, or nothing. With `tls` it speaks nothing else, by the certificate `CERTIFICATE`,
     unless it may be talked to in the `clear` as well.
     """
     user, password = "test", "only-for-this-session"

@@ -10,6 +10,10 @@ from workflows.json_rpc import Message
 
 PROTOCOL_VERSION = 1
 
+TITLE_LENGTH = 12_000
+GOES_ON = "… (the question goes on; all of it stands in the transcript)"
+"""What a question asks becomes part of a fact, of a task's rows, and of what a person reads before they answer."""
+
 AUTHENTICATION_REQUIRED = -32000
 """The code of the error with which an agent wants to be logged in."""
 
@@ -79,7 +83,9 @@ def permission_question(request: Message) -> tuple[str, tuple[PermissionOption, 
         if isinstance(one, dict) and isinstance(one.get("optionId"), str)
     )
     title = _object(params.get("toolCall")).get("title")
-    return (title if isinstance(title, str) else "The agent asks for permission."), options
+    if not isinstance(title, str):
+        return "The agent asks for permission.", options
+    return (title if len(title) <= TITLE_LENGTH else title[:TITLE_LENGTH] + GOES_ON), options
 
 
 def outcome_of(chosen: str | None, options: Sequence[PermissionOption]) -> dict[str, object]:

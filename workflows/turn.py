@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+import msgspec
+
 from commands.session_reports import message_delivered, permission_requested, turn_ended
 from commands.task import TASK
 from commands.task_state import Session, Task, Waiting
@@ -38,6 +40,8 @@ ENDINGS: Mapping[StopReason, str] = {
 """What is said of turns that ended before they were done; whoever reads a transcript would not know."""
 
 NO_OPTIONS = "The agent asked this without an answer to choose from; it was told that nobody chose."
+OPTIONS_BYTES = 256 * 1024
+TOO_MUCH = "The agent asked this with more to choose from than can be stored; it was told that nobody chose."
 
 
 class Turn:
@@ -156,7 +160,7 @@ class Turn:
         """End a turn that cannot be written down: nobody would see what the agent goes on doing."""
         await agent.close()
         self._writer.drop()
-        self._writer.add(Entry(sender="system", kind="error", at=self._now(), text=BROKEN))
+        self._complain(BROKEN)
         await self._writer.finish()
         return "error", BROKEN
 
@@ -173,7 +177,7 @@ class Turn:
         except (AgentDied, AgentFailed) as death:
             if self._cancelling:
                 return "cancelled", None
-            self._writer.add(Entry(sender="system", kind="error", at=self._now(), text=str(death)))
+            self._complain(str(death))
             return "error", str(death)
         return ("cancelled" if self._cancelling else stop_reason), None
 
@@ -184,8 +188,7 @@ class Turn:
     async def _ask(self, title: str, options: Sequence[PermissionOption]) -> str | None:
         """The option that the task's policy or a person chooses, None for "cancelled"."""
         if not options:
-            said = f"{title} ({NO_OPTIONS})"
-            self._writer.add(Entry(sender="system", kind="error", at=self._now(), text=said))
+            self._complain(f"{title} ({NO_OPTIONS})")
             return None
         match self._task.permissions:
             case "allow":
@@ -197,6 +200,9 @@ class Turn:
                 return await self._ask_a_person(title, options)
 
     async def _ask_a_person(self, title: str, options: Sequence[PermissionOption]) -> str | None:
+        if len(msgspec.json.encode(options)) > OPTIONS_BYTES:
+            self._complain(f"{title} ({TOO_MUCH})")
+            return None
         request_id = secrets.token_hex(8)
         question = asyncio.get_running_loop().create_future()
         self._questions[request_id] = question
@@ -235,6 +241,9 @@ class Turn:
 
     def _note(self, text: str) -> None:
         self._writer.add(notice_entry(text, self._now()))
+
+    def _complain(self, text: str) -> None:
+        self._writer.add(Entry(sender="system", kind="error", at=self._now(), text=text))
 
     async def _end(self, stop_reason: StopReason, error: str | None) -> None:
         await self._reports.report(

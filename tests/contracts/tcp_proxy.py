@@ -10,13 +10,15 @@ from tests.carrying_proxy import CHUNK, CarryingProxy
 class TcpProxy(CarryingProxy):
     """`mute` throws the server's bytes away, `freeze` carries nothing.
 
-    `seconds_a_piece` is how long each of the server's pieces, of 64 KB at most, takes: a slow way.
+    `seconds_a_piece` is how long each of the server's pieces, of 64 KB at most, takes, `seconds_a_piece_sent` each of
+    the client's: a slow way.
     """
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(host, port)
         self.mute = False
         self.seconds_a_piece = 0.0
+        self.seconds_a_piece_sent = 0.0
         self.swallowed = asyncio.Event()
         self._open = asyncio.Event()
         self._open.set()
@@ -31,6 +33,7 @@ class TcpProxy(CarryingProxy):
     async def to_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(CHUNK):
             await self._open.wait()
+            await asyncio.sleep(self.seconds_a_piece_sent)
             writer.write(data)
             await writer.drain()
 

@@ -12,7 +12,7 @@ from subprocess import DEVNULL, Popen
 import msgspec
 import pytest
 
-from events import jetstream_pull
+from events import jetstream, jetstream_pull
 from events.commit import Recorded
 from events.ids import BEGINNING, Position
 from events.jetstream import open_store
@@ -23,7 +23,7 @@ from runtime.embedded_server import EmbeddedServer, embedded_server, server_prog
 from runtime.errors import Unavailable
 from tests.contracts.sample_commits import ANNA, commit, fill, take
 from tests.contracts.tcp_proxy import TcpProxy, tcp_proxy
-from tests.nats_process import listening_at
+from tests.nats_process import listening_at, nats_server_in
 
 WRITERS = 8
 COMMITS_EACH = 60
@@ -90,11 +90,39 @@ async def test_a_killed_server_loses_no_acknowledged_commit_and_doubles_none(
         assert sorted(tally.positions) == list(range(1, await store.head() + 1))
 
 
-async def test_a_server_without_jetstream_is_told_as_such(tmp_path: Path) -> None:
+async def test_a_server_without_jetstream_is_told_as_such_and_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(jetstream, "START_SECONDS", 1.0)
     with server_without_jetstream(tmp_path) as url:
         async with connect(url) as connection:
             with pytest.raises(Unavailable, match="JetStream is switched off on its server"):
-                await open_store(connection, attempt=0.2, patience=0.5)
+                await open_store(connection, patience=1.0, telling=0.2)
+
+    assert told(caplog) == [
+        "JetStream is switched off on its server ($JS.API.STREAM.INFO.EVENTS: nobody listens)"
+    ]
+
+
+async def test_an_account_without_jetstream_is_told_as_such_and_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(jetstream, "START_SECONDS", 1.0)
+    with nats_server_in(tmp_path, limits="disabled") as server:
+        async with connect(server.url_with_password) as connection:
+            with pytest.raises(Unavailable, match="JetStream not enabled for account"):
+                await open_store(connection, patience=1.0, telling=0.2)
+
+    assert told(caplog) == ["JetStream not enabled for account (503, 10039)"]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[object]:
+    """The reasons a start gave while it waited for the log."""
+    return [
+        record.__dict__["reason"]
+        for record in caplog.records
+        if record.getMessage() == "the log does not answer yet, waiting"
+    ]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,25 @@ async def test_a_server_that_is_being_started_is_left_at_it(
 
         assert "starting it anew" not in caplog.text
         configuration.rmdir()
+
+
+async def test_a_log_whose_files_were_removed_takes_no_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foundry.liveness.SILENT_SECONDS", 0.1)
+    event = UserCreated(user_id=UserId("usr_ann"), name="Ann")
+    commit = Commit(at=Timestamp(1), actor=event.user_id, events=(event,))
+    async with own_node(Settings(data=str(tmp_path)), frozenset({"commands"})) as node:
+        shutil.rmtree(tmp_path / "nats" / "jetstream")
+
+        async with asyncio.timeout(WITHIN):
+            while "EVENTS is not there" not in " ".join(node.reasons_not_ready()):
+                await asyncio.sleep(0.05)
+
+        with pytest.raises(Unavailable):
+            await node.log.store.append(
+                subject_of("user", "usr_ann"), commit, expected=BEGINNING, message_id="1"
+            )
 
 
 def test_a_disk_that_cannot_be_written_is_a_finding(tmp_path: Path) -> None:

@@ -111,13 +111,15 @@ async def test_a_request_without_a_connection_is_not_kept_for_later(
 
 
 async def test_a_connection_that_carries_nothing_is_left_for_a_new_one(
-    connection: Connection, proxy: TcpProxy
+    connection: Connection, proxy: TcpProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     coming_back = asyncio.create_task(back(connection))
 
     proxy.freeze()
     await asyncio.wait([coming_back], timeout=1)
     assert not connection.connected
+    (left,) = [one for one in caplog.records if one.getMessage() == "nats disconnected"]
+    assert "StaleConnection" in left.__dict__["reason"]
     proxy.thaw()
 
     await coming_back

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import resource
+import shutil
 import signal
 import socket
 import stat
@@ -370,3 +372,19 @@ async def _remember_as_server(folder: Path, pid: int, *, started: int | None = N
     if started is not None:
         identity = replace(identity, started=started)
     files.remember(replace(state, server=identity, owner=replace(identity, started=2)))
+
+
+def test_a_store_is_found_while_no_file_can_be_opened_and_missed_once_it_is_removed(
+    tmp_path: Path,
+) -> None:
+    files = EmbeddedFiles(tmp_path)
+    (files.store / "jetstream").mkdir(parents=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert files.has_store()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    shutil.rmtree(files.store)
+    assert not files.has_store()

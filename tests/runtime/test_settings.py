@@ -93,7 +93,6 @@ def test_a_value_that_cannot_be_used_is_named_with_what_can(
         ("FOUNDRY_LISTEN", ":7741"),
         ("FOUNDRY_LISTEN", "[::1]:7741"),
         ("FOUNDRY_NATS_URL", "nats://me:12345678@one:4222, tls://[::1]:4222,two"),
-        ("FOUNDRY_NATS_MONITOR_URL", "http://one:8222,https://two/nats"),
         ("FOUNDRY_ALLOWED_ORIGINS", "https://example.org http://127.0.0.1:5173,"),
         ("FOUNDRY_ALLOWED_ORIGINS", ""),
         ("FOUNDRY_SANDBOX_AGENT_URL", "https://agents.example/v1"),
@@ -116,6 +115,23 @@ def test_other_sites_are_allowed_as_browsers_name_them() -> None:
         *("https://example.org", "http://example.org"),
         *("http://[::1]:8080", "https://example.org:80"),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FOUNDRY_NATS_CREDS", "node.creds"),
+        ("FOUNDRY_NATS_CA", "ca.pem"),
+        ("FOUNDRY_NATS_MONITOR_URL", "http://one:8222,https://two/nats"),
+    ],
+)
+def test_what_is_of_an_outside_server_is_refused_without_its_address(name: str, value: str) -> None:
+    with pytest.raises(
+        BadSetting, match=f"{name} is of an outside NATS server, and FOUNDRY_NATS_URL"
+    ):
+        load({name: value})
+
+    load({name: value, "FOUNDRY_NATS_URL": "nats://one:4222"})
 
 
 def test_a_relative_path_that_starts_nowhere_is_named(

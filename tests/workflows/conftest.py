@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflows.conversation import SCRIPTED, talking
 from tests.workflows.remote import PATH, Remote
+from tests.workflows.table import LosesFirstBlob, Table
 from tests.workflows.work import Work
 from workflows.branches import Branches
 from workflows.git import Git
@@ -56,3 +58,9 @@ async def work(remote: Remote, sandboxes: LocalSandboxes, branches: Branches) ->
     work = Work(remote, sandboxes, branches)
     await work.begin()
     return work
+
+
+@pytest.fixture
+async def table(processes: Processes, tmp_path: Path) -> AsyncIterator[Table]:
+    async with talking(processes, tmp_path, SCRIPTED) as agent:
+        yield Table(agent, LosesFirstBlob())

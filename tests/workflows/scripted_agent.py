@@ -47,8 +47,8 @@ YES_OR_NO = [
 ]
 
 
-def permission(options: list[dict[str, str]]) -> None:
-    tool = {"toolCallId": "call_1", "title": "Delete everything"}
+def permission(options: list[dict[str, str]], title: str = "Delete everything") -> None:
+    tool = {"toolCallId": "call_1", "title": title}
     params = {"sessionId": SESSION, "toolCall": tool, "options": options}
     send(id="ask-1", method="session/request_permission", params=params)
     while True:
@@ -79,6 +79,11 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             update("tool_call", toolCallId="call_1", title="ls", kind="execute", status="pending")
             update("tool_call_update", toolCallId="call_1", status="completed", rawOutput={"n": 1})
             update("plan", entries=[])
+        case "ask" if rest.startswith("in "):
+            permission(YES_OR_NO, "rm " * int(rest.removeprefix("in ")))
+        case "ask" if rest.startswith("between "):
+            number = int(rest.removeprefix("between "))
+            permission([{"optionId": "o" * number, "name": "Yes", "kind": "allow_once"}])
         case "ask":
             permission({"nothing": [], "for good": ALWAYS_OR_ONCE}.get(rest, YES_OR_NO))
         case "die":

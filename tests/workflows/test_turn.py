@@ -1,121 +1,17 @@
 """One turn with a real agent: when it is stopped, what becomes of the agent, of the message and of what is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from commands.aggregates import Aggregates
-from commands.reports import Reports
-from commands.task import TASK
-from commands.task_state import Session, Task
-from events.agent_session import TurnEnded
-from events.commit import Event
-from events.fact import Attachment, Blob
-from events.ids import Position, Timestamp
-from events.memory import MemoryStore
-from events.store import subject_of
-from events.transcript import EntriesAppended, Entry
+from events.fact import Attachment
+from events.ids import Position
+from events.transcript import Entry
 from runtime.errors import Unavailable
-from tests import facts
-from tests.workflows.conversation import SCRIPTED, talking
+from tests.workflows.table import Table
 from workflows.acp_agent import AgentProcess
-from workflows.processes import Processes
-from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import INLINE_BYTES, TranscriptWriter
-from workflows.turn import BROKEN, ENDINGS, NO_OPTIONS, Turn
-
-
-class LosesFirstBlob(MemoryStore):
-    """A store that cannot be reached when the first blob is put."""
-
-    lost = False
-
-    async def put_blob(self, content: bytes) -> Blob:
-        if not self.lost:
-            self.lost = True
-            raise Unavailable("The event store cannot be reached.")
-        return await super().put_blob(content)
-
-
-class Interrupting(SteadyReports):
-    """Once the first report is stored, something else happens before its sender hears of that."""
-
-    happening: Callable[[], Awaitable[None]] | None = None
-
-    async def report(self, *args: Any, **named: Any) -> Any:
-        answer = await super().report(*args, **named)
-        happening, self.happening = self.happening, None
-        if happening is not None:
-            await happening()
-        return answer
-
-
-class Table:
-    """A task with a session whose first message waits, and an agent for it."""
-
-    def __init__(self, agent: AgentProcess, store: MemoryStore) -> None:
-        self.agent = agent
-        self.store = store
-        self.aggregates = Aggregates(store)
-        self.reports = Interrupting(Reports(store, self.aggregates, lambda: Timestamp(1)))
-
-    async def turn(self, text: str, attachments: tuple[Attachment, ...] = ()) -> Turn:
-        history: list[Event] = [
-            facts.task_created(),
-            facts.session_created(),
-            facts.job_announced(),
-            facts.sandbox_allocated(),
-            facts.sandbox_ready(),
-            facts.session_ready(),
-            facts.task_provisioned(),
-            facts.message_queued(text=text, attachments=attachments),
-        ]
-        await self.reports.report(TASK, facts.TASK, lambda now: history, report_id="given")
-        task = (await self.aggregates.load(TASK, facts.TASK)).state
-        assert isinstance(task, Task)
-        session: Session = task.sessions[facts.SESSION]
-        return Turn(
-            task,
-            session,
-            session.queue[0],
-            reports=self.reports,
-            store=self.store,
-            now=lambda: Timestamp(1),
-            worker="w",
-        )
-
-    async def ended(self) -> list[str]:
-        """How turns ended, as the task's history has it."""
-        history = await self.store.load(subject_of("task", facts.TASK))
-        events = [event for one in history for event in one.commit.events]
-        return [event.stop_reason for event in events if isinstance(event, TurnEnded)]
-
-    async def said(self) -> list[tuple[str, str | None]]:
-        return [(entry.sender, entry.text) for entry in await self.entries()]
-
-    async def entries(self) -> list[Entry]:
-        history = await self.store.load(subject_of("transcript", facts.SESSION))
-        return [
-            entry
-            for one in history
-            for event in one.commit.events
-            if isinstance(event, EntriesAppended)
-            for entry in event.entries
-        ]
-
-    async def until_said(self, text: str) -> None:
-        async with asyncio.timeout(20):
-            while text not in [said for _, said in await self.said()]:
-                await asyncio.sleep(0)
-
-
-@pytest.fixture
-async def table(processes: Processes, tmp_path: Path) -> AsyncIterator[Table]:
-    async with talking(processes, tmp_path, SCRIPTED) as agent:
-        yield Table(agent, LosesFirstBlob())
+from workflows.turn import BROKEN, ENDINGS
 
 
 async def test_an_agent_that_obeys_a_stop_lives_on(table: Table) -> None:
@@ -298,15 +194,3 @@ async def test_an_agent_that_does_not_read_is_stopped_as_soon_as_one_that_does_n
 
     assert await table.ended() == ["cancelled"]
     assert not table.agent.alive
-
-
-async def test_a_question_nobody_could_answer_is_answered_at_once_and_seen(table: Table) -> None:
-    turn = await table.turn("ask nothing")
-
-    async with asyncio.timeout(5):
-        await turn.run(table.agent)
-
-    said = await table.said()
-    assert await table.ended() == ["end_turn"]
-    assert ("system", f"Delete everything ({NO_OPTIONS})") in said
-    assert ("agent", '{"outcome": "cancelled"}') in said
