@@ -436,6 +436,49 @@ async def test_what_waits_for_a_lane_is_said_to_be_queued_if_there_is_something_
     assert [event.status for event in outdated] == told
 
 
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+async def test_a_look_of_a_job_that_was_announced_and_comes_to_nothing_is_made_good(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    class Long(Fixed):
+        async def capture(
+            self, sandbox: Sandbox, *, base: str, unless: str | None = None
+        ) -> Captured | None:
+            found = await super().capture(sandbox, base=base, unless=unless)
+            if self.looks == 1:
+                await may_fail.wait()
+                raise GitFailed("git add did not end within 120 seconds.", exit_code=None)
+            return found
+
+    async def told() -> list[str]:
+        return [
+            "captured" if isinstance(event, FilesCaptured) else event.status
+            for event in await desk.events()
+            if isinstance(event, FilesCaptured | FilesOutdated)
+        ]
+
+    monkeypatch.setattr(file_capture, "SLOW_SECONDS", 0)
+    may_fail = asyncio.Event()
+    desk = Desk(local=Long())
+    await desk.begin()
+    serving = asyncio.create_task(desk.files.run())
+    look = asyncio.create_task(desk.files.capture(facts.TASK))
+    async with asyncio.timeout(20):
+        while await told() != ["running"]:
+            await asyncio.sleep(0)
+
+    if end == "cancelled":
+        look.cancel()
+    else:
+        may_fail.set()
+    await asyncio.wait([look])
+    await _others_go_on()
+
+    serving.cancel()
+    await asyncio.wait([serving])
+    assert (await told())[-1] == "captured"
+
+
 async def test_a_sandbox_whose_provider_is_not_known_here_any_more_does_not_end_the_captures() -> (
     None
 ):
