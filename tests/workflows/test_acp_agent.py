@@ -187,6 +187,29 @@ async def test_cancelling_answers_the_open_question(processes: Processes, tmp_pa
     assert json.loads(notes.text()) == {"outcome": "cancelled"}
 
 
+async def test_a_question_that_crosses_a_cancel_is_answered_and_not_asked(
+    processes: Processes, tmp_path: Path
+) -> None:
+    first_word = asyncio.Event()
+    said: list[Entry] = []
+
+    async def take(entry: Entry) -> None:
+        said.append(entry)
+        first_word.set()
+
+    notes = Notes(answer="yes")
+    async with talking(processes, tmp_path, SCRIPTED) as agent:
+        running = asyncio.create_task(agent.prompt("afterthought", on_entry=take, ask=notes.ask))
+        await first_word.wait()
+        await agent.cancel()
+
+        async with asyncio.timeout(10):
+            assert await running == "cancelled"
+
+    assert notes.questions == []
+    assert json.loads(said[-1].text or "") == {"outcome": "cancelled"}
+
+
 async def test_an_agent_that_does_not_obey_ends_when_it_is_closed(
     processes: Processes, tmp_path: Path
 ) -> None:
