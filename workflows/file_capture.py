@@ -7,6 +7,7 @@ do people see `queued` or `running`, and `stale` when it failed.
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -65,7 +66,7 @@ class FileCapture:
 
     def request(self, task_id: TaskId) -> None:
         """Capture this task's files soon."""
-        self._wanted.setdefault(task_id, _clock())
+        self._wanted.setdefault(task_id, time.monotonic())
         self._wake.set()
 
     async def run(self) -> None:
@@ -126,7 +127,7 @@ class FileCapture:
     async def _tell_what_takes_long(self) -> None:
         while True:
             await asyncio.sleep(SLOW_SECONDS)
-            before = _clock() - SLOW_SECONDS
+            before = time.monotonic() - SLOW_SECONDS
             for waiting in (self._wanted, self._running):
                 for task_id in [one for one, since in waiting.items() if since < before]:
                     await self._tell(task_id, partial(self._outdated, task_id))
@@ -167,7 +168,7 @@ class FileCapture:
             if isinstance(task, Task) and task.sandbox is not None and task.sandbox.base:
                 # Whoever asked until now asked for this look.
                 asked = self._wanted.pop(task_id, None) is not None
-                self._running[task_id] = _clock()
+                self._running[task_id] = time.monotonic()
                 try:
                     await self._capture(task, task.sandbox.base)
                 except BaseException as error:
@@ -248,7 +249,3 @@ def _parts(
         else:
             parts[-1][0].append(file)
     return parts
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()
