@@ -114,7 +114,7 @@ def decoded(body: bytes, shape: type[_T]) -> _T:
         raise _wrong_field(error, shape) from None
     except _NameTwice:
         raise _named_twice(body.decode()) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Invalid(f"The body is not the JSON this takes: {error}.") from None
     return value
 
