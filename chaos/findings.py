@@ -1,4 +1,4 @@
-"""What the checker found: four numbers that must be zero, and a sentence for each finding."""
+"""What the checker found: numbers that must be zero, and a sentence for each finding."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -116,7 +116,7 @@ def decoded(body: bytes, shape: type[_T]) -> _T:
         raise _wrong_field(error, shape) from None
     except _NameTwice:
         raise _named_twice(body.decode()) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         detail = f"This is not the JSON that is taken here: {error}"
         raise Invalid(
             f"{detail}. Correct it and send it again.",

@@ -7,10 +7,9 @@ from starlette.types import Receive, Scope, Send
 from commands.answers import Answer
 from commands.bodies import BODY_LIMIT, command_id_of, command_of
 from commands.handler import CommandHandler
-from runtime.errors import FoundryError
 from runtime.http import Authenticator, body_patience, check_media_type, read_body
 from runtime.lifecycle import Gate
-from runtime.problems import instance_of, internal_problem, problem_response
+from runtime.problems import answer_to
 from runtime.request_head import Head
 
 COMMANDS = "/v1/commands/"
@@ -38,10 +37,8 @@ class CommandRoute:
         scope["route"] = self.route
         try:
             answer = await self._answer(path.removeprefix(COMMANDS), Head(scope), receive)
-        except FoundryError as error:
-            await problem_response(error, instance=instance_of(scope))(scope, receive, send)
         except Exception as error:
-            await internal_problem(error, instance=instance_of(scope))(scope, receive, send)
+            await answer_to(error, scope)(scope, receive, send)
         else:
             body = msgspec.json.encode(answer)
             head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

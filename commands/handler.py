@@ -1,5 +1,6 @@
 """The entry of the write side: finds the aggregate of a command and what its decision needs, and has it decided."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -93,6 +94,10 @@ class CommandHandler:
             raise Unavailable(
                 "This took too long and may have happened; send it again with the same Idempotency-Key."
             ) from None
+        except asyncio.CancelledError:
+            # Whoever sent the batch it stands in has gone.
+            outcome = "left"
+            raise
         except FoundryError as error:
             outcome = "unavailable" if isinstance(error, Unavailable) else error.default_code
             raise

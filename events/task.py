@@ -1,4 +1,4 @@
-"""Facts about a task itself and its sandbox; `TaskEvent` is everything its history can hold."""
+"""Facts about a task itself and its sandbox; `TaskEvent` is what its history can hold beside the announcements of jobs."""
 
 from typing import Literal
 

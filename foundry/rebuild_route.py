@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from commands.credentials import OWNER
 from foundry.event_log import EventLog
@@ -34,9 +35,7 @@ def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> l
                     f"There is no projection {projection[:100]!r}; there are {', '.join(names)}."
                 )
             steps = work(models, log.store, projection, build_in_child(log.address))
-            return StreamingResponse(
-                _lines(steps, request.url.path), media_type="application/x-ndjson"
-            )
+            return _Steps(_lines(steps, request), media_type="application/x-ndjson")
 
         return Route(path, answer, methods=["POST"])
 
@@ -46,10 +45,20 @@ def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> l
     ]
 
 
-async def _lines(steps: AsyncGenerator[object, None], instance: str) -> AsyncIterator[bytes]:
+class _Steps(StreamingResponse):
+    """Starlette would cancel it when its reader leaves, and again at every wait: what is half built could not be cleared away."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.stream_response(send)
+
+
+async def _lines(steps: AsyncGenerator[object, None], request: Request) -> AsyncIterator[bytes]:
+    """Each step as a line. Whoever leaves is missed at the next one, and then the work ends there."""
     try:
         async with aclosing(steps) as each:
             async for step in each:
+                if await request.is_disconnected():
+                    return
                 yield msgspec.json.encode(step) + b"\n"
     except FoundryError as error:
-        yield msgspec.json.encode(problem_document(error, instance=instance)) + b"\n"
+        yield msgspec.json.encode(problem_document(error, instance=request.url.path)) + b"\n"

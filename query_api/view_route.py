@@ -17,11 +17,10 @@ from query_api.conditional import KEPT, current_etag, unmodified
 from query_api.etag import etag, still_held
 from query_api.views import ViewAnswers
 from query_api.visibility import Visibility
-from runtime.errors import FoundryError
 from runtime.http import Authenticator
 from runtime.lifecycle import Gate
 from runtime.metrics import BOOTSTRAP_SECONDS
-from runtime.problems import instance_of, internal_problem, problem_response
+from runtime.problems import answer_to
 from runtime.request_head import Head
 
 VIEWS = "/v1/views/"
@@ -58,10 +57,8 @@ class ViewRoute:
         scope["route"] = self.route
         try:
             answer = await self._answer(path.removeprefix(VIEWS), scope)
-        except FoundryError as error:
-            await problem_response(error, instance=instance_of(scope))(scope, receive, send)
         except Exception as error:
-            await internal_problem(error, instance=instance_of(scope))(scope, receive, send)
+            await answer_to(error, scope)(scope, receive, send)
         else:
             if isinstance(answer, Snapshot):
                 await _send(answer, send)

@@ -108,7 +108,15 @@ def problem_document(error: FoundryError, *, instance: str) -> dict[str, Any]:
     return _document(error.code, status_of(error), error.detail, instance, places)
 
 
-def problem_response(error: FoundryError, *, instance: str) -> Response:
+def answer_to(error: Exception, scope: Scope) -> Response:
+    """The answer to a request that ended with an error, whichever it is."""
+    instance = _instance_of(scope)
+    if isinstance(error, FoundryError):
+        return _problem_response(error, instance=instance)
+    return _internal_problem(error, instance=instance)
+
+
+def _problem_response(error: FoundryError, *, instance: str) -> Response:
     """The whole answer, with `Retry-After` and `WWW-Authenticate` where they belong."""
     status = status_of(error)
     headers = {}
@@ -119,14 +127,14 @@ def problem_response(error: FoundryError, *, instance: str) -> Response:
     return _response(problem_document(error, instance=instance), headers)
 
 
-def internal_problem(error: Exception, *, instance: str) -> Response:
+def _internal_problem(error: Exception, *, instance: str) -> Response:
     """What is said of a defect: where to look, and nothing of the inside."""
     log.error("request failed unexpectedly", extra={"path": instance}, exc_info=error)
     detail = "This is a defect of the server; its log has the details under the request id."
     return _response(_document("internal", 500, detail, instance))
 
 
-def instance_of(scope: Scope) -> str:
+def _instance_of(scope: Scope) -> str:
     """What an answer's `instance` says: the path that was asked for, as an address spells it."""
     return quote(scope["path"], safe=_PATH_SIGNS)
 
@@ -154,31 +162,24 @@ def _response(document: dict[str, Any], headers: Mapping[str, str] | None = None
     )
 
 
-async def _foundry_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, FoundryError)
-    return problem_response(error, instance=instance_of(request.scope))
+async def _failed(request: Request, error: Exception) -> Response:
+    return answer_to(error, request.scope)
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return problem_response(
-            NotFound("There is nothing at this address; /v1/openapi.json lists what there is."),
-            instance=instance_of(request.scope),
-        )
+        nothing = "There is nothing at this address; /v1/openapi.json lists what there is."
+        return answer_to(NotFound(nothing), request.scope)
     code, detail = "malformed", str(error.detail)
     if error.status_code == 405:
         code = "method_not_allowed"
         detail = "The Allow header lists the methods this address takes."
-    document = _document(code, error.status_code, detail, instance_of(request.scope))
+    document = _document(code, error.status_code, detail, _instance_of(request.scope))
     return _response(document, error.headers)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    return internal_problem(error, instance=instance_of(request.scope))
-
-
-HANDLERS = {FoundryError: _foundry_error, HTTPException: _http_exception, Exception: _unexpected}
+HANDLERS = {FoundryError: _failed, HTTPException: _http_exception, Exception: _failed}
 """The `exception_handlers` of a Starlette application."""
 
 

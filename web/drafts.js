@@ -71,18 +71,25 @@ export class Drafts {
   flush() {
     const stored = Object.keys(this.#store ?? {}).filter((key) => key.startsWith(this.#prefix));
     const sessions = new Set([...this.#typed.keys(), ...stored.map((key) => key.slice(this.#prefix.length))]);
-    for (const session of sessions) if (!this.#timers.has(session)) void this.#save(session);
+    for (const session of sessions) if (!this.#timers.has(session)) this.#save(session);
+  }
+
+  /**
+   * One after the other: an older draft must not arrive after a newer one, or after the message it became.
+   *
+   * @param {string} session
+   */
+  #save(session) {
+    this.#timers.delete(session);
+    this.#saving.set(session, Promise.resolve(this.#saving.get(session)).then(() => this.#saveNow(session)));
   }
 
   /** @param {string} session */
-  async #save(session) {
-    this.#timers.delete(session);
+  async #saveNow(session) {
     const local = this.#local(session);
     if (!local || !this.#online()) return;
     try {
-      const saving = this.#submit("agent_session.update_draft", { task_id: local.task, session_id: session, text: local.text });
-      this.#saving.set(session, saving.then(() => undefined, () => undefined));
-      await saving;
+      await this.#submit("agent_session.update_draft", { task_id: local.task, session_id: session, text: local.text });
       // Typed on meanwhile: the next turn of the timer saves that.
       if (this.#local(session)?.text === local.text) this.#forget(session);
     } catch (thrown) {

@@ -41,8 +41,7 @@ export class Menu {
   };
 
   /**
-   * `items`: `{label, note?, act, current?, danger?, disabled?}` or `{separator: true}`. What the button is called, if more
-   * than its title stands on it, is `called`.
+   * What the button is called, if more than its title stands on it, is `called`.
    *
    * @param {{name: string, label: Child, title: string, called?: string, items: Item[], side?: string}} options
    */

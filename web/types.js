@@ -66,7 +66,7 @@
  * What is known of a topic; `data` is null while nothing has come.
  *
  * @template T
- * @typedef {{data: T | null, version: number, state: string}} Seen
+ * @typedef {{data: T | null, state: string}} Seen
  */
 
 /**

@@ -43,7 +43,7 @@ export class Views {
   }
 
   /**
-   * What is known of a topic: `{data, version, state}`; `data` is null while nothing has come.
+   * What is known of a topic: `{data, state}`; `data` is null while nothing has come.
    *
    * @template {string} T
    * @param {T} topic
@@ -51,8 +51,7 @@ export class Views {
    */
   of(topic) {
     const subscription = this.#held.get(topic);
-    const view = subscription?.view;
-    return { data: /** @type {DataOf<T> | null} */ (view?.data ?? null), version: view?.version ?? 0, state: subscription?.state ?? "loading" };
+    return { data: /** @type {DataOf<T> | null} */ (subscription?.view?.data ?? null), state: subscription?.state ?? "loading" };
   }
 }
 

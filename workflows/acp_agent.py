@@ -128,7 +128,7 @@ class AgentProcess:
                 return "cancelled"
             raise
         finally:
-            self._on_entry, self._questions.ask = self._hold, None
+            self._on_entry = self._hold
             self._questions.drop()
         return stop_reason_of(result)
 

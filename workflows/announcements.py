@@ -10,7 +10,7 @@ from commands.job_state import Job
 from events.codec import is_readable
 from events.ids import JobId, Timestamp
 from events.job import JobAnnounced
-from events.store import EventStore, subject_of
+from events.store import EventStore, Limit, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Announcements:
         job = (await self._aggregates.load(JOB, job_id)).state
         if not isinstance(job, Job):
             return None
-        first = await self._store.load(subject_of(JOB.name, job_id))
+        [first] = await self._store.load(subject_of(JOB.name, job_id), limit=Limit(commits=1))
         return Announcement(
             event=JobAnnounced(
                 job_id=job.job_id,
@@ -64,5 +64,5 @@ class Announcements:
                 input=job.input,
             ),
             at=job.announced_at,
-            correlation_id=first[0].commit.correlation_id,
+            correlation_id=first.commit.correlation_id,
         )

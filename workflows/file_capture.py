@@ -7,6 +7,7 @@ do people see `queued` or `running`, and `stale` when it failed.
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -65,7 +66,7 @@ class FileCapture:
 
     def request(self, task_id: TaskId) -> None:
         """Capture this task's files soon."""
-        self._wanted.setdefault(task_id, _clock())
+        self._wanted.setdefault(task_id, time.monotonic())
         self._wake.set()
 
     async def run(self) -> None:
@@ -78,23 +79,13 @@ class FileCapture:
             group.create_task(self._tell_what_takes_long(), name="file freshness")
 
     async def capture(self, task_id: TaskId) -> None:
-        """Capture now, and store what differs from what is stored. Raises `GitFailed`."""
-        async with self._locks.of(task_id):
-            task = (await self._aggregates.load(TASK, task_id)).state
-            if isinstance(task, Task) and task.sandbox is not None and task.sandbox.base:
-                # Whoever asked until now asked for this look.
-                asked = self._wanted.pop(task_id, None) is not None
-                self._running[task_id] = _clock()
-                try:
-                    await self._capture(task, task.sandbox.base)
-                except (FoundryError, OSError):
-                    if asked:
-                        self.request(task_id)
-                    raise
-                finally:
-                    self._running.pop(task_id, None)
-            else:
-                self.forget(task_id)
+        """Capture now, and store what differs from what is stored. Raises `GitFailed`, and leaves another look to `run` then."""
+        try:
+            await self._look(task_id)
+        except Exception:
+            # Whoever asked tells of their own failure; what is true of the files that look says.
+            self.request(task_id)
+            raise
 
     @asynccontextmanager
     async def still(self, task_id: TaskId) -> AsyncIterator[None]:
@@ -114,7 +105,7 @@ class FileCapture:
         """
         with log_fields(task_id=task_id):
             try:
-                await self.capture(task_id)
+                await self._look(task_id)
             except (FoundryError, OSError) as error:
                 log.warning("files could not be captured", extra={"reason": str(error)})
                 gone = getattr(error, "code", None) == "sandbox_gone"
@@ -136,7 +127,7 @@ class FileCapture:
     async def _tell_what_takes_long(self) -> None:
         while True:
             await asyncio.sleep(SLOW_SECONDS)
-            before = _clock() - SLOW_SECONDS
+            before = time.monotonic() - SLOW_SECONDS
             for waiting in (self._wanted, self._running):
                 for task_id in [one for one, since in waiting.items() if since < before]:
                     await self._tell(task_id, partial(self._outdated, task_id))
@@ -170,6 +161,25 @@ class FileCapture:
             await self._reports.report(TASK, task_id, decide, report_id=report_id)
         except Unavailable as error:
             log.error("freshness cannot be told", extra={"reason": error.detail})
+
+    async def _look(self, task_id: TaskId) -> None:
+        async with self._locks.of(task_id):
+            task = (await self._aggregates.load(TASK, task_id)).state
+            if isinstance(task, Task) and task.sandbox is not None and task.sandbox.base:
+                # Whoever asked until now asked for this look.
+                asked = self._wanted.pop(task_id, None) is not None
+                self._running[task_id] = time.monotonic()
+                try:
+                    await self._capture(task, task.sandbox.base)
+                except BaseException as error:
+                    # One that was cut off may have been announced, and nobody tells how it ended.
+                    if asked or isinstance(error, asyncio.CancelledError):
+                        self.request(task_id)
+                    raise
+                finally:
+                    self._running.pop(task_id, None)
+            else:
+                self.forget(task_id)
 
     async def _capture(self, task: Task, base: str) -> None:
         assert task.sandbox is not None
@@ -239,7 +249,3 @@ def _parts(
         else:
             parts[-1][0].append(file)
     return parts
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,6 +1,7 @@
 """Whose files are looked at again and again, because something is at work on them."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -35,24 +36,20 @@ class FileWatch:
 
     def after_a_sign(self, task_id: TaskId) -> None:
         """Something that may go on for ever has just done something: look for a while."""
-        self._until[task_id] = _clock() + AFTERWARDS_SECONDS
+        self._until[task_id] = time.monotonic() + AFTERWARDS_SECONDS
 
     async def run(self) -> None:
         """Look, until cancelled."""
         rest = WATCH_SECONDS
         while True:
             await asyncio.sleep(rest)
-            began = _clock()
+            began = time.monotonic()
             for task_id in self._watched(began):
                 await self._look(task_id)
-            rest = max(WATCH_SECONDS, WATCH_REST * (_clock() - began))
+            rest = max(WATCH_SECONDS, WATCH_REST * (time.monotonic() - began))
 
     def _watched(self, now: float) -> set[TaskId]:
         # Those whose time is up are looked at once more: something may have been done since the last look.
         watched = self._at_work.keys() | self._until.keys()
         self._until = {task_id: until for task_id, until in self._until.items() if until > now}
         return watched
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()

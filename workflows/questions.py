@@ -37,7 +37,8 @@ class PermissionRequests:
         task.add_done_callback(self._answered)
 
     def drop(self) -> None:
-        """Answer all that are open with "cancelled"."""
+        """Answer all that are open with "cancelled", and those to come, until `ask` is set again."""
+        self.ask = None
         for question in self._open:
             question.cancel()
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections import deque
 
 import msgspec
@@ -95,11 +96,11 @@ class TranscriptWriter:
                 # Kept until it is stored: whoever flushes after a cancelled flush sends the same
                 # batch under the same id, so that it stands in the log once.
                 self._batch = self._batch or await self._next_batch()
-                began = _clock()
+                began = time.monotonic()
                 self.position = await self._append(*self._batch)
                 self._batch = None
                 if self._pending:
-                    await asyncio.sleep(min(LONGEST_REST, REST * (_clock() - began)))
+                    await asyncio.sleep(min(LONGEST_REST, REST * (time.monotonic() - began)))
             self._wake.clear()
             return self.position
 
@@ -169,7 +170,3 @@ class TranscriptWriter:
             correlation_id=self._correlation_id,
         )
         return position
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()

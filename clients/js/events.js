@@ -72,7 +72,7 @@ const isObject = (value) => typeof value === "object" && value !== null && !Arra
 /** @type {Test} */
 const isChanges = (value) => Array.isArray(value) && value.every(isChange);
 /** @param {any} one */
-const isChange = (one) => isText(one?.entity) && isText(one.id) && (one.op !== "put" || isObject(one.value));
+const isChange = (one) => isText(one?.op) && isText(one.entity) && isText(one.id) && (one.op !== "put" || isObject(one.value));
 
 /** @type {Record<string, Record<string, Test>>} */
 const NEEDED = {

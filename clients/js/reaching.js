@@ -25,13 +25,22 @@ const ATTEMPT_MS = 8_000;
  */
 export async function readView(http, topic, { etag, at_least, cause, deadline_ms = ATTEMPT_MS, signal }) {
   const path = topic.split("/").map(encodeURIComponent).join("/");
-  const answer = await http.request(`/v1/views/${path}${at_least === null ? "" : `?at_least=${at_least}`}`, {
+  const answered = await http.request(`/v1/views/${path}${at_least === null ? "" : `?at_least=${at_least}`}`, {
     headers: etag === null ? {} : { "If-None-Match": `"${etag}"` },
     deadline_ms,
     ...(signal ? { signal } : {}),
   });
+  const answer = answered.status === 200 && !isView(answered.body) ? { ...answered, ...UNREADABLE } : answered;
   const { status, body, code, detail, retry_after_ms } = answer;
   return { read: { type: "read", topic, status, at_least, cause, body, code, detail, retry_after_ms }, answer };
+}
+
+/** A success that is no view is somebody else's, and as good as none. */
+const UNREADABLE = { status: 0, code: "unreadable", detail: "A view without a part it must have." };
+
+/** @param {any} body */
+function isView(body) {
+  return typeof body?.epoch === "string" && typeof body.version === "number" && typeof body.data === "object" && body.data !== null;
 }
 
 /**

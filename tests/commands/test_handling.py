@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from commands.task import TASK
 from commands.task_reports import task_provisioned
@@ -178,3 +179,31 @@ async def test_a_store_that_cannot_be_reached_makes_nothing_certain_and_the_key_
     answer = await task_of(node, place, key("create"))
 
     assert (answer.position, await node.store.head()) == (head, head)
+
+
+async def test_a_command_whose_sender_leaves_did_not_fail(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await acme(node)
+    appending = asyncio.Event()
+
+    async def stored_never(*_: object, **__: object) -> None:
+        appending.set()
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(node.store, "append", stored_never)
+    answered = {one: _answered("task.create", one) for one in ("left", "failed")}
+    sent = asyncio.create_task(task_of(node, place))
+    await appending.wait()
+
+    sent.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sent
+
+    assert _answered("task.create", "left") == answered["left"] + 1
+    assert _answered("task.create", "failed") == answered["failed"]
+
+
+def _answered(name: str, outcome: str) -> float:
+    labels = {"name": name, "outcome": outcome}
+    return REGISTRY.get_sample_value("foundry_commands_total", labels) or 0.0

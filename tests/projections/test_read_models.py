@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import aclosing, closing, suppress
+from collections.abc import Sequence
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,7 @@ from projectors import serving
 from projectors.catalog import PROJECTIONS
 from projectors.projection import Projection
 from projectors.read_models import open_read_models
-from projectors.snapshot_cache import SnapshotCache
-from projectors.views import Change, Snapshot, snapshot_of
+from projectors.views import Change
 from runtime.errors import Unavailable
 from tests import facts
 from tests.facts import commit
@@ -33,10 +32,6 @@ from tests.projections.following import (
 )
 from tests.projections.log import recorded
 from tests.projections.world import World, keep
-
-
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.glob("*.sqlite3")}
 
 
 async def test_on_a_full_disk_everything_is_closed_all_the_same(
@@ -77,82 +72,6 @@ async def test_of_a_file_that_cannot_be_opened_wholly_no_thread_is_left(
     async with asyncio.timeout(20):
         while threading.active_count() > before:
             await asyncio.sleep(0.01)
-
-
-async def test_a_snapshot_is_read_once_and_again_after_a_change(world: World) -> None:
-    await world.happen(*renames(1))
-    first = await world.models.snapshot(WORKSPACE)
-
-    assert await world.models.snapshot(WORKSPACE) is first
-    await world.happen(commit(facts.organization_updated(name="Other")))
-
-    assert await name_of_workspace(world.models) == "Other"
-
-
-async def test_all_who_ask_at_once_share_one_read(world: World) -> None:
-    await world.happen(*renames(1))
-    asking = [asyncio.create_task(world.models.snapshot(WORKSPACE)) for _ in range(5)]
-    await asyncio.sleep(0)
-    asking.pop(0).cancel()
-
-    first, *others = await asyncio.gather(*asking)
-
-    assert first is not None
-    assert all(one is first for one in others)
-
-
-@pytest.mark.parametrize(
-    "change", [lambda cache: cache.outdate([WORKSPACE]), SnapshotCache.clear], ids=["one", "all"]
-)
-async def test_who_asks_after_a_change_shares_no_read_from_before_it(
-    change: Callable[[SnapshotCache], None],
-) -> None:
-    cache = SnapshotCache()
-    old, new = [
-        snapshot_of(WORKSPACE, epoch="e", version=Position(version), data=b"{}")
-        for version in (1, 2)
-    ]
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    async def read_old(topic: str) -> Snapshot | None:
-        begun.set()
-        await go_on.wait()
-        return old
-
-    async def read_new(topic: str) -> Snapshot | None:
-        return new
-
-    before = asyncio.create_task(cache.get(WORKSPACE, read_old))
-    await begun.wait()
-    change(cache)
-
-    async with asyncio.timeout(5):
-        after = await cache.get(WORKSPACE, read_new)
-    go_on.set()
-
-    assert (await before, after) == (old, new)
-    assert cache.kept(WORKSPACE) is new
-
-
-async def test_a_read_that_fails_fails_for_all_who_share_it_and_is_not_kept() -> None:
-    cache = SnapshotCache()
-    read = snapshot_of(WORKSPACE, epoch="e", version=Position(1), data=b"{}")
-    answers: list[Unavailable | Snapshot] = [Unavailable("Busy."), read]
-
-    async def answer(topic: str) -> Snapshot | None:
-        await asyncio.sleep(0)
-        one = answers.pop(0)
-        if isinstance(one, Exception):
-            raise one
-        return one
-
-    asking = [cache.get(WORKSPACE, answer) for _ in range(2)]
-
-    assert all(
-        isinstance(one, Unavailable)
-        for one in await asyncio.gather(*asking, return_exceptions=True)
-    )
-    assert await cache.get(WORKSPACE, answer) is read
 
 
 async def test_a_position_can_be_waited_for(world: World) -> None:
@@ -205,89 +124,6 @@ async def test_a_restart_goes_on_where_it_was_and_still_knows_what_changed(
         assert [(change.base, change.version) for change in changes] == [(2, 3), (3, 4), (4, 5)]
 
 
-async def test_a_new_file_is_not_shown_before_it_has_reached_the_tail(tmp_path: Path) -> None:
-    store = await store_of(renames(serving.FEW_COMMITS + 10))
-
-    async with open_read_models(tmp_path, store) as models:
-        with pytest.raises(Unavailable) as refusal:
-            await models.snapshot(WORKSPACE)
-        assert refusal.value.code == "rebuilding"
-        assert not any(one.complete for one in models.progress())
-        await follow(models, store)
-
-        assert all(one.complete for one in models.progress())
-        assert await name_of_workspace(models) == f"Acme {serving.FEW_COMMITS + 9}"
-        version = await models.version(WORKSPACE)
-        assert version == serving.FEW_COMMITS + 11
-        # What was caught up is not known change by change: whoever held something older reads anew.
-        assert await models.changes(WORKSPACE, Position(5)) is None
-        assert await models.changes(WORKSPACE, version) == ()
-
-
-async def test_a_file_that_was_left_behind_is_not_shown_before_its_last_rows_are_written(
-    tmp_path: Path,
-) -> None:
-    store = await store_of(renames(3))
-    async with open_read_models(tmp_path, store) as models:
-        await follow(models, store)
-    for one in renames(serving.FEW_COMMITS + 10)[1:]:
-        await keep(store, one)
-    tail = await store.head()
-
-    async with open_read_models(tmp_path, store) as models:
-        projector = models.serving("workspace").projector
-        with closing(sqlite3.connect(projector.file.path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            following = asyncio.create_task(follow(models, store))
-            while projector.position < tail:
-                await asyncio.sleep(0)
-            [early] = await asyncio.gather(models.snapshot(WORKSPACE), return_exceptions=True)
-            other.execute("ROLLBACK")
-        await following
-
-        assert isinstance(early, Unavailable)
-        assert early.code == "rebuilding"
-        assert await models.version(WORKSPACE) == tail
-
-
-async def test_a_file_that_was_left_behind_forgets_the_changes_from_before(tmp_path: Path) -> None:
-    store = await store_of(renames(3))
-    async with open_read_models(tmp_path, store) as models:
-        await follow(models, store)
-    for one in renames(serving.FEW_COMMITS + 10)[1:]:
-        await keep(store, one)
-
-    async with open_read_models(tmp_path, store) as models:
-        await follow(models, store)
-        await keep(store, commit(facts.organization_updated(name="Newest")))
-        await follow(models, store)
-
-        head = await store.head()
-        assert await models.changes(WORKSPACE, Position(3)) is None
-        changes = await models.changes(WORKSPACE, Position(head - 1))
-        assert changes is not None
-        assert [change.base for change in changes] == [head - 1]
-
-
-async def test_other_code_builds_a_new_file_and_the_old_one_goes(tmp_path: Path) -> None:
-    store = await store_of(renames(3))
-    old = [
-        Projection(one.name, one.kinds, one.views, one.project, "projectors.jobs")
-        for one in PROJECTIONS
-    ]
-    async with open_read_models(tmp_path, store, projections=old) as models:
-        await follow(models, store)
-    before = files(tmp_path)
-
-    async with open_read_models(tmp_path, store) as models:
-        await follow(models, store)
-        assert await name_of_workspace(models) == "Acme 2"
-
-    after = files(tmp_path)
-    assert len(before) == len(after) == 4
-    assert not before & after
-
-
 async def test_an_event_that_cannot_be_decoded_parks_its_aggregate_only(world: World) -> None:
     await world.happen(
         commit(facts.organization_created()), commit(facts.task_created(), facts.session_created())
@@ -332,27 +168,6 @@ async def test_a_commit_that_cannot_be_folded_leaves_no_half_of_it_behind(tmp_pa
     async with open_read_models(tmp_path, store, projections=[broken]) as models:
         [parked] = models.parked()["workspace"]
         assert parked.subject == "evt.organization.org_1"
-
-
-@pytest.mark.parametrize("sound", [0, 4096])
-async def test_a_damaged_file_is_built_anew(tmp_path: Path, sound: int) -> None:
-    store = await store_of(renames(2))
-    async with open_read_models(tmp_path, store) as models:
-        await follow(models, store)
-        path = models.serving("workspace").projector.file.path
-    content = path.read_bytes()
-    path.write_bytes(content[:sound] + b"\xff" * (len(content) - sound))
-    await extend(store, renames(1))
-
-    with suppress(sqlite3.DatabaseError):
-        async with open_read_models(tmp_path, store) as models:
-            await follow(models, store)
-    async with open_read_models(tmp_path, store) as models:
-        await follow(models, store)
-        snapshot = await models.snapshot(WORKSPACE)
-
-    assert snapshot is not None
-    assert snapshot.version == await store.head()
 
 
 async def test_a_client_that_missed_very_much_reads_the_view_anew(

@@ -1,7 +1,6 @@
-"""`workspace/<organization>`: its tasks and their statuses, its repositories and members."""
+"""`workspace/<organization>`: its tasks, their sessions and jobs, its repositories and members."""
 
 import msgspec
-import pytest
 
 from events.ids import IssueId, JobId, MessageId, OrganizationId, TaskId
 from events.task import TaskEvent
@@ -11,7 +10,6 @@ from tests.facts import commit
 from tests.projections.world import World, begin, element, provision
 
 WORKSPACE = "workspace/org_1"
-WEEK = 7 * 24 * 3_600_000
 
 
 async def test_a_default_that_was_taken_back_is_none(world: World) -> None:
@@ -79,135 +77,6 @@ async def test_a_new_task_is_queued_with_its_session_and_job(world: World) -> No
             "updated_at": 1000,
         }
     ]
-
-
-@pytest.mark.parametrize(
-    ("events", "status"),
-    [
-        ([], "running"),
-        ([facts.message_delivered()], "running"),
-        ([facts.message_delivered(), facts.turn_ended()], "idle"),
-        ([facts.message_delivered(), facts.turn_ended(stop_reason="error")], "idle"),
-        ([facts.message_cancelled()], "idle"),
-        ([facts.session_closed()], "idle"),
-        ([facts.session_failed()], "idle"),
-        (
-            [
-                facts.message_delivered(),
-                facts.message_queued(message=MessageId("msg_2")),
-                facts.turn_ended(),
-            ],
-            "running",
-        ),
-        ([facts.task_failed()], "error"),
-        ([facts.task_archive_requested()], "archiving"),
-        ([facts.task_archive_requested(), facts.task_archived()], "archived"),
-        ([facts.task_archived(), facts.task_kill_requested()], "killing"),
-        ([facts.task_kill_requested(), facts.task_killed()], "killed"),
-        ([facts.task_failed(), facts.task_kill_requested()], "killing"),
-    ],
-)
-async def test_the_status_of_a_provisioned_task_follows_its_events(
-    world: World, events: list[TaskEvent], status: str
-) -> None:
-    await provision(world)
-    await world.happen(*(commit(event) for event in events))
-
-    assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == status
-    assert (await world.view("task/task_1"))["status"] == status
-
-
-async def test_provisioning_says_at_which_stage_it_is_and_errors_say_why(world: World) -> None:
-    await begin(world)
-    seen = []
-    for one in (
-        commit(facts.job_opened(), facts.job_started()),
-        commit(facts.stage_started(stage="repository_prepared")),
-        commit(facts.task_failed(message="No such branch.")),
-        commit(facts.job_retry_requested()),
-        commit(facts.stage_started(stage="repository_prepared", attempt=2)),
-        commit(facts.job_failed(stage="repository_prepared", message="No such remote.")),
-    ):
-        await world.happen(one)
-        task = element(await world.view(WORKSPACE), "tasks", "task_1")
-        seen.append((task["status"], task["status_message"]))
-        itself = await world.view("task/task_1")
-        assert (itself["status"], itself["status_message"]) == seen[-1]
-
-    assert seen == [
-        ("provisioning", "Preparing the sandbox."),
-        ("provisioning", "Checking out the repository."),
-        ("error", "No such branch."),
-        ("provisioning", "Checking out the repository."),
-        ("provisioning", "Checking out the repository."),
-        ("error", "No such remote."),
-    ]
-
-
-async def test_a_cancelled_provisioning_is_an_error_that_a_retry_mends(world: World) -> None:
-    await begin(world)
-    await world.happen(
-        commit(facts.job_cancel_requested(), actor=facts.ANNA), commit(facts.job_cancelled())
-    )
-    assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == "error"
-
-    await world.happen(commit(facts.job_retry_requested()))
-
-    assert element(await world.view(WORKSPACE), "tasks", "task_1")["status"] == "queued"
-
-
-@pytest.mark.parametrize(
-    ("kind", "asked", "status", "doing", "cancelled"),
-    [
-        (
-            "task_archive",
-            facts.task_archive_requested(),
-            "archiving",
-            "Putting the sandbox away.",
-            "Putting the sandbox away was cancelled; retry the job, or archive the task again.",
-        ),
-        (
-            "task_kill",
-            facts.task_kill_requested(),
-            "killing",
-            "Destroying the sandbox.",
-            "Destroying the sandbox was cancelled; retry the job, or kill the task again.",
-        ),
-    ],
-)
-async def test_a_task_whose_ending_has_stopped_says_so_until_that_goes_on(
-    world: World, kind: str, asked: TaskEvent, status: str, doing: str, cancelled: str
-) -> None:
-    await provision(world)
-    first = facts.OfTask(job=JobId("job_2"), kind=kind)
-    again = facts.OfTask(job=JobId("job_3"), kind=kind)
-    seen = []
-    for one in (
-        commit(asked, facts.job_announced(first)),
-        commit(facts.job_failed(first, message="Git refuses.")),
-        commit(facts.job_retry_requested(first)),
-        commit(facts.job_cancelled(first)),
-        commit(facts.job_announced(again)),
-    ):
-        await world.happen(one)
-        task = element(await world.view(WORKSPACE), "tasks", "task_1")
-        assert task["status"] == status
-        seen.append(task["status_message"])
-
-    assert seen == [doing, "Git refuses.", doing, cancelled, doing]
-
-
-async def test_an_archive_that_gives_way_to_a_kill_says_nothing_of_it(world: World) -> None:
-    await provision(world)
-    archive = facts.OfTask(job=JobId("job_2"), kind="task_archive")
-    await world.happen(
-        commit(facts.task_archive_requested(), facts.job_announced(archive)),
-        commit(facts.task_kill_requested()),
-        commit(facts.job_cancelled(archive)),
-    )
-
-    task = element(await world.view(WORKSPACE), "tasks", "task_1")
-    assert (task["status"], task["status_message"]) == ("killing", "Destroying the sandbox.")
 
 
 async def test_sessions_go_from_pending_to_thinking_and_back(world: World) -> None:
@@ -342,78 +211,6 @@ async def test_a_job_that_waits_is_shown_however_many_failed_since(world: World)
     shown = element(await world.view(WORKSPACE), "tasks", "task_1")["job"]
 
     assert (shown["id"], shown["status"]) == ("job_waiting", "queued")
-
-
-async def test_archived_tasks_leave_after_seven_days_with_the_next_commit(world: World) -> None:
-    await provision(world)
-    await world.happen(
-        commit(facts.task_created(TaskId("task_2"))),
-        commit(facts.task_archived(), at=5000),
-        commit(facts.organization_updated(name="A"), at=5000 + WEEK - 1),
-    )
-    assert len((await world.view(WORKSPACE))["tasks"]) == 2
-
-    [change] = await world.happen(commit(facts.organization_updated(name="B"), at=5000 + WEEK))
-
-    assert [task["id"] for task in (await world.view(WORKSPACE))["tasks"]] == ["task_2"]
-    assert {"op": "remove", "entity": "task", "id": "task_1"} in msgspec.json.decode(change.changes)
-
-
-async def test_tasks_archived_minutes_or_days_apart_leave_each_in_its_turn(world: World) -> None:
-    await provision(world)
-    minute, day = 60_000, WEEK // 7
-    ends = {TaskId("task_1"): 5000, TaskId("task_2"): 5000 + minute, TaskId("task_3"): 5000 + day}
-    await world.happen(
-        commit(facts.task_created(TaskId("task_2"))), commit(facts.task_created(TaskId("task_3")))
-    )
-    for task_id, at in ends.items():
-        await world.happen(commit(facts.task_archived(task_id), at=at))
-
-    for task_id, at in ends.items():
-        await world.happen(commit(facts.organization_updated(name=f"{at}"), at=at + WEEK - 1))
-        assert task_id in [task["id"] for task in (await world.view(WORKSPACE))["tasks"]]
-        await world.happen(commit(facts.organization_updated(name="now"), at=at + WEEK))
-        assert task_id not in [task["id"] for task in (await world.view(WORKSPACE))["tasks"]]
-
-
-async def test_a_task_that_left_stays_away_whatever_is_reported_of_it(world: World) -> None:
-    await provision(world)
-    await world.happen(
-        commit(facts.task_archived(), at=5000),
-        commit(facts.organization_updated(name="B"), at=5000 + WEEK),
-        commit(facts.task_killed(), at=6000 + WEEK),
-    )
-
-    assert (await world.view(WORKSPACE))["tasks"] == []
-    assert (await world.view("task/task_1"))["status"] == "killed"
-
-
-async def test_repositories_count_their_open_tasks_and_remember_the_last_activity(
-    world: World,
-) -> None:
-    await provision(world)
-    await world.happen(
-        commit(facts.task_created(TaskId("task_2")), at=2000),
-        commit(facts.message_queued(), at=3000),
-    )
-    repository = element(await world.view(WORKSPACE), "repositories", "repo_1")
-    assert (repository["task_count"], repository["latest_activity_at"]) == (2, 3000)
-
-    await world.happen(commit(facts.task_archived(), at=4000), commit(facts.task_killed(), at=4001))
-
-    repository = element(await world.view(WORKSPACE), "repositories", "repo_1")
-    assert (repository["task_count"], repository["latest_activity_at"]) == (1, 3000)
-
-
-async def test_an_archived_task_that_is_killed_is_counted_out_once(world: World) -> None:
-    await provision(world)
-    await world.happen(
-        commit(facts.task_archived(), at=4000),
-        commit(facts.task_kill_requested(), at=4001),
-        commit(facts.task_killed(), at=4002),
-    )
-
-    assert element(await world.view(WORKSPACE), "repositories", "repo_1")["task_count"] == 0
 
 
 async def test_one_commit_makes_one_change_per_topic_naming_its_cause(world: World) -> None:

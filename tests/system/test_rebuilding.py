@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from tests.system.client import WITHIN
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
 from tests.system.node_process import Finished, NodeProcess
@@ -90,6 +91,25 @@ async def test_a_file_that_a_question_finds_damaged_is_made_anew_by_the_next_sta
     assert "the next start makes it anew" in node.end_of_log()
     (repository,) = (await client.data(house.workspace))["repositories"]
     assert repository["id"] == house.repository_id
+
+
+async def test_a_rebuild_whose_asker_leaves_is_in_nobodys_way(
+    start_node: StartNode, enter: Enter
+) -> None:
+    node = start_node(FOUNDRY_DURABILITY="os")
+    owner = await enter(node.address, node.token)
+    people = b"".join(
+        b'{"name": "user.create", "data": {"name": "One of many"}}\n' for _ in range(2000)
+    )
+    await owner.batch(people)
+
+    async with owner.http.stream("POST", "/v1/operator/rebuild/app_shell") as asked:
+        await anext(asked.aiter_lines())
+    async with asyncio.timeout(WITHIN):
+        while (done := await asyncio.to_thread(node.run, "verify", "app_shell")).status != 0:
+            assert "is being built already" in done.err
+
+    assert list((node.data / "projections").glob("*.building*")) == []
 
 
 async def test_a_projection_nobody_knows_is_not_rebuilt(start_node: StartNode) -> None:

@@ -1,5 +1,6 @@
 """Agents as the tests talk to them: started under a supervisor, every entry noted down."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -62,3 +63,8 @@ async def talking(
         yield agent
     finally:
         await agent.close()
+
+
+async def turn(agent: AgentProcess, text: str, notes: Notes) -> str:
+    async with asyncio.timeout(30):
+        return await agent.prompt(text, on_entry=notes.on_entry, ask=notes.ask)

@@ -101,6 +101,12 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             while receive().get("method") != "session/cancel":
                 pass
             return "cancelled"
+        case "afterthought":
+            chunk("thinking")
+            while receive().get("method") != "session/cancel":
+                pass
+            permission(YES_OR_NO)
+            return "cancelled"
         case "stubborn":
             chunk("thinking")
             while True:

@@ -193,6 +193,21 @@ test("atLeast asks again until the node has caught up", async () => {
   assert.ok(server.asked.some(({ path, headers }) => path.endsWith("?at_least=11") && headers["if-none-match"] === '"e1.10"'));
 });
 
+test("a success that is no view is as good as none, for a view that is only read too", async () => {
+  for (const body of [null, {}, { epoch: "e1", version: 10, data: null }]) {
+    server.instead("/v1/views", (_, response) => json(response, 200, body));
+  }
+  server.instead("/v1/views", (_, response) => void response.end());
+  /** @type {Told<any>} */
+  const told = new Told();
+
+  foundry.subscribe(TOPIC, told.listener, { live: "bootstrap-only" });
+  await told.until((view) => view !== null);
+  await foundry.atLeast(10);
+
+  assert.deepEqual(told.all.map((view) => view.data.name), ["one"]);
+});
+
 test("atLeast is satisfied by a view that did not change", async () => {
   const view = foundry.subscribe(TOPIC);
   await foundry.atLeast(10);

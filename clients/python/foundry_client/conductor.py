@@ -86,7 +86,7 @@ class Conductor:
         self.happen(Release(topic=subscription.topic, **moment()))
 
     def happen(self, happening: Happening) -> None:
-        """Step, and do what follows. What happens meanwhile, in a listener for one, waits for its turn."""
+        """Step, and do what follows. What an effect makes happen at once comes after the effects that are left."""
         self._take(happening, None)
 
     async def unless_closed(self, work: Coroutine[Any, Any, T]) -> T:

@@ -72,8 +72,8 @@ def _is_changes(value: object) -> bool:
 def _is_change(one: object) -> bool:
     if not isinstance(one, dict):
         return False
-    is_named = _is_text(one.get("entity")) and _is_text(one.get("id"))
-    return is_named and (one.get("op") != "put" or _is_object(one.get("value")))
+    is_said = all(_is_text(one.get(field)) for field in ("op", "entity", "id"))
+    return is_said and (one["op"] != "put" or _is_object(one.get("value")))
 
 
 _NEEDED: Mapping[str, Mapping[str, Test]] = {
