@@ -65,7 +65,7 @@ class Server:
     def token(self, token: str | None) -> None:
         # Read from a file it ends with a newline, which no header may.
         token = token and token.strip()
-        if token and not (token.isascii() and token.isprintable()):
+        if token and not _fits_a_header(token):
             raise ValueError("A token is ASCII text on one line, as `foundry token` prints it.")
         self._token = token
 
@@ -108,7 +108,12 @@ class Server:
     async def command(
         self, name: str, data: Mapping[str, Any], *, key: str, if_match: str | None
     ) -> Answer:
-        """Send a command once. The `body` of a success is an `Accepted`."""
+        """Send a command once. The `body` of a success is an `Accepted`.
+
+        Raises `ValueError` for a key or a condition that no request can be made with.
+        """
+        if not _fits_a_header(key + (if_match or "")):
+            raise ValueError("`key` and `if_match` are ASCII text on one line: a UUID, a tag.")
         headers = {"Idempotency-Key": key} | ({"If-Match": if_match} if if_match else {})
         answer = await self._ask(
             "POST",
@@ -154,6 +159,10 @@ class Server:
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}".strip()
         return headers
+
+
+def _fits_a_header(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def answer_of(response: httpx.Response, body: bytes) -> Answer:
