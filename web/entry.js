@@ -51,7 +51,7 @@ function shown(block, manner) {
 }
 
 /** @type {Record<string, string>} */
-const LABELS = { user: "You", agent: "Agent", thought: "Thought", tool: "Tool", output: "Output", complaint: "Error output", system: "System", plan: "Plan" };
+const LABELS = { user: "Person", agent: "Agent", thought: "Thought", tool: "Tool", output: "Output", complaint: "Error output", system: "System", plan: "Plan" };
 
 /** @type {Record<string, (block: Block, manner: Manner) => Child>} */
 const SHOWN = {

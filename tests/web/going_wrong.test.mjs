@@ -77,6 +77,17 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
     assert.equal(await page.getByRole("textbox", { name: "Message" }).inputValue(), "one too many");
   });
 
+  await t.test("what is refused in a dialog is said there, and once", async () => {
+    await page.getByRole("button", { name: "Task", exact: true }).click();
+    await page.getByRole("menuitem", { name: "Rename …" }).click();
+    await page.getByLabel("Title").fill("x".repeat(201));
+    await page.getByRole("button", { name: "Rename" }).click();
+    const refusal = page.locator(".dialog-error", { hasText: "200" });
+    await refusal.waitFor();
+    assert.equal((await refusal.textContent()).split("200").length, 2);
+    await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  });
+
   await t.test("a place that is not there says so", async () => {
     await page.goto(`${server.url}/#/org_wrong/task_nowhere`);
     await page.getByRole("alert").getByText("Not here").first().waitFor();
