@@ -52,6 +52,12 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
     await page.locator(".process", { hasText: "exit 1" }).getByText("No output", { exact: true }).waitFor();
   });
 
+  await t.test("a short process tells how long it ran", async () => {
+    await page.getByLabel("Command").fill("sleep 0.3");
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.locator(".process", { hasText: "sleep 0.3" }).getByText(/exit 0 · ([3-9]\d\d ms|\d\.\d s)/).waitFor();
+  });
+
   await t.test("a second session is made, renamed and closed", async () => {
     await page.getByRole("button", { name: "New session" }).click();
     await page.getByLabel("Name").fill("Second thoughts");
