@@ -105,12 +105,12 @@ export class Commands {
 }
 
 /**
- * What a problem document says to a person; the places it names come with it.
+ * What a problem document says to a person; the places it names come with it, if it has not said so already.
  *
  * @param {any} problem
  */
 export function sentenceOf(problem) {
-  const more = (problem.errors ?? []).filter((/** @type {{detail: string}} */ one) => one.detail !== problem.detail);
+  const more = (problem.errors ?? []).filter((/** @type {{detail: string}} */ one) => !problem.detail?.includes(one.detail));
   const places = more.map((/** @type {{pointer: string, detail: string}} */ one) => `${one.pointer}: ${one.detail}`);
   return [problem.detail || problem.message || "The server gave no answer.", ...places].join(" ");
 }

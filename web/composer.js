@@ -1,28 +1,29 @@
 // Where one writes to a session: the draft, what waits to be delivered, and the stop of what runs.
 
 /**
- * @import {Session, Task} from "./types.js"
+ * @import {Attachment, Draft, Session, Task} from "./types.js"
  * @import {Workbench} from "./workbench.js"
  */
 
+import { attachmentList, placeOf } from "./attachments.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { commandButton } from "./command_button.js";
 import { isEnding } from "./task_life.js";
 import { inSeconds, sessionStatus } from "./words.js";
+import { isEmpty, Written } from "./written.js";
 
 const UNANSWERED_MS = 1000;
 
 export class Composer {
   #bench;
   #sent;
-  /** @type {Map<string, {text: string, saved: string}>} */
-  #texts = new Map();
+  #written;
   /** @type {HTMLTextAreaElement | null} */
   #input = null;
   /** @type {string | null} */
   #awaited = null;
-  /** @type {{session: string, text: string, at: number}[]} sent, and not answered yet */
+  /** @type {{session: string, draft: Draft, at: number}[]} sent, and not answered yet */
   #underWay = [];
 
   /**
@@ -32,6 +33,8 @@ export class Composer {
   constructor(bench, { sent }) {
     this.#bench = bench;
     this.#sent = sent;
+    const hasFocus = () => this.#input === document.activeElement && document.hasFocus();
+    this.#written = new Written({ drafts: bench.drafts, views: bench.views, hasFocus });
   }
 
   /**
@@ -50,7 +53,7 @@ export class Composer {
    * @param {string} session
    */
   isWritten(session) {
-    return this.#textOf(session).trim() !== "";
+    return !isEmpty(this.#written.of(session));
   }
 
   /** Whether a message is on its way that the server may not have. */
@@ -85,7 +88,8 @@ export class Composer {
     const bench = this.#bench;
     const closed = session.status === "closed" || isEnding(task);
     const stopping = bench.commands.pending("agent_session.stop", session.id);
-    const text = this.#textOf(session.id);
+    const draft = this.#written.of(session.id);
+    const { text, attachments } = draft;
     const unanswered = this.#unansweredOf(session.id);
     if (closed) this.giveUp();
     return h(
@@ -95,12 +99,13 @@ export class Composer {
       this.#line(session, stopping),
       closed
         ? [
-            text.trim() && h("div", { class: "unsent", key: "unsent" }, h("p", { class: "quiet" }, "Not sent: ", h("button", { class: "link", onclick: () => bench.copy(text) }, "Copy")), h("p", { class: "unsent-text" }, text)),
+            !isEmpty(draft) && h("div", { class: "unsent", key: "unsent" }, h("p", { class: "quiet" }, "Not sent: ", text.trim() && h("button", { class: "link", onclick: () => bench.copy(text) }, "Copy")), h("p", { class: "unsent-text" }, text), attachmentList(attachments)),
             h("p", { class: "composer-closed" }, session.status === "closed" ? "This session is closed. " : "This task is over. ", !isEnding(task) && h("button", { class: "link", onclick: () => bench.dialogs.open("new_session", { task }) }, "Begin another session")),
           ]
         : h(
             "form",
             { class: "composer-form", onsubmit: (event) => this.#submit(event, task, session) },
+            attachmentList(attachments, (one) => this.#detach(task, session, one)),
             h("label", { class: "unseen", for: "message" }, "Message"),
             h("textarea", {
               id: "message",
@@ -109,12 +114,12 @@ export class Composer {
               value: text,
               spellcheck: session.agent === "shell" ? "false" : "true",
               ref: (node) => this.#attach(node, task, session),
-              oninput: (event) => this.#typed(task, session, event.target.value),
+              oninput: (event) => this.#typed(task, session, { text: event.target.value }),
               onkeydown: (event) => this.#key(event, task, session),
             }),
             session.status === "running" &&
               commandButton(bench, { name: "agent_session.stop", data: { task_id: task.id, session_id: session.id }, id: session.id, type: "button", class: "stop", title: "Stop" }, icon("stop"), h("span", null, stopping ? "Stopping" : "Stop")),
-            h("button", { class: "primary send", title: "Send (Enter)", "aria-label": "Send", disabled: !text.trim() }, icon("send")),
+            h("button", { class: "primary send", title: "Send (Enter)", "aria-label": "Send", disabled: isEmpty(draft) }, icon("send")),
           ),
     );
   }
@@ -137,14 +142,25 @@ export class Composer {
   /**
    * @param {Task} task
    * @param {Session} session
-   * @param {{id: string, text: string}} message
+   * @param {Attachment} attachment
+   */
+  #detach(task, session, attachment) {
+    const without = () => this.#written.of(session.id).attachments.filter((one) => one !== attachment);
+    const name = `Remove ${placeOf(attachment)}`;
+    return h("button", { type: "button", class: "plain", title: name, "aria-label": name, onclick: () => this.#typed(task, session, { attachments: without() }) }, icon("close"));
+  }
+
+  /**
+   * @param {Task} task
+   * @param {Session} session
+   * @param {{id: string} & Draft} message
    */
   #waiting(task, session, message) {
     const bench = this.#bench;
     return h(
       "div",
       { class: "waiting", key: message.id },
-      h("span", { class: "waiting-text" }, message.text),
+      waitingWords(message),
       commandButton(
         bench,
         {
@@ -170,7 +186,7 @@ export class Composer {
     if (own.some((one) => Date.now() - one.at < UNANSWERED_MS)) this.#bench.frame.again(UNANSWERED_MS);
     return own
       .filter((one) => Date.now() - one.at >= UNANSWERED_MS)
-      .map((one, at) => h("div", { class: "waiting", key: `sent ${at}` }, h("span", { class: "waiting-text" }, one.text), h("span", { class: "quiet" }, "Sending …")));
+      .map((one, at) => h("div", { class: "waiting", key: `sent ${at}` }, waitingWords(one.draft), h("span", { class: "quiet" }, "Sending …")));
   }
 
   /**
@@ -184,55 +200,21 @@ export class Composer {
     const typed = this.#awaited;
     this.#awaited = null;
     if (typed) {
-      const text = this.#textOf(session.id) + typed;
+      const text = this.#written.of(session.id).text + typed;
       // At once: the next key may come before the next frame.
       node.value = text;
-      this.#typed(task, session, text);
+      this.#typed(task, session, { text });
     }
     node.focus();
   }
 
   /**
-   * What is typed here counts; a draft that was saved elsewhere is taken when nobody is writing here.
-   *
-   * @param {string} session
-   */
-  #textOf(session) {
-    const { drafts, views } = this.#bench;
-    const app = views.of("app").data;
-    const own = app?.sessions.find((one) => one.id === session);
-    const saved = own?.draft?.text ?? "";
-    const known = this.#texts.get(session);
-    if (known === undefined) {
-      const text = drafts.textOf(session, saved);
-      // Asked again until the view is there: what was saved elsewhere must not be missed.
-      if (app) this.#texts.set(session, { text, saved });
-      return text;
-    }
-    // A session that ended is no longer among one's own: what was typed for it is nowhere else.
-    if (!own || saved === known.saved) return known.text;
-    const isWriting = drafts.isUnsaved(session) || (this.#input === document.activeElement && document.hasFocus());
-    const text = isWriting ? known.text : saved;
-    this.#texts.set(session, { text, saved });
-    return text;
-  }
-
-  /**
-   * @param {string} session
-   * @param {string} text
-   */
-  #setText(session, text) {
-    this.#texts.set(session, { text, saved: this.#texts.get(session)?.saved ?? "" });
-  }
-
-  /**
    * @param {Task} task
    * @param {Session} session
-   * @param {string} text
+   * @param {Partial<Draft>} part
    */
-  #typed(task, session, text) {
-    this.#setText(session.id, text);
-    this.#bench.drafts.type({ task: task.id, session: session.id, text });
+  #typed(task, session, part) {
+    this.#bench.drafts.type({ task: task.id, session: session.id, draft: this.#written.set(session.id, part) });
     this.#bench.invalidate();
   }
 
@@ -255,22 +237,28 @@ export class Composer {
    */
   async #submit(event, task, session) {
     event.preventDefault();
-    const text = this.#textOf(session.id);
-    if (!text.trim()) return;
+    const draft = this.#written.of(session.id);
+    if (isEmpty(draft)) return;
+    const { text, attachments } = draft;
     // The text leaves the field at once, before the next key; refused or lost, it comes back.
-    this.#setText(session.id, "");
-    const mark = { session: session.id, text, at: Date.now() };
+    this.#written.clear(session.id);
+    const mark = { session: session.id, draft, at: Date.now() };
     this.#underWay.push(mark);
     this.#sent();
     this.#bench.frame.now();
     // The button cannot be used any more.
     this.#input?.focus({ preventScroll: true });
     await this.#bench.drafts.sent(session.id);
-    const answer = await this.#bench.commands.giveInTurn("agent_session.send", { task_id: task.id, session_id: session.id, text }, { id: session.id });
+    const answer = await this.#bench.commands.giveInTurn("agent_session.send", { task_id: task.id, session_id: session.id, text, attachments }, { id: session.id });
     this.#underWay = this.#underWay.filter((one) => one !== mark);
     this.#bench.invalidate();
     if (answer) return;
-    const typedMeanwhile = this.#texts.get(session.id)?.text;
-    this.#typed(task, session, typedMeanwhile ? `${text}\n${typedMeanwhile}` : text);
+    const meanwhile = this.#written.of(session.id);
+    this.#typed(task, session, { text: meanwhile.text ? `${text}\n${meanwhile.text}` : text, attachments: [...attachments, ...meanwhile.attachments] });
   }
+}
+
+/** @param {Draft} message */
+function waitingWords({ text, attachments }) {
+  return h("div", { class: "waiting-words" }, text && h("div", { class: "waiting-text" }, text), attachmentList(attachments));
 }

@@ -8,8 +8,10 @@ import { sentenceOf } from "./commands.js";
 
 /**
  * @import {About, Field, Kind} from "./dialog_kinds.js"
- * @typedef {{name: string, kind: Kind, values: Record<string, string>, error: string | null, busy: boolean, more: boolean}} Open
+ * @typedef {{name: string, kind: Kind, values: Record<string, string>, error: string | null, busy: boolean, sentAt: number, more: boolean}} Open
  */
+
+const UNANSWERED_MS = 1000;
 
 export class Dialogs {
   #bench;
@@ -43,7 +45,7 @@ export class Dialogs {
     /** @type {Kind} */
     const kind = KINDS[name](this.#bench, about);
     const values = Object.fromEntries(kind.fields.map((field) => [field.name, field.value ?? (field.lines ? this.#left.of(field.name) : "")]));
-    this.#now = { name, kind, values, error: null, busy: false, more: false };
+    this.#now = { name, kind, values, error: null, busy: false, sentAt: 0, more: false };
     // At once: the next key is meant for the first field.
     this.#bench.frame.now();
   }
@@ -71,6 +73,7 @@ export class Dialogs {
         visible.map((field, at) => this.#field(now, field, at === 0)),
         now.kind.fields.some((field) => field.more) && !now.more && h("button", { type: "button", class: "link", onclick: () => this.#showMore(now) }, "More options"),
         h("p", { class: "dialog-error", role: "alert" }, now.error ?? ""),
+        this.#isUnanswered(now) && h("p", { class: "quiet", key: "unanswered", role: "status" }, "The server has not answered yet."),
         h(
           "footer",
           null,
@@ -79,6 +82,16 @@ export class Dialogs {
         ),
       ),
     );
+  }
+
+  /**
+   * For longer than one overlooks.
+   *
+   * @param {Open} now
+   */
+  #isUnanswered({ busy, sentAt }) {
+    if (busy && Date.now() - sentAt < UNANSWERED_MS) this.#bench.frame.again(UNANSWERED_MS);
+    return busy && Date.now() - sentAt >= UNANSWERED_MS;
   }
 
   /** @param {HTMLDialogElement} node */
@@ -148,6 +161,7 @@ export class Dialogs {
     event.preventDefault();
     if (now.busy) return;
     now.busy = true;
+    now.sentAt = Date.now();
     now.error = null;
     this.#sending += 1;
     this.#bench.invalidate();

@@ -4,7 +4,12 @@
 
 const SAVE_MS = 1000;
 
-/** @typedef {{task: string, text: string}} Draft */
+/**
+ * @import {Draft} from "./types.js"
+ * @typedef {{task: string} & Draft} Kept
+ */
+
+import { NONE } from "./attachments.js";
 
 export class Drafts {
   #submit;
@@ -13,7 +18,7 @@ export class Drafts {
   #store;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #timers = new Map();
-  /** @type {Map<string, Draft>} */
+  /** @type {Map<string, Kept>} */
   #typed = new Map();
   /** @type {Map<string, Promise<void>>} */
   #saving = new Map();
@@ -27,22 +32,22 @@ export class Drafts {
   }
 
   /**
-   * What stands in the composer of a session: what was typed here and is not saved yet, else the server's.
+   * What was typed here for a session and is not saved yet.
    *
    * @param {string} session
-   * @param {string} saved
+   * @returns {Draft | null}
    */
-  textOf(session, saved) {
-    return this.#local(session)?.text ?? saved ?? "";
+  of(session) {
+    return this.#local(session);
   }
 
   /**
    * Something was typed.
    *
-   * @param {{task: string, session: string, text: string}} typed
+   * @param {{task: string, session: string, draft: Draft}} typed
    */
-  type({ task, session, text }) {
-    this.#keep(session, { task, text });
+  type({ task, session, draft: { text, attachments } }) {
+    this.#keep(session, { task, text, attachments });
     if (!this.#timers.has(session)) this.#timers.set(session, setTimeout(() => this.#save(session), SAVE_MS));
   }
 
@@ -89,9 +94,10 @@ export class Drafts {
     const local = this.#local(session);
     if (!local || !this.#online()) return;
     try {
-      await this.#submit("agent_session.update_draft", { task_id: local.task, session_id: session, text: local.text });
+      const { task, text, attachments } = local;
+      await this.#submit("agent_session.update_draft", { task_id: task, session_id: session, text, attachments });
       // Typed on meanwhile: the next turn of the timer saves that.
-      if (this.#local(session)?.text === local.text) this.#forget(session);
+      if (JSON.stringify(this.#local(session)) === JSON.stringify(local)) this.#forget(session);
     } catch (thrown) {
       const problem = /** @type {{status?: number}} */ (thrown);
       // A draft of a session that is no more is nobody's; anything else stays here until the next flush.
@@ -101,7 +107,7 @@ export class Drafts {
 
   /**
    * @param {string} session
-   * @param {Draft} draft
+   * @param {Kept} draft
    */
   #keep(session, draft) {
     this.#typed.set(session, draft);
@@ -120,10 +126,10 @@ export class Drafts {
 
   /**
    * @param {string} session
-   * @returns {Draft | null}
+   * @returns {Kept | null}
    */
   #local(session) {
     const stored = this.#store?.getItem(this.#prefix + session);
-    return this.#typed.get(session) ?? (stored ? JSON.parse(stored) : null);
+    return this.#typed.get(session) ?? (stored ? { attachments: NONE, ...JSON.parse(stored) } : null);
   }
 }

@@ -7,6 +7,7 @@
  */
 
 import { pieces } from "./ansi.js";
+import { attachmentList, placeOf } from "./attachments.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { clock, lasting, size } from "./words.js";
@@ -50,12 +51,12 @@ function shown(block, manner) {
 }
 
 /** @type {Record<string, string>} */
-const LABELS = { user: "You", agent: "Agent", thought: "Thought", tool: "Tool", output: "Output", complaint: "Error output", system: "System", plan: "Plan" };
+const LABELS = { user: "Person", agent: "Agent", thought: "Thought", tool: "Tool", output: "Output", complaint: "Error output", system: "System", plan: "Plan" };
 
 /** @type {Record<string, (block: Block, manner: Manner) => Child>} */
 const SHOWN = {
-  user: (block) => [
-    h("div", { class: "said" }, text(block.text)),
+  user: (block, manner) => [
+    h("div", { class: "message" }, block.text && h("div", { class: "said" }, text(block.text)), attachmentList(block.attachments), attached(block, manner)),
     h("time", { class: "at", title: new Date(block.at).toLocaleString() }, clock(block.at)),
   ],
   agent: (block, { mono }) => h("div", { class: "said" }, mono ? text(block.text) : prose(block.text)),
@@ -73,6 +74,17 @@ const SHOWN = {
       ),
     ),
 };
+
+/**
+ * What stands at the places a message points at, as far as it was sent along.
+ *
+ * @param {Block} block
+ * @param {Manner} manner
+ */
+function attached(block, manner) {
+  const parts = block.attachments.filter((one) => one.text).map((one) => `${placeOf(one)}\n${one.text}`);
+  return parts.length > 0 && unfolded(block, manner, h("span", { class: "tool-title" }, "Attached text"), shortened(parts));
+}
 
 const WORK = new Map([["in_progress", "running"], ["pending", "queued"], ["completed", "succeeded"], ["failed", "failed"]]);
 const ENDED = new Set(["completed", "failed"]);
@@ -120,6 +132,11 @@ function detailsOf(call) {
   if (call.rawOutput !== undefined && call.rawOutput !== null && exitCode(call) === null && Object.keys(Object(call.rawOutput)).some((key) => key !== "exit_code")) {
     parts.push(asText(call.rawOutput));
   }
+  return shortened(parts);
+}
+
+/** @param {string[]} parts */
+function shortened(parts) {
   const whole = parts.join("\n\n");
   return whole.length > LONGEST ? `${whole.slice(0, LONGEST)}\n… ${size(whole.length - LONGEST)} more` : whole;
 }

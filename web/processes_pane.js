@@ -11,7 +11,7 @@ import { icon } from "./icons.js";
 import { commandButton } from "./command_button.js";
 import { empty, missing } from "./states.js";
 import { isEnding } from "./task_life.js";
-import { clock, inSeconds } from "./words.js";
+import { clock, inSeconds, lasting } from "./words.js";
 
 export class ProcessesPane {
   #bench;
@@ -82,7 +82,7 @@ export class ProcessesPane {
     const bench = this.#bench;
     const running = process.status === "running" || process.status === "stopping";
     if (running) bench.frame.again(1000);
-    const took = process.started_at === null ? "" : inSeconds((process.exited_at ?? Date.now()) - process.started_at);
+    const took = tookOf(process);
     return h(
       "section",
       { class: "process", key: process.id },
@@ -147,6 +147,12 @@ function followEnd(node) {
 function commandOf(process) {
   const [flag, line] = process.args;
   return process.command === "sh" && flag === "-c" && process.args.length === 2 ? line : [process.command, ...process.args].join(" ");
+}
+
+/** @param {Process} process */
+function tookOf({ started_at: began, exited_at: ended }) {
+  if (began === null) return "";
+  return ended === null ? inSeconds(Date.now() - began) : lasting(ended - began);
 }
 
 /** @param {Process} process */

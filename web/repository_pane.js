@@ -13,6 +13,8 @@ import { commandButton } from "./command_button.js";
 import { empty, missing } from "./states.js";
 import { ago, count } from "./words.js";
 
+const MOST_BRANCHES = 300;
+
 /** @param {Workbench} bench */
 export function repositoryPane(bench) {
   const id = bench.places.repository ?? "";
@@ -62,6 +64,7 @@ function actions(bench, repository) {
  */
 function branches(bench, repository) {
   const state = repository.branches_status === "error" ? "The last look at the remote failed." : repository.branches_at === null ? "Not looked at yet." : `Seen ${ago(repository.branches_at) === "now" ? "just now" : `${ago(repository.branches_at)} ago`}.`;
+  const omitted = repository.branches.length - MOST_BRANCHES;
   return h(
     "section",
     { class: "branches", key: "branches" },
@@ -70,7 +73,7 @@ function branches(bench, repository) {
     h(
       "ul",
       { class: "branch-list" },
-      repository.branches.slice(0, 300).map((branch) =>
+      repository.branches.slice(0, MOST_BRANCHES).map((branch) =>
         h(
           "li",
           { key: branch.id },
@@ -85,6 +88,7 @@ function branches(bench, repository) {
         ),
       ),
     ),
+    omitted > 0 && h("p", { class: "quiet" }, `${omitted.toLocaleString("en")} more ${omitted === 1 ? "is" : "are"} not listed here.`),
   );
 }
 

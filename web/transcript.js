@@ -3,6 +3,8 @@
 
 /** @import {Block, Entry} from "./types.js" */
 
+import { NONE } from "./attachments.js";
+
 /** So much text in one block at most, so that each is cheap to lay out; the next one continues it. */
 const BLOCK_CHARACTERS = 6000;
 
@@ -120,6 +122,7 @@ function addTo(blocks, entry) {
     text: entry.text ?? "",
     payload: entry.payload,
     blob: entry.blob,
+    attachments: entry.attachments ?? NONE,
   });
 }
 

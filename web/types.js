@@ -6,7 +6,9 @@
  * @typedef {{organization?: Maybe, task?: Maybe, session?: Maybe, repository?: Maybe, pane?: Maybe}} Places
  *
  * @typedef {{id: string, name: string, role: string, unread_count: number, task_count: number, selected_task_id: string | null}} Organization
- * @typedef {{id: string, task_id: string, organization_id: string, unread: boolean, draft: {text: string} | null}} OwnSession
+ * @typedef {{id: string, path: string, line?: number | null, text?: string | null}} Attachment
+ * @typedef {{text: string, attachments: Attachment[]}} Draft
+ * @typedef {{id: string, task_id: string, organization_id: string, unread: boolean, draft: Draft | null}} OwnSession
  * @typedef {{user: {id: string, name: string}, active_organization_id: string | null, organizations: Organization[], sessions: OwnSession[]}} App
  *
  * @typedef {{number: number, status: string, url: string}} PullRequest
@@ -24,7 +26,7 @@
  * @typedef {{id: string, title: string, options: {id: string, name: string, kind: string}[]}} PermissionRequest
  * @typedef {{
  *   id: string, name: string, agent: string, model: string | null, status: string, thinking_since_at: number | null,
- *   error: string | null, queue: {id: string, text: string}[], permission_requests: PermissionRequest[],
+ *   error: string | null, queue: ({id: string} & Draft)[], permission_requests: PermissionRequest[],
  * }} Session
  * @typedef {{id: string, status: string, attempt: number, started_at: number | null, ended_at: number | null, message: string | null}} Stage
  * @typedef {{id: string, kind: string, details: Record<string, string>, status: string, stages: Stage[]}} Job
@@ -51,14 +53,15 @@
  *   branches_at: number | null, branches: Branch[], jobs: Job[],
  * }} Repository
  * @typedef {{
- *   id: string, index: number, sender: string, kind: string, text?: string, payload?: any, blob?: {id: string, size: number}, at: number,
+ *   id: string, index: number, sender: string, kind: string, text?: string, payload?: any, blob?: {id: string, size: number},
+ *   attachments?: Attachment[], at: number,
  * }} Entry
  * @typedef {{id: string, first_index: number, last_index: number, entries: Entry[]}} TranscriptView
  *
  * One piece of a transcript as it is shown: several entries may make one.
  * @typedef {{
  *   key: string, kind: string, continued: boolean, at: number, until: number, sender: string, word: string, text: string,
- *   payload?: any, blob?: {id: string, size: number} | undefined,
+ *   payload?: any, blob?: {id: string, size: number} | undefined, attachments: Attachment[],
  * }} Block
  */
 

@@ -259,10 +259,16 @@ export class Workbench {
     this.presence.completeAddress();
   }
 
-  /** One's other organizations, once the one where one is has been told. */
+  /**
+   * One's other organizations, once the one where one is has been told. One after the other, so that whoever opens a task
+   * meanwhile waits for the list of one of them, and not for all.
+   */
   get #others() {
-    const isTold = !this.plain && this.views.of(`workspace/${this.places.organization}`).data !== null;
-    return isTold ? (this.views.of("app").data?.organizations ?? []).map((one) => one.id) : [];
+    if (this.plain || this.views.of(`workspace/${this.places.organization}`).data === null) return [];
+    const all = (this.views.of("app").data?.organizations ?? []).map((one) => one.id);
+    const isTold = (/** @type {string} */ id) => this.views.of(`workspace/${id}`).state !== "loading";
+    const next = all.find((id) => !isTold(id));
+    return all.filter((id) => isTold(id) || id === next);
   }
 
   #show() {

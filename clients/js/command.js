@@ -40,8 +40,8 @@ export async function send(http, name, fields, options) {
   // A view that nobody has yet is null, and says nothing.
   const ifMatch = options.ifMatch ?? null;
   const condition = ifMatch === null ? {} : { "If-Match": condensed(ifMatch) };
-  const headers = { "Idempotency-Key": key, ...condition };
-  // Fields that are no JSON are the caller's mistake, and no request that failed.
+  // What no header can carry and fields that are no JSON are the caller's mistake, and no request that failed.
+  const headers = Object.fromEntries(new Headers({ "Idempotency-Key": key, ...condition }));
   const body = JSON.stringify(fields);
   const deadline = Date.now() + deadline_ms;
   for (let attempt = 0; ; attempt += 1) {

@@ -1,6 +1,6 @@
 /** One request and its answer. No answer is status 0, never an error. */
 
-import { unlessAborted } from "./aborting.js";
+import { onAbort, unlessAborted } from "./aborting.js";
 
 /**
  * @typedef {{
@@ -94,19 +94,26 @@ export class Http {
     const ending = new AbortController();
     const end = () => ending.abort();
     const timer = setTimeout(end, deadline_ms);
-    const signals = [this.#closing.signal, ...(signal ? [signal] : [])];
-    for (const one of signals) one.addEventListener("abort", end);
-    if (signals.some((one) => one.aborted)) end();
+    const stops = [this.#closing.signal, ...(signal ? [signal] : [])].map((one) => onAbort(one, end));
     try {
       const response = await this.response(path, { ...request, signal: ending.signal });
       return await unlessAborted(answerOf(response), ending.signal);
     } catch (error) {
-      return noAnswer(ending.signal.aborted ? "No answer in time." : String(error));
+      return noAnswer(ending.signal.aborted ? "No answer in time." : reasonOf(error));
     } finally {
       clearTimeout(timer);
-      for (const one of signals) one.removeEventListener("abort", end);
+      for (const stop of stops) stop();
     }
   }
+}
+
+/**
+ * Why a request failed, in words: Node calls all of it `fetch failed`, and has the reason beside that.
+ *
+ * @param {any} error
+ */
+export function reasonOf(error) {
+  return String(error?.cause?.message || error?.cause?.code || error);
 }
 
 /** @param {string} url */

@@ -1,3 +1,5 @@
+import { onAbort } from "./aborting.js";
+
 /**
  * Resolves after that time, or as soon as one of the signals says so.
  *
@@ -5,15 +7,13 @@
  * @param {AbortSignal[]} signals
  * @returns {Promise<void>}
  */
-export function pause(ms, signals) {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      for (const signal of signals) signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    for (const signal of signals) signal.addEventListener("abort", end);
-    if (signals.some((signal) => signal.aborted)) end();
-  });
+export async function pause(ms, signals) {
+  /** @type {(value?: undefined) => void} */
+  let end = () => undefined;
+  const ended = new Promise((resolve) => (end = resolve));
+  const timer = setTimeout(end, ms);
+  const stops = signals.map((signal) => onAbort(signal, end));
+  await ended;
+  clearTimeout(timer);
+  for (const stop of stops) stop();
 }

@@ -6,6 +6,7 @@
  * @import {Read, View} from "./types.js"
  */
 
+import { onAbort } from "./aborting.js";
 import { problemOf } from "./command.js";
 import { pause } from "./pause.js";
 import { Problem } from "./problem.js";
@@ -59,9 +60,7 @@ export async function reach(http, topic, position, options) {
   if (isThere()) return;
   const done = new AbortController();
   const end = () => done.abort();
-  const signals = signal ? [closing, signal] : [closing];
-  for (const one of signals) one.addEventListener("abort", end);
-  if (signals.some((one) => one.aborted)) end();
+  const stops = (signal ? [closing, signal] : [closing]).map((one) => onAbort(one, end));
   const stop = told(() => isThere() && end());
   const deadline = Date.now() + deadline_ms;
   try {
@@ -86,7 +85,6 @@ export async function reach(http, topic, position, options) {
       if (isThere()) return;
     }
   } finally {
-    stop();
-    for (const one of signals) one.removeEventListener("abort", end);
+    for (const one of [stop, ...stops]) one();
   }
 }

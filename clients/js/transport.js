@@ -6,7 +6,7 @@
  */
 
 import { unlessAborted } from "./aborting.js";
-import { answerOf } from "./http.js";
+import { answerOf, reasonOf } from "./http.js";
 import { SseParser } from "./sse.js";
 import { Turns } from "./turns.js";
 
@@ -87,7 +87,7 @@ export class HttpStreams {
       const response = await this.#http.response("/v1/stream", { method: "POST", headers, body, signal });
       loss = await unlessAborted(this.#read(connection, response, signal), signal);
     } catch (error) {
-      loss = { status: 0, detail: String(error) };
+      loss = { status: 0, detail: reasonOf(error) };
     }
     if (signal.aborted) return;
     this.#open.delete(connection);

@@ -46,6 +46,13 @@ async def test_a_token_is_sent_as_it_was_read_from_its_file(
     assert [request.headers.get("authorization") for request in seen] == [sent]
 
 
+@pytest.mark.parametrize("words", [{"key": "one\ntwo"}, {"key": "ü"}, {"if_match": "one\ntwo"}])
+async def test_a_key_no_header_can_carry_is_refused(words: dict[str, str]) -> None:
+    async with Foundry("http://host") as foundry:
+        with pytest.raises(ValueError, match="ASCII text on one line"):
+            await foundry.command("task.rename", within=1, **words)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("foreign", [{"signed_in": True}, [], {"command_id": "x", "position": "7"}])
 async def test_a_success_no_command_answers_with_is_as_good_as_none(foreign: object) -> None:
     seen: list[httpx.Request] = []

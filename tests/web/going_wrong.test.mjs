@@ -52,6 +52,12 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
     await page.locator(".process", { hasText: "exit 1" }).getByText("No output", { exact: true }).waitFor();
   });
 
+  await t.test("a short process tells how long it ran", async () => {
+    await page.getByLabel("Command").fill("sleep 0.3");
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.locator(".process", { hasText: "sleep 0.3" }).getByText(/exit 0 · ([3-9]\d\d ms|\d\.\d s)/).waitFor();
+  });
+
   await t.test("a second session is made, renamed and closed", async () => {
     await page.getByRole("button", { name: "New session" }).click();
     await page.getByLabel("Name").fill("Second thoughts");
@@ -75,6 +81,17 @@ test("failures name themselves and offer the way on", { timeout: 300_000 }, asyn
     await page.keyboard.press("Enter");
     await page.locator(".toast", { hasText: `${WAITING_AT_MOST} messages wait` }).waitFor();
     assert.equal(await page.getByRole("textbox", { name: "Message" }).inputValue(), "one too many");
+  });
+
+  await t.test("what is refused in a dialog is said there, and once", async () => {
+    await page.getByRole("button", { name: "Task", exact: true }).click();
+    await page.getByRole("menuitem", { name: "Rename …" }).click();
+    await page.getByLabel("Title").fill("x".repeat(201));
+    await page.getByRole("button", { name: "Rename" }).click();
+    const refusal = page.locator(".dialog-error", { hasText: "200" });
+    await refusal.waitFor();
+    assert.equal((await refusal.textContent()).split("200").length, 2);
+    await page.getByRole("button", { name: "Cancel", exact: true }).click();
   });
 
   await t.test("a place that is not there says so", async () => {

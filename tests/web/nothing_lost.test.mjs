@@ -124,11 +124,16 @@ test("nothing typed and nothing refused is lost", { timeout: 300_000 }, async (t
     await page.locator(".toast", { hasText: "a-branch" }).getByRole("button", { name: "Dismiss" }).click();
   });
 
-  await t.test("signing out and in says when the server does not answer", async () => {
+  await t.test("signing out and in, and a dialog, say when the server does not answer", async () => {
     await gate.shut();
     await choose(/^Organizations: /, "Sign out");
     await page.locator(".toast", { hasText: "you are still signed in" }).getByRole("button", { name: "Dismiss" }).click();
+    await page.locator("body").press("n");
+    await page.getByLabel("What is to be done").fill("after the storm");
+    await dialog.getByRole("button", { name: "Start" }).click();
+    await dialog.getByText("The server has not answered yet.").waitFor();
     await gate.open();
+    await page.getByRole("heading", { name: "after the storm" }).waitFor();
     await isLive(page);
     await page.context().clearCookies();
     await page.reload();

@@ -64,6 +64,11 @@ test("no name turns the direction of what stands beside it", () => {
   }
 });
 
+test("what a person said is not said to be the reader's", () => {
+  const entry = Entry({ block: { key: "1", kind: "user", at: 1, until: 1, sender: "user", word: "message", text: "Hello", attachments: [] }, mono: false });
+  assert.equal(entry.properties["aria-label"], "Person");
+});
+
 test("ids of any length that there is are places", () => {
   const places = { organization: `org_${"a".repeat(59)}`, repository: undefined, task: `task_${"b".repeat(58)}`, session: `ses_${"c".repeat(59)}` };
   const { organization, task, session } = places;

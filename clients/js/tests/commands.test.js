@@ -70,6 +70,8 @@ test("what no request can be made with is said at once, and not tried for ever",
     assert.throws(() => foundry.signedIn(token), TypeError);
   }
   await assert.rejects(foundry.command("task.rename", { title: 1n }), TypeError);
+  await assert.rejects(foundry.command("task.rename", {}, { key: "one\ntwo" }), TypeError);
+  await assert.rejects(foundry.command("task.rename", {}, { ifMatch: "日本" }), TypeError);
   assert.throws(() => foundry.subscribe("task/\ud800"), TypeError);
   assert.equal(foundry.state, "idle");
 
@@ -112,6 +114,30 @@ test("a command nobody answers ends at its deadline and says under which key it 
     assert.deepEqual([error.status, error.code, error.key], [0, "unreachable", "k"]);
     return true;
   });
+});
+
+test("many at once are not taken for a leak, while they are tried again either", async () => {
+  /** @type {string[]} */
+  const warnings = [];
+  const warned = (/** @type {Error} */ warning) => void warnings.push(warning.message);
+  process.on("warning", warned);
+  const { signal } = new AbortController();
+  const many = Array.from({ length: 20 }, (_, at) => at);
+  for (const _ of many) server.instead("/v1/commands", (_, response) => problem(response, 503, "unavailable"));
+
+  await Promise.all(many.map(() => foundry.command("task.rename", {}, { signal })));
+  await Promise.all(many.map(() => foundry.atLeast(10, TOPIC, { signal })));
+
+  process.off("warning", warned);
+  assert.deepEqual(warnings, []);
+});
+
+test("who does not answer is told with the reason", async () => {
+  await server.stop();
+
+  await assert.rejects(foundry.command("task.rename", {}, { deadline_ms: 50 }), /ECONNREFUSED/);
+
+  await server.start();
 });
 
 test("a Retry-After beyond the deadline is not waited for", async () => {

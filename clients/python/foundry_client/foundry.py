@@ -24,7 +24,7 @@ from foundry_client.listening import Hearer, Newest, Word
 from foundry_client.patience import WORTH_ANOTHER_TRY, problem_in, until_answered
 from foundry_client.problem import Problem
 from foundry_client.reaching import reach
-from foundry_client.server import Accepted, Answer, Server
+from foundry_client.server import LIMITS, Accepted, Answer, Server
 from foundry_client.subscription import Listener, Subscription
 from foundry_client.transport import moment
 from foundry_client.turn import Options
@@ -51,7 +51,7 @@ class Foundry:
         http: httpx.AsyncClient | None = None,
     ) -> None:
         self._live = live
-        self._http = http or httpx.AsyncClient()
+        self._http = http or httpx.AsyncClient(limits=LIMITS)
         self._owns_http = http is None
         self._server = Server(self._http, url, token)
         self._conductor = Conductor(self._server, Options(grace_ms))

@@ -1,5 +1,6 @@
 """The server's routes as the manager uses them, over httpx."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,11 @@ from foundry_client.problem import MAX_DETAIL, problem_of, retry_after_ms
 ANSWER_SECONDS = 15.0
 COMMAND_ANSWER_SECONDS = 35.0
 """The server ends a command within 30 s."""
+
+MOST_AT_ONCE = 90
+"""Requests under way. Those that httpx has to queue, beyond 100 connections, it looks through again for each answer."""
+
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 
 UNREACHABLE = (httpx.HTTPError, httpx.StreamError, OSError)
 """What a request raises when the network, or somebody in it, fails."""
@@ -53,6 +59,7 @@ class Server:
 
     def __init__(self, http: httpx.AsyncClient, url: str, token: str | None) -> None:
         self._http = http
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._url = url.rstrip("/")
         self.token = token
         check_address(http, self._url)
@@ -65,7 +72,7 @@ class Server:
     def token(self, token: str | None) -> None:
         # Read from a file it ends with a newline, which no header may.
         token = token and token.strip()
-        if token and not (token.isascii() and token.isprintable()):
+        if token and not _fits_a_header(token):
             raise ValueError("A token is ASCII text on one line, as `foundry token` prints it.")
         self._token = token
 
@@ -108,7 +115,12 @@ class Server:
     async def command(
         self, name: str, data: Mapping[str, Any], *, key: str, if_match: str | None
     ) -> Answer:
-        """Send a command once. The `body` of a success is an `Accepted`."""
+        """Send a command once. The `body` of a success is an `Accepted`.
+
+        Raises `ValueError` for a key or a condition that no request can be made with.
+        """
+        if not _fits_a_header(key + (if_match or "")):
+            raise ValueError("`key` and `if_match` are ASCII text on one line: a UUID, a tag.")
         headers = {"Idempotency-Key": key} | ({"If-Match": if_match} if if_match else {})
         answer = await self._ask(
             "POST",
@@ -138,13 +150,14 @@ class Server:
         **options: Any,
     ) -> Answer:
         try:
-            response = await self._http.request(
-                method,
-                self._url + path,
-                headers=self._headers(**(headers or {})),
-                timeout=timeout,
-                **options,
-            )
+            async with self._places:
+                response = await self._http.request(
+                    method,
+                    self._url + path,
+                    headers=self._headers(**(headers or {})),
+                    timeout=timeout,
+                    **options,
+                )
         except UNREACHABLE as error:
             return Answer(status=0, code="unreachable", detail=str(error) or type(error).__name__)
         return answer_of(response, response.content)
@@ -154,6 +167,10 @@ class Server:
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}".strip()
         return headers
+
+
+def _fits_a_header(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def answer_of(response: httpx.Response, body: bytes) -> Answer:
