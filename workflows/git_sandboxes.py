@@ -30,6 +30,7 @@ from workflows.sandbox import (
     Sandbox,
     Work,
 )
+from workflows.work_inside import kept_inside
 from workflows.working_tree import base_of, catch_up, check_out, start_of
 
 log = logging.getLogger(__name__)
@@ -225,6 +226,7 @@ class GitSandboxes(ABC):
         await repository.run("update-ref", "-d", _base_ref(note.sandbox.task_id))
         if branch == "delete" and note.branch not in await repository.checked_out():
             await repository.run("update-ref", "-d", f"refs/heads/{note.branch}")
+            await repository.run("update-ref", "-d", kept_inside(note.sandbox.task_id))
 
     async def _make_home(self, task_id: TaskId) -> None:
         home = self._home(task_id)
