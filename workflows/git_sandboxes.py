@@ -151,7 +151,8 @@ class GitSandboxes(ABC):
     async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
         """Tasks that have something here but are not among the known; `release` removes it."""
         here = await self._disk.names(self._trees, self._states)
-        return sorted(TaskId(name) for name in here - set(known))
+        # An agent may have made a working tree beside its own: that is no sandbox, and somebody's work.
+        return sorted(TaskId(name) for name in here - set(known) if name.startswith("task_"))
 
     async def tidy(self) -> None:
         """Remove what a crash kept an earlier life from removing."""
@@ -223,6 +224,8 @@ class GitSandboxes(ABC):
         await self._disk.throw_away(self._trees / note.sandbox.task_id)
         # What git keeps of it goes by the same name. `worktree prune` would go by the note's path, and take others along.
         await self._disk.throw_away(repository.path / "worktrees" / note.sandbox.task_id)
+        for folder in (self._trees, self._states):
+            await repository.forget_trees_in(folder / note.sandbox.task_id)
         await repository.run("update-ref", "-d", _base_ref(note.sandbox.task_id))
         if branch == "delete" and note.branch not in await repository.checked_out():
             await repository.run("update-ref", "-d", f"refs/heads/{note.branch}")

@@ -131,6 +131,14 @@ class Repository:
                 branches[branch.removeprefix("refs/heads/")] = folder
         return branches
 
+    async def forget_trees_in(self, folder: Path) -> None:
+        """Forget working trees that somebody made in a folder that is gone or goes: they would keep their branches for ever."""
+        for tree, _ in await self._working_trees():
+            if tree != folder and tree.is_relative_to(folder):
+                # Twice, also if it is locked. 128: there is another thing at its place.
+                remove = ("worktree", "remove", "--force", "--force", str(tree))
+                await self.run(*remove, accept=(0, 128))
+
     async def merge_base(self, one: str, other: str) -> str | None:
         """The commit two others have in common."""
         found = await self.run("merge-base", one, other, accept=(0, 1))

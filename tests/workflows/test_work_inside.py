@@ -1,5 +1,7 @@
 """Repositories inside a working tree: what an archive keeps of them, and that it can be had again."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.workflows.remote import ONE, TWO, prepare, run
@@ -80,3 +82,15 @@ async def test_what_is_somewhere_else_or_ignored_is_not_kept(work: Work, make: s
     await work.run(f"remote='{work.remote.url}'; {make}")
 
     assert await WorkInside(work.git).keep(under=UNDER, message="Änderung") is None
+
+
+async def test_what_was_not_committed_in_a_further_working_tree_is_on_its_branch(
+    work: Work,
+) -> None:
+    await work.run("git worktree add --quiet in; git worktree lock in; echo mine >in/new")
+
+    await WorkInside(work.git).keep(under=UNDER, message="Änderung")
+    await work.sandboxes.release(ONE, branch="keep")
+
+    sandbox, _ = await prepare(work.sandboxes, work.remote, ExistingBranch("in"), TWO)
+    assert Path(sandbox.path, "new").read_text() == "mine\n"
