@@ -150,6 +150,18 @@ async def test_there_is_nothing_to_merge_before_something_is_committed(work: Wor
     assert refused.value.code == "nothing_to_merge"
 
 
+async def test_a_default_branch_that_was_begun_anew_is_no_place_to_merge_into(work: Work) -> None:
+    await work.commit("n", "1\n")
+    work.remote.git("checkout", "--quiet", "--orphan", "anew")
+    work.remote.commit(a="2\n")
+    work.remote.git("branch", "--force", "main")
+
+    with pytest.raises(Rejected, match="no commit in common") as refused:
+        await work.merge()
+
+    assert refused.value.code == "unrelated"
+
+
 async def test_a_default_branch_that_is_checked_out_in_the_remote_refuses_the_merge(
     work: Work,
 ) -> None:
