@@ -33,6 +33,12 @@ class JobQueue:
         self._untold[announcement.event.job_id] = announcement
         self._changed.set()
 
+    def leave(self, job_id: JobId) -> None:
+        """Let a job wait no more, if it does: so that it keeps no others from being asked for."""
+        if self._waiting.pop(job_id, None) is not None:
+            self._untold.pop(job_id, None)
+            self._changed.set()
+
     def clear(self) -> None:
         """Let none wait any more; what runs is not touched."""
         self._waiting.clear()
