@@ -93,7 +93,7 @@ def first_runnable(
     *,
     lanes: int,
 ) -> Announcement | None:
-    """The job that waited longest of those whose kind and repository have a place free."""
+    """The job that waited longest of those whose kind, repository and remote have a place free."""
     now = [one.event for one in running]
     if len(now) >= lanes:
         return None
@@ -102,9 +102,12 @@ def first_runnable(
         kind = kinds[wanted.kind]
         same = [one for one in now if one.kind == wanted.kind]
         beside = [one for one in same if one.repository_id == wanted.repository_id]
+        remote = _remote(wanted)
+        there = [one for one in same if remote is not None and _remote(one) == remote]
         if (
             len(same) < kind.at_once
             and len(beside) < kind.per_repository
+            and len(there) < kind.per_remote
             and all(one.job_id != wanted.job_id for one in now)
             and not _would_fill(same, wanted, places=kind.at_once)
             and not _would_fill(now, wanted, places=lanes)
