@@ -263,8 +263,9 @@ class Repository:
 
     async def _fetch(self, remote_url: str) -> None:
         await self.run(
+            # Of a remote that is a shallow clone itself git takes nothing else, and complains of nothing.
             *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
-            *("--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
+            *("--update-shallow", "--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
             deadline=FETCH_SECONDS,
             lane=lane_to(remote_url),
         )
