@@ -75,6 +75,8 @@ def start_of(
                 )
             if name in local:
                 return FromBranch(name, local[name])
+            if (other := clash(name, {*local, *checked_out})) is not None:
+                raise BranchExists(clash_sentence(name, other))
             if name in heads.tips:
                 return FromCommit(name, heads.tips[name])
             raise NoSuchBranch(

@@ -213,7 +213,10 @@ async def test_a_branch_somebody_works_on_and_one_that_is_nowhere_are_told_apart
 ) -> None:
     remote.commit(a="1")
     await prepare(sandboxes, remote, NewBranch("one"))
+    remote.git("branch", "one/above")
 
+    with pytest.raises(BranchExists, match="beside one"):
+        await prepare(sandboxes, remote, ExistingBranch("one/above"), TWO)
     with pytest.raises(BranchInUse, match="task_1"):
         await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
     with pytest.raises(NoSuchBranch):
