@@ -82,6 +82,7 @@ class WorkInside:
         if not (await git.run("rev-list", "--max-count=1", *lost, "--remotes"))[1]:
             return None
         file = await self._git.place_of("foundry.bundle")
+        await self._remove(file)
         await git.run("bundle", "create", "--quiet", file, *lost, "--remotes")
         _, blob = await self._git.run("hash-object", "-w", "--no-filters", "--", file)
         await self._remove(file)
@@ -100,4 +101,5 @@ class WorkInside:
         return commit.strip()
 
     async def _remove(self, file: str) -> None:
-        await self._git.command(("rm", "-f", "--", file), what="rm", accept=(0,))
+        # With the lock of a git that was killed while it wrote it.
+        await self._git.command(("rm", "-f", "--", file, f"{file}.lock"), what="rm", accept=(0,))

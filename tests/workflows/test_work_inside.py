@@ -25,6 +25,7 @@ KINDS = {
     f" cd in; {OWN}",
     "a working tree on no branch": f"git worktree add --quiet --detach in; cd in; {OWN}",
     "left by a killed git": f"{CLONE}; echo mine >in/new; touch in/.git/index.lock",
+    "left by a killed archive": f'{CLONE}; echo mine >in/new; own=$(git rev-parse --git-dir); touch "$own"/foundry.bundle.lock "$own"/foundry.index.lock',
 }
 ELSEWHERE = {
     "on another branch": (
