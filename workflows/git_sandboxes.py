@@ -218,6 +218,7 @@ class GitSandboxes(ABC):
     async def _forget(
         self, repository: Repository, note: "_Note", branch: Literal["keep", "delete"]
     ) -> None:
+        goes = branch == "delete" and await self._is_its_own(repository, note)
         # A tree somebody locked would keep its branch for ever. Not locked, or not there: git says 128.
         await repository.run("worktree", "unlock", note.sandbox.path, accept=(0, 128))
         # Not the one of the note: in a copy of the folder that is the original's.
@@ -227,9 +228,20 @@ class GitSandboxes(ABC):
         for folder in (self._trees, self._states):
             await repository.forget_trees_in(folder / note.sandbox.task_id)
         await repository.run("update-ref", "-d", _base_ref(note.sandbox.task_id))
-        if branch == "delete" and note.branch not in await repository.checked_out():
+        if goes and note.branch not in await repository.checked_out():
             await repository.run("update-ref", "-d", f"refs/heads/{note.branch}")
+        if branch == "delete":
             await repository.run("update-ref", "-d", kept_inside(note.sandbox.task_id))
+
+    async def _is_its_own(self, repository: Repository, note: "_Note") -> bool:
+        """Whether all on the branch is the sandbox's: while that was on another one, a task may have taken it up and be archived."""
+        books = repository.path / "worktrees" / note.sandbox.task_id
+        head = await self._disk.read(books / "HEAD")
+        been = await self._disk.read(books / "logs" / "HEAD") or b""
+        tip = (await repository.tips(f"refs/heads/{note.branch}")).get("", note.base)
+        # Without books an earlier attempt has looked.
+        on_it = head in (None, f"ref: refs/heads/{note.branch}\n".encode())
+        return on_it or tip == note.base or tip.encode() in been
 
     async def _make_home(self, task_id: TaskId) -> None:
         home = self._home(task_id)
