@@ -6,6 +6,7 @@ Clones, submodules and further working trees: what would go with the task's tree
 from collections.abc import Mapping
 
 from events.ids import TaskId
+from runtime.errors import Rejected
 from workflows.sandbox_git import SandboxGit
 
 _REPOSITORY = ".git"
@@ -25,7 +26,7 @@ class WorkInside:
     async def keep(self, *, under: str, message: str) -> str | None:
         """Commit there what is not committed, and keep the commits no remote of theirs has; `under`, None if there are none.
 
-        May be done again.
+        May be done again. Raises `Rejected` where one cannot be named.
         """
         bundles: dict[str, str] = {}
         # The outer one notes what was committed in those inside it.
@@ -55,6 +56,10 @@ class WorkInside:
             if place.startswith(tuple(ignored)):
                 continue
             path = place.removesuffix("/")
+            if "\N{REPLACEMENT CHARACTER}" in path:
+                raise Rejected(
+                    f"The repository {path} inside has a name that is no text; rename it."
+                )
             # 128, or a place in the outer one: what has that name is no repository.
             code, within = await self._git.inside(path).run(
                 "rev-parse", "--show-prefix", accept=(0, 128)

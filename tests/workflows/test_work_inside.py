@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.errors import Rejected
 from tests.workflows.remote import ONE, TWO, prepare, run
 from tests.workflows.work import WORK, Work
 from workflows.sandbox import ExistingBranch
@@ -83,6 +84,13 @@ async def test_what_is_somewhere_else_or_ignored_is_not_kept(work: Work, make: s
     await work.run(f"remote='{work.remote.url}'; {make}")
 
     assert await WorkInside(work.git).keep(under=UNDER, message="Änderung") is None
+
+
+async def test_a_repository_whose_name_is_no_text_is_not_passed_over(work: Work) -> None:
+    await work.run(r"name=$(printf 'in\377'); git init --quiet $name; echo mine >$name/new")
+
+    with pytest.raises(Rejected, match="rename it"):
+        await WorkInside(work.git).keep(under=UNDER, message="Änderung")
 
 
 async def test_what_was_not_committed_in_a_further_working_tree_is_on_its_branch(
