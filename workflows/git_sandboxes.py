@@ -31,7 +31,7 @@ from workflows.sandbox import (
     Work,
 )
 from workflows.work_inside import kept_inside
-from workflows.working_tree import base_of, catch_up, check_out, start_of
+from workflows.working_tree import SANDBOX_FOLDERS, base_of, catch_up, check_out, start_of
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,7 @@ class GitSandboxes(ABC):
     ) -> None:
         self.repositories = repositories
         """Those the sandboxes work in."""
-        self._trees = folder / "sandboxes"
-        self._states = folder / "sandbox_state"
+        self._trees, self._states = (folder / name for name in SANDBOX_FOLDERS)
         self._disk = disk
         self._git = git
         self._capturers: dict[TaskId, Capturer] = {}
