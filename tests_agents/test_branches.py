@@ -137,7 +137,7 @@ async def test_the_work_in_a_repository_inside_is_kept_there(work: Work) -> None
     under = kept_inside(work.sandbox.task_id)
 
     kept = await WorkInside(SandboxGit(work.sandboxes, work.sandbox)).keep(
-        under=under, message="Änderung"
+        base=work.base, under=under, message="Änderung"
     )
 
     assert kept == under

@@ -138,7 +138,9 @@ class Ending:
         git = SandboxGit(provider_named(sandbox.provider, self.providers), sandbox_of(task))
         try:
             # What is committed in there is noted on the task's branch.
-            inside = await WorkInside(git).keep(under=kept_inside(job.task), message=task.title)
+            inside = await WorkInside(git).keep(
+                base=sandbox.base, under=kept_inside(job.task), message=task.title
+            )
             kept_on = await git.keep_all(branch=branch, base=sandbox.base, message=task.title)
             await git.check_kept(base=sandbox.base)
         except FoundryError as error:

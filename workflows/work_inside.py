@@ -23,8 +23,10 @@ class WorkInside:
     def __init__(self, git: SandboxGit) -> None:
         self._git = git
 
-    async def keep(self, *, under: str, message: str) -> str | None:
+    async def keep(self, *, base: str, under: str, message: str) -> str | None:
         """Commit there what is not committed, and keep the commits no remote of theirs has; `under`, None if there are none.
+
+        What the task's `base` notes of a submodule was there before the task, also where a shallow one does not show that.
 
         May be done again. Raises `Rejected` where one cannot be named.
         """
@@ -36,7 +38,8 @@ class WorkInside:
             if not (await git.commit(message) or await git.commit_of("HEAD")):
                 # Without a commit the outer one does not take it, though nothing is in it.
                 await git.run("commit", "--quiet", "--no-verify", "--allow-empty", "-m", message)
-            if bundle := await self._bundle(git):
+            before = await self._git.commit_of(f"{base}:{path}")
+            if bundle := await self._bundle(git, before):
                 bundles[f"{path}.bundle"] = bundle
         if not bundles:
             return None
@@ -78,17 +81,18 @@ class WorkInside:
         )
         return bool(listed)
 
-    async def _bundle(self, git: SandboxGit) -> str | None:
+    async def _bundle(self, git: SandboxGit, before: str) -> str | None:
         """What would be lost of a repository, as a blob in the task's own."""
         common = ("rev-parse", "--path-format=absolute", "--git-common-dir")
         same = (await git.run(*common))[1] == (await self._git.run(*common))[1]
         # Another working tree of the task's repository has its branches there, where they stay.
         lost = ("HEAD", "--not", "--branches", "--tags") if same else ("--all", "--not")
-        if not (await git.run("rev-list", "--max-count=1", *lost, "--remotes"))[1]:
+        lost = (*lost, "--remotes", *filter(None, [await git.commit_of(f"{before}^{{commit}}")]))
+        if not (await git.run("rev-list", "--max-count=1", *lost))[1]:
             return None
         file = await self._git.place_of("foundry.bundle")
         await self._remove(file)
-        await git.run("bundle", "create", "--quiet", file, *lost, "--remotes")
+        await git.run("bundle", "create", "--quiet", file, *lost)
         _, blob = await self._git.run("hash-object", "-w", "--no-filters", "--", file)
         await self._remove(file)
         return blob.strip()

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import Rejected
-from tests.workflows.remote import ONE, TWO, prepare, run
+from tests.workflows.remote import ONE, TWO, Remote, prepare, run
 from tests.workflows.work import WORK, Work
-from workflows.sandbox import ExistingBranch
+from workflows.local_sandbox import LocalSandboxes
+from workflows.sandbox import ExistingBranch, NewBranch
+from workflows.sandbox_git import SandboxGit
 from workflows.work_inside import WorkInside, kept_inside
 
 UNDER = kept_inside(ONE)
@@ -53,8 +55,8 @@ async def test_what_is_nowhere_else_is_kept_and_can_be_had_again(
     work.remote.git("symbolic-ref", "HEAD", "refs/heads/main")
     await work.run(f"remote='{work.remote.url}'; {script}")
 
-    kept = await WorkInside(work.git).keep(under=UNDER, message="Änderung")
-    repeated = await WorkInside(work.git).keep(under=UNDER, message="Änderung")
+    kept = await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung")
+    repeated = await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung")
     await work.git.keep_all(branch=WORK, base=work.base, message="Änderung")
     await work.sandboxes.release(ONE, branch="keep")
 
@@ -83,14 +85,36 @@ async def test_what_is_nowhere_else_is_kept_and_can_be_had_again(
 async def test_what_is_somewhere_else_or_ignored_is_not_kept(work: Work, make: str) -> None:
     await work.run(f"remote='{work.remote.url}'; {make}")
 
-    assert await WorkInside(work.git).keep(under=UNDER, message="Änderung") is None
+    assert await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung") is None
+
+
+async def test_a_commit_that_the_task_began_with_is_not_kept_though_no_branch_shows_it(
+    sandboxes: LocalSandboxes, remote: Remote, tmp_path: Path
+) -> None:
+    inner = Remote(tmp_path / "remotes" / "inner")
+    pinned = inner.commit(a="1")
+    inner.commit(a="2")
+    remote.git("clone", "--quiet", inner.url, "in")
+    remote.git("-C", "in", "checkout", "--quiet", pinned)
+    remote.commit()
+    sandbox, checkout = await prepare(sandboxes, remote, NewBranch(WORK))
+    begin = "git init --quiet; git fetch --quiet --depth 1"
+    pin = f"git checkout --quiet --detach {pinned}"
+    await run(sandboxes, sandbox, f"cd in; {begin} '{inner.url}' {pinned}; {pin}")
+    inside = WorkInside(SandboxGit(sandboxes, sandbox))
+
+    kept = await inside.keep(base=checkout.base, under=UNDER, message="Änderung")
+    await run(sandboxes, sandbox, "echo mine >in/new")
+    kept_then = await inside.keep(base=checkout.base, under=UNDER, message="Änderung")
+
+    assert (kept, kept_then) == (None, UNDER)
 
 
 async def test_a_repository_whose_name_is_no_text_is_not_passed_over(work: Work) -> None:
     await work.run(r"name=$(printf 'in\377'); git init --quiet $name; echo mine >$name/new")
 
     with pytest.raises(Rejected, match="rename it"):
-        await WorkInside(work.git).keep(under=UNDER, message="Änderung")
+        await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung")
 
 
 async def test_what_was_not_committed_in_a_further_working_tree_is_on_its_branch(
@@ -98,7 +122,7 @@ async def test_what_was_not_committed_in_a_further_working_tree_is_on_its_branch
 ) -> None:
     await work.run("git worktree add --quiet in; git worktree lock in; echo mine >in/new")
 
-    await WorkInside(work.git).keep(under=UNDER, message="Änderung")
+    await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung")
     await work.sandboxes.release(ONE, branch="keep")
 
     sandbox, _ = await prepare(work.sandboxes, work.remote, ExistingBranch("in"), TWO)
