@@ -100,7 +100,7 @@ class Stacks:
             trees = await repository.checked_out()
             for one in moved:
                 tip = here.get(one.branch)
-                if one.here is None or tip is None or tip == one.new:
+                if one.here is None or tip is None or await repository.contains(tip, one.new):
                     continue
                 if tip != one.here:
                     raise Rejected(

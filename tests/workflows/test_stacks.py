@@ -204,6 +204,28 @@ async def test_a_branch_an_agent_has_in_a_further_working_tree_is_left_alone(
         await stack.rebase()
 
 
+async def test_commits_made_meanwhile_that_were_rebased_as_told_are_no_obstacle_any_more(
+    stack: Stacked, sandboxes: LocalSandboxes
+) -> None:
+    sandbox = sandboxes.allocate(task_id=TASK, repository_id=REPOSITORY)
+    await check_out(stack, sandboxes, "two")
+    stack.on("main", news="1\n")
+    moved = await stack.rebase()
+    await stack.publish(moved)
+    await run(sandboxes, sandbox, "echo 1 >mine; git add .; git commit --quiet -m mine")
+
+    with pytest.raises(Rejected) as refused:
+        await stack.stacks.move(REPOSITORY, moved=moved)
+    [two] = [one for one in moved if one.branch == "two"]
+    await run(sandboxes, sandbox, f"git rebase --quiet --onto {two.new} HEAD~1")
+    await stack.stacks.move(REPOSITORY, moved=moved)
+
+    assert refused.value.code == "branch_moved"
+    assert (
+        await run(sandboxes, sandbox, "git log -1 --format=%s; ls mine news") == "mine\nmine\nnews"
+    )
+
+
 async def test_what_somebody_pushed_meanwhile_is_not_overwritten(stack: Stacked) -> None:
     stack.on("main", news="1\n")
     moved = await stack.rebase()
