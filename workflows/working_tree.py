@@ -75,8 +75,13 @@ def start_of(
             return FromCommit(name, heads.tips[heads.default_branch])
         case ExistingBranch():
             if (tree := checked_out.get(name)) is not None:
+                if not (task_id := task_of(tree)).startswith("task_"):
+                    raise BranchInUse(
+                        f"An agent has the branch {name} checked out at {tree}, beside its task. Have one"
+                        " `git worktree remove` that, or choose another branch."
+                    )
                 raise BranchInUse(
-                    f"{task_of(tree)} works on the branch {name}. Archive that task first, or choose another branch."
+                    f"{task_id} works on the branch {name}. Archive that task first, or choose another branch."
                 )
             if name in local:
                 return FromBranch(name, local[name])
