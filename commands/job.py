@@ -11,8 +11,17 @@ from commands.organization_state import Organization
 from commands.owners import job_owners
 from commands.refusals import no_such
 from commands.task_state import Task
+from commands.task_work import check_no_turn
 from events.commit import Event
-from events.job import TASK_ARCHIVE, TASK_KILL, JobCancelRequested, JobRetryRequested
+from events.job import (
+    TASK_ARCHIVE,
+    TASK_KILL,
+    TASK_MERGE,
+    TASK_PUSH,
+    TASK_RENAME_BRANCH,
+    JobCancelRequested,
+    JobRetryRequested,
+)
 from runtime.errors import Rejected
 
 # --- Commands ---
@@ -29,6 +38,9 @@ class RetryJob(ForJob, frozen=True, kw_only=True):
 JobCommand: TypeAlias = CancelJob | RetryJob
 
 # --- Rules ---
+
+_ON_A_STILL_BRANCH = (TASK_PUSH, TASK_MERGE, TASK_RENAME_BRANCH)
+"""Kinds of jobs that are refused during a turn."""
 
 
 def _cancel(job: Job) -> list[Event]:
@@ -60,6 +72,8 @@ def _retry(job: Job, context: Context) -> list[Event]:
                 code="job_superseded",
             )
         case "failed" | "cancelled":
+            if context.task and job.kind in _ON_A_STILL_BRANCH:
+                check_no_turn(context.task)
             return [JobRetryRequested(**job_owners(job))]
         case "succeeded":
             raise Rejected(

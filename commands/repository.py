@@ -174,6 +174,34 @@ def parent_recorded(
     ]
 
 
+def branch_renamed(
+    repository: Repository,
+    *,
+    organization_id: OrganizationId,
+    repository_id: RepositoryId,
+    old: str,
+    new: str,
+) -> list[RepositoryEvent]:
+    """A branch goes by another name: it stays where it was in its stack, and so do those on top of it."""
+    parents = repository.parents
+    stacked = {new: parents[old]} if old in parents else {}
+    for branch, parent in parents.items():
+        if parent.name == old and branch != new:
+            stacked[branch] = Parent(name=new, base=parent.base)
+    return [
+        event
+        for branch, parent in stacked.items()
+        for event in parent_recorded(
+            repository,
+            organization_id=organization_id,
+            repository_id=repository_id,
+            branch=branch,
+            parent=parent.name,
+            base=parent.base,
+        )
+    ]
+
+
 # --- Decider ---
 
 

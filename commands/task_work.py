@@ -91,6 +91,15 @@ def check_workable(task: Task) -> None:
         raise Rejected("The sandbox of the task is not ready; wait for it.", code="not_ready")
 
 
+def check_no_turn(task: Task) -> None:
+    """Raises `Rejected` while an agent is at work on the branch."""
+    if task.in_turn:
+        raise Rejected(
+            "An agent is at work on the branch; wait for the end of its turn or stop it.",
+            code="turn_running",
+        )
+
+
 def announced(task: Task, kind: str, context: Context, **details: str) -> JobAnnounced:
     """The fact that announces a job for the task; `details` are the job's input."""
     return JobAnnounced(
@@ -151,11 +160,7 @@ def _of_remote(task: Task) -> dict[str, str]:
 
 def _check_still(task: Task) -> None:
     check_workable(task)
-    if task.in_turn:
-        raise Rejected(
-            "An agent is at work on the branch; wait for the end of its turn or stop it.",
-            code="turn_running",
-        )
+    check_no_turn(task)
 
 
 def _check_path(path: str) -> None:

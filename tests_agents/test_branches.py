@@ -16,6 +16,7 @@ from workflows.sandbox_agent_api import SandboxAgentApi
 from workflows.sandbox_agent_branches import SandboxAgentBranches
 from workflows.sandbox_git import SandboxGit
 from workflows.scratch import Conflicting
+from workflows.work_inside import WorkInside, kept_inside
 
 WORK = "work/ü"
 
@@ -73,6 +74,13 @@ def detach(tree: Path) -> None:
     subprocess.run(["git", "checkout", "--quiet", "--detach"], cwd=tree, check=True)
 
 
+def shown(tree: Path, name: str) -> bytes:
+    """What git has under a name."""
+    return subprocess.run(
+        ["git", "show", name], cwd=tree, stdout=subprocess.PIPE, check=True
+    ).stdout
+
+
 def work_on(
     remote: Remote, folder: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes
 ) -> Work:
@@ -119,6 +127,25 @@ async def test_the_first_branch_of_an_empty_repository_is_pushed(
     await work.commit("n", "1\n")
 
     assert await work.push() == work.remote.git("rev-parse", WORK)
+
+
+async def test_the_work_in_a_repository_inside_is_kept_there(work: Work) -> None:
+    tree = Path(work.sandbox.path)
+    inner = Remote(tree / "in")
+    inner.commit(n="1\n")
+    (tree / "in" / "m").write_text("2\n")
+    under = kept_inside(work.sandbox.task_id)
+
+    kept = await WorkInside(SandboxGit(work.sandboxes, work.sandbox)).keep(
+        base=work.base, under=under, message="Änderung"
+    )
+
+    assert kept == under
+    bundle = tree / "kept"
+    bundle.write_bytes(shown(tree, f"{under}:in.bundle"))
+    again = Remote(tree.parent / "again")
+    again.git("pull", "--quiet", str(bundle), "main")
+    assert (again.path / "m").read_text() == "2\n"
 
 
 async def test_what_stands_on_no_branch_there_is_kept_on_one_of_its_own(work: Work) -> None:

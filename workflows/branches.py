@@ -50,7 +50,7 @@ class Branches:
     ) -> str:
         """Merge into the remote's default branch; the commit that it has now.
 
-        Raises `Conflicting`, `Rejected` when there is nothing to merge, `PushRefused`,
+        Raises `Conflicting`, `Rejected` when there is nothing to merge or in common, `PushRefused`,
         `RemoteUnavailable`, and `Unavailable` when the default branch moved meanwhile.
         """
         async with self._repositories.fresh(repository_id, remote_url) as (repository, heads):
@@ -71,8 +71,15 @@ class Branches:
                     f"Nothing was committed on {branch}, so there is nothing to merge.",
                     code="nothing_to_merge",
                 )
-            if await repository.contains(target, tip):
+            common = await repository.merge_base(target, tip)
+            if common == tip:
                 return target
+            if common is None:
+                raise Rejected(
+                    f"{branch} and the remote's {into} have no commit in common; was that rewritten? Fetch and rebase the"
+                    " work onto it in the sandbox, then merge again.",
+                    code="unrelated",
+                )
             merged = await self._merged(repository, into, target, branch, tip, title)
             await self._publish(repository, remote_url, Move(branch=into, old=target, new=merged))
             return merged

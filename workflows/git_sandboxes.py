@@ -30,7 +30,8 @@ from workflows.sandbox import (
     Sandbox,
     Work,
 )
-from workflows.working_tree import base_of, catch_up, check_out, start_of
+from workflows.work_inside import kept_inside
+from workflows.working_tree import SANDBOX_FOLDERS, base_of, catch_up, check_out, start_of
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,7 @@ class GitSandboxes(ABC):
     ) -> None:
         self.repositories = repositories
         """Those the sandboxes work in."""
-        self._trees = folder / "sandboxes"
-        self._states = folder / "sandbox_state"
+        self._trees, self._states = (folder / name for name in SANDBOX_FOLDERS)
         self._disk = disk
         self._git = git
         self._capturers: dict[TaskId, Capturer] = {}
@@ -150,7 +150,8 @@ class GitSandboxes(ABC):
     async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
         """Tasks that have something here but are not among the known; `release` removes it."""
         here = await self._disk.names(self._trees, self._states)
-        return sorted(TaskId(name) for name in here - set(known))
+        # An agent may have made a working tree beside its own: that is no sandbox, and somebody's work.
+        return sorted(TaskId(name) for name in here - set(known) if name.startswith("task_"))
 
     async def tidy(self) -> None:
         """Remove what a crash kept an earlier life from removing."""
@@ -216,15 +217,30 @@ class GitSandboxes(ABC):
     async def _forget(
         self, repository: Repository, note: "_Note", branch: Literal["keep", "delete"]
     ) -> None:
+        goes = branch == "delete" and await self._is_its_own(repository, note)
         # A tree somebody locked would keep its branch for ever. Not locked, or not there: git says 128.
         await repository.run("worktree", "unlock", note.sandbox.path, accept=(0, 128))
         # Not the one of the note: in a copy of the folder that is the original's.
         await self._disk.throw_away(self._trees / note.sandbox.task_id)
         # What git keeps of it goes by the same name. `worktree prune` would go by the note's path, and take others along.
         await self._disk.throw_away(repository.path / "worktrees" / note.sandbox.task_id)
+        for folder in (self._trees, self._states):
+            await repository.forget_trees_in(folder / note.sandbox.task_id)
         await repository.run("update-ref", "-d", _base_ref(note.sandbox.task_id))
-        if branch == "delete" and note.branch not in await repository.checked_out():
+        if goes and note.branch not in await repository.checked_out():
             await repository.run("update-ref", "-d", f"refs/heads/{note.branch}")
+        if branch == "delete":
+            await repository.run("update-ref", "-d", kept_inside(note.sandbox.task_id))
+
+    async def _is_its_own(self, repository: Repository, note: "_Note") -> bool:
+        """Whether all on the branch is the sandbox's: while that was on another one, a task may have taken it up and be archived."""
+        books = repository.path / "worktrees" / note.sandbox.task_id
+        head = await self._disk.read(books / "HEAD")
+        been = await self._disk.read(books / "logs" / "HEAD") or b""
+        tip = (await repository.tips(f"refs/heads/{note.branch}")).get("", note.base)
+        # Without books an earlier attempt has looked.
+        on_it = head in (None, f"ref: refs/heads/{note.branch}\n".encode())
+        return on_it or tip == note.base or tip.encode() in been
 
     async def _make_home(self, task_id: TaskId) -> None:
         home = self._home(task_id)

@@ -93,9 +93,9 @@ class Stage:
 class JobKind:
     """`failed` is called before the job's failure is stored, and again after a crash in between.
 
-    A person's `job.cancel` calls it too, as a failure with the code `job_cancelled`. `at_once` and
-    `per_repository` bound how many of the kind one worker runs at a time. Of those places one is not for the
-    remote that has all others.
+    A person's `job.cancel` calls it too, as a failure with the code `job_cancelled`. `at_once`,
+    `per_repository` and `per_remote` bound how many of the kind one worker runs at a time. Of those places one is
+    not for the remote that has all others.
     """
 
     name: str
@@ -103,6 +103,7 @@ class JobKind:
     failed: Callable[[JobContext, str, StageFailure], Awaitable[None]]
     at_once: int = 6
     per_repository: int = 6
+    per_remote: int = 6
 
     def within(self, seconds: float | None) -> "JobKind":
         """The same kind, no stage of which may take longer than `seconds`."""

@@ -143,7 +143,9 @@ class JobLanes:
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self.cancel, job_id)
                 continue
             if announcement is not None and announcement.event.kind in self._kinds:
-                # The claim finds the request and ends the job. Where another worker did, it may wait for a lane again.
+                # Before its end, since after that it may be retried, and then it waits anew.
+                self._queue.leave(job_id)
+                # The claim finds the request and ends the job. Where another worker did, and it was retried, the sweep has it.
                 await self._work(announcement, only_cancel=True)
 
     async def _work(self, announcement: Announcement, *, only_cancel: bool = False) -> None:

@@ -33,6 +33,12 @@ class JobQueue:
         self._untold[announcement.event.job_id] = announcement
         self._changed.set()
 
+    def leave(self, job_id: JobId) -> None:
+        """Let a job wait no more, if it does: so that it keeps no others from being asked for."""
+        if self._waiting.pop(job_id, None) is not None:
+            self._untold.pop(job_id, None)
+            self._changed.set()
+
     def clear(self) -> None:
         """Let none wait any more; what runs is not touched."""
         self._waiting.clear()
@@ -87,7 +93,7 @@ def first_runnable(
     *,
     lanes: int,
 ) -> Announcement | None:
-    """The job that waited longest of those whose kind and repository have a place free."""
+    """The job that waited longest of those whose kind, repository and remote have a place free."""
     now = [one.event for one in running]
     if len(now) >= lanes:
         return None
@@ -96,9 +102,12 @@ def first_runnable(
         kind = kinds[wanted.kind]
         same = [one for one in now if one.kind == wanted.kind]
         beside = [one for one in same if one.repository_id == wanted.repository_id]
+        remote = _remote(wanted)
+        there = [one for one in same if remote is not None and _remote(one) == remote]
         if (
             len(same) < kind.at_once
             and len(beside) < kind.per_repository
+            and len(there) < kind.per_remote
             and all(one.job_id != wanted.job_id for one in now)
             and not _would_fill(same, wanted, places=kind.at_once)
             and not _would_fill(now, wanted, places=lanes)

@@ -131,6 +131,14 @@ class Repository:
                 branches[branch.removeprefix("refs/heads/")] = folder
         return branches
 
+    async def forget_trees_in(self, folder: Path) -> None:
+        """Forget working trees that somebody made in a folder that is gone or goes: they would keep their branches for ever."""
+        for tree, _ in await self._working_trees():
+            if tree != folder and tree.is_relative_to(folder):
+                # Twice, also if it is locked. 128: there is another thing at its place.
+                remove = ("worktree", "remove", "--force", "--force", str(tree))
+                await self.run(*remove, accept=(0, 128))
+
     async def merge_base(self, one: str, other: str) -> str | None:
         """The commit two others have in common."""
         found = await self.run("merge-base", one, other, accept=(0, 1))
@@ -255,8 +263,9 @@ class Repository:
 
     async def _fetch(self, remote_url: str) -> None:
         await self.run(
+            # Of a remote that is a shallow clone itself git takes nothing else, and complains of nothing.
             *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
-            *("--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
+            *("--update-shallow", "--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
             deadline=FETCH_SECONDS,
             lane=lane_to(remote_url),
         )

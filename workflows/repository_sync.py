@@ -19,8 +19,10 @@ def kind(stages: "RepositorySync") -> JobKind:
         name=REPOSITORY_SYNC,
         stages=(Stage(name="remote_read", run=stages.read_remote, deadline=900),),
         failed=stages.failed,
-        at_once=4,
+        # Two hosts that never answer leave a place to the others; more of one wait for each other in git's lanes.
+        at_once=5,
         per_repository=1,
+        per_remote=2,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runtime.errors import Rejected, Unavailable
@@ -26,24 +26,29 @@ _GIT = (
 
 
 class SandboxGit:
-    """Git in the working tree of one sandbox."""
+    """Git in the working tree of one sandbox, or in a repository inside that."""
 
-    def __init__(self, provider: SandboxProvider, sandbox: Sandbox) -> None:
+    def __init__(self, provider: SandboxProvider, sandbox: Sandbox, *, inside: str = ".") -> None:
         self._provider = provider
         self._sandbox = sandbox
+        self._inside = inside
+
+    def inside(self, path: str) -> "SandboxGit":
+        """Git in a folder of the working tree, which may be a repository of its own."""
+        return SandboxGit(self._provider, self._sandbox, inside=path)
 
     async def has_uncommitted(self) -> bool:
         """Whether something would be lost with the working tree: changed or new files that are not ignored."""
         # The settings may say that new files are not shown.
         shown = ("--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=dirty")
-        return bool((await self._run("status", *shown))[1])
+        return bool((await self.run("status", *shown))[1])
 
     async def check_kept(self, *, base: str) -> None:
         """Raises `Rejected` (`branch_left`) where commits would be lost with the working tree.
 
         They are on no branch, or in a repository that somebody put in the place of the task's.
         """
-        head = await self._commit_of("HEAD")
+        head = await self.commit_of("HEAD")
         # The task's repository itself is asked: the one in the tree may be a clone, with branches of the same names.
         if head and not await self._provider.keeps(self._sandbox, head, base=base):
             raise Rejected(
@@ -53,7 +58,7 @@ class SandboxGit:
 
     async def check_resolved(self) -> None:
         """Raises `Conflicting` where adding everything would take git's marks of a conflict for the work."""
-        _, listed = await self._run("ls-files", "-z", "--unmerged")
+        _, listed = await self.run("ls-files", "-z", "--unmerged")
         # Each is listed once for every side that has it.
         files = dict.fromkeys(record.partition("\t")[2] for record in listed.split("\0") if record)
         if files:
@@ -72,7 +77,7 @@ class SandboxGit:
                 f"The sandbox is on {here or 'no branch'}, not on {branch}; check that branch out there first.",
                 code="branch_left",
             )
-        return await self._commit(message)
+        return await self.commit(message)
 
     async def keep_all(self, *, branch: str, base: str, message: str) -> str | None:
         """Commit all that is not committed, on whatever branch is checked out; where the work is then, None if it is where it was.
@@ -82,64 +87,74 @@ class SandboxGit:
         may not have told anybody. For a sandbox in which nothing runs any more: what locked git was killed, and its
         lock goes.
         """
-        _, lock = await self._run("rev-parse", "--git-path", "index.lock")
-        await self._command(("rm", "-f", "--", lock.strip()), what="rm", accept=(0,))
+        await self.unlock()
         uncommitted = await self.has_uncommitted()
         here = await self._branch()
-        if uncommitted and here not in (None, branch) and await self._commit_of(_REMOTES + here):
+        if uncommitted and here not in (None, branch) and await self.commit_of(_REMOTES + here):
             # A checkout would refuse in the middle of a merge.
-            await self._run("update-ref", "--no-deref", "HEAD", "HEAD")
+            await self.run("update-ref", "--no-deref", "HEAD", "HEAD")
             here = None
         if uncommitted and here is not None:
             # Another attempt finds nothing to commit, and this.
-            await self._run("symbolic-ref", _KEPT_ON, f"refs/heads/{here}")
-        made = uncommitted and await self._commit(message)
+            await self.run("symbolic-ref", _KEPT_ON, f"refs/heads/{here}")
+        made = uncommitted and await self.commit(message)
         if here is not None:
             kept = await self._branch(_KEPT_ON) == here or await self._goes_on(branch, here)
             return here if kept else None
-        head = await self._commit_of("HEAD")
+        head = await self.commit_of("HEAD")
         spare = f"{branch}-{head[:8]}"
         if made or not await self._provider.keeps(self._sandbox, head, base=base):
-            await self._run("branch", "--no-track", spare, head)
-        found = await self._commit_of(f"refs/heads/{spare}")
+            await self.run("branch", "--no-track", spare, head)
+        found = await self.commit_of(f"refs/heads/{spare}")
         return spare if found and found == head else None
+
+    async def unlock(self) -> None:
+        """Remove the lock of a git that was killed. Only where nothing runs any more."""
+        lock = await self.place_of("index.lock")
+        await self.command(("rm", "-f", "--", lock), what="rm", accept=(0,))
+
+    async def place_of(self, name: str) -> str:
+        """The absolute path of a file in git's own folder of this working tree."""
+        found = await self.run("rev-parse", "--path-format=absolute", "--git-path", name)
+        return found[1].removesuffix("\n")
 
     async def _goes_on(self, branch: str, here: str) -> bool:
         """Whether the branch that is checked out took the place of another: it has all of that and more, or that is gone."""
-        if here == branch or await self._commit_of(_REMOTES + here):
+        if here == branch or await self.commit_of(_REMOTES + here):
             return False
-        left, head = await self._commit_of(f"refs/heads/{branch}"), await self._commit_of("HEAD")
+        left, head = await self.commit_of(f"refs/heads/{branch}"), await self.commit_of("HEAD")
         if not (left and head):
             return bool(head)
-        behind, _ = await self._run("merge-base", "--is-ancestor", left, head, accept=(0, 1))
+        behind, _ = await self.run("merge-base", "--is-ancestor", left, head, accept=(0, 1))
         return behind == 0 and left != head
 
-    async def _commit_of(self, name: str) -> str:
+    async def commit_of(self, name: str) -> str:
         """The commit a name stands for, empty if there is none."""
-        found = await self._run("rev-parse", "--verify", "--quiet", name, accept=(0, 1))
+        found = await self.run("rev-parse", "--verify", "--quiet", name, accept=(0, 1))
         return found[1].strip()
 
     async def _branch(self, name: str = "HEAD") -> str | None:
         """The branch that is checked out, also one without a commit yet."""
-        head = (await self._run("symbolic-ref", "--quiet", name, accept=(0, 1)))[1].strip()
+        head = (await self.run("symbolic-ref", "--quiet", name, accept=(0, 1)))[1].strip()
         return head.removeprefix("refs/heads/") or None
 
-    async def _commit(self, message: str) -> bool:
-        await self._run("add", "--all")
-        unchanged, _ = await self._run("diff", "--cached", "--quiet", accept=(0, 1))
+    async def commit(self, message: str) -> bool:
+        """Commit all that is not committed, wherever that is; whether there was something."""
+        await self.run("add", "--all")
+        unchanged, _ = await self.run("diff", "--cached", "--quiet", accept=(0, 1))
         if unchanged == 0:
             return False
-        await self._run("commit", "--quiet", "--no-verify", "-m", message)
+        await self.run("commit", "--quiet", "--no-verify", "-m", message)
         return True
 
     async def type_in(self, commit: str, path: str) -> str | None:
         """What a commit (or tree) has at this path: `blob`, `tree`, or `commit` for a submodule; None for nothing."""
-        listed = await self._run("ls-tree", "-z", commit, "--", path)
+        listed = await self.run("ls-tree", "-z", commit, "--", path)
         return listed[1].split(" ", 2)[1] if listed[1] else None
 
     async def is_here(self, path: str) -> bool:
         """Whether the working tree or the index has something at this path."""
-        listed = await self._run("ls-files", "-z", "--cached", "--others", "--", path)
+        listed = await self.run("ls-files", "-z", "--cached", "--others", "--", path)
         return bool(listed[1])
 
     async def in_the_way(self, path: str, *, below: bool = True, going: str = "") -> str | None:
@@ -157,28 +172,38 @@ class SandboxGit:
 
     async def restore(self, commit: str, path: str) -> None:
         """Bring a path back to what a commit (or tree) has there."""
-        await self._run("restore", f"--source={commit}", "--staged", "--worktree", "--", path)
+        await self.run("restore", f"--source={commit}", "--staged", "--worktree", "--", path)
 
     async def remove(self, path: str) -> None:
         """Remove a path, with repositories in it; never one beyond a symbolic link."""
-        await self._run("rm", "-r", "-f", "--quiet", "--cached", "--ignore-unmatch", "--", path)
-        await self._run("clean", "-ff", "-d", "-x", "--quiet", "--", path)
+        await self.run("rm", "-r", "-f", "--quiet", "--cached", "--ignore-unmatch", "--", path)
+        await self.run("clean", "-ff", "-d", "-x", "--quiet", "--", path)
 
     async def _find(self, where: Sequence[str], *depth: str) -> list[str]:
         """What is no folder, at these places or below them; of very many some."""
         # 1: some of the places are not there.
         look = ("find", *where, *depth, "!", "-type", "d", "-print0")
-        _, listed = await self._command(look, what="find", accept=(0, 1))
+        _, listed = await self.command(look, what="find", accept=(0, 1))
         return [one.removeprefix("./") for one in listed.split("\0") if one]
 
-    async def _run(self, *args: str, accept: Sequence[int] = (0,)) -> tuple[int, str]:
-        return await self._command((*_GIT, *args), what=f"git {args[0]}", accept=accept)
-
-    async def _command(
-        self, command: Sequence[str], *, what: str, accept: Sequence[int]
+    async def run(
+        self, *args: str, accept: Sequence[int] = (0,), env: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
+        """Run git; its exit code and output. Raises `Unavailable` unless the code is one of `accept`."""
+        command = (*_GIT, "-C", self._inside, *args)
+        return await self.command(command, what=f"git {args[0]}", accept=accept, env=env)
+
+    async def command(
+        self,
+        command: Sequence[str],
+        *,
+        what: str,
+        accept: Sequence[int],
+        env: Mapping[str, str] | None = None,
+    ) -> tuple[int, str]:
+        """Run a command in the working tree, as `run` does git."""
         # A tree that lost its own repository may lie in one of the operator's.
-        env = ceiling(Path(self._sandbox.path))
+        env = {**ceiling(Path(self._sandbox.path)), **(env or {})}
         child = await self._provider.start(self._sandbox, command, env=env)
         said, complained = OutputTail(OUTPUT_BYTES), OutputTail(OUTPUT_BYTES)
         try:

@@ -151,6 +151,8 @@ class Scratch:
                 "GIT_DIR": str(self._folder / "git"),
                 "GIT_WORK_TREE": str(tree),
                 "GIT_OBJECT_DIRECTORY": str(self._objects),
+                # Where the history of these objects ends, if it does before its beginning.
+                "GIT_SHALLOW_FILE": str(self._objects.with_name("shallow")),
             },
             config=_CONFIG,
             accept=accept,

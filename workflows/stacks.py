@@ -15,6 +15,7 @@ from workflows.repositories import Repositories
 from workflows.repository import RemoteHeads, Repository
 from workflows.scratch import Conflicting, Move
 from workflows.stack_plan import Step
+from workflows.working_tree import task_of
 
 Steps = Callable[[set[str], str | None], list[Step]]
 """The steps, given all branches there are and the default branch."""
@@ -99,7 +100,7 @@ class Stacks:
             trees = await repository.checked_out()
             for one in moved:
                 tip = here.get(one.branch)
-                if one.here is None or tip is None or tip == one.new:
+                if one.here is None or tip is None or await repository.contains(tip, one.new):
                     continue
                 if tip != one.here:
                     raise Rejected(
@@ -153,9 +154,9 @@ class Stacks:
         )
 
     async def _check_still(self, repository: Repository, branch: str, tree: Path) -> None:
-        if await self._in_turn(TaskId(tree.name)):
+        if await self._in_turn(task_id := task_of(tree)):
             raise Rejected(
-                f"An agent is at work on {branch} ({tree.name}); wait for the end of its turn.",
+                f"An agent is at work on {branch} ({task_id}); wait for the end of its turn.",
                 code="turn_running",
             )
         # Looking into a repository inside would run what its settings name.
@@ -165,6 +166,6 @@ class Stacks:
         )
         if changed.output:
             raise Rejected(
-                f"{tree.name} has changes on {branch} that are not committed; commit or revert them first.",
+                f"{task_id} has changes on {branch} that are not committed; commit or revert them first.",
                 code="uncommitted_work",
             )

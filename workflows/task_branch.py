@@ -3,10 +3,12 @@
 A push and a merge take everything: what is not committed yet is committed first, under the task's title.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from commands.aggregates import Aggregates
+from commands.repository import REPOSITORY, branch_renamed
 from commands.task import TASK
 from commands.task_reports import issues_settled, task_named
 from commands.task_state import Task
@@ -103,11 +105,24 @@ class BranchWork:
         return {"path": job.input["path"]}
 
     async def rename(self, job: JobContext) -> StageResult:
-        """Rename the branch in the sandbox, then in the task's history."""
+        """Rename the branch in the sandbox, then in its stack and in the task's history."""
         task = await self._task(job)
-        new = job.input["branch"]
+        old, new = _branch(task), job.input["branch"]
         await self._branches(task).rename(
-            sandbox_of(task), remote_url=task.remote_url, old=_branch(task), new=new
+            sandbox_of(task), remote_url=task.remote_url, old=old, new=new
+        )
+        await self.reports.report(
+            REPOSITORY,
+            job.repository,
+            lambda now: branch_renamed(
+                now,
+                organization_id=job.organization_id,
+                repository_id=job.repository,
+                old=old,
+                new=new,
+            ),
+            report_id=f"{job.job_id}/renamed/{secrets.token_hex(6)}",
+            correlation_id=job.correlation_id,
         )
         await tell_task(self.reports, job, "named", lambda now: task_named(now, branch=new))
         return {"branch": new}

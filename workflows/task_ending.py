@@ -44,6 +44,7 @@ from workflows.sandbox_git import SandboxGit
 from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
 from workflows.task_processes import TaskProcesses
+from workflows.work_inside import WorkInside, kept_inside
 
 Step = Callable[[JobContext], Awaitable[StageResult]]
 
@@ -136,6 +137,10 @@ class Ending:
             return {"committed": "no"}
         git = SandboxGit(provider_named(sandbox.provider, self.providers), sandbox_of(task))
         try:
+            # What is committed in there is noted on the task's branch.
+            inside = await WorkInside(git).keep(
+                base=sandbox.base, under=kept_inside(job.task), message=task.title
+            )
             kept_on = await git.keep_all(branch=branch, base=sandbox.base, message=task.title)
             await git.check_kept(base=sandbox.base)
         except FoundryError as error:
@@ -150,11 +155,12 @@ class Ending:
             ) from error
         # Nobody can look again once the working tree is gone.
         await self.files.attempt(job.task)
+        found = {"inside": inside} if inside else {}
         if kept_on is None:
-            return {"committed": "no"}
+            return {"committed": "no", **found}
         # Where the agent stood on another branch, that is where the work goes on.
         await tell_task(self.reports, job, "kept", lambda now: task_named(now, branch=kept_on))
-        return {"committed": "yes", "branch": kept_on}
+        return {"committed": "yes", "branch": kept_on, **found}
 
     async def release(self, job: JobContext, *, branch: Literal["keep", "delete"]) -> StageResult:
         """Remove the sandbox with everything in it that was not committed."""

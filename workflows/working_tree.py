@@ -1,11 +1,13 @@
 """Makes the working tree of a task: decides what its branch starts from, then has git check it out."""
 
 from collections.abc import Collection
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
+from events.ids import TaskId
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import (
     BranchExists,
@@ -19,6 +21,9 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """What git calls a tree without files: the base of work in a repository without a commit."""
 
 FILL_SECONDS = 240.0
+
+SANDBOX_FOLDERS = ("sandboxes", "sandbox_state")
+"""Where a task's working tree and home lie, each in a folder named after it."""
 
 
 class FromCommit(Struct, frozen=True):
@@ -70,11 +75,18 @@ def start_of(
             return FromCommit(name, heads.tips[heads.default_branch])
         case ExistingBranch():
             if (tree := checked_out.get(name)) is not None:
+                if not (task_id := task_of(tree)).startswith("task_"):
+                    raise BranchInUse(
+                        f"An agent has the branch {name} checked out at {tree}, beside its task. Have one"
+                        " `git worktree remove` that, or choose another branch."
+                    )
                 raise BranchInUse(
-                    f"{tree.name} works on the branch {name}. Archive that task first, or choose another branch."
+                    f"{task_id} works on the branch {name}. Archive that task first, or choose another branch."
                 )
             if name in local:
                 return FromBranch(name, local[name])
+            if (other := clash(name, {*local, *checked_out})) is not None:
+                raise BranchExists(clash_sentence(name, other))
             if name in heads.tips:
                 return FromCommit(name, heads.tips[name])
             raise NoSuchBranch(
@@ -82,6 +94,12 @@ def start_of(
             )
         case _:
             assert_never(wanted)
+
+
+def task_of(tree: Path) -> TaskId:
+    """The task whose working tree this is, or in whose tree or home somebody made it."""
+    inside = (name for folder, name in pairwise(tree.parts) if folder in SANDBOX_FOLDERS)
+    return TaskId(next((name for name in inside if name.startswith("task_")), tree.name))
 
 
 def clash(name: str, taken: Collection[str]) -> str | None:

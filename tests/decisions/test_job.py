@@ -90,6 +90,32 @@ def test_a_job_whose_task_is_put_away_is_taken_up_only_to_end_that(
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "refused"),
+    [
+        ("task_push", "turn_running"),
+        ("task_rename_branch", "turn_running"),
+        ("task_revert_file", None),
+    ],
+)
+def test_a_job_that_wants_a_still_branch_is_not_taken_up_during_a_turn(
+    kind: str, refused: str | None
+) -> None:
+    at_work: list[Event] = [
+        facts.task_created(),
+        facts.session_created(),
+        facts.message_delivered(),
+    ]
+
+    job(
+        given=[facts.job_opened(facts.OfTask(kind=kind)), facts.job_failed()],
+        when=RetryJob(job_id="job_1"),
+        then=[facts.job_retry_requested(facts.OfTask(kind=kind))],
+        refused=refused,
+        context=context_of(task=folded(TASK, at_work)),
+    )
+
+
 def test_a_job_that_still_runs_needs_no_retry() -> None:
     job(given=RUNNING, when=RetryJob(job_id="job_1"), then=[])
 

@@ -11,6 +11,7 @@ from commands.job_state import Job
 from commands.repository import (
     REPOSITORY,
     RefreshRepository,
+    branch_renamed,
     parent_recorded,
     sync_failed,
     synced,
@@ -146,6 +147,23 @@ def test_where_a_branch_begins_is_recorded_once() -> None:
     assert recorded(REPOSITORY.initial) == [facts.branch_parent_recorded()]
     assert recorded(known) == []
     assert len(recorded(known, base="a2")) == 1
+
+
+def test_a_renamed_branch_stays_where_it_was_in_its_stack() -> None:
+    renamed = partial(
+        branch_renamed,
+        organization_id=facts.ORGANIZATION,
+        repository_id=facts.REPOSITORY,
+        old="fix-2",
+        new="better",
+    )
+    recorded = facts.branch_parent_recorded
+    known = [recorded("fix-1", "main"), recorded("fix-2", "fix-1"), recorded("fix-3", "fix-2")]
+    told = [recorded("better", "fix-1"), recorded("fix-3", "better")]
+
+    assert renamed(folded(REPOSITORY, known)) == told
+    assert renamed(folded(REPOSITORY, [*known, *told])) == []
+    assert renamed(REPOSITORY.initial) == []
 
 
 def test_a_sync_reports_its_result_once() -> None:

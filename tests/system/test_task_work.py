@@ -224,6 +224,32 @@ async def test_a_stack_of_three_branches_is_restacked_live(
     assert git_repository.git("rev-parse", "two") == before
 
 
+async def test_what_is_stacked_on_a_branch_stays_on_it_when_that_is_renamed(
+    house: House, git_repository: GitRepository
+) -> None:
+    lower = (await house.finished_task(MINE, branch="lower")).ids["task_id"]
+    await do(house, "task.push", task_id=lower)
+    upper = await house.finished_task(
+        "git merge --quiet lower; echo 2 >upper; git add .; git commit --quiet -m upper",
+        branch="upper",
+    )
+    act = {"repository_id": house.repository_id}
+    for name, below in (("lower", "main"), ("upper", "lower")):
+        await do(
+            house, "repository.act", **act, action="reparent_branch", branch=name, parent=below
+        )
+    git_repository.git("branch", "-D", "lower")
+
+    await do(house, "task.rename_branch", task_id=lower, branch="better")
+    _commit_to_main(git_repository, "theirs\n", name="news")
+    job = await do(house, "repository.act", **act, action="restack_repo")
+    await do(house, "task.push", task_id=upper.ids["task_id"])
+
+    assert job["status"] == "succeeded"
+    names = git_repository.git("ls-tree", "--name-only", "-z", "upper").split("\0")
+    assert {"n ü", "news", "upper"} <= set(names)
+
+
 def _commit_to_main(repository: GitRepository, text: str, name: str = "word.txt") -> str:
     repository.git("checkout", "--quiet", "main")
     (repository.path / name).write_text(text)

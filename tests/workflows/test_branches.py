@@ -167,6 +167,18 @@ async def test_there_is_nothing_to_merge_before_something_is_committed(work: Wor
     assert refused.value.code == "nothing_to_merge"
 
 
+async def test_a_default_branch_that_was_begun_anew_is_no_place_to_merge_into(work: Work) -> None:
+    await work.commit("n", "1\n")
+    work.remote.git("checkout", "--quiet", "--orphan", "anew")
+    work.remote.commit(a="2\n")
+    work.remote.git("branch", "--force", "main")
+
+    with pytest.raises(Rejected, match="no commit in common") as refused:
+        await work.merge()
+
+    assert refused.value.code == "unrelated"
+
+
 async def test_a_default_branch_that_is_checked_out_in_the_remote_refuses_the_merge(
     work: Work,
 ) -> None:
@@ -175,6 +187,32 @@ async def test_a_default_branch_that_is_checked_out_in_the_remote_refuses_the_me
 
     with pytest.raises(PushRefused, match="main: branch is currently checked out"):
         await work.merge()
+
+
+async def test_a_remote_that_is_a_shallow_clone_is_worked_on_like_any_other(
+    remote: Remote, sandboxes: LocalSandboxes, branches: Branches
+) -> None:
+    remote.commit(a="1\n")
+    first = remote.commit(a="2\n")
+    (remote.path / ".git" / "shallow").write_text(f"{first}\n")
+    remote.git("checkout", "--quiet", "--detach")
+    work = Work(remote, sandboxes, branches)
+    await work.begin()
+    await work.commit("n", "1\n")
+    remote.git("checkout", "--quiet", "main")
+    remote.commit(m="theirs")
+    remote.git("checkout", "--quiet", "--detach")
+
+    assert await work.run("git log --format=%H | tail -n 1") == first
+    await work.push()
+    await work.merge()
+    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+
+    assert remote.git("show", "main:n") == "1"
+    assert [(one.name, one.ahead, one.behind) for one in state.branches] == [
+        ("main", 0, 0),
+        (WORK, 0, 2),
+    ]
 
 
 async def test_in_an_empty_repository_the_first_branch_is_pushed_and_nothing_merged(

@@ -89,10 +89,16 @@ async def test_a_branch_somebody_works_on_and_one_that_is_nowhere_are_told_apart
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:
     remote.commit(a="1")
-    await prepare(sandboxes, remote, NewBranch("one"))
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "git worktree add --quiet ../beside")
+    remote.git("branch", "one/above")
 
+    with pytest.raises(BranchExists, match="beside one"):
+        await prepare(sandboxes, remote, ExistingBranch("one/above"), TWO)
     with pytest.raises(BranchInUse, match="task_1"):
         await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
+    with pytest.raises(BranchInUse, match="sandboxes/beside, beside its task"):
+        await prepare(sandboxes, remote, ExistingBranch("beside"), TWO)
     with pytest.raises(NoSuchBranch):
         await prepare(sandboxes, remote, ExistingBranch("nowhere"), TWO)
     with pytest.raises(Invalid):

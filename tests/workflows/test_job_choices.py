@@ -11,16 +11,19 @@ from commands.task_commands import MergeTask, PushTask, RenameBranch
 from commands.task_state import Sandbox, Task
 from events.commit import Event
 from events.ids import JobId, OrganizationId, Position, RepositoryId, SandboxId, TaskId, Timestamp
-from events.job import JobAnnounced
+from events.job import REPOSITORY_SYNC, JobAnnounced
 from tests import facts
 from tests.decisions.given import context_of, folded
+from workflows import repository_sync
 from workflows.announcements import Announcement
 from workflows.host_watch import needs_host
 from workflows.job_kind import JobContext, JobKind, Retry, StageFailure
+from workflows.job_lanes import LANES
 from workflows.job_queue import first_runnable
 from workflows.job_sweep import is_idle
 from workflows.leftovers import branch_of_orphan
 from workflows.placement import Place, place
+from workflows.repository_sync import RepositorySync
 
 READY: list[Event] = [
     facts.task_created(),
@@ -49,6 +52,7 @@ async def _never(job: JobContext, stage: str, failure: StageFailure) -> None:
 KINDS = {
     "sync": JobKind(name="sync", stages=(), failed=_never, at_once=2, per_repository=1),
     "kill": JobKind(name="kill", stages=(), failed=_never),
+    "look": JobKind(name="look", stages=(), failed=_never, per_remote=1),
 }
 FIRST, SECOND = "https://one.example/a", "https://two.example/b"
 
@@ -86,6 +90,40 @@ def test_a_job_waits_for_a_place_in_all_of_its_kind_and_of_its_repository(
     found = first_runnable(waiting, running, KINDS, lanes=3)
 
     assert (found.event.job_id if found else None) == chosen
+
+
+@pytest.mark.parametrize(
+    ("waiting", "running", "chosen"),
+    [
+        ([job("b", "look", remote_url=FIRST)], [job("a", "look", remote_url=FIRST)], None),
+        ([job("b", "look", remote_url=SECOND)], [job("a", "look", remote_url=FIRST)], "b"),
+        ([job("b", "look", remote_url=FIRST)], [job("a", "kill", remote_url=FIRST)], "b"),
+        ([job("b", "look")], [job("a", "look")], "b"),
+    ],
+)
+def test_a_job_waits_for_a_place_of_its_kind_at_its_remote(
+    waiting: Sequence[Announcement], running: Sequence[Announcement], chosen: str | None
+) -> None:
+    found = first_runnable(waiting, running, KINDS, lanes=3)
+
+    assert (found.event.job_id if found else None) == chosen
+
+
+def test_two_remotes_that_never_answer_leave_a_place_for_a_look_at_others() -> None:
+    def look(name: str, remote_url: str) -> Announcement:
+        return job(name, REPOSITORY_SYNC, f"repo_{name}", remote_url=remote_url)
+
+    sync = repository_sync.kind(RepositorySync(aggregates=None, reports=None, local=None))  # type: ignore[arg-type]
+    waiting = [look(f"{number}", FIRST if number % 2 else SECOND) for number in range(10)]
+    running: list[Announcement] = []
+    while found := first_runnable(waiting, running, {REPOSITORY_SYNC: sync}, lanes=LANES):
+        waiting.remove(found)
+        running.append(found)
+
+    third = look("third", "https://three.example/c")
+    found = first_runnable([*waiting, third], running, {REPOSITORY_SYNC: sync}, lanes=LANES)
+
+    assert found == third
 
 
 @pytest.mark.parametrize(

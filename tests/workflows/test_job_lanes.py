@@ -177,6 +177,24 @@ async def test_a_job_without_a_place_is_opened_and_can_be_cancelled_while_anothe
     assert facts.SYNC_JOB in bench.lanes
 
 
+async def test_a_job_that_was_cancelled_while_it_waited_keeps_no_other_from_being_asked_for(
+    bench: Bench,
+) -> None:
+    bench.lanes.want(announcement_of(facts.SYNC_JOB))
+    await bench.running.wait()
+    for number in range(job_lanes.LANES - 1):
+        bench.lanes.want(announcement_of(JobId(f"job_other_{number}")))
+    bench.lanes.want(ANNOUNCEMENT)
+    await bench.has_told("job_opened")
+
+    await bench.cancel()
+
+    async with asyncio.timeout(20):
+        await bench.lanes.room()
+    assert facts.JOB not in bench.lanes
+    assert len(bench.lanes) == job_lanes.LANES - 1
+
+
 async def test_a_job_that_was_cancelled_elsewhere_and_retried_is_not_run_in_place_of_a_cancellation(
     bench: Bench,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -113,6 +114,63 @@ async def test_what_nobody_knows_is_listed_and_can_be_released(
     assert await sandboxes.orphans([ONE]) == [TWO]
     await sandboxes.release(TWO, branch="keep")
     assert await sandboxes.orphans([ONE]) == []
+
+
+async def test_what_an_agent_made_beside_its_working_tree_is_no_sandbox_to_remove(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    await run(sandboxes, sandbox, "git worktree add --quiet ../beside")
+
+    assert await sandboxes.orphans([ONE]) == []
+
+
+@pytest.mark.parametrize("branch", ["keep", "delete"])
+async def test_working_trees_an_agent_made_in_its_own_or_its_home_hold_no_branch(
+    sandboxes: LocalSandboxes, remote: Remote, branch: Literal["keep", "delete"]
+) -> None:
+    remote.commit(a="1")
+    sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    made = "git worktree add --quiet deep/in; git worktree lock deep/in; git worktree add --quiet $HOME/home"
+    await run(sandboxes, sandbox, made)
+
+    await sandboxes.release(ONE, branch=branch)
+
+    for name in ("in", "home"):
+        await prepare(sandboxes, remote, ExistingBranch(name), TWO)
+        await sandboxes.release(TWO, branch="keep")
+
+
+async def test_a_killed_sandbox_leaves_what_another_task_did_on_its_branch(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    left, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    own = "echo 2 >a && git commit --quiet --all -m own && git checkout --quiet -b elsewhere"
+    await run(sandboxes, left, own)
+    other, _ = await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
+    await run(sandboxes, other, "echo 3 >a && git commit --quiet --all -m others")
+    await sandboxes.release(TWO, branch="keep")
+
+    await sandboxes.release(ONE, branch="delete")
+
+    again, _ = await prepare(sandboxes, remote, ExistingBranch("one"), TWO)
+    assert Path(again.path, "a").read_text() == "3\n"
+
+
+async def test_a_killed_sandbox_takes_its_branch_along_though_it_is_on_another(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    left, _ = await prepare(sandboxes, remote, NewBranch("one"))
+    own = "echo 2 >a && git commit --quiet --all -m own && git checkout --quiet -b elsewhere"
+    await run(sandboxes, left, own)
+
+    await sandboxes.release(ONE, branch="delete")
+
+    async with repositories.alone(REPOSITORY) as repository:
+        assert set(await repository.tips("refs/heads/")) == {"elsewhere"}
 
 
 async def test_a_crash_while_removing_leaves_trash_that_is_emptied(

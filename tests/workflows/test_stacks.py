@@ -8,10 +8,10 @@ from commands.stack import Parent
 from events.ids import TaskId
 from events.job import BRANCH_REBASE, REPOSITORY_RESTACK
 from runtime.errors import Rejected
-from tests.workflows.remote import REPOSITORY, Remote
+from tests.workflows.remote import REPOSITORY, Remote, run
 from workflows.local_sandbox import LocalSandboxes
 from workflows.repositories import Repositories
-from workflows.sandbox import ExistingBranch
+from workflows.sandbox import ExistingBranch, NewBranch
 from workflows.scratch import Conflicting
 from workflows.stack_plan import Step, steps_of
 from workflows.stacks import Restacked, Stacks, Steps
@@ -185,6 +185,45 @@ async def test_a_branch_an_agent_works_on_is_left_alone(
         await stack.rebase()
 
     assert refused.value.code == "turn_running"
+
+
+async def test_a_branch_an_agent_has_in_a_further_working_tree_is_left_alone(
+    stack: Stacked, sandboxes: LocalSandboxes, repositories: Repositories
+) -> None:
+    async def busy(task_id: TaskId) -> bool:
+        return task_id == TASK
+
+    sandbox = sandboxes.allocate(task_id=TASK, repository_id=REPOSITORY)
+    new = NewBranch("work")
+    await sandboxes.prepare(sandbox, remote_url=stack.remote.url, branch=new)
+    await run(sandboxes, sandbox, "git worktree add --quiet in/deep origin/two -b two")
+    stack.on("main", news="1\n")
+    stack.stacks = Stacks(repositories, busy)
+
+    with pytest.raises(Rejected, match=f"two \\({TASK}\\)"):
+        await stack.rebase()
+
+
+async def test_commits_made_meanwhile_that_were_rebased_as_told_are_no_obstacle_any_more(
+    stack: Stacked, sandboxes: LocalSandboxes
+) -> None:
+    sandbox = sandboxes.allocate(task_id=TASK, repository_id=REPOSITORY)
+    await check_out(stack, sandboxes, "two")
+    stack.on("main", news="1\n")
+    moved = await stack.rebase()
+    await stack.publish(moved)
+    await run(sandboxes, sandbox, "echo 1 >mine; git add .; git commit --quiet -m mine")
+
+    with pytest.raises(Rejected) as refused:
+        await stack.stacks.move(REPOSITORY, moved=moved)
+    [two] = [one for one in moved if one.branch == "two"]
+    await run(sandboxes, sandbox, f"git rebase --quiet --onto {two.new} HEAD~1")
+    await stack.stacks.move(REPOSITORY, moved=moved)
+
+    assert refused.value.code == "branch_moved"
+    assert (
+        await run(sandboxes, sandbox, "git log -1 --format=%s; ls mine news") == "mine\nmine\nnews"
+    )
 
 
 async def test_what_somebody_pushed_meanwhile_is_not_overwritten(stack: Stacked) -> None:
