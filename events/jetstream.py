@@ -57,6 +57,8 @@ class JetStreamStore:
         self._appender = Appender(connection, self._messages, attempt=attempt, patience=patience)
         self._blobs = Blobs(connection, BUCKET, replicas=replicas)
         self._head = BEGINNING
+        self._is_sound = False
+        """Whether the newest commit was there since the connection was made: what comes behind it is, too."""
         self._looked_at: StreamState | None = None
         connection.on_reconnect(self._look_again)
 
@@ -90,16 +92,21 @@ class JetStreamStore:
     async def head(self) -> Position:
         state = (await stream_info(self._api)).state
         end = Position(state.last_seq)
-        if state == self._looked_at:
-            return self._head
-        # It may have been deleted, or be damaged: then the server counts it and does not have it.
-        if end == BEGINNING or await self._messages.at(end) is not None:
-            self._head = end
-        else:
-            newest = await self._messages.last(SUBJECTS)
-            self._head = newest.position if newest is not None else await self._before_damage(end)
-        self._looked_at = state
+        # Nearly always nothing was ever deleted, and nobody has to be asked twice.
+        if self._is_sound and state.messages == end:
+            return end
+        if state != self._looked_at:
+            self._head = await self._newest(end)
+            self._is_sound = self._head == end
+            self._looked_at = state
         return self._head
+
+    async def _newest(self, end: Position) -> Position:
+        # It may have been deleted; or a server that was started found it damaged: it counts it and does not have it.
+        if end == BEGINNING or await self._messages.at(end) is not None:
+            return end
+        newest = await self._messages.last(SUBJECTS)
+        return newest.position if newest is not None else await self._before_damage(end)
 
     async def _before_damage(self, end: Position) -> Position:
         """The last position with a commit that can be read, where the server finds no last one itself."""
@@ -118,7 +125,7 @@ class JetStreamStore:
         return BEGINNING
 
     def _look_again(self) -> None:
-        self._looked_at = None
+        self._is_sound, self._looked_at = False, None
 
     async def end(self) -> Position:
         return Position((await stream_info(self._api)).state.last_seq)
