@@ -21,7 +21,7 @@ const settled = () => new Promise(setImmediate);
 async function twoTyped(t) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   for (const text of ["one", "one two"]) {
-    drafts.type({ task: "task_1", session: SESSION, text });
+    drafts.type({ task: "task_1", session: SESSION, draft: { text, attachments: [] } });
     t.mock.timers.tick(1000);
     await settled();
   }
