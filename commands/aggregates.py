@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar, cast
 
 from commands.decider import Kind
@@ -60,8 +61,9 @@ class Aggregates:
         self._keys_kept = 0
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._loading = KeyedLocks()
-        self._failures: dict[str, Unavailable] = {}
-        """Why a load failed, until all who waited for it were told."""
+        self._asked = count()
+        self._failures: dict[str, tuple[int, Unavailable]] = {}
+        """Why a load failed, and how many had asked by then, until all of those were told."""
         self._deciding = KeyedLocks()
         self._expected: dict[str, list[asyncio.Future[None]]] = {}
         self._seen: dict[str, Position] = {}
@@ -201,14 +203,15 @@ class Aggregates:
     # --- Loading ---
 
     async def _load(self, kind: Kind[S], subject: str) -> Loaded[S]:
-        is_under_way = subject in self._loading
+        number = next(self._asked)
         try:
             async with self._loading.of(subject):
                 loaded = self._kept(kind, subject)
                 if loaded is not None:
                     return loaded
-                # Each would wait as long for a store that is away, one after the other.
-                if is_under_way and (failure := self._failures.get(subject)) is not None:
+                # Each would wait as long for a store that is away, one after the other. Who came since asks anew.
+                asked, failure = self._failures.get(subject, (0, None))
+                if failure is not None and number < asked:
                     raise Unavailable(failure.detail, code=failure.code)
                 return await self._read(kind, subject)
         finally:
@@ -224,7 +227,7 @@ class Aggregates:
             if loaded.position < seen:
                 loaded = await self._loader.read(kind, subject)
         except Unavailable as failure:
-            self._failures[subject] = failure
+            self._failures[subject] = next(self._asked), failure
             raise
         finally:
             self._seen.pop(subject, None)

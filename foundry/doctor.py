@@ -97,14 +97,14 @@ def _disk(folder: Path) -> Finding:
 
 
 def _rights(folder: Path) -> Finding:
-    """A folder that was there before keeps its mode: what is made in it is not hidden file by file."""
+    """A folder that was there before keeps its mode, which is its operator's to choose: worth a word, and no fault."""
     mode = stat.S_IMODE(folder.stat().st_mode)
-    return Finding(
-        "data folder",
-        not mode & stat.S_IRWXO,
-        f"{folder} has mode {mode:04o}",
-        f"Every account of this machine may look into it, at transcripts and working trees: chmod o-rwx {folder}",
+    remark = (
+        ": every account of this machine may look into it, at transcripts and working trees, unless a folder"
+        f" above keeps them out; chmod o-rwx {folder} does"
     )
+    said = f"{folder} has mode {mode:04o}"
+    return Finding("data folder", True, said + remark if mode & stat.S_IRWXO else said)
 
 
 def _agents(settings: Settings) -> Finding:

@@ -54,11 +54,11 @@ def primary_code(error: sqlite3.Error) -> int:
 
 
 def no_room(folder: Path) -> str | None:
-    """What the disk has against anything new in this folder; None if it takes it."""
-    free = shutil.disk_usage(folder).free
-    if free < ROOM_BYTES:
-        return f"{free >> 20} MiB free at {folder}"
+    """What the disk has against anything new in this folder, which may be gone; None if it takes it."""
     try:
+        free = shutil.disk_usage(folder).free
+        if free < ROOM_BYTES:
+            return f"{free >> 20} MiB free at {folder}"
         # A disk that turned read-only after an error says so to nobody who does not write.
         with TemporaryFile(dir=folder) as file:
             file.write(b"?")

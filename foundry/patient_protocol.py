@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from httptools import HttpParserError, HttpParserUpgrade
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.kernel import held_by_kernel
@@ -57,6 +58,7 @@ class PatientProtocol(StreamingProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow.resume_reading = self._resume_reading  # type: ignore[method-assign]
         self._deadline = self.loop.call_later(self.head_seconds, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -64,11 +66,15 @@ class PatientProtocol(StreamingProtocol):
         self._forget_reader()
         super().connection_lost(exc)
 
+    def _resume_reading(self) -> None:
+        # uvicorn goes on with each answer and each look at a body, also while others wait for their turn.
+        if not (self.pipeline or self._unread):
+            FlowControl.resume_reading(self.flow)
+
     def data_received(self, data: bytes) -> None:
         if self._unread:
-            # It was on its way when reading paused, or an answer looks whether its reader is still there.
+            # It was on its way when reading paused.
             self._unread += data
-            self.flow.pause_reading()
         else:
             self._read(data)
 
@@ -151,18 +157,18 @@ class PatientProtocol(StreamingProtocol):
         super().on_response_complete()
         if self._refusal is not None:
             self._part(self._refusal)
-        elif self.transport.is_closing():
             return
-        elif self.pipeline:
-            # uvicorn goes on reading with each answer, whoever else waits for one.
-            self.flow.pause_reading()
-        elif self._unread:
+        if self.transport.is_closing() or self.pipeline:
+            return
+        if self._unread:
             data, self._unread = self._unread, b""
             self._read(data)
         elif self._has_said_all and self.answering and self.answering.response_complete:
             self.transport.close()
         elif self._in_head:
             self._wait_for_head()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -200,12 +200,16 @@ class SandboxGit:
         what: str,
         accept: Sequence[int],
         env: Mapping[str, str] | None = None,
+        most: int | None = None,
     ) -> tuple[int, str]:
-        """Run a command in the working tree, as `run` does git."""
+        """Run a command in the working tree, as `run` does git: all it says up to `most` bytes, else only the last of it.
+
+        Raises `Rejected` where it says more than `most`.
+        """
         # A tree that lost its own repository may lie in one of the operator's.
         env = {**ceiling(Path(self._sandbox.path)), **(env or {})}
         child = await self._provider.start(self._sandbox, command, env=env)
-        said, complained = OutputTail(OUTPUT_BYTES), OutputTail(OUTPUT_BYTES)
+        said, complained = OutputTail(most or OUTPUT_BYTES), OutputTail(OUTPUT_BYTES)
         try:
             async with asyncio.timeout(DEADLINE):
                 await asyncio.gather(
@@ -223,4 +227,6 @@ class SandboxGit:
         if exit_code is None or exit_code not in accept:
             complaint = first_complaint(complained.text().encode())[:300]
             raise Unavailable(f"{what} in the sandbox: {complaint}", code="git_failed")
+        if most is not None and said.total > most:
+            raise Rejected(f"{what} says more in the sandbox than the {most} bytes that are read.")
         return exit_code, said.text()

@@ -6,8 +6,11 @@ Clones, submodules and further working trees: what would go with the task's tree
 from collections.abc import Mapping
 
 from events.ids import TaskId
-from runtime.errors import Rejected
+from runtime.errors import Rejected, Unavailable
 from workflows.sandbox_git import SandboxGit
+
+LISTED_BYTES = 4 << 20
+"""Of the places of all repositories inside. Were some not heard of, their work would go with the tree."""
 
 _REPOSITORY = ".git"
 
@@ -28,18 +31,21 @@ class WorkInside:
 
         What the task's `base` notes of a submodule was there before the task, also where a shallow one does not show that.
 
-        May be done again. Raises `Rejected` where one cannot be named.
+        May be done again. Raises `Rejected` where one cannot be named, or there are too many.
         """
         bundles: dict[str, str] = {}
         # The outer one notes what was committed in those inside it.
         for path in reversed(await self._found()):
-            git = self._git.inside(path)
-            await git.unlock()
-            if not (await git.commit(message) or await git.commit_of("HEAD")):
-                # Without a commit the outer one does not take it, though nothing is in it.
-                await git.run("commit", "--quiet", "--no-verify", "--allow-empty", "-m", message)
             before = await self._git.commit_of(f"{base}:{path}")
-            if bundle := await self._bundle(git, before):
+            try:
+                bundle = await self._keep_one(self._git.inside(path), before, message)
+            except Unavailable as error:
+                if error.code != "git_failed":
+                    raise
+                # Git says what is wrong with it, and not which of many it is.
+                told = f"The repository {path} inside cannot be kept: {error.detail}"
+                raise Unavailable(told, code=error.code) from error
+            if bundle:
                 bundles[f"{path}.bundle"] = bundle
         if not bundles:
             return None
@@ -47,11 +53,18 @@ class WorkInside:
         await self._git.run("update-ref", under, commit)
         return under
 
+    async def _keep_one(self, git: SandboxGit, before: str, message: str) -> str | None:
+        await git.unlock()
+        if not (await git.commit(message) or await git.commit_of("HEAD")):
+            # Without a commit the outer one does not take it, though nothing is in it.
+            await git.run("commit", "--quiet", "--no-verify", "--allow-empty", "-m", message)
+        return await self._bundle(git, before)
+
     async def _found(self) -> list[str]:
         """Those that git does not ignore, each before the ones inside it."""
         look = ("find", ".", "-mindepth", "2", "-name", _REPOSITORY, "-prune", "-print0")
         # 1: a folder cannot be read, and git passes it over too.
-        _, listed = await self._git.command(look, what="find", accept=(0, 1))
+        _, listed = await self._git.command(look, what="find", accept=(0, 1), most=LISTED_BYTES)
         places = (one.removeprefix("./").removesuffix(_REPOSITORY) for one in listed.split("\0"))
         found: list[str] = []
         ignored: list[str] = []

@@ -77,3 +77,27 @@ async def test_a_state_confirmed_behind_a_load_is_not_older_than_the_question() 
     assert isinstance(state, Task)
     assert state.title == "New"
     await loading
+
+
+async def test_who_asks_again_at_once_is_not_told_of_the_same_failure_for_ever() -> None:
+    store = StoppedStore()
+    store.away = True
+    aggregates = Aggregates(store)
+    told = 0
+
+    async def ask() -> None:
+        nonlocal told
+        while told < 1000:
+            try:
+                await aggregates.load(TASK, "task_1")
+                return
+            except Unavailable:
+                told += 1
+                store.away = False
+
+    asking = [asyncio.create_task(ask()) for _ in range(50)]
+    await store.begun()
+    store.go_on.set()
+    await asyncio.gather(*asking)
+
+    assert told == 50

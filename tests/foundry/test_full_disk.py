@@ -96,6 +96,27 @@ async def test_a_log_whose_files_were_removed_takes_no_commits(
             )
 
 
+async def test_a_log_whose_whole_folder_was_removed_refuses_commits_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Before the node itself notices.
+    monkeypatch.setattr(full_disk, "LOOK_SECONDS", 3600.0)
+    event = UserCreated(user_id=UserId("usr_ann"), name="Ann")
+    commit = Commit(at=Timestamp(1), actor=event.user_id, events=(event,))
+    async with own_node(Settings(data=str(tmp_path)), frozenset({"commands"})) as node:
+        assert node.log.server is not None
+        resource.prlimit(node.log.server.pid, resource.RLIMIT_FSIZE, (1, 1))
+        shutil.rmtree(tmp_path / "nats")
+
+        with pytest.raises(Unavailable, match="does not take commits"):
+            await node.log.store.append(
+                subject_of("user", "usr_ann"), commit, expected=BEGINNING, message_id="1"
+            )
+
+        (reason,) = node.reasons_not_ready()
+        assert reason.startswith("stuck: the log takes no commits (No such file or directory")
+
+
 def test_a_disk_that_cannot_be_written_is_a_finding(tmp_path: Path) -> None:
     assert full_disk.no_room(tmp_path) is None
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

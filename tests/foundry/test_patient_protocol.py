@@ -219,6 +219,49 @@ async def test_of_many_requests_sent_at_once_few_are_taken_in_before_the_first_i
     assert max(waiting) < 64
 
 
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+
+
+async def read_and_wait(scope: Scope, receive: Receive, send: Send) -> None:
+    body = await Request(scope, receive).body()
+    # A look at the connection comes in between, as with any request that waits for something.
+    await asyncio.sleep(0.001)
+    await PlainTextResponse(f"took {len(body)};")(scope, receive, send)
+
+
+async def test_requests_whose_bodies_are_read_let_nobody_send_ahead_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[int] = []
+
+    def measured(connection: PatientProtocol, data: bytes) -> None:
+        PatientProtocol.data_received(connection, data)
+        kept.append(len(connection._unread))
+
+    monkeypatch.setattr(Hasty, "data_received", measured)
+    async with served(monkeypatch, read_and_wait) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write((POST % 1 + b"a") * 300_000)
+        for _ in range(100):
+            await source.readuntil(b"took 1;")
+        sink.transport.abort()
+
+    assert max(kept) < 1_000_000
+
+
+async def test_who_sends_much_ahead_and_then_nothing_more_gets_all_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with served(monkeypatch, read_and_wait) as port, asyncio.timeout(WITHIN):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write((POST % 1 + b"a") * 20 + POST % 5000 + b"a" * 5000)
+        sink.write_eof()
+        answers = await source.read()
+        sink.close()
+
+    assert re.findall(rb"took \d+;", answers) == [b"took 1;"] * 20 + [b"took 5000;"]
+
+
 async def test_an_answer_that_watches_for_its_reader_lets_nobody_send_ahead_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import Rejected
+from runtime.errors import Rejected, Unavailable
 from tests.workflows.remote import ONE, TWO, Remote, prepare, run
 from tests.workflows.work import WORK, Work
+from workflows import work_inside
 from workflows.local_sandbox import LocalSandboxes
 from workflows.sandbox import ExistingBranch, NewBranch
 from workflows.sandbox_git import SandboxGit
@@ -114,6 +115,37 @@ async def test_a_repository_whose_name_is_no_text_is_not_passed_over(work: Work)
     await work.run(r"name=$(printf 'in\377'); git init --quiet $name; echo mine >$name/new")
 
     with pytest.raises(Rejected, match="rename it"):
+        await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung")
+
+
+async def test_of_very_many_none_is_passed_over(work: Work) -> None:
+    for half in ("one", "other"):
+        await work.run(f"mkdir {half}; git init --quiet {half}/in; echo mine >{half}/in/new")
+        # Of each half alone `find` says more than is kept of what else is run; none of these is a repository.
+        for number in range(20):
+            far = Path(half, str(number), *["n" * 200] * 17, ".git")
+            (work.tree / far).mkdir(parents=True)
+
+    await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung")
+
+    kept = await work.run(f"git ls-tree -r --name-only {UNDER}")
+    assert kept.split() == ["one/in.bundle", "other/in.bundle"]
+
+
+async def test_more_than_can_be_listed_is_not_kept_in_part(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_inside, "LISTED_BYTES", 10)
+    await work.run("git init --quiet one; git init --quiet other")
+
+    with pytest.raises(Rejected, match="find says more"):
+        await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung")
+
+
+async def test_one_that_git_cannot_work_in_is_named(work: Work) -> None:
+    await work.run(f"git init --quiet in; cd in; {OWN}; rm -rf .git/objects/??; echo more >new")
+
+    with pytest.raises(Unavailable, match="The repository in inside cannot be kept: git"):
         await WorkInside(work.git).keep(base=work.base, under=UNDER, message="Änderung")
 
 
