@@ -134,8 +134,10 @@ class Hub:
     def _log(self, change: Change) -> None:
         """Log the last step of a command's way; what workers caused would be too much."""
         streams = sum(one.streams for one in self._topics.get(change.topic, {}).values())
+        if not streams:
+            return
         command_id = msgspec.json.decode(change.cause, type=_Cause).command_id
-        if streams and command_id is not None:
+        if command_id is not None:
             log.info(
                 "change sent",
                 extra={

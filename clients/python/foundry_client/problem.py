@@ -63,6 +63,6 @@ def retry_after_ms(response: httpx.Response) -> int:
         return int(text) * 1000
     try:
         wait = parsedate_to_datetime(text).timestamp() - time.time()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     return max(0, round(wait * 1000))
