@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.transport import EXTENSION
-from tests.foundry.served_wire import CHUNKED, GET, HELLO, WITHIN, Hasty, served
+from tests.foundry.served_wire import CHUNKED, GET, HELLO, UPGRADE, WITHIN, Hasty, served
 from tests.gateway.reader import open_connection
 
 MUCH = 20_000_000
@@ -55,9 +55,6 @@ async def test_what_is_no_request_is_answered_with_a_problem(
         assert b"application/problem+json" in answer
         assert b'"code":"malformed"' in answer
         sink.close()
-
-
-UPGRADE = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
 
 
 BAD_CHUNK = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
@@ -246,20 +243,6 @@ async def test_a_small_answer_is_one_write(monkeypatch: pytest.MonkeyPatch) -> N
         sink.close()
 
 
-@pytest.mark.parametrize("body", [b"Content-Length: 5\r\n\r\nhello", CHUNKED])
-async def test_a_body_behind_an_offer_of_another_protocol_is_refused_and_no_request(
-    monkeypatch: pytest.MonkeyPatch, body: bytes
-) -> None:
-    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
-        source, sink = await asyncio.open_connection("127.0.0.1", port)
-        sink.write(GET + UPGRADE + body)
-        answers = await source.read()
-        sink.close()
-
-    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"400"]
-    assert b"Upgrade" in answers
-
-
 @pytest.mark.parametrize(
     ("head", "statuses"),
     [
@@ -289,31 +272,6 @@ async def test_a_request_names_one_host(
 
     assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", *statuses]
     assert (b"Host" in answers) == (statuses == [b"400"])
-
-
-async def test_what_stands_behind_an_offer_of_another_protocol_is_answered_too(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
-        source, sink = await asyncio.open_connection("127.0.0.1", port)
-        sink.write(UPGRADE + b"\r\n" + UPGRADE + b"\r\n" + GET[:10])
-        for _ in range(2):
-            await source.readuntil(b"hello")
-        sink.write(GET[10:] + GET)
-        for _ in range(2):
-            await source.readuntil(b"hello")
-        sink.close()
-
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-
-
-async def test_an_offer_of_another_protocol_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with served(monkeypatch) as port, asyncio.timeout(WITHIN):
-        source, sink = await asyncio.open_connection("127.0.0.1", port)
-        for head in (UPGRADE + b"\r\n", UPGRADE + b"Content-Length: 0\r\n\r\n", GET):
-            sink.write(head)
-            assert (await source.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
-        sink.close()
 
 
 async def test_who_asks_whether_to_send_a_body_is_told_before(
