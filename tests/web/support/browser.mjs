@@ -53,14 +53,14 @@ export async function isLive(page) {
   await page.locator(".sidebar-foot .connection-live").waitFor({ state: "attached" });
 }
 
-/** Resolves when the page has a view of a topic. */
+/** Resolves when the page has a view of a topic; a page that only begins has none yet. */
 export async function isHolding(page, topic) {
-  await page.waitForFunction((topic) => foundry.views.of(topic).data !== null, topic);
+  await page.waitForFunction((topic) => Boolean(globalThis.foundry?.views.of(topic).data), topic);
 }
 
 /** Resolves when the task one stays in is the selected one on the server too: the page's own last command on arriving. */
 export async function isSelected(page, task) {
-  await page.waitForFunction((task) => foundry.views.of("app").data.organizations.some((one) => one.selected_task_id === task) && !foundry.commands.pending("task.select"), task);
+  await page.waitForFunction((task) => globalThis.foundry?.views.of("app").data?.organizations.some((one) => one.selected_task_id === task) && !foundry.commands.pending("task.select"), task);
 }
 
 /** What the page did against its own policy; must be nothing. */
