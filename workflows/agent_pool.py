@@ -16,6 +16,7 @@ from workflows.acp_agent import CLOSE_SECONDS, AgentProcess
 from workflows.agent_errors import AgentFailed, NotTakenUp
 from workflows.agent_launcher import AgentLauncher
 from workflows.agent_names import AgentNames
+from workflows.id_paths import place_of
 from workflows.sandbox import Sandbox, Work, provider_named
 
 log = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ class AgentPool:
                 running,
                 cwd=Path(task.sandbox.path),
                 now=self._now,
-                log=self._log_folder / f"{session.id}.stderr",
+                log=place_of(self._log_folder, session.id, "ses").with_suffix(".stderr"),
                 resume=self._name_of(session),
             )
         except BaseException as error:

@@ -14,6 +14,7 @@ from events.repository import Branch
 from runtime.errors import Rejected
 from workflows.folder_lock import folder_lock
 from workflows.git import GitFailed, RunsGit
+from workflows.id_paths import place_of
 from workflows.local_remote import is_below
 from workflows.own_settings import OwnSettings
 from workflows.repository import RemoteHeads, Repository
@@ -56,16 +57,15 @@ class Repositories:
         self._known: dict[RepositoryId, Known] = {}
 
     def path(self, repository_id: RepositoryId) -> Path:
-        return self._folder / repository_id
+        return place_of(self._folder, repository_id, "repo")
 
     @asynccontextmanager
     async def alone(self, repository_id: RepositoryId) -> AsyncIterator[Repository]:
         """The repository under its lock. Inside, nobody else adds, removes or fetches, in no process."""
+        path = self.path(repository_id)
         known = self._known.setdefault(repository_id, Known())
-        async with known.lock, folder_lock(self._folder / f"{repository_id}.lock") as lock:
-            yield await self._begun(
-                known, Repository(self._git, self.path(repository_id), lock=lock)
-            )
+        async with known.lock, folder_lock(path.with_suffix(".lock")) as lock:
+            yield await self._begun(known, Repository(self._git, path, lock=lock))
 
     async def unlock(self, repository_id: RepositoryId) -> None:
         """Remove the locks that an earlier life left in the way; called before anything runs in a working tree."""
