@@ -26,7 +26,6 @@ from workflows.sandbox import (
     Checkout,
     ExistingBranch,
     NewBranch,
-    RemoteState,
     Running,
     Sandbox,
     Work,
@@ -143,10 +142,6 @@ class GitSandboxes(ABC):
     async def keeps(self, sandbox: Sandbox, commit: str, *, base: str) -> bool:
         """Whether a commit stays when the sandbox goes: the base, or on a branch or tag of its repository or the remote."""
         return await self.repositories.keeps(sandbox.repository_id, commit, besides=base)
-
-    async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
-        """Look at the remote. Raises `RemoteUnavailable`."""
-        return await self.repositories.sync(repository_id, remote_url)
 
     async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
         """Tasks that have something here but are not among the known; `release` removes it."""
