@@ -16,7 +16,7 @@ DECODERS := tests/commands/test_decoding.py \
 	tests/gateway/test_decoding.py tests/gateway/test_decisions.py \
 	tests/runtime/test_nats_parser.py tests/runtime/test_nats_headers.py tests/runtime/test_settings.py \
 	tests/events/test_codec.py \
-	tests/workflows/test_json_rpc.py tests/workflows/test_server_sent.py tests/workflows/test_git_output.py tests/workflows/test_frames.py tests/workflows/test_diff_output.py tests/workflows/test_addresses.py \
+	tests/workflows/test_json_rpc.py tests/workflows/test_server_sent.py tests/workflows/test_git_output.py tests/workflows/test_acp_entries.py tests/workflows/test_diff_output.py tests/workflows/test_addresses.py \
 	tests/query_api/test_etag.py tests/query_api/test_pointer.py \
 	tests/clients/test_sse.py
 # Its two minutes pass beside the other tests of the client.

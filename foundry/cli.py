@@ -14,9 +14,9 @@ import uvloop
 from events.store import LostTail
 from foundry import __version__, data_folder
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
-from foundry.full_disk import disk_refusal, primary_code
+from foundry.full_disk import disk_refusal
 from runtime import logs
-from runtime.damage import is_damaged
+from runtime.damage import is_damaged, primary_code
 from runtime.errors import FoundryError
 from runtime.open_files import open_standard_streams
 from runtime.settings import BadSetting, Settings, load

@@ -13,7 +13,7 @@ from foundry.data_folder import A_COMMAND, DataFolderInUse, check_usable, has_lo
 from foundry.durability import outside_durability, require
 from foundry.full_disk import Remedy
 from projectors.build import StoreAddress
-from runtime.child_process import is_running
+from runtime.child_process import until_ended
 from runtime.connection import Connection, connect
 from runtime.embedded_server import (
     EmbeddedServer,
@@ -24,8 +24,6 @@ from runtime.embedded_server import (
 )
 from runtime.errors import Unavailable
 from runtime.settings import Settings, readable_file
-
-LOOK_SECONDS = 0.5
 
 DOUBTED_SECONDS = 10.0
 """So long after a commit that was refused nobody should send more here; then somebody has to try."""
@@ -63,8 +61,7 @@ class EventLog:
     async def until_left(self) -> None:
         """Wait for the end of the other process that runs the embedded server; for ever where there is none."""
         owner = self.server.owner if self.server is not None else None
-        while owner is None or is_running(owner):
-            await asyncio.sleep(LOOK_SECONDS)
+        await (asyncio.Event().wait() if owner is None else until_ended(owner))
 
 
 @asynccontextmanager

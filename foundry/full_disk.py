@@ -16,6 +16,7 @@ from time import monotonic
 
 from events.jetstream import JetStreamStore
 from runtime.connection import Connection
+from runtime.damage import primary_code
 from runtime.embedded_files import EmbeddedFiles
 from runtime.embedded_server import EmbeddedServer
 
@@ -42,15 +43,10 @@ def disk_refusal(error: BaseException) -> str | None:
     match error:
         case OSError() if error.errno in OF_THE_DISK:
             return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
-        case sqlite3.Error():
-            return str(error) if primary_code(error) in OF_THE_DISK_TO_SQLITE else None
-    return None
-
-
-def primary_code(error: sqlite3.Error) -> int:
-    """The low byte; what stands above it says at which step. One that Python made itself has none."""
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return code & 0xFF
+        case sqlite3.Error() if primary_code(error) in OF_THE_DISK_TO_SQLITE:
+            return str(error)
+        case _:
+            return None
 
 
 def no_room(folder: Path) -> str | None:

@@ -12,6 +12,7 @@ from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
 from workflows.processes import Limits, Processes
+from workflows.remotes import Remotes
 from workflows.repositories import Repositories
 from workflows.sandbox import SandboxProvider
 from workflows.sandbox_agent import SandboxAgentSandboxes
@@ -22,10 +23,10 @@ from workflows.sandbox_agent_launcher import SandboxAgentLauncher
 
 @dataclass(frozen=True, kw_only=True)
 class Hosting:
-    """`providers`, `launchers` and `branches` are by the provider's name; `local` is there always."""
+    """`providers`, `launchers` and `branches` are by the provider's name; that of this disk is there always."""
 
     repositories: Repositories
-    local: LocalSandboxes
+    remotes: Remotes
     providers: Mapping[str, SandboxProvider]
     launchers: Mapping[str, AgentLauncher]
     branches: Mapping[str, Branches]
@@ -70,7 +71,7 @@ async def hosting(settings: Settings, host: str) -> AsyncIterator[Hosting]:
             branches[remote.name] = SandboxAgentBranches(repositories, remote, api)
         yield Hosting(
             repositories=repositories,
-            local=local,
+            remotes=Remotes(git, repositories),
             providers=providers,
             launchers=launchers,
             branches=branches,

@@ -28,7 +28,7 @@ def job_kinds(
     stage_seconds: float | None,
 ) -> Mapping[str, JobKind]:
     """By name. `stage_seconds`, if set, bounds every stage."""
-    sync = RepositorySync(aggregates=aggregates, reports=reports, local=hosting.local)
+    sync = RepositorySync(aggregates=aggregates, reports=reports, remotes=hosting.remotes)
     provisioning = Provisioning(
         aggregates=aggregates,
         reports=reports,

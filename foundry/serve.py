@@ -110,8 +110,7 @@ async def _served(
     server = WebServer(application(settings, here, codes), graceful_seconds=AFTER_DRAIN_SECONDS)
     serving = asyncio.create_task(server.serve_on(listener), name="web server")
     try:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
+        await _first_of(server.listening.wait(), serving)
         if serving.done():
             serving.result()
         yield serving

@@ -1,5 +1,6 @@
 """uvicorn, with the signals and the drain left to the composition root."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,11 @@ class WebServer(uvicorn.Server):
                 backlog=BACKLOG,
             )
         )
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     async def serve_on(self, listener: socket.socket) -> None:
         """Serve until `should_exit`. Raises `Unavailable` when somebody else listens there by now."""

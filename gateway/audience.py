@@ -8,6 +8,7 @@ from asyncio import Transport
 from collections.abc import Mapping
 from typing import Protocol
 
+from gateway.batch import Batch
 from gateway.cursor import Stamp
 from gateway.frames import Frame, together
 from gateway.holding import Holding
@@ -29,7 +30,7 @@ class Audience:
     `most_bytes` is what one batch may bring each of them.
     """
 
-    __slots__ = ("_members", "_most_bytes", "_taken", "_taken_bytes", "cover", "subscriptions")
+    __slots__ = ("_batch", "_members", "_most_bytes", "cover", "subscriptions")
 
     def __init__(
         self, subscriptions: dict[str, Subscription], cover: bytes, *, most_bytes: int
@@ -38,8 +39,7 @@ class Audience:
         self.cover = cover
         self._most_bytes = most_bytes
         self._members: dict[Member, Transport] = {}
-        self._taken: list[Frame] = []
-        self._taken_bytes = 0
+        self._batch = Batch()
 
     @property
     def streams(self) -> int:
@@ -66,13 +66,11 @@ class Audience:
             if not subscription.knows(change):
                 self._part(subscription)
             return False
-        if self._taken_bytes + frame.size > self._most_bytes:
+        if self._batch.size + frame.size > self._most_bytes:
             self._part(subscription)
             return False
         subscription.holding = holding
-        self._taken.append(frame)
-        self._taken_bytes += frame.size
-        return len(self._taken) == 1
+        return self._batch.take(frame)
 
     def flush(self, stamp: Stamp) -> int:
         return self._write(stamp.line(self.cover))
@@ -88,7 +86,7 @@ class Audience:
             member.leave_behind(subscription.topic.wire)
 
     def _write(self, identity: bytes) -> int:
-        events, self._taken, self._taken_bytes = self._taken, [], 0
+        events = self._batch.empty()
         if not events:
             return 0
         data = together(events, identity)

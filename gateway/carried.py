@@ -12,6 +12,9 @@ from gateway.subscription import Mode, Subscription
 from gateway.topics import Topic
 from runtime.metrics import TOPICS
 
+MAX_TOPICS = 1000
+"""A stream carries no more."""
+
 
 class Stream(Subscriber, Member, Protocol):
     """The stream that carries these topics."""

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from events.ids import Position
 from gateway import frames
-from gateway.carried import Carried
+from gateway.batch import Batch
+from gateway.carried import MAX_TOPICS, Carried
 from gateway.catching_up import Delivery
 from gateway.cursor import Stamp
 from gateway.ending import Ended
 from gateway.frames import Frame
 from gateway.holding import Holding, after
+from gateway.outgoing import PIECE, Outgoing
 from gateway.source import Source
 from gateway.subscription import Mode, Subscription
 from gateway.topics import Topic, parse_topic
@@ -19,15 +21,9 @@ from gateway.wire import Wire
 from projectors.views import Change
 from runtime.errors import Rejected
 from runtime.identity import Caller
-from runtime.metrics import FRAMES
 from runtime.problems import TooManyRequests
 
-PIECE = 32 * 1024
-"""An event larger than this is written piece by piece, as the reader takes it."""
-
-MAX_TOPICS = 1000
-
-MOST_CONTROL = 16 * 1024
+MOST_WAITING = 16 * 1024
 """How many bytes of events about the whole stream may wait for its reader before it may ask for more of them."""
 
 
@@ -45,13 +41,11 @@ class Connection:
         self.wire = wire
         self._source = source
         self.carried = Carried(source.hub, self)
-        self._control: list[Frame] = []
-        self._taken: list[Frame] = []
-        self._taken_bytes = 0
+        self._out = Outgoing(wire)
+        self._batch = Batch()
         self._revision = 0
         self._ready_owed = True
         self._id_owed = False
-        self._inside_event = False
         self._ending: Ended | None = None
         self._wakeup = Wakeup()
 
@@ -71,7 +65,7 @@ class Connection:
         """
         if revision <= self._revision:
             return self._revision
-        if sum(frame.size for frame in self._control) > MOST_CONTROL:
+        if self._out.waiting_bytes > MOST_WAITING:
             raise TooManyRequests("Read what your stream says, then send this again.")
         if len({*self.carried.names} - {*remove} | add.keys()) > MAX_TOPICS:
             raise Rejected(
@@ -100,17 +94,15 @@ class Connection:
             if not subscription.knows(change):
                 self.leave_behind(subscription.topic.wire)
             return False
-        waiting = self.wire.pending + self._taken_bytes + frame.size
-        if self._inside_event or waiting > self._source.max_waiting_bytes:
+        waiting = self.wire.pending + self._batch.size + frame.size
+        if self._out.inside_event or waiting > self._source.max_waiting_bytes:
             self.leave_behind(subscription.topic.wire)
             return False
         subscription.holding = holding
-        self._taken.append(frame)
-        self._taken_bytes += frame.size
-        return len(self._taken) == 1
+        return self._batch.take(frame)
 
     def flush(self, stamp: Stamp) -> int:
-        taken, self._taken, self._taken_bytes = self._taken, [], 0
+        taken = self._batch.empty()
         self.wire.send(taken, self._identity(stamp))
         # It may hold by now what its audience holds.
         self.wake()
@@ -122,15 +114,15 @@ class Connection:
 
     def leave_behind(self, topic: str) -> None:
         """Owe a topic."""
-        self.carried.owe(topic, keeps_up=not (self._inside_event or self.wire.paused))
+        self.carried.owe(topic, keeps_up=not (self._out.inside_event or self.wire.paused))
         self.wake()
 
     # --- What the node decides ---
 
     def beat(self, heartbeat: Frame, stamp: Stamp) -> None:
         """A sign of life; not needed while other bytes are on their way."""
-        if not self._inside_event and not self.wire.paused:
-            self._send((heartbeat,), stamp)
+        if not self._out.inside_event and not self.wire.paused:
+            self._out.send((heartbeat,), self._identity(stamp))
 
     def refuse(self, topic: Topic, frame: Frame) -> None:
         """Stop carrying a topic and say why: `forbidden` or `gone`."""
@@ -140,7 +132,7 @@ class Connection:
 
     def say(self, frame: Frame) -> None:
         """Send an event that concerns the whole stream, as soon as no other event is half sent."""
-        self._control.append(frame)
+        self._out.say(frame)
         self.wake()
 
     def leave(self, ending: Ended) -> None:
@@ -174,8 +166,8 @@ class Connection:
                 self._check_ending()
                 if self.wire.paused:
                     await self._wakeup.wait()
-                elif self._control:
-                    self._send((self._control.pop(0),), None)
+                elif self._out.send_waiting():
+                    continue
                 elif self.carried.owes:
                     await self._bring_up(self.carried.next_owed())
                 elif self._ready_owed:
@@ -190,7 +182,7 @@ class Connection:
         except Ended as ended:
             if ended.detail:
                 bye = frames.bye(code=ended.code, detail=ended.detail, retry=ended.retry)
-                self._send((bye,), None)
+                self._out.send((bye,))
             return ended
         finally:
             for topic in tuple(self.carried.names):
@@ -206,9 +198,7 @@ class Connection:
         reaching = asyncio.create_task(self._until_reached(position), name="cursor")
         try:
             while not reaching.done():
-                if self._control and not self.wire.paused:
-                    self._send((self._control.pop(0),), None)
-                else:
+                if self.wire.paused or not self._out.send_waiting():
                     await self._sleep()
         finally:
             reaching.cancel()
@@ -223,7 +213,7 @@ class Connection:
     def _check_ending(self) -> None:
         if self.wire.lost:
             raise self._ending if self._ending and not self._ending.detail else Ended("closed")
-        if self._ending is not None and not self._inside_event:
+        if self._ending is not None and not self._out.inside_event:
             raise self._ending
 
     async def _sleep(self) -> None:
@@ -237,14 +227,9 @@ class Connection:
                 self.refuse(subscription.topic, frames.forbidden(subscription.topic.wire))
             subscription.permitted = True
             return
-        await self._reach(self._source.held(subscription.topic, subscription.holding))
+        await self._reach(self._source.held(subscription))
         subscription.record()
-        delivery = await self._source.read(
-            subscription.topic,
-            subscription.holding,
-            was_live=subscription.mode is Mode.BEHIND,
-            keeps_up=subscription.keeps_up,
-        )
+        delivery = await self._source.read(subscription)
         if subscription.mode is Mode.DROPPED:
             return
         if delivery is None:
@@ -274,39 +259,20 @@ class Connection:
             return False
         try:
             for frame in delivery.frames:
-                while self.wire.paused:
-                    await self._sleep()
-                await self._send_in_pieces(frame)
+                await self._out.send_as_taken(frame, self._sleep)
         finally:
             if large:
                 self._source.budget.give(delivery.frames)
         return True
 
-    async def _send_in_pieces(self, frame: Frame) -> None:
-        if frame.size <= PIECE:
-            self._send((frame,), None)
-            return
-        FRAMES.labels(frame.event).inc()
-        self._inside_event = True
-        for piece in frame.pieces(PIECE):
-            while self.wire.paused:
-                await self._sleep()
-            self.wire.write(piece)
-        self._inside_event = False
-
     def _join(self, subscription: Subscription) -> None:
         """Go live if what was told meanwhile goes on from here; otherwise the topic stays owed."""
-        holding = subscription.holding
         newer = subscription.continuation()
-        if (
-            subscription.mode is Mode.DROPPED
-            or holding is None
-            or newer is None
-            or not self._source.is_current(subscription.topic, holding)
-        ):
+        current = self._source.is_current(subscription)
+        if subscription.mode is Mode.DROPPED or newer is None or not current:
             return
         for change in newer:
-            self._send((frames.change(change),), None)
+            self._out.send((frames.change(change),))
             subscription.holding = after(change)
         if newer and newer[-1].ended:
             subscription.mode = Mode.BEHIND
@@ -319,14 +285,7 @@ class Connection:
         self._id_owed = False
         topics = {one.topic.wire: one.etag() for one in self.carried.live}
         ready = frames.ready(revision=self._revision, topics=topics)
-        self._send((ready,), self._source.hub.stamp())
-
-    # --- Small steps ---
-
-    def _send(self, events: Sequence[Frame], stamp: Stamp | None) -> None:
-        self.wire.send(events, b"" if stamp is None else self._identity(stamp))
-        for event in events:
-            FRAMES.labels(event.event).inc()
+        self._out.send((ready,), self._identity(self._source.hub.stamp()))
 
     def _identity(self, stamp: Stamp) -> bytes:
         """The `id:` line; none while the stream owes anything."""

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from starlette.requests import Request
 
 from events.ids import BEGINNING, Position
-from gateway.connection import MAX_TOPICS
+from gateway.carried import MAX_TOPICS
 from gateway.cursor import Cursor, parse_cursor
 from gateway.holding import Holding, parse_held
 from gateway.topics import Topic, parse_topic

@@ -8,9 +8,9 @@ from events.ids import BEGINNING, Position
 from gateway.budget import Budget
 from gateway.catching_up import Delivery, catch_up
 from gateway.ending import Ended
-from gateway.holding import Holding
 from gateway.hub import Hub
 from gateway.permission import Permission
+from gateway.subscription import Mode, Subscription
 from gateway.topics import Topic
 from projectors.views import Views
 from runtime.errors import Unavailable
@@ -39,19 +39,16 @@ class Source:
         except (Unavailable, TimeoutError):
             raise Ended("unavailable", "Who may see the topic cannot be decided now.") from None
 
-    async def read(
-        self,
-        topic: Topic,
-        holding: Holding | None,
-        *,
-        was_live: bool,
-        keeps_up: bool,
-    ) -> Delivery | None:
+    async def read(self, subscription: Subscription) -> Delivery | None:
         """What the client lacks, as the rows are now. Raises `Ended`."""
         try:
             async with asyncio.timeout(self.read_seconds), self.reads:
                 return await catch_up(
-                    self.views, topic, holding, was_live=was_live, keeps_up=keeps_up
+                    self.views,
+                    subscription.topic,
+                    subscription.holding,
+                    was_live=subscription.mode is Mode.BEHIND,
+                    keeps_up=subscription.keeps_up,
                 )
         except Unavailable as error:
             raise Ended("unavailable", error.detail) from None
@@ -60,8 +57,6 @@ class Source:
 
     async def reached(self, position: Position) -> None:
         """Wait until the rows have all up to a position. Raises `Ended`."""
-        if position <= self.hub.position:
-            return
         try:
             await self.views.reached(position, within=self.behind_seconds)
         except Unavailable as error:
@@ -84,11 +79,15 @@ class Source:
         except TimeoutError:
             raise Ended("capacity", "Too many large views are being sent.") from None
 
-    def is_current(self, topic: Topic, holding: Holding) -> bool:
+    def is_current(self, subscription: Subscription) -> bool:
         """Whether the state held is of the projection that is live now."""
-        return holding.epoch == self.views.epoch(topic.projection)
+        holding = subscription.holding
+        return holding is not None and holding.epoch == self.views.epoch(
+            subscription.topic.projection
+        )
 
-    def held(self, topic: Topic, holding: Holding | None) -> Position:
+    def held(self, subscription: Subscription) -> Position:
         """The position the rows must have reached, so that the client is sent nothing older than it holds."""
+        holding = subscription.holding
         # A position of another epoch says nothing about this log: it may have been cut.
-        return holding.position if holding and self.is_current(topic, holding) else BEGINNING
+        return holding.position if holding and self.is_current(subscription) else BEGINNING

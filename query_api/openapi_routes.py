@@ -117,16 +117,18 @@ ASKED = (
         method="get",
         path="/v1/tasks",
         tag="views",
-        summary="Tasks of one organization, or of all of the caller's",
+        summary="Tasks of one organization, or of all of the caller's; an empty parameter counts as none",
         parameters=(
             Parameter("organization_id", "only this organization's"),
             Parameter(
                 "status",
                 "only tasks with this status",
-                limits={"enum": get_args(TaskStatus)},
+                limits={"enum": ("", *get_args(TaskStatus))},
             ),
             line("q", "only tasks whose title or branch has this text", longest=LONGEST_SEARCH),
-            line("after", "the `next` of the page before", longest=63, pattern="^task_[a-z0-9_]+$"),
+            line(
+                "after", "the `next` of the page before", longest=63, pattern="^(task_[a-z0-9_]+)?$"
+            ),
             page_size("50 unless told, 200 at most"),
             AT_LEAST,
         ),

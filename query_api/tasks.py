@@ -1,11 +1,10 @@
 """`GET /v1/tasks`: the tasks of one organization, or of all of the caller's, page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import msgspec
 from msgspec import Struct
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -63,18 +62,19 @@ class TaskAnswers:
         self._visibility = visibility
 
     async def tasks(self, request: Request, caller: Caller) -> Response:
-        wanted = wanted_of(request.query_params)
+        # A form sends what was left empty too.
+        asked = {name: value for name, value in request.query_params.items() if value}
+        wanted = wanted_of(asked)
         await caught_up(request, self._models, self._visibility, caller)
         found: list[FoundTask] = []
-        for organization_id in await self._organizations(request.query_params, caller):
+        for organization_id in await self._organizations(asked.get("organization_id"), caller):
             found += await self._of(organization_id, wanted)
         found.sort(key=lambda task: task.id)
         page = found[: wanted.limit]
         more = len(found) > wanted.limit
         return JsonResponse(TaskPage(tasks=page, next=page[-1].id if more else None), headers=KEPT)
 
-    async def _organizations(self, query: QueryParams, caller: Caller) -> Sequence[OrganizationId]:
-        named = query.get("organization_id")
+    async def _organizations(self, named: str | None, caller: Caller) -> Sequence[OrganizationId]:
         if named is not None:
             await self._visibility.organization(caller, named)
             return [OrganizationId(named)]
@@ -100,7 +100,7 @@ class TaskAnswers:
         ]
 
 
-def wanted_of(query: QueryParams) -> Wanted:
+def wanted_of(query: Mapping[str, str]) -> Wanted:
     """The checked query string. Raises `Invalid`."""
     statuses = get_args(TaskStatus)
     status = line(query, "status", longest=64)
@@ -111,7 +111,7 @@ def wanted_of(query: QueryParams) -> Wanted:
         raise wrong("after", "must be a task's id, the `next` of the page before")
     return Wanted(
         status=status,
-        q=line(query, "q", longest=LONGEST_SEARCH) or None,
+        q=line(query, "q", longest=LONGEST_SEARCH),
         after=None if after is None else TaskId(after),
         limit=page_size(query, default=PAGE, largest=LARGEST_PAGE),
     )

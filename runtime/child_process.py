@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -60,35 +62,46 @@ def is_running(identity: ProcessIdentity) -> bool:
     return identity_of(identity.pid) == identity
 
 
+async def until_ended(identity: ProcessIdentity) -> None:
+    """Wait for the end of exactly this process, whoever started it."""
+    with _handle_of(identity) as handle:
+        if handle is not None:
+            await _until_ended(handle)
+
+
 async def end(identity: ProcessIdentity, *, within: float) -> None:
     """End exactly this process, politely, then after `within` seconds by force. Never another one."""
-    try:
-        handle = os.pidfd_open(identity.pid)
-    except ProcessLookupError:
-        return
-    try:
-        # The handle was taken first: if it is the right process now, no signal can reach another.
-        if not is_running(identity):
+    with _handle_of(identity) as handle, suppress(ProcessLookupError):
+        if handle is None:
             return
         for number in (signal.SIGTERM, signal.SIGKILL):
             signal.pidfd_send_signal(handle, number)
-            if await _ended(handle, within):
-                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await _until_ended(handle)
+                    return
+
+
+@contextmanager
+def _handle_of(identity: ProcessIdentity) -> Iterator[int | None]:
+    """A descriptor by which exactly this process is signalled and waited for; None if it has ended."""
+    try:
+        handle = os.pidfd_open(identity.pid)
     except ProcessLookupError:
+        yield None
         return
+    try:
+        # The handle was taken first: if it is the right process now, no signal can reach another.
+        yield handle if is_running(identity) else None
     finally:
         os.close(handle)
 
 
-async def _ended(handle: int, within: float) -> bool:
+async def _until_ended(handle: int) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_reader(handle, ended.set)
     try:
-        async with asyncio.timeout(within):
-            await ended.wait()
-    except TimeoutError:
-        return False
+        await ended.wait()
     finally:
         loop.remove_reader(handle)
-    return True

@@ -12,11 +12,15 @@ DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 PARTS = ("", "-wal", "-shm")
 
 
+def primary_code(error: sqlite3.Error) -> int:
+    """The low byte; what stands above it says at which step. An error that Python made itself has none."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF
+
+
 def is_damaged(error: sqlite3.Error) -> bool:
     """Whether the file is at fault, and not the disk or what was asked."""
-    # The low byte; what stands above it says where. An error that Python made itself has none.
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return code & 0xFF in DAMAGED
+    return primary_code(error) in DAMAGED
 
 
 @contextmanager

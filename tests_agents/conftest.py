@@ -11,6 +11,7 @@ from tests.system.people import House
 from tests.workflows.conversation import SCRIPTED
 from tests.workflows.remote import REPOSITORY
 from tests_agents.sandbox_agent_server import BINARY, SandboxAgentServer
+from tests_agents.talks import Talks
 from workflows.agents import known_agents
 from workflows.sandbox import Sandbox
 from workflows.sandbox_agent import SandboxAgentSandboxes
@@ -68,6 +69,11 @@ def sandbox(sandboxes: SandboxAgentSandboxes) -> Sandbox:
     Path(sandbox.path).mkdir(parents=True)
     (sandboxes.state_folder(sandbox.task_id) / "home" / "tmp").mkdir(parents=True)
     return sandbox
+
+
+@pytest.fixture
+def talks(launcher: SandboxAgentLauncher, sandbox: Sandbox) -> Talks:
+    return Talks(launcher, sandbox)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """One running agent process, spoken to in the Agent Client Protocol over its pipes, which may lead to another machine."""
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from events.agent_session import StopReason
 from events.fact import Attachment
 from events.ids import Timestamp
 from events.transcript import Entry
+from workflows.acp_entries import end_entries, entry_of, noise_entry, notice_entry
 from workflows.acp_words import (
     AUTHENTICATION_REQUIRED,
     model_choice,
@@ -24,13 +24,10 @@ from workflows.acp_words import (
 from workflows.agent_errors import AgentDied, AgentFailed, LoginWanted
 from workflows.agent_opening import open_session
 from workflows.capped_log import CappedLog
-from workflows.frames import end_entries, entry_of, noise_entry, notice_entry
 from workflows.json_rpc import Connection, Disconnected, Message, RemoteError
 from workflows.output_tail import OutputTail, pump
 from workflows.questions import Ask, PermissionRequests
 from workflows.sandbox import Running
-
-log = logging.getLogger(__name__)
 
 OnEntry = Callable[[Entry], Awaitable[None]]
 """Called with every entry in the order of the wire; while it waits nothing more is read."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from events.ids import SessionId
+from workflows.id_paths import place_of
 
 log = logging.getLogger(__name__)
 
@@ -44,4 +45,4 @@ class AgentNames:
             self._file(session_id).unlink(missing_ok=True)
 
     def _file(self, session_id: SessionId) -> Path:
-        return self._folder / session_id
+        return place_of(self._folder, session_id, "ses")

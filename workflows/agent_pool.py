@@ -16,7 +16,9 @@ from workflows.acp_agent import CLOSE_SECONDS, AgentProcess
 from workflows.agent_errors import AgentFailed, NotTakenUp
 from workflows.agent_launcher import AgentLauncher
 from workflows.agent_names import AgentNames
-from workflows.sandbox import Sandbox, Work, provider_named
+from workflows.id_paths import place_of
+from workflows.sandbox import provider_named
+from workflows.task_sandbox import sandbox_of
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +162,7 @@ class AgentPool:
                 running,
                 cwd=Path(task.sandbox.path),
                 now=self._now,
-                log=self._log_folder / f"{session.id}.stderr",
+                log=place_of(self._log_folder, session.id, "ses").with_suffix(".stderr"),
                 resume=self._name_of(session),
             )
         except BaseException as error:
@@ -208,19 +210,3 @@ class AgentPool:
             await live.agent.close(patience=patience)
         finally:
             self._give_back()
-
-
-def work_of(task: Task) -> Work | None:
-    """What the task works on, once that is settled."""
-    return Work(repository_id=task.repository_id, branch=task.branch) if task.branch else None
-
-
-def sandbox_of(task: Task) -> Sandbox:
-    """The task's sandbox in its provider's words."""
-    assert task.sandbox is not None
-    return Sandbox(
-        sandbox_id=task.sandbox.id,
-        task_id=task.task_id,
-        repository_id=task.repository_id,
-        path=task.sandbox.path,
-    )

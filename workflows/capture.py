@@ -104,7 +104,7 @@ class Capturer:
             if about.startswith(_REPOSITORY):
                 inside.append(os.fsdecode(path))
 
-        await self._read("ls-files", "-z", "--stage", into=Records(take).feed)
+        await self._run("ls-files", "-z", "--stage", into=Records(take).feed)
         return list(dict.fromkeys(inside))
 
     async def _differences(self, base: str, tree_id: str) -> list[ChangedEntry]:
@@ -119,9 +119,7 @@ class Capturer:
             [entry.patches for entry in wanted], each=PATCH_BYTES, total=TOTAL_BYTES
         )
         if wanted:
-            await self._read(
-                *_DIFF, *("--patch", "--full-index", base, tree_id), into=splitter.feed
-            )
+            await self._run(*_DIFF, *("--patch", "--full-index", base, tree_id), into=splitter.feed)
         return splitter.finish()
 
     async def _contents(
@@ -169,33 +167,23 @@ class Capturer:
                 else:
                     omitted += 1
 
-        await self._read("ls-tree", "-r", "-z", "--long", tree_id, into=Records(take).feed)
+        await self._run("ls-tree", "-r", "-z", "--long", tree_id, into=Records(take).feed)
         return tuple(files), sizes, omitted
 
-    @property
-    def _env(self) -> dict[str, str]:
-        return {"GIT_DIR": str(self._folder.path), "GIT_WORK_TREE": str(self._tree)}
-
     async def _run(
-        self, *args: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        accept: tuple[int, ...] = (0,),
+        into: Callable[[bytes], None] | None = None,
     ) -> Finished:
         return await self._git.run(
             *args,
             folder=self._tree,
-            env=self._env,
+            env={"GIT_DIR": str(self._folder.path), "GIT_WORK_TREE": str(self._tree)},
             config=_CONFIG,
             stdin=stdin,
             accept=accept,
-            deadline=CAPTURE_SECONDS,
-        )
-
-    async def _read(self, *args: str, into: Callable[[bytes], None]) -> None:
-        """Run git and hand its output on, whatever its length."""
-        await self._git.run(
-            *args,
-            folder=self._tree,
-            env=self._env,
-            config=_CONFIG,
             deadline=CAPTURE_SECONDS,
             into=into,
         )

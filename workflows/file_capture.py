@@ -23,12 +23,12 @@ from events.task_files import TreeFile
 from runtime.errors import FoundryError, Unavailable
 from runtime.keyed_locks import KeyedLocks
 from runtime.logs import log_fields
-from workflows.agent_pool import sandbox_of
 from workflows.file_watch import FileWatch
 from workflows.listed_files import json_bytes, listed_files
 from workflows.sandbox import Captured, SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
 from workflows.stored_trees import StoredTrees
+from workflows.task_sandbox import sandbox_of
 
 log = logging.getLogger(__name__)
 

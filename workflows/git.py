@@ -1,23 +1,19 @@
-"""Runs git: with an environment of its own, a deadline, bounded output, and nothing of a repository that is code."""
+"""Runs git: with an environment of its own, a deadline and bounded output."""
 
 import asyncio
 import os
-import re
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NewType, Protocol
-from weakref import WeakValueDictionary
+from typing import Protocol
 
 from runtime.errors import Unavailable
+from workflows.git_command import ceiling, environment_of_git, git_command
+from workflows.git_complaints import first_complaint
+from workflows.git_lanes import DISK, Lane, Lanes
 from workflows.piped_process import PipedProcess
-
-Lane = NewType("Lane", str)
-"""Commands that wait for a remote must keep waiting neither those for another one nor those that only read this disk."""
-
-DISK = Lane("")
 
 AT_ONCE = 2
 """Commands that run at the same time in one lane."""
@@ -136,113 +132,8 @@ class Git:
         return Finished(exit_code, bytes(output.kept), bytes(errors))
 
 
-class Lanes:
-    """Who runs and who waits in each lane; one that nobody is in takes no memory."""
-
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._lanes = WeakValueDictionary[Lane, asyncio.Semaphore]()
-
-    @asynccontextmanager
-    async def place_in(self, lane: Lane) -> AsyncIterator[None]:
-        async with self._lanes.setdefault(lane, asyncio.Semaphore(self._at_once)):
-            yield
-
-
-def lane_to(remote_url: str) -> Lane:
-    """The lane of all repositories of one host, this machine among them."""
-    found = _REMOTE_HOST.match(remote_url)
-    return Lane(f"to {found[1].lower() if found else ''}")
-
-
-def git_command(args: Sequence[str], config: Sequence[str]) -> list[str]:
-    """The command line, under the settings every git here runs with and further ones."""
-    return ["git", *(part for setting in (*_SAFE, *config) for part in ("-c", setting)), *args]
-
-
-def environment_of_git(home: Path, ssh_key: Path | None = None) -> dict[str, str]:
-    """What git gets besides a PATH: it reads nobody's settings, asks nobody, offers no key but `ssh_key`."""
-    return {
-        "HOME": str(home),
-        "LC_ALL": "C",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_ATTR_NOSYSTEM": "1",
-        # An agent may have put other commits in the place of some: whether a push loses what the remote
-        # has, and what another task begins with, is judged by what is really pushed and fetched.
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        # A setting could be overruled by one for the single protocol; this cannot.
-        "GIT_ALLOW_PROTOCOL": "https:ssh:file",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "",
-        "SSH_ASKPASS": "",
-        "GIT_SSH_VARIANT": "ssh",
-        "GIT_SSH_COMMAND": _ssh(home, ssh_key),
-    }
-
-
-def ceiling(folder: Path) -> dict[str, str]:
-    """Without a ceiling git would take a repository around the folder for the one meant."""
-    return {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
-
-
-def first_complaint(stderr: bytes) -> str:
-    """What a person should read of git's complaints, in one line, without what may be a secret in an address.
-
-    That is git's first grave one. Where another program failed (ssh, a filter) its own word comes before that,
-    and has the reason.
-    """
-    said = [line for line in lines_of(stderr) if not line.lower().startswith(_PASSED_OVER)]
-    grave = next((number for number, line in enumerate(said) if _GRAVE.match(line)), None)
-    if grave is None:
-        return next(iter(said), "it failed without a word")[:500]
-    git = _GRAVE.sub("", said[grave])
-    return (f"{said[grave - 1].removesuffix('.')[:250]}: {git}" if grave else git)[:500]
-
-
-def lines_of(stderr: bytes) -> list[str]:
-    """What stands there line by line, without what may be a secret in an address."""
-    lines = (line.strip() for line in stderr.decode("utf-8", "replace").split("\n"))
-    return [_USERINFO.sub("://", line) for line in lines if line]
-
-
-_REMOTE_HOST = re.compile(r"(?:[^/:]*://)?(?:[^/@]*@)?(\[[^]]*]|[^/:]+)")
-_PASSED_OVER = ("hint:", "warning:")
-_GRAVE = re.compile(r"(?:fatal|error|ERROR): ")
-_USERINFO = re.compile(r"://[^/@\s]*@")
 _STDERR_BYTES = 64 << 10
 _GRACE = 2.0
-
-_SAFE = (
-    # A repository's hooks, monitors and helpers are programs somebody else wrote.
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.attributesFile=/dev/null",
-    "core.alternateRefsCommand=true",
-    "credential.helper=",
-    "submodule.recurse=false",
-    "fetch.recurseSubmodules=false",
-    # Nothing may go on in the background after the command that was waited for.
-    "gc.autoDetach=false",
-    "maintenance.autoDetach=false",
-    "init.defaultBranch=main",
-    "advice.detachedHead=false",
-)
-
-
-def _ssh(home: Path, key: Path | None) -> str:
-    # ssh looks for keys in the home of the account, whatever HOME says: it must be told not to.
-    options = {
-        "BatchMode": "yes",
-        "ConnectTimeout": "15",
-        "IdentityAgent": "none",
-        "IdentitiesOnly": "yes",
-        "IdentityFile": f'"{key}"' if key else "none",
-        "UserKnownHostsFile": f'"{home / "known_hosts"}"',
-        "StrictHostKeyChecking": "accept-new",
-    }
-    given = " ".join(f"-o '{name}={value}'" for name, value in options.items())
-    return f"ssh -F /dev/null {given}"
 
 
 class _Output:

@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Struct
 
 from events.addresses import valid_branch
-from events.ids import RepositoryId, SandboxId, TaskId, derive_id
+from events.ids import RepositoryId, SandboxId, TaskId, derive_id, is_id
 from runtime.errors import Invalid, Rejected
 from workflows.capture import CaptureFolder, Capturer
 from workflows.disk import Disk
 from workflows.git import RunsGit
+from workflows.id_paths import place_of
 from workflows.repositories import Repositories
 from workflows.repository import RemoteHeads, Repository
 from workflows.sandbox import (
@@ -25,7 +26,6 @@ from workflows.sandbox import (
     Checkout,
     ExistingBranch,
     NewBranch,
-    RemoteState,
     Running,
     Sandbox,
     Work,
@@ -60,12 +60,12 @@ class GitSandboxes(ABC):
             sandbox_id=self._sandbox_id(task_id),
             task_id=task_id,
             repository_id=repository_id,
-            path=str(self._trees / task_id),
+            path=str(self._tree_of(task_id)),
         )
 
     def state_folder(self, task_id: TaskId) -> Path:
         """What belongs to a sandbox but not into its working tree: home, notes, logs."""
-        return self._states / task_id
+        return place_of(self._states, task_id, "task")
 
     async def note_branch(self, task_id: TaskId, branch: str) -> None:
         """The branch of a sandbox has another name now: the release must know."""
@@ -110,7 +110,7 @@ class GitSandboxes(ABC):
             async with self.repositories.alone(note.sandbox.repository_id) as repository:
                 if await self._disk.exists(repository.path / "complete"):
                     await self._forget(repository, note, branch)
-        await self._disk.throw_away(self._trees / task_id)
+        await self._disk.throw_away(self._tree_of(task_id))
         await self._disk.throw_away(self.state_folder(task_id))
         self._capturers.pop(task_id, None)
 
@@ -143,15 +143,11 @@ class GitSandboxes(ABC):
         """Whether a commit stays when the sandbox goes: the base, or on a branch or tag of its repository or the remote."""
         return await self.repositories.keeps(sandbox.repository_id, commit, besides=base)
 
-    async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
-        """Look at the remote. Raises `RemoteUnavailable`."""
-        return await self.repositories.sync(repository_id, remote_url)
-
     async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
         """Tasks that have something here but are not among the known; `release` removes it."""
         here = await self._disk.names(self._trees, self._states)
         # An agent may have made a working tree beside its own: that is no sandbox, and somebody's work.
-        return sorted(TaskId(name) for name in here - set(known) if name.startswith("task_"))
+        return sorted(TaskId(name) for name in here - set(known) if is_id(name, "task"))
 
     async def tidy(self) -> None:
         """Remove what a crash kept an earlier life from removing."""
@@ -162,6 +158,9 @@ class GitSandboxes(ABC):
 
     def _sandbox_id(self, task_id: TaskId) -> SandboxId:
         return SandboxId(derive_id("sbx", self.name, task_id))
+
+    def _tree_of(self, task_id: TaskId) -> Path:
+        return place_of(self._trees, task_id, "task")
 
     def _home(self, task_id: TaskId) -> Path:
         return self.state_folder(task_id) / "home"
@@ -175,8 +174,9 @@ class GitSandboxes(ABC):
 
     async def _place(self, sandbox: Sandbox) -> Path:
         """Where the working tree belongs. In a copy of the folder that is a place in the original: not ours to touch."""
-        tree, ours = Path(sandbox.path), self._trees / sandbox.task_id
-        if tree != ours and not await self._disk.same(tree.parent, self._trees):
+        tree, ours = Path(sandbox.path), self._tree_of(sandbox.task_id)
+        here = tree.name == ours.name and await self._disk.same(tree.parent, self._trees)
+        if tree != ours and not here:
             raise Rejected(
                 f"The sandbox belongs at {tree}, and this worker has its sandboxes in {self._trees}: its data"
                 " folder was moved or copied. Put it back at its old place, or leave a link there.",
@@ -221,7 +221,7 @@ class GitSandboxes(ABC):
         # A tree somebody locked would keep its branch for ever. Not locked, or not there: git says 128.
         await repository.run("worktree", "unlock", note.sandbox.path, accept=(0, 128))
         # Not the one of the note: in a copy of the folder that is the original's.
-        await self._disk.throw_away(self._trees / note.sandbox.task_id)
+        await self._disk.throw_away(self._tree_of(note.sandbox.task_id))
         # What git keeps of it goes by the same name. `worktree prune` would go by the note's path, and take others along.
         await self._disk.throw_away(repository.path / "worktrees" / note.sandbox.task_id)
         for folder in (self._trees, self._states):
@@ -256,6 +256,8 @@ class GitSandboxes(ABC):
             note = msgspec.json.decode(written, type=_Note)
             if note.sandbox.task_id != task_id:
                 raise ValueError(f"it is that of {note.sandbox.task_id}")
+            if not is_id(note.sandbox.repository_id, "repo"):
+                raise ValueError(f"{note.sandbox.repository_id!r} is no repository's id")
             return note
         except (ValueError, RecursionError) as error:
             log.warning("note cannot be read", extra={"task_id": task_id, "reason": str(error)})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from events.ids import JobId
 from events.job import JobAnnounced
 from workflows.announcements import Announcement
-from workflows.git import Lane, lane_to
+from workflows.git_lanes import Lane, lane_to
 from workflows.job_kind import JobKind
 
 

@@ -13,9 +13,10 @@ from commands.task import TASK
 from commands.task_state import Task, TaskState
 from events.ids import TaskId
 from runtime.errors import FoundryError
-from workflows.agent_pool import AgentPool, work_of
+from workflows.agent_pool import AgentPool
 from workflows.once_answered import once_answered
 from workflows.sandbox import SandboxProvider
+from workflows.task_sandbox import work_of
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflows.git import DEADLINE, DISK, Finished, GitFailed, Lane, RunsGit, lane_to
+from workflows.git import DEADLINE, Finished, GitFailed, RunsGit
+from workflows.git_lanes import DISK, Lane, lane_to
 from workflows.own_settings import OwnSettings
 from workflows.sandbox import RemoteUnavailable
 from workflows.scratch import Move, Scratch
@@ -16,7 +17,9 @@ LOOK_SECONDS = 60.0
 SEEN_TIPS = 500
 """So many of the places a remote's branch was at are looked through."""
 
-_ORIGIN = "refs/remotes/origin/"
+ORIGIN = "refs/remotes/origin/"
+"""Below it lies what is known of the remote's branches."""
+
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
 
@@ -83,7 +86,7 @@ class Repository:
         # Not a mirror: pruning one deletes the branches of the tasks with everything not pushed.
         for name, value in (
             ("remote.origin.url", remote_url),
-            ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
+            ("remote.origin.fetch", f"+refs/heads/*:{ORIGIN}*"),
             ("core.logAllRefUpdates", "true"),
         ):
             await self._for_agents("config", "--replace-all", name, value)
@@ -96,7 +99,7 @@ class Repository:
         with _remote_to_blame():
             heads = await self._look(remote_url)
         try:
-            tips, pointed_at = await self._references(_ORIGIN)
+            tips, pointed_at = await self._references(ORIGIN)
         except GitFailed as error:
             raise GitFailed(
                 f"The worker's own copy of the repository cannot be read. {error.detail}."
@@ -107,9 +110,9 @@ class Repository:
             with _remote_to_blame():
                 await self._fetch(remote_url)
         if heads.default_branch is not None:
-            target = f"{_ORIGIN}{heads.default_branch}"
+            target = f"{ORIGIN}{heads.default_branch}"
             if pointed_at != {"HEAD": target}:
-                await self.run("symbolic-ref", f"{_ORIGIN}HEAD", target)
+                await self.run("symbolic-ref", f"{ORIGIN}HEAD", target)
         return heads
 
     async def tips(self, prefix: str) -> dict[str, str]:
@@ -156,7 +159,7 @@ class Repository:
     async def reaches(self, commit: str) -> bool:
         """Whether a branch of the remote contains a commit, as far as is known here."""
         looked = await self.run(
-            *("for-each-ref", "--count=1", f"--contains={commit}", "refs/remotes/origin/"),
+            *("for-each-ref", "--count=1", f"--contains={commit}", ORIGIN),
             accept=(0, 128, 129),
         )
         return bool(looked.output)
@@ -166,7 +169,7 @@ class Repository:
         # 128: nothing is.
         seen = await self.run(
             *("log", "--walk-reflogs", f"--max-count={SEEN_TIPS}", "--format=%H"),
-            *(f"{_ORIGIN}{branch}", "--"),
+            *(f"{ORIGIN}{branch}", "--"),
             accept=(0, 128),
         )
         if not (tips := _text(seen.output).split()):
@@ -203,7 +206,7 @@ class Repository:
         """Move branches of the remote, and what is known of them here. Raises `PushRefused`, `RemoteUnavailable`."""
         await self.apart().push(remote_url, moves)
         for move in moves:
-            await self.run("update-ref", f"refs/remotes/origin/{move.branch}", move.new)
+            await self.run("update-ref", f"{ORIGIN}{move.branch}", move.new)
 
     async def remove_left_locks(self) -> None:
         """Remove the lock files of killed git commands, also those in working trees.
@@ -265,7 +268,7 @@ class Repository:
         await self.run(
             # Of a remote that is a shallow clone itself git takes nothing else, and complains of nothing.
             *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
-            *("--update-shallow", "--", remote_url, "+refs/heads/*:refs/remotes/origin/*"),
+            *("--update-shallow", "--", remote_url, f"+refs/heads/*:{ORIGIN}*"),
             deadline=FETCH_SECONDS,
             lane=lane_to(remote_url),
         )

@@ -9,7 +9,7 @@ from commands.organization_state import Organization
 from commands.repository import REPOSITORY, sync_failed, synced
 from events.job import REPOSITORY_SYNC
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
-from workflows.sandbox import SandboxProvider
+from workflows.remotes import Remotes
 from workflows.steady_reports import SteadyReports
 
 
@@ -30,11 +30,11 @@ def kind(stages: "RepositorySync") -> JobKind:
 class RepositorySync:
     aggregates: Aggregates
     reports: SteadyReports
-    local: SandboxProvider
+    remotes: Remotes
 
     async def read_remote(self, job: JobContext) -> StageResult:
         """Fetch, and store the default branch and all branches."""
-        state = await self.local.sync(job.repository, remote_url=await self.remote_url(job))
+        state = await self.remotes.state(job.repository, await self.remote_url(job))
         await self.reports.report(
             REPOSITORY,
             job.repository,

@@ -7,7 +7,6 @@ from typing import Literal, Protocol, TypeVar
 from msgspec import Struct
 
 from events.ids import RepositoryId, SandboxId, TaskId
-from events.repository import Branch
 from events.task_files import TreeFile
 from runtime.errors import Rejected, Unavailable
 
@@ -47,17 +46,6 @@ class Work(Struct, frozen=True, kw_only=True):
 
     repository_id: RepositoryId
     branch: str
-
-
-class RemoteState(Struct, frozen=True, kw_only=True):
-    """The branches of a remote; no default branch means that it has no commit yet.
-
-    Of very many branches some are left out: `left_out` counts them.
-    """
-
-    default_branch: str | None
-    branches: tuple[Branch, ...]
-    left_out: int = 0
 
 
 class CapturedFile(Struct, frozen=True, kw_only=True):
@@ -196,9 +184,6 @@ class SandboxProvider(Protocol):
 
     async def keeps(self, sandbox: Sandbox, commit: str, *, base: str) -> bool:
         """Whether a commit stays when the sandbox goes: the base, or on a branch or tag of its repository or the remote."""
-
-    async def sync(self, repository_id: RepositoryId, *, remote_url: str) -> RemoteState:
-        """Look at the remote. Raises `RemoteUnavailable`."""
 
     async def orphans(self, known: Collection[TaskId]) -> list[TaskId]:
         """Tasks that have something there but are not among the known; `release` removes it."""

@@ -6,7 +6,7 @@ import uuid
 from events.ids import RepositoryId
 from workflows.branches import Branches
 from workflows.repositories import Repositories
-from workflows.repository import Repository
+from workflows.repository import ORIGIN, Repository
 from workflows.sandbox_agent import SandboxAgentSandboxes
 from workflows.sandbox_agent_api import SandboxAgentApi, SandboxAgentUnavailable
 
@@ -49,7 +49,7 @@ class SandboxAgentBranches(Branches):
 
 async def _common(here: Repository, there: Repository, branch: str, base: str) -> list[str]:
     """A few commits both have, the newer the better: what is before them is not sent."""
-    known = await there.tips("refs/remotes/origin/")
+    known = await there.tips(ORIGIN)
     newest = list(known.values())[:10]
     candidates = dict.fromkeys([base, *newest, *filter(None, [known.get(branch)])])
     return [

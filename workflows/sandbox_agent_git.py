@@ -6,19 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from workflows.bare_command import bare_command
-from workflows.git import (
-    DEADLINE,
-    DISK,
-    OUTPUT_BYTES,
-    Finished,
-    GitFailed,
-    Lane,
-    Lanes,
-    ceiling,
-    environment_of_git,
-    first_complaint,
-    git_command,
-)
+from workflows.git import DEADLINE, OUTPUT_BYTES, Finished, GitFailed
+from workflows.git_command import ceiling, environment_of_git, git_command
+from workflows.git_complaints import first_complaint
+from workflows.git_lanes import DISK, Lane, Lanes
 from workflows.sandbox_agent_api import SandboxAgentApi
 from workflows.sandbox_agent_processes import SandboxAgentProcesses
 

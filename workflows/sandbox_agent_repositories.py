@@ -21,8 +21,6 @@ NO_LOCK = -1
 class SandboxAgentRepositories(Repositories):
     """`folder` and `local_root` are paths on the server's machine."""
 
-    finds_conflicts = False
-
     def __init__(
         self,
         api: SandboxAgentApi,

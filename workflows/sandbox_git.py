@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runtime.errors import Rejected, Unavailable
-from workflows.git import ceiling, first_complaint
+from workflows.git_command import ceiling
+from workflows.git_complaints import first_complaint
 from workflows.output_tail import OutputTail, pump
+from workflows.repository import ORIGIN
 from workflows.sandbox import Sandbox, SandboxProvider
 from workflows.scratch import Conflicting
 
 DEADLINE = 120.0
 OUTPUT_BYTES = 64 << 10
 
-_REMOTES = "refs/remotes/origin/"
 _KEPT_ON = "refs/worktree/foundry/kept-on"
 """Points at the branch on which `keep_all` commits; of this working tree alone, and goes with it."""
 
@@ -90,7 +91,7 @@ class SandboxGit:
         await self.unlock()
         uncommitted = await self.has_uncommitted()
         here = await self._branch()
-        if uncommitted and here not in (None, branch) and await self.commit_of(_REMOTES + here):
+        if uncommitted and here not in (None, branch) and await self.commit_of(ORIGIN + here):
             # A checkout would refuse in the middle of a merge.
             await self.run("update-ref", "--no-deref", "HEAD", "HEAD")
             here = None
@@ -120,7 +121,7 @@ class SandboxGit:
 
     async def _goes_on(self, branch: str, here: str) -> bool:
         """Whether the branch that is checked out took the place of another: it has all of that and more, or that is gone."""
-        if here == branch or await self.commit_of(_REMOTES + here):
+        if here == branch or await self.commit_of(ORIGIN + here):
             return False
         left, head = await self.commit_of(f"refs/heads/{branch}"), await self.commit_of("HEAD")
         if not (left and head):

@@ -14,7 +14,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from runtime.errors import Rejected
-from workflows.git import DISK, Finished, GitFailed, Lane, RunsGit, lane_to, lines_of
+from workflows.git import Finished, GitFailed, RunsGit
+from workflows.git_complaints import lines_of
+from workflows.git_lanes import DISK, Lane, lane_to
 from workflows.sandbox import RemoteUnavailable
 
 PUSH_SECONDS = 240.0

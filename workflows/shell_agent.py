@@ -91,8 +91,9 @@ class Agent:
             case "session/cancel":
                 if (script := self._scripts.get(str(params.get("sessionId")))) is not None:
                     script.cancel()
-            case method if "id" in request:
-                self._refuse(request, METHOD_NOT_FOUND, f"The shell agent has no {method}.")
+            case method:
+                if "id" in request:
+                    self._refuse(request, METHOD_NOT_FOUND, f"The shell agent has no {method}.")
 
     def _open(self, request: dict[str, Any], params: dict[str, Any], session_id: str) -> None:
         folder = params.get("cwd")

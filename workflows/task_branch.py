@@ -13,7 +13,6 @@ from commands.task import TASK
 from commands.task_reports import issues_settled, task_named
 from commands.task_state import Task
 from events.job import TASK_MERGE, TASK_PUSH, TASK_RENAME_BRANCH, TASK_REVERT_FILE
-from workflows.agent_pool import sandbox_of
 from workflows.branches import Branches
 from workflows.file_capture import FileCapture
 from workflows.file_revert import FileRevert
@@ -23,6 +22,7 @@ from workflows.repository_sync import RepositorySync
 from workflows.sandbox import SandboxProvider, provider_named
 from workflows.sandbox_git import SandboxGit
 from workflows.steady_reports import SteadyReports
+from workflows.task_sandbox import sandbox_of
 
 
 def kinds(work: "BranchWork") -> tuple[JobKind, ...]:

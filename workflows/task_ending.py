@@ -25,7 +25,6 @@ from commands.task_state import Sandbox, Task
 from events.ids import JobId
 from events.job import TASK_ARCHIVE, TASK_KILL, TASK_PROVISION
 from runtime.errors import FoundryError, Rejected
-from workflows.agent_pool import sandbox_of, work_of
 from workflows.file_capture import FileCapture
 from workflows.host_watch import away_issue
 from workflows.job_kind import (
@@ -44,6 +43,7 @@ from workflows.sandbox_git import SandboxGit
 from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
 from workflows.task_processes import TaskProcesses
+from workflows.task_sandbox import sandbox_of, work_of
 from workflows.work_inside import WorkInside, kept_inside
 
 Step = Callable[[JobContext], Awaitable[StageResult]]

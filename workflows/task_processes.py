@@ -17,11 +17,11 @@ from runtime.errors import FoundryError, Unavailable
 from runtime.lifecycle import Gate
 from runtime.logs import log_fields
 from runtime.pulse import Pulse
-from workflows.agent_pool import sandbox_of
 from workflows.file_capture import FileCapture
 from workflows.running_process import RunningProcess
 from workflows.sandbox import SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
+from workflows.task_sandbox import sandbox_of
 from workflows.woken_tasks import WokenTasks
 
 log = logging.getLogger(__name__)

@@ -19,12 +19,13 @@ from events.ids import IssueId, derive_id
 from events.job import TASK_PROVISION
 from events.task import TaskEvent
 from workflows.agent_errors import AgentDied, AgentFailed
-from workflows.agent_pool import AgentPool, sandbox_of
+from workflows.agent_pool import AgentPool
 from workflows.file_capture import FileCapture
 from workflows.job_kind import JobContext, JobKind, JobNotWanted, Stage, StageFailure, StageResult
 from workflows.job_words import tell_task
 from workflows.sandbox import ExistingBranch, NewBranch, SandboxProvider, provider_named
 from workflows.steady_reports import SteadyReports
+from workflows.task_sandbox import sandbox_of
 
 
 def kind(stages: "Provisioning") -> JobKind:

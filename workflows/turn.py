@@ -16,9 +16,9 @@ from events.ids import Timestamp
 from events.store import EventStore
 from events.transcript import Entry
 from workflows.acp_agent import AgentProcess
+from workflows.acp_entries import notice_entry
 from workflows.acp_words import option_to
 from workflows.agent_errors import AgentDied, AgentFailed
-from workflows.frames import notice_entry
 from workflows.steady_reports import SteadyReports
 from workflows.transcript_writer import TranscriptWriter
 

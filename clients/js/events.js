@@ -8,7 +8,7 @@
 import { breakOff, moveOver, needSignIn, startDrain } from "./connections.js";
 import { fold, share } from "./fold.js";
 import { flush } from "./interest.js";
-import { interestChanged, noticeGap, refuse, tag, tell, wanted } from "./topics.js";
+import { interestChanged, noticeGap, parseTag, refuse, tell, wanted } from "./topics.js";
 import { SLOW_MS, STALE_AFTER } from "./turn.js";
 
 /** At most this many of a change's entities stand in the ledger; of a large one the number says enough. */
@@ -214,8 +214,8 @@ function holds(turn, name, etag) {
   const topic = live(turn, name);
   if (topic === null || topic.gap !== null) return true;
   if (topic.view === null) return false;
-  const [, epoch, version] = /^(.*)\.(\d+)$/s.exec(etag) ?? [];
-  return tag(topic.view) === etag || (topic.view.epoch === epoch && topic.view.version > Number(version));
+  const told = parseTag(etag);
+  return topic.view.epoch === told.epoch && topic.view.version >= told.version;
 }
 
 /**

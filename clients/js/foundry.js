@@ -21,6 +21,7 @@ import { Timers } from "./timers.js";
 import { HttpStreams } from "./transport.js";
 import { begin } from "./turn.js";
 import { Waking } from "./waking.js";
+import { Watchers } from "./watchers.js";
 
 export { Problem, Subscription };
 
@@ -33,11 +34,8 @@ export class Foundry {
   #streams;
   #timers = new Timers((name) => this.#feed({ type: "timer", name }));
   #ledger = new Ledger();
-  /** @type {Map<string, Set<Subscription>>} */
-  #subscriptions = new Map();
+  #watchers = new Watchers();
   #listeners = new Listeners();
-  /** @type {Set<{topic: string, tell: () => void}>} */
-  #waiting = new Set();
   /** @type {Happening[]} */
   #inbox = [];
   #feeding = false;
@@ -69,18 +67,16 @@ export class Foundry {
    */
   subscribe(topic, listener = () => undefined, { live, view = null } = {}) {
     this.#mustBeOpen();
-    const all = this.#subscriptions.get(topic) ?? new Set();
     const subscription = new Subscription(
       topic,
       listener,
       () => ({ topic: this.#topic(topic), status: this.state }),
       () => {
-        all.delete(subscription);
-        if (all.size === 0) this.#subscriptions.delete(topic);
+        this.#watchers.remove(subscription);
         this.#feed({ type: "release", topic });
       },
     );
-    this.#subscriptions.set(topic, all.add(subscription));
+    this.#watchers.add(subscription);
     this.#feed({ type: "subscribe", topic, live: live ?? this.#liveOf(topic), view });
     return subscription;
   }
@@ -104,11 +100,11 @@ export class Foundry {
    */
   async atLeast(position, topic, { deadline_ms = 10_000, signal } = {}) {
     this.#mustBeOpen();
-    const watched = [...this.#subscriptions.keys()].filter((name) => !this.#topic(name)?.refused);
+    const watched = this.#watchers.topics.filter((name) => !this.#topic(name)?.refused);
     const reached = (topic === undefined ? watched : [topic]).map((name) =>
       reach(this.#http, name, position, {
         held: () => this.#topic(name)?.view ?? null,
-        told: (tell) => this.#onTold(name, tell),
+        told: (tell) => this.#watchers.onTold(name, tell),
         take: (read) => this.#feed(read),
         deadline_ms,
         signal,
@@ -160,10 +156,9 @@ export class Foundry {
   }
 
   get counters() {
-    const watched = [...this.#subscriptions].map(([topic, all]) => [topic, all.size]);
     return {
       ...this.#state.counters,
-      subscriptions: /** @type {Record<string, number>} */ (Object.fromEntries(watched)),
+      subscriptions: this.#watchers.counts,
       commands: this.#commands,
       command_retries: this.#command_retries,
     };
@@ -206,7 +201,7 @@ export class Foundry {
     await Promise.all([this.#streams.close(), this.#http.close()]);
     // What was to be told is told, then nobody listens any more.
     await Promise.resolve();
-    this.#subscriptions.clear();
+    this.#watchers.clear();
     this.#listeners.clear();
   }
 
@@ -283,26 +278,15 @@ export class Foundry {
 
   /** @param {import("./types.js").Tell} effect */
   #tell({ topic, view, why, newest }) {
-    const all = [...(this.#subscriptions.get(topic) ?? [])];
     if (!newest) {
       this.#ledger.push(why);
       this.#listeners.say("ledger", why);
       this.#listeners.say("log", { event: "refresh", ...why });
-      for (const waiting of this.#waiting) if (waiting.topic === topic) waiting.tell();
+      this.#watchers.told(topic);
     }
-    for (const subscription of newest ? all.slice(-1) : all) {
+    for (const subscription of this.#watchers.of(topic).slice(newest ? -1 : 0)) {
       this.#listeners.later(() => subscription.closed || subscription.listener(view, why));
     }
-  }
-
-  /**
-   * @param {string} topic
-   * @param {() => void} tell
-   */
-  #onTold(topic, tell) {
-    const waiting = { topic, tell };
-    this.#waiting.add(waiting);
-    return () => void this.#waiting.delete(waiting);
   }
 
   /** @param {string} name */

@@ -8,7 +8,7 @@
  */
 
 import { changesBetween } from "./fold.js";
-import { tag } from "./topics.js";
+import { parseTag, tag } from "./topics.js";
 
 /** Rare, because that a leader is gone is learned from its lock, and hidden tabs are given time once a minute. */
 const HEARTBEAT_MS = 60_000;
@@ -262,6 +262,6 @@ export class Relay {
  * @param {string | null} held
  */
 function isCovered({ epoch, version }, held) {
-  const [, heldEpoch, heldVersion] = /^(.*)\.(\d+)$/s.exec(held ?? "") ?? [];
-  return heldEpoch === epoch && Number(heldVersion) >= version;
+  const other = parseTag(held ?? "");
+  return other.epoch === epoch && other.version >= version;
 }

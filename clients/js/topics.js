@@ -123,6 +123,16 @@ export function held(topic) {
 export const tag = ({ epoch, version }) => `${epoch}.${version}`;
 
 /**
+ * What a tag names; nothing has the epoch of a text that is none.
+ *
+ * @param {string} text
+ */
+export function parseTag(text) {
+  const [, epoch = null, version] = /^(.*)\.(\d+)$/s.exec(text) ?? [];
+  return { epoch, version: Number(version) };
+}
+
+/**
  * The set of wanted topics, or a gap, is not what the server knows: one request will say so, for all that changes in
  * the next moment.
  *

@@ -19,6 +19,7 @@ from runtime.embedded_server import (
     embedded_server,
     running_server,
 )
+from tests.process_tree import gone
 from tests.runtime.reachable import reachable
 
 PARENT = """
@@ -44,26 +45,12 @@ async def start_parent(folder: Path) -> tuple[asyncio.subprocess.Process, int]:
     return parent, int(await parent.stdout.readline())
 
 
-async def gone(pid: int) -> None:
-    """Wait for the end of a process that is not our child."""
-    handle = os.pidfd_open(pid)
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(handle, ended.set)
-    try:
-        async with asyncio.timeout(10):
-            await ended.wait()
-    finally:
-        loop.remove_reader(handle)
-        os.close(handle)
-
-
 async def test_kill_9_of_its_parent_ends_it(tmp_path: Path) -> None:
     parent, server = await start_parent(tmp_path)
 
     parent.kill()
 
-    await gone(server)
+    assert await gone(server)
     await parent.wait()
 
 

@@ -11,6 +11,7 @@ from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
 from workflows.processes import Processes
+from workflows.remotes import Remotes
 from workflows.repositories import Repositories
 
 
@@ -34,6 +35,11 @@ async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
 @pytest.fixture
 def repositories(git: Git, tmp_path: Path) -> Repositories:
     return Repositories(git, tmp_path / "data" / "repositories", local_root=tmp_path)
+
+
+@pytest.fixture
+def remotes(git: Git, repositories: Repositories) -> Remotes:
+    return Remotes(git, repositories)
 
 
 @pytest.fixture

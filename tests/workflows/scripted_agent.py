@@ -143,6 +143,8 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             os.close(1)
             while True:
                 receive()
+        case _:
+            pass
     return "end_turn"
 
 

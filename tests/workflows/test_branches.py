@@ -9,6 +9,7 @@ from tests.workflows.remote import REPOSITORY, Remote
 from tests.workflows.work import WORK, Work
 from workflows.branches import Branches
 from workflows.local_sandbox import LocalSandboxes
+from workflows.remotes import Remotes
 from workflows.repositories import Repositories
 from workflows.sandbox import BranchExists, RemoteUnavailable
 from workflows.scratch import Conflicting, PushRefused
@@ -84,11 +85,11 @@ async def test_a_remote_that_says_no_is_quoted(work: Work) -> None:
 
 
 async def test_a_host_that_cannot_be_reached_is_told_with_the_reason(
-    sandboxes: LocalSandboxes,
+    remotes: Remotes,
 ) -> None:
     """Git alone says that it could not read; ssh says why."""
     with pytest.raises(RemoteUnavailable, match="Connection refused"):
-        await sandboxes.sync(REPOSITORY, remote_url="ssh://127.0.0.1:1/project")
+        await remotes.state(REPOSITORY, "ssh://127.0.0.1:1/project")
 
 
 async def test_a_remote_that_disappeared_may_come_back(work: Work) -> None:
@@ -190,7 +191,7 @@ async def test_a_default_branch_that_is_checked_out_in_the_remote_refuses_the_me
 
 
 async def test_a_remote_that_is_a_shallow_clone_is_worked_on_like_any_other(
-    remote: Remote, sandboxes: LocalSandboxes, branches: Branches
+    remote: Remote, sandboxes: LocalSandboxes, remotes: Remotes, branches: Branches
 ) -> None:
     remote.commit(a="1\n")
     first = remote.commit(a="2\n")
@@ -206,7 +207,7 @@ async def test_a_remote_that_is_a_shallow_clone_is_worked_on_like_any_other(
     assert await work.run("git log --format=%H | tail -n 1") == first
     await work.push()
     await work.merge()
-    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    state = await remotes.state(REPOSITORY, remote.url)
 
     assert remote.git("show", "main:n") == "1"
     assert [(one.name, one.ahead, one.behind) for one in state.branches] == [

@@ -1,67 +1,25 @@
+"""What differs in a working tree, whatever the agent in it did to its repository."""
+
 import os
 import shutil
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-import workflows.capture
-import workflows.git
 from events.ids import TaskId
-from events.task_files import CONTENT_BYTES, TreeFile
-from tests.workflows.remote import REPOSITORY, Remote
-from workflows import capture_folder
-from workflows.capture import FILES
+from events.task_files import TreeFile
+from tests.workflows.captured_work import CapturedWork, captured_work
+from tests.workflows.remote import Remote
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
-from workflows.sandbox import Captured, CapturedFile, NewBranch, Sandbox
-
-
-class Work:
-    """A prepared sandbox, and git as the agent in it uses it."""
-
-    def __init__(self, sandboxes: LocalSandboxes, sandbox: Sandbox, base: str, git: Git) -> None:
-        self.tree = Path(sandbox.path)
-        self.base = base
-        self._sandboxes = sandboxes
-        self._sandbox = sandbox
-        self._git = git
-
-    async def git(self, *args: str) -> str:
-        done = await self._git.run(*args, folder=self.tree)
-        return done.output.decode().strip()
-
-    async def capture(self, unless: str | None = None) -> Captured | None:
-        return await self._sandboxes.capture(self._sandbox, base=self.base, unless=unless)
-
-    async def captured(self) -> Captured:
-        captured = await self.capture()
-        assert captured is not None
-        return captured
-
-    async def files(self) -> dict[str, CapturedFile]:
-        return {file.path: file for file in (await self.captured()).files}
 
 
 @pytest.fixture
-async def work(sandboxes: LocalSandboxes, remote: Remote, git: Git) -> Work:
-    remote.commit(
-        **{
-            "kept.txt": "kept\n",
-            "src__main.py": "one\ntwo\nthree\n",
-            "gone.txt": "gone\n",
-            "old name.txt": "".join(f"line {number}\n" for number in range(30)),
-            ".gitignore": "ignored/\n",
-        }
-    )
-    sandbox = sandboxes.allocate(task_id=TaskId("task_1"), repository_id=REPOSITORY)
-    checkout = await sandboxes.prepare(
-        sandbox, remote_url=remote.url, branch=NewBranch("foundry/one")
-    )
-    return Work(sandboxes, sandbox, checkout.base, git)
+async def work(sandboxes: LocalSandboxes, remote: Remote, git: Git) -> CapturedWork:
+    return await captured_work(sandboxes, remote, git)
 
 
-async def test_a_fresh_working_tree_differs_in_nothing(work: Work) -> None:
+async def test_a_fresh_working_tree_differs_in_nothing(work: CapturedWork) -> None:
     captured = await work.captured()
 
     assert captured.files == ()
@@ -75,7 +33,7 @@ async def test_a_fresh_working_tree_differs_in_nothing(work: Work) -> None:
     assert captured.tree_id == await work.git("rev-parse", "HEAD^{tree}")
 
 
-async def test_every_kind_of_difference_is_told_with_patch_and_content(work: Work) -> None:
+async def test_every_kind_of_difference_is_told_with_patch_and_content(work: CapturedWork) -> None:
     (work.tree / "src" / "main.py").write_text("one\n2\nthree\nfour\n")
     (work.tree / "gone.txt").unlink()
     (work.tree / "old name.txt").rename(work.tree / "nëw name.txt")
@@ -104,7 +62,9 @@ async def test_every_kind_of_difference_is_told_with_patch_and_content(work: Wor
     assert patch.endswith("@@ -1,3 +1,4 @@\n one\n-two\n+2\n three\n+four\n")
 
 
-async def test_a_patch_is_what_git_can_apply(work: Work, remote: Remote, tmp_path: Path) -> None:
+async def test_a_patch_is_what_git_can_apply(
+    work: CapturedWork, remote: Remote, tmp_path: Path
+) -> None:
     (work.tree / "src" / "main.py").write_text("one\nthree")
     (work.tree / "new.txt").write_text("diff --git a/x b/x\n")
     (work.tree / "gone.txt").unlink()
@@ -121,7 +81,7 @@ async def test_a_patch_is_what_git_can_apply(work: Work, remote: Remote, tmp_pat
     assert (remote.path / "gone.txt").readlink() == Path("kept.txt")
 
 
-async def test_the_same_files_have_the_same_tree_and_are_not_told_again(work: Work) -> None:
+async def test_the_same_files_have_the_same_tree_and_are_not_told_again(work: CapturedWork) -> None:
     before = await work.captured()
     (work.tree / "a").write_text("1")
     after = await work.captured()
@@ -132,7 +92,7 @@ async def test_the_same_files_have_the_same_tree_and_are_not_told_again(work: Wo
     assert await work.capture(unless=before.tree_id) is None
 
 
-async def test_committed_and_staged_work_counts_as_uncommitted_does(work: Work) -> None:
+async def test_committed_and_staged_work_counts_as_uncommitted_does(work: CapturedWork) -> None:
     (work.tree / "a").write_text("1\n")
     await work.git("add", "a")
     staged = await work.captured()
@@ -143,7 +103,7 @@ async def test_committed_and_staged_work_counts_as_uncommitted_does(work: Work) 
     assert (await work.captured()).files == staged.files
 
 
-async def test_the_agents_index_and_repository_are_left_as_they_are(work: Work) -> None:
+async def test_the_agents_index_and_repository_are_left_as_they_are(work: CapturedWork) -> None:
     (work.tree / "new.txt").write_text("new")
     index = Path(await work.git("rev-parse", "--absolute-git-dir")) / "index"
     before = index.read_bytes(), await work.git("count-objects")
@@ -154,7 +114,9 @@ async def test_the_agents_index_and_repository_are_left_as_they_are(work: Work) 
     assert await work.git("status", "--short") == "?? new.txt"
 
 
-async def test_programs_an_agent_set_up_for_git_do_not_run(work: Work, tmp_path: Path) -> None:
+async def test_programs_an_agent_set_up_for_git_do_not_run(
+    work: CapturedWork, tmp_path: Path
+) -> None:
     ran = tmp_path / "ran"
     program = f"sh -c 'touch {ran}; cat'"
     for name in ("filter.x.clean", "filter.x.process", "diff.x.textconv", "diff.x.command"):
@@ -169,7 +131,7 @@ async def test_programs_an_agent_set_up_for_git_do_not_run(work: Work, tmp_path:
 
 
 async def test_nobody_looks_into_a_repository_inside_but_what_it_has_checked_out_is_told(
-    work: Work, git: Git, tmp_path: Path
+    work: CapturedWork, git: Git, tmp_path: Path
 ) -> None:
     inside = work.tree / "inside"
     inside.mkdir()
@@ -197,7 +159,7 @@ async def test_nobody_looks_into_a_repository_inside_but_what_it_has_checked_out
     assert await work.files() == {}
 
 
-async def test_ignored_files_an_agent_tracks_are_followed(work: Work) -> None:
+async def test_ignored_files_an_agent_tracks_are_followed(work: CapturedWork) -> None:
     await work.captured()
     (work.tree / "ignored").mkdir()
     (work.tree / "ignored" / "x").write_text("1\n")
@@ -208,7 +170,9 @@ async def test_ignored_files_an_agent_tracks_are_followed(work: Work) -> None:
     assert (await work.files())["ignored/x"].content == b"2\n"
 
 
-async def test_names_that_are_no_text_and_names_with_every_character_are_shown(work: Work) -> None:
+async def test_names_that_are_no_text_and_names_with_every_character_are_shown(
+    work: CapturedWork,
+) -> None:
     odd = 'tab\t new\nline "quote" ünï'
     (work.tree / odd).write_text("x")
     (work.tree / os.fsdecode(b"latin\xff")).write_text("x")
@@ -219,7 +183,9 @@ async def test_names_that_are_no_text_and_names_with_every_character_are_shown(w
     assert all(file.content == b"x" and file.patch for file in files.values())
 
 
-async def test_repositories_inside_and_files_that_are_none_do_no_harm(work: Work, git: Git) -> None:
+async def test_repositories_inside_and_files_that_are_none_do_no_harm(
+    work: CapturedWork, git: Git
+) -> None:
     for name in ("empty", "full"):
         inside = work.tree / name
         inside.mkdir()
@@ -240,7 +206,9 @@ async def test_repositories_inside_and_files_that_are_none_do_no_harm(work: Work
     assert files["full"].content is None
 
 
-async def test_an_index_only_its_own_repository_can_read_is_done_without(work: Work) -> None:
+async def test_an_index_only_its_own_repository_can_read_is_done_without(
+    work: CapturedWork,
+) -> None:
     await work.git("update-index", "--split-index")
     (work.tree / "new.txt").write_text("new")
 
@@ -248,7 +216,7 @@ async def test_an_index_only_its_own_repository_can_read_is_done_without(work: W
 
 
 async def test_a_tree_whose_repository_the_agent_replaced_is_still_captured(
-    work: Work, git: Git
+    work: CapturedWork, git: Git
 ) -> None:
     (work.tree / ".git").unlink()
     await git.run("init", "--quiet", folder=work.tree)
@@ -257,82 +225,11 @@ async def test_a_tree_whose_repository_the_agent_replaced_is_still_captured(
     assert set(await work.files()) == {"new.txt"}
 
 
-async def test_long_contents_and_patches_are_left_out_and_the_others_kept(work: Work) -> None:
-    (work.tree / "long.txt").write_text("x" * (CONTENT_BYTES + 1))
-    (work.tree / "short.txt").write_text("short\n")
-
-    files = await work.files()
-
-    assert (files["long.txt"].content, files["long.txt"].patch) == (None, None)
-    assert files["long.txt"].added == 1
-    assert files["short.txt"].content == b"short\n"
-    assert files["short.txt"].patch is not None
-
-
-async def test_of_very_many_differences_the_first_are_listed(work: Work) -> None:
-    for number in range(FILES + 5):
-        (work.tree / f"{number:05}").write_text(f"{number}\n")
-
-    captured = await work.captured()
-
-    assert (len(captured.files), captured.omitted) == (FILES, 5)
-    assert captured.files[-1].content == f"{FILES - 1}\n".encode()
-    assert captured.files[-1].patch is not None
-    assert (len(captured.tree), captured.tree_omitted) == (FILES + 10, 0)
-
-
-async def test_of_a_very_large_tree_the_first_files_are_listed(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = await work.captured()
-    monkeypatch.setattr(workflows.capture, "TREE_FILES", 3)
-    (work.tree / "zz.txt").write_text("new")
-
-    captured = await work.captured()
-
-    assert captured.tree == whole.tree[:3]
-    assert captured.tree_omitted == len(whole.tree) + 1 - 3
-    # What was changed behind them has its content all the same.
-    assert [file.content for file in captured.files] == [b"new"]
-
-
 async def test_a_lock_of_a_killed_git_does_not_stop_the_next_capture(
-    work: Work, sandboxes: LocalSandboxes
+    work: CapturedWork, sandboxes: LocalSandboxes
 ) -> None:
     await work.captured()
     (sandboxes.state_folder(TaskId("task_1")) / "capture" / "index.lock").touch()
     (work.tree / "new.txt").write_text("new")
 
     assert set(await work.files()) == {"new.txt"}
-
-
-async def test_what_changes_all_the_time_does_not_fill_the_disk(
-    work: Work, sandboxes: LocalSandboxes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(capture_folder, "OLD_BYTES", 4 << 20)
-    objects = sandboxes.state_folder(TaskId("task_1")) / "capture" / "objects"
-    sizes: list[int] = []
-    for _ in range(24):
-        (work.tree / "checkpoint").write_bytes(os.urandom(1 << 20))
-        assert set(await work.files()) == {"checkpoint"}
-        sizes.append(sum(file.stat().st_size for file in objects.rglob("*") if file.is_file()))
-
-    assert max(sizes) < 9 << 20
-    # Made anew now and then, not each time.
-    assert sum(after < before for before, after in pairwise(sizes)) in range(2, 6)
-
-
-async def test_a_list_of_files_may_be_longer_than_what_git_may_say_otherwise(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(2_000):
-        (work.tree / f"{number:05}").touch()
-    await work.git("add", "--all")
-    who = ("-c", "user.name=x", "-c", "user.email=x@example.com")
-    await work.git(*who, "commit", "--quiet", "-m", "many")
-    work.base = await work.git("rev-parse", "HEAD")
-    monkeypatch.setattr(workflows.git, "OUTPUT_BYTES", 64 << 10)
-
-    captured = await work.captured()
-
-    assert (len(captured.tree), captured.files) == (2_005, ())

@@ -6,7 +6,9 @@ import pytest
 
 from tests.process_tree import gone
 from tests.workflows.remote import PATH, Remote
-from workflows.git import AT_ONCE, DISK, Git, GitFailed, Lane, first_complaint, lane_to
+from workflows.git import AT_ONCE, Git, GitFailed
+from workflows.git_complaints import first_complaint
+from workflows.git_lanes import DISK, Lane, lane_to
 
 
 async def test_a_command_that_says_no_is_told_apart_from_one_that_fails(

@@ -113,7 +113,7 @@ def test_two_remotes_that_never_answer_leave_a_place_for_a_look_at_others() -> N
     def look(name: str, remote_url: str) -> Announcement:
         return job(name, REPOSITORY_SYNC, f"repo_{name}", remote_url=remote_url)
 
-    sync = repository_sync.kind(RepositorySync(aggregates=None, reports=None, local=None))  # type: ignore[arg-type]
+    sync = repository_sync.kind(RepositorySync(aggregates=None, reports=None, remotes=None))  # type: ignore[arg-type]
     waiting = [look(f"{number}", FIRST if number % 2 else SECOND) for number in range(10)]
     running: list[Announcement] = []
     while found := first_runnable(waiting, running, {REPOSITORY_SYNC: sync}, lanes=LANES):

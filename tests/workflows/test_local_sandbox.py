@@ -11,6 +11,7 @@ from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
 from workflows.processes import Processes
+from workflows.remotes import Remotes
 from workflows.repositories import Repositories
 from workflows.sandbox import (
     BranchExists,
@@ -258,7 +259,7 @@ async def test_a_sandbox_that_is_gone_is_no_place_to_run_anything(
 
 
 async def test_a_remote_that_disappeared_is_told_in_a_sentence(
-    sandboxes: LocalSandboxes, remote: Remote
+    sandboxes: LocalSandboxes, remotes: Remotes, remote: Remote
 ) -> None:
     remote.commit(a="1")
     await prepare(sandboxes, remote, NewBranch("one"))
@@ -267,7 +268,7 @@ async def test_a_remote_that_disappeared_is_told_in_a_sentence(
     with pytest.raises(RemoteUnavailable, match="cannot be read"):
         await prepare(sandboxes, remote, NewBranch("two"), TWO)
     with pytest.raises(RemoteUnavailable):
-        await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+        await remotes.state(REPOSITORY, remote.url)
 
 
 async def test_filters_an_agent_installed_do_not_run_for_the_next_task(

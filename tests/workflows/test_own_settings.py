@@ -12,6 +12,7 @@ from workflows.branches import Branches
 from workflows.git import Git
 from workflows.local_sandbox import LocalSandboxes
 from workflows.own_settings import OwnSettings
+from workflows.remotes import Remotes
 from workflows.repositories import Repositories
 from workflows.sandbox import NewBranch, Sandbox
 from workflows.sandbox_git import SandboxGit
@@ -60,6 +61,7 @@ TRAPS = {
 async def test_no_program_named_in_the_shared_repository_runs(
     trap: str,
     sandboxes: LocalSandboxes,
+    remotes: Remotes,
     repositories: Repositories,
     remote: Remote,
     tmp_path: Path,
@@ -86,7 +88,7 @@ async def test_no_program_named_in_the_shared_repository_runs(
     remote.git("checkout", "--quiet", "main")
     base = remote.commit(b="1\n")
     remote.git("checkout", "--quiet", "--detach")
-    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    await remotes.state(REPOSITORY, remote.url)
     await prepared(sandboxes, remote, "two")
     branches = Branches(repositories, sandboxes)
     stacks = Stacks(repositories, nobody)
@@ -174,17 +176,18 @@ async def test_a_working_tree_made_before_there_were_own_settings_goes_along(
 
 
 async def test_a_repository_may_be_moved(
-    git: Git, repositories: Repositories, remote: Remote, tmp_path: Path
+    git: Git, remotes: Remotes, remote: Remote, tmp_path: Path
 ) -> None:
     remote.commit(a="1\n")
-    await repositories.sync(REPOSITORY, remote.url)
+    await remotes.state(REPOSITORY, remote.url)
     shutil.copytree(tmp_path / "data", tmp_path / "moved", symlinks=True)
     shutil.rmtree(tmp_path / "data")
     main = remote.commit(a="2\n")
 
     moved = Repositories(git, tmp_path / "moved" / "repositories", local_root=tmp_path)
+    state = await Remotes(git, moved).state(REPOSITORY, remote.url)
 
-    assert [branch.sha for branch in (await moved.sync(REPOSITORY, remote.url)).branches] == [main]
+    assert [branch.sha for branch in state.branches] == [main]
     assert not (tmp_path / "data").exists()
 
 

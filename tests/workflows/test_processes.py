@@ -1,10 +1,8 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -186,34 +184,19 @@ async def test_leftovers_of_another_data_folder_are_not_touched(
     assert child.exit_code is None
 
 
-def test_when_the_worker_is_killed_all_ends(tmp_path: Path) -> None:
-    worker = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(_WORKER), str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
+async def test_when_the_worker_is_killed_all_ends(tmp_path: Path) -> None:
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(_WORKER), str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
     )
     assert worker.stdout is not None
-    supervisor, hidden = (int(word) for word in worker.stdout.readline().split())
-    ends = [os.pidfd_open(pid) for pid in (supervisor, hidden)]
+    supervisor, hidden = map(int, (await worker.stdout.readline()).split())
 
     worker.kill()
-    worker.wait()
+    await worker.wait()
 
-    assert all_end(ends, seconds=10)
-    worker.stdout.close()
-
-
-def all_end(handles: Sequence[int], *, seconds: float) -> bool:
-    """A handle of a process can be read once it has ended."""
-    import select
-
-    ended = []
-    for handle in handles:
-        poll = select.poll()
-        poll.register(handle, select.POLLIN)
-        ended.append(bool(poll.poll(seconds * 1000)))
-        os.close(handle)
-    return all(ended)
+    assert await gone(supervisor)
+    assert await gone(hidden)
 
 
 _WORKER = """

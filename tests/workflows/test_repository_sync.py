@@ -14,8 +14,9 @@ from runtime.errors import Rejected
 from tests.workflows.remote import PATH, REPOSITORY, Remote, prepare, run
 from workflows.git import Git, GitFailed
 from workflows.local_sandbox import LocalSandboxes
+from workflows.remotes import Remotes, RemoteState
 from workflows.repositories import Repositories
-from workflows.sandbox import ExistingBranch, NewBranch, RemoteState, RemoteUnavailable
+from workflows.sandbox import ExistingBranch, NewBranch, RemoteUnavailable
 
 WAYS_OUT = {
     "a link": 'ln -s "$elsewhere" way',
@@ -40,7 +41,7 @@ async def test_no_way_out_of_the_allowed_folder_is_followed(
     repositories = Repositories(git, tmp_path / "data" / "repositories", local_root=allowed)
 
     with pytest.raises((Rejected, RemoteUnavailable)) as refused:
-        await repositories.sync(REPOSITORY, str(allowed / "way"))
+        await Remotes(git, repositories).state(REPOSITORY, str(allowed / "way"))
 
     assert refused.value.code in ("remote_forbidden", "remote_unavailable")
 
@@ -51,21 +52,19 @@ def make(way: str, folder: Path, *, elsewhere: str) -> None:
 
 
 async def test_what_lies_in_the_allowed_folder_is_found_however_it_lies_there(
-    git: Git, remote: Remote, tmp_path: Path
+    remotes: Remotes, remote: Remote
 ) -> None:
     main = remote.commit(a="1")
     remote.git("worktree", "add", "--quiet", "--detach", "../tree")
     remote.git("clone", "--quiet", "--bare", ".", "../bare.git")
-    repositories = Repositories(git, tmp_path / "data" / "repositories", local_root=tmp_path)
-
     for number, name in enumerate((remote.path.name, "tree", "bare", "bare.git")):
         url = str(remote.path.with_name(name))
-        state = await repositories.sync(RepositoryId(f"repo_{number}"), url)
+        state = await remotes.state(RepositoryId(f"repo_{number}"), url)
         assert [branch.sha for branch in state.branches] == [main], name
 
 
 async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
-    sandboxes: LocalSandboxes, remote: Remote
+    remotes: Remotes, remote: Remote
 ) -> None:
     remote.commit(a="1")
     remote.git("checkout", "--quiet", "-b", "feature")
@@ -74,10 +73,10 @@ async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
     remote.git("checkout", "--quiet", "main")
     remote.commit(a="2")
     main = remote.commit(a="3")
-    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    await remotes.state(REPOSITORY, remote.url)
     remote.git("branch", "-D", "gone")
 
-    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    state = await remotes.state(REPOSITORY, remote.url)
 
     assert state == RemoteState(
         default_branch="main",
@@ -89,27 +88,27 @@ async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
 
 
 async def test_a_branch_whose_name_is_no_text_is_none_for_anybody(
-    sandboxes: LocalSandboxes, remote: Remote
+    remotes: Remotes, remote: Remote
 ) -> None:
     main = remote.commit(a="1")
     remote.git("update-ref", os.fsdecode(b"refs/heads/caf\xe9"), main)
 
-    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
-    again = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    state = await remotes.state(REPOSITORY, remote.url)
+    again = await remotes.state(REPOSITORY, remote.url)
 
     assert [branch.name for branch in state.branches] == ["main"]
     assert msgspec.json.encode(again) == msgspec.json.encode(state)
 
 
 async def test_of_very_many_branches_so_many_are_told_as_one_fact_can_hold(
-    sandboxes: LocalSandboxes, remote: Remote
+    sandboxes: LocalSandboxes, remotes: Remotes, remote: Remote
 ) -> None:
     main = remote.commit(a="1")
     many = "".join(f"{main} refs/heads/{number:05}{'x' * 50}\n" for number in range(9_000))
     (remote.path / ".git" / "packed-refs").write_text(many)
     await prepare(sandboxes, remote, ExistingBranch(f"08888{'x' * 50}"))
 
-    state = await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    state = await remotes.state(REPOSITORY, remote.url)
 
     names = {branch.name for branch in state.branches}
     assert {"main", f"08888{'x' * 50}"} < names
@@ -118,36 +117,38 @@ async def test_of_very_many_branches_so_many_are_told_as_one_fact_can_hold(
 
 
 async def test_a_sync_of_a_repository_without_a_commit_finds_nothing(
-    sandboxes: LocalSandboxes, remote: Remote
+    remotes: Remotes, remote: Remote
 ) -> None:
-    assert await sandboxes.sync(REPOSITORY, remote_url=remote.url) == RemoteState(
+    assert await remotes.state(REPOSITORY, remote.url) == RemoteState(
         default_branch=None, branches=()
     )
 
 
-async def test_a_task_branch_survives_the_syncs(sandboxes: LocalSandboxes, remote: Remote) -> None:
+async def test_a_task_branch_survives_the_syncs(
+    sandboxes: LocalSandboxes, remotes: Remotes, remote: Remote
+) -> None:
     remote.commit(a="1")
     sandbox, _ = await prepare(sandboxes, remote, NewBranch("one"))
     await run(sandboxes, sandbox, "echo 2 >a && git commit --quiet --all -m two")
     remote.commit(a="3")
 
-    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+    await remotes.state(REPOSITORY, remote.url)
 
     assert await run(sandboxes, sandbox, "git log --format=%s -1") == "two"
 
 
 async def test_damage_on_this_host_is_not_blamed_on_the_remote(
-    sandboxes: LocalSandboxes, remote: Remote
+    repositories: Repositories, remotes: Remotes, remote: Remote
 ) -> None:
     remote.commit(a="1")
-    await sandboxes.sync(REPOSITORY, remote_url=remote.url)
-    copy = sandboxes.repositories.path(REPOSITORY)
+    await remotes.state(REPOSITORY, remote.url)
+    copy = repositories.path(REPOSITORY)
     for file in (copy / "objects").rglob("*"):
         if file.is_file():
             file.chmod(0o644)
             file.write_bytes(b"damaged")
 
     with pytest.raises(GitFailed, match=r"worker's own copy .* `git fsck` in") as failed:
-        await sandboxes.sync(REPOSITORY, remote_url=remote.url)
+        await remotes.state(REPOSITORY, remote.url)
 
     assert str(copy) in failed.value.detail

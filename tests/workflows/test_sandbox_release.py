@@ -104,6 +104,20 @@ async def test_a_sandbox_that_has_the_note_of_another_takes_nothing_of_that_alon
     assert await run(sandboxes, other, "git branch --show-current") == "two"
 
 
+async def test_a_note_that_names_a_place_elsewhere_as_its_repository_is_not_believed(
+    sandboxes: LocalSandboxes, remote: Remote, tmp_path: Path
+) -> None:
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    note = sandboxes.state_folder(ONE) / "note.json"
+    note.write_bytes(note.read_bytes().replace(b'"repo_1"', b'"../../elsewhere"'))
+
+    await sandboxes.release(ONE, branch="keep")
+
+    assert await sandboxes.orphans([]) == []
+    assert not list(tmp_path.glob("elsewhere*"))
+
+
 async def test_what_nobody_knows_is_listed_and_can_be_released(
     sandboxes: LocalSandboxes, remote: Remote
 ) -> None:

@@ -10,6 +10,7 @@ from events.job import BRANCH_REBASE, REPOSITORY_RESTACK
 from runtime.errors import Rejected
 from tests.workflows.remote import REPOSITORY, Remote, run
 from workflows.local_sandbox import LocalSandboxes
+from workflows.remotes import Remotes
 from workflows.repositories import Repositories
 from workflows.sandbox import ExistingBranch, NewBranch
 from workflows.scratch import Conflicting
@@ -274,11 +275,11 @@ async def test_ways_that_parted_are_left_to_a_person(
 
 
 async def test_a_sync_says_which_branches_conflict_with_the_default(
-    stack: Stacked, repositories: Repositories
+    stack: Stacked, remotes: Remotes
 ) -> None:
     stack.on("main", two="theirs\n")
 
-    state = await repositories.sync(REPOSITORY, stack.remote.url)
+    state = await remotes.state(REPOSITORY, stack.remote.url)
 
     conflicts = {branch.name: branch.conflicts for branch in state.branches}
     assert conflicts == {"main": False, "one": False, "two": True, "drei/ü": True}

@@ -110,6 +110,8 @@ def _timed(turn: Turn, timer: str) -> None:
             ask_again(turn, about)
         case "read":
             read_again(turn, about)
+        case _:
+            pass
 
 
 def _sign_in(turn: Turn) -> None:

@@ -114,6 +114,8 @@ def main() -> None:
             case "session/prompt":
                 turn(request["params"]["prompt"][0]["text"], folder)
                 send(id=request["id"], result={"stopReason": "end_turn"})
+            case _:
+                pass
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from events.ids import Timestamp
 from events.transcript import Entry
-from workflows.frames import end_entries, entry_of
+from workflows.acp_entries import end_entries, entry_of
 
 AT = Timestamp(7)
 
