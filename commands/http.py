@@ -172,7 +172,7 @@ async def _line(
     if len(line) > BODY_LIMIT:
         raise TooLarge(f"A line may have {BODY_LIMIT} bytes; send less.")
     given = batch_line_of(line)
-    command_id = command_id_of(given.command_id) or line_command_id(key, number)
+    command_id = line_command_id(given, key, number)
     try:
         command = command_of(given.name, bytes(given.data))
         return await commands.handle(caller, given.name, command, command_id=command_id)
