@@ -176,7 +176,11 @@ async def _line(
     try:
         command = command_of(given.name, bytes(given.data))
         return await commands.handle(caller, given.name, command, command_id=command_id)
-    except Invalid as error:
-        inside = [FieldError(f"/data{place.pointer}", place.detail) for place in error.errors]
+    except FoundryError as error:
         # A field of `data` may have the name of one beside it.
-        raise Invalid(f"In data: {error.detail}", code=error.code, errors=inside) from None
+        error.errors = tuple(
+            FieldError(f"/data{place.pointer}", place.detail) for place in error.errors
+        )
+        if isinstance(error, Invalid):
+            error.detail = f"In data: {error.detail}"
+        raise
