@@ -50,7 +50,7 @@ def _create(task: Task, command: CreateSession, context: Context) -> list[Event]
     agent = command.agent or default_agent(context.organization)
     # A model belongs to the agent it was chosen with.
     model = task.model if agent == task.agent else default_model(context.organization, agent)
-    check_agent(agent, context)
+    check_agent("/agent", agent, context)
     return [
         AgentSessionCreated(
             **task_owners(task),

@@ -2,18 +2,18 @@
 
 from commands.context import Context
 from commands.organization_state import Organization
-from runtime.errors import Rejected
+from commands.refusals import unknown
 
 SHELL = "shell"
 """The agent that is built in."""
 
 
-def check_agent(agent: str | None, context: Context) -> None:
+def check_agent(pointer: str, agent: str | None, context: Context) -> None:
     """Raises `Rejected` (`unknown_agent`) for an agent that was not declared to this installation."""
     if agent is not None and agent not in context.known_agents:
-        raise Rejected(
-            f"There is no agent {agent!r} here; there are: {', '.join(sorted(context.known_agents))}.",
-            code="unknown_agent",
+        known = ", ".join(sorted(context.known_agents))
+        raise unknown(
+            pointer, f"There is no agent {agent!r} here; there are: {known}.", code="unknown_agent"
         )
 
 

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 
 from commands.catalog import CATALOG, AnyCommand
 from commands.fields import TEXT_BYTES
+from commands.refusals import wrong
 from runtime.errors import FieldError, Invalid, NotFound
 from runtime.problems import TooLarge, invalid_body
 
@@ -21,6 +22,7 @@ BATCH_LINES = 100_000
 
 _T = TypeVar("_T")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LIKE = "a UUID, like 0189d6a0-7b5e-7c3e-8f0a-5d3c2b1a0f9e"
 _FILLED = re.compile(rb"\S")
 _FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
 
@@ -93,17 +95,28 @@ def command_id_of(key: str | None) -> str | None:
     """
     if key is None:
         return None
-    text = key.strip().strip('"').lower()
-    if not _UUID.fullmatch(text):
-        raise Invalid(
-            "An Idempotency-Key is a UUID, like 0189d6a0-7b5e-7c3e-8f0a-5d3c2b1a0f9e; make one per command."
-        )
+    text = _uuid_in(key)
+    if text is None:
+        raise Invalid(f"An Idempotency-Key is {_LIKE}; make one per command.")
     return text
 
 
-def line_command_id(key: str, number: int) -> str:
-    """The command id of a batch's line that names none: always the same for the same batch key and line."""
-    return str(uuid.uuid5(uuid.UUID(key), str(number)))
+def line_command_id(line: BatchLine, key: str, number: int) -> str:
+    """The command id of a batch's line; where it names none, always the same for the same batch key and line.
+
+    Raises `Invalid` when what it names is not a UUID.
+    """
+    if line.command_id is None:
+        return str(uuid.uuid5(uuid.UUID(key), str(number)))
+    text = _uuid_in(line.command_id)
+    if text is None:
+        raise wrong("/command_id", f"A command_id is {_LIKE}.")
+    return text
+
+
+def _uuid_in(key: str) -> str | None:
+    text = key.strip().strip('"').lower()
+    return text if _UUID.fullmatch(text) else None
 
 
 def decoded(body: bytes, shape: type[_T]) -> _T:
@@ -117,12 +130,25 @@ def decoded(body: bytes, shape: type[_T]) -> _T:
     except _NameTwice:
         raise _named_twice(body.decode()) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        detail = f"This is not the JSON that is taken here: {error}"
+        detail = f"This is not the JSON that is taken here: {_unreadable(body, error)}"
         raise Invalid(
             f"{detail}. Correct it and send it again.",
             errors=[FieldError(pointer="", detail=detail)],
         ) from None
     return value
+
+
+def _unreadable(body: bytes, error: Exception) -> str:
+    """Why a body is no JSON. Of two mistakes the decoder says something else, or a place that is none of the body."""
+    try:
+        json.dumps(json.loads(body.decode()), ensure_ascii=False).encode()
+    except UnicodeDecodeError as found:
+        return f"it is not UTF-8 (byte {found.start})"
+    except UnicodeEncodeError:
+        return "a text has half of a surrogate pair, as a character that was cut in two leaves it"
+    except (ValueError, RecursionError):
+        pass
+    return str(error)
 
 
 def _wrong_field(error: msgspec.ValidationError, shape: type) -> Invalid:

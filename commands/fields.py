@@ -14,11 +14,13 @@ NAME_LIMIT = 200
 TEXT_BYTES = 256 * 1024
 """The most a prompt or a message may have in UTF-8; `commands.bodies` counts the bytes."""
 
-Name = Annotated[
-    str,
-    Meta(max_length=NAME_LIMIT, pattern=r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?!\n)$"),
-]
-"""A name or a title: one line that is not blank."""
+_NAME = r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+
+Name = Annotated[str, Meta(max_length=NAME_LIMIT, pattern=rf"^{_NAME}(?!\n)$")]
+"""A name or a title: one line that is not blank. Also a model's, which its agent gives: `sonnet[1m]`, an ARN."""
+
+NameOrNothing = Annotated[str, Meta(max_length=NAME_LIMIT, pattern=rf"^(?:{_NAME})?(?!\n)$")]
+"""A name, or the empty text that takes back the one chosen before."""
 
 Line = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$")]
 """One line that names something elsewhere: an address, a branch."""
@@ -38,7 +40,7 @@ Argument = Annotated[str, Meta(max_length=32 * 1024, pattern=r"^[^\x00]*$")]
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*"
 
 Word = Annotated[str, Meta(max_length=100, pattern=rf"^{_WORD}(?!\n)$")]
-"""What a program is called: an agent, a model, a provider, a signal."""
+"""What a program is called: an agent, a provider, a signal."""
 
 WordOrNothing = Annotated[str, Meta(max_length=100, pattern=rf"^(?:{_WORD})?(?!\n)$")]
 """A word, or the empty text that takes back the one chosen before."""

@@ -7,6 +7,7 @@ from commands.user import USER
 from commands.user_state import UserState
 from events.commit import Event
 from events.ids import Timestamp, TokenId, derive_id, new_id
+from events.log_prefix import NODE
 from events.user import TokenCreated, UserCreated
 
 
@@ -32,5 +33,5 @@ async def ensure_owner(reports: Reports, token: str, *, now: Timestamp) -> bool:
             made.append(TokenCreated(user_id=OWNER, token_id=token_id, hash=hashed))
         return made
 
-    await reports.report(USER, OWNER, welcome, report_id=new_id("start"))
+    await reports.report(USER, OWNER, welcome, report_id=new_id("start"), actor=NODE)
     return good

@@ -172,11 +172,15 @@ async def _line(
     if len(line) > BODY_LIMIT:
         raise TooLarge(f"A line may have {BODY_LIMIT} bytes; send less.")
     given = batch_line_of(line)
-    command_id = command_id_of(given.command_id) or line_command_id(key, number)
+    command_id = line_command_id(given, key, number)
     try:
         command = command_of(given.name, bytes(given.data))
         return await commands.handle(caller, given.name, command, command_id=command_id)
-    except Invalid as error:
-        inside = [FieldError(f"/data{place.pointer}", place.detail) for place in error.errors]
+    except FoundryError as error:
         # A field of `data` may have the name of one beside it.
-        raise Invalid(f"In data: {error.detail}", code=error.code, errors=inside) from None
+        error.errors = tuple(
+            FieldError(f"/data{place.pointer}", place.detail) for place in error.errors
+        )
+        if isinstance(error, Invalid):
+            error.detail = f"In data: {error.detail}"
+        raise

@@ -19,7 +19,7 @@ from commands.organization_commands import (
     UpdateOrganization,
 )
 from commands.organization_state import ListedRepository, Organization, OrganizationState
-from commands.refusals import chosen_id, no_such, taken
+from commands.refusals import chosen_id, exists, no_such, taken
 from events.commit import Event
 from events.ids import JobId, OrganizationId, RepositoryId, UserId, is_id
 from events.job import REPOSITORY_SYNC, JobAnnounced
@@ -32,7 +32,7 @@ from events.organization import (
     RepositoryAdded,
     RepositoryRemoved,
 )
-from runtime.errors import Conflict, Rejected
+from runtime.errors import Rejected
 
 # --- State ---
 
@@ -126,7 +126,7 @@ def _create(state: OrganizationState, command: CreateOrganization, context: Cont
 def _update(
     organization: Organization, command: UpdateOrganization, context: Context
 ) -> list[Event]:
-    check_agent(command.default_agent or None, context)
+    check_agent("/default_agent", command.default_agent or None, context)
     name = command.name if command.name != organization.name else None
     agent = _changed(command.default_agent, organization.default_agent)
     model = _changed(command.default_model, organization.default_model)
@@ -215,9 +215,7 @@ def _add_repository(
         raise taken("repository", repository_id)
     there = organization.repository_at(remote.address)
     if there is not None:
-        raise Conflict(
-            f"This organization has the repository already, as {there}.", code="already_exists"
-        )
+        raise exists("/remote_url", f"This organization has the repository already, as {there}.")
     organization_id = organization.organization_id
     return [
         RepositoryAdded(

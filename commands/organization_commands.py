@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from commands.command import Creating, ForOrganization, ForRepository
-from commands.fields import Line, Name, Reference, WordOrNothing
+from commands.fields import Line, Name, NameOrNothing, Reference, WordOrNothing
 from events.organization import Role
 
 
@@ -17,7 +17,7 @@ class UpdateOrganization(ForOrganization, frozen=True, kw_only=True):
 
     name: Name | None = None
     default_agent: WordOrNothing | None = None
-    default_model: WordOrNothing | None = None
+    default_model: NameOrNothing | None = None
 
 
 class AddMember(ForOrganization, frozen=True, kw_only=True):

@@ -11,10 +11,20 @@ def no_such(noun: str) -> NotFound:
 
 
 def taken(noun: str, name: str) -> Conflict:
-    return Conflict(
-        f"The id {name} is taken; choose another {noun} id or leave it out.",
-        code="already_exists",
+    return exists(
+        f"/{noun}_id", f"The id {name} is taken; choose another {noun} id or leave it out."
     )
+
+
+def exists(pointer: str, detail: str) -> Conflict:
+    """What a field names is there already, so that it cannot be made."""
+    places = [FieldError(pointer=pointer, detail=detail)]
+    return Conflict(detail, code="already_exists", errors=places)
+
+
+def unknown(pointer: str, detail: str, *, code: str) -> Rejected:
+    """What a field names was not declared to this installation."""
+    return Rejected(detail, code=code, errors=[FieldError(pointer=pointer, detail=detail)])
 
 
 def task_over() -> Rejected:

@@ -8,7 +8,7 @@ from commands.context import Context
 from commands.decider import ABSENT, Absent, Decider
 from commands.owners import TaskOwners, task_owners
 from commands.process import decide_process
-from commands.refusals import check_branch, chosen_id, no_such, taken, wrong
+from commands.refusals import check_branch, chosen_id, no_such, taken, unknown, wrong
 from commands.task_commands import (
     AnswerPermission,
     ArchiveTask,
@@ -72,7 +72,7 @@ def _create(state: TaskState, command: CreateTask, context: Context) -> list[Eve
         raise no_such("repository")
     _check_branches(command)
     agent = command.agent or default_agent(organization)
-    check_agent(agent, context)
+    check_agent("/agent", agent, context)
     provider = command.sandbox or DEFAULT_PROVIDER
     _check_provider(provider, context)
     model = command.model or default_model(organization, agent)
@@ -123,11 +123,9 @@ def _check_branches(command: CreateTask) -> None:
 
 def _check_provider(provider: str, context: Context) -> None:
     if provider not in context.known_providers:
-        raise Rejected(
-            f"There is no sandbox provider {provider!r} here; there are: "
-            f"{', '.join(sorted(context.known_providers))}.",
-            code="unknown_sandbox",
-        )
+        known = ", ".join(sorted(context.known_providers))
+        detail = f"There is no sandbox provider {provider!r} here; there are: {known}."
+        raise unknown("/sandbox", detail, code="unknown_sandbox")
 
 
 def _rename(task: Task, command: RenameTask) -> list[Event]:

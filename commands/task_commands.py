@@ -27,7 +27,7 @@ class CreateTask(ForRepository, Creating, frozen=True, kw_only=True):
     branch: Line | None = None
     on_branch: Line | None = None
     agent: Word | None = None
-    model: Word | None = None
+    model: Name | None = None
     sandbox: Word | None = None
     permissions: Permissions | None = "ask"
     task_id: str | None = None
@@ -75,7 +75,7 @@ class ResolveIssue(ForTask, frozen=True, kw_only=True):
 class CreateSession(ForTask, frozen=True, kw_only=True):
     name: Name | None = None
     agent: Word | None = None
-    model: Word | None = None
+    model: Name | None = None
     session_id: str | None = None
 
 
@@ -106,7 +106,7 @@ class RenameSession(ForSession, frozen=True, kw_only=True):
 
 
 class ChangeModel(ForSession, frozen=True, kw_only=True):
-    model: Word
+    model: Name
 
 
 # --- Its processes ---

@@ -41,8 +41,8 @@ class CommandRef(Struct, frozen=True, kw_only=True, gc=False):
 class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one message of the stream holds.
 
-    `actor` is a user id, `worker` for a report, or `node` for what a node noted about the log;
-    `command` is None for both of these. `ids` are the ids the command's answer names.
+    `actor` is a user id, `worker` for a report, or `node` for what a node noted by itself: that the log was cut, or
+    its owner's token; `command` is None for both of these. `ids` are the ids the command's answer names.
     `correlation_id` is the request or command that started the chain of which this commit is a part.
     """
 

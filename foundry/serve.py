@@ -153,7 +153,7 @@ def _tell_machines(
         "seconds": round(seconds, 3),
     }
     if "commands" in roles and token is not None:
-        ready["sign_in"] = f"{address}/#code={codes.issue(OWNER)}"
+        ready["sign_in"] = _link(address, codes, roles)
     print(json.dumps(ready), flush=True)
 
 
@@ -168,8 +168,9 @@ def _say_where_to_go(
     if roles != ALL:
         lines.append(f"  roles    {', '.join(sorted(roles))}")
     if "commands" in roles and token is not None:
+        where = "" if "read" in roles else "behind the address of the page; "
         lines.append(
-            f"  sign in  {address}/#code={codes.issue(OWNER)}   (once, within ten minutes)"
+            f"  sign in  {_link(address, codes, roles)}   ({where}once, within ten minutes)"
         )
     if token is None:
         lines.append("  token    in the data folder of the log's first start, or set FOUNDRY_TOKEN")
@@ -179,3 +180,8 @@ def _say_where_to_go(
             lines.append("  demo     .venv/bin/foundry demo   (in another terminal)")
     lines += [f"  api      {address}/v1/openapi.json", "  stop     Ctrl-C"]
     print("\n".join(lines), flush=True)
+
+
+def _link(address: str, codes: LoginCodes, roles: frozenset[str]) -> str:
+    # The page is on nodes that read: another one does not have it, and does not know who has.
+    return f"{address if 'read' in roles else ''}/#code={codes.issue(OWNER)}"

@@ -8,7 +8,7 @@ from commands.first_owner import ensure_owner
 from commands.login_codes import LIFETIME_MS as CODE_LIFETIME_MS
 from commands.login_codes import LoginCodes
 from commands.sign_in import LIFETIME_MS, SignIn
-from events.ids import UserId
+from events.ids import Position, UserId
 from events.memory import MemoryStore
 from runtime.identity import Access
 from runtime.problems import Unauthenticated
@@ -55,9 +55,11 @@ async def test_the_owner_is_made_once_however_many_nodes_start(memory_store: Mem
         await ensure_owner(first.reports, "one", now=first.now())
 
         head = await memory_store.head()
+        stored = [await memory_store.at(Position(position)) for position in (1, 2)]
         callers = [await second.caller("one"), await first.caller("two")]
 
     assert head == 2
+    assert [recorded and recorded.commit.actor for recorded in stored] == ["node", "node"]
     assert [caller.user_id for caller in callers] == [OWNER, OWNER]
 
 

@@ -91,6 +91,19 @@ async def test_what_lacks_in_the_data_is_not_said_to_lack_beside_it(
     ]
 
 
+@pytest.mark.parametrize("command_id", ["x", "", 7])
+async def test_a_lines_id_that_is_no_uuid_is_pointed_at(
+    client: httpx.AsyncClient, command_id: object
+) -> None:
+    line = {"name": "organization.create", "command_id": command_id, "data": {"name": "Acme"}}
+
+    (answer,) = await batch(client, line)
+
+    (place,) = msgspec.convert(answer["errors"], list[dict[str, str]])
+    assert (answer["status"], place["pointer"]) == (400, "/command_id")
+    assert "/command_id" in str(answer["detail"])
+
+
 async def test_a_batch_that_comes_again_gives_the_same_answers(
     client: httpx.AsyncClient, node: Node
 ) -> None:

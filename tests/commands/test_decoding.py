@@ -88,6 +88,21 @@ def test_any_if_match_asks_for_versions_or_for_nothing(line: str, cut: str | Non
     assert all(0 <= version < 10**19 for version in expectation.versions)
 
 
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        (rb"a\ud83d", "half of a surrogate pair"),
+        (rb"\ude00 a", "half of a surrogate pair"),
+        (b"a\xe9", r"not UTF-8 \(byte 33\)"),
+        (b"\xed\xa0\x80", r"not UTF-8 \(byte 32\)"),
+        (rb"a\q", "invalid escape"),
+    ],
+)
+def test_a_text_that_is_none_is_told_why(title: bytes, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        command_of("task.rename", b'{"task_id": "task_1", "title": "' + title + b'"}')
+
+
 def test_a_path_may_have_any_character_but_nul() -> None:
     def revert(path: str) -> bytes:
         return json.dumps({"task_id": "task_1", "path": path}).encode()
@@ -97,6 +112,39 @@ def test_a_path_may_have_any_character_but_nul() -> None:
     assert getattr(command, "path", "") == "tab\tline\n"
     with pytest.raises(Invalid):
         command_of("task.revert_file", revert("a\0b"))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "sonnet[1m]",
+        "gpt-5 (high)",
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+        "m" * 200,
+    ],
+)
+def test_a_model_is_called_what_its_agent_calls_it(model: str) -> None:
+    session = {"task_id": "task_1", "session_id": "ses_1"}
+    bodies = {
+        "task.create": {"repository_id": "repo_1", "prompt": "true", "model": model},
+        "agent_session.create": {"task_id": "task_1", "model": model},
+        "agent_session.change_model": {**session, "model": model},
+        "organization.update": {"organization_id": "org_1", "default_model": model},
+    }
+
+    for name, body in bodies.items():
+        command_of(name, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("model", ["a\nb", " ", "m" * 201])
+def test_a_model_is_one_line(model: str) -> None:
+    task = {"repository_id": "repo_1", "prompt": "true", "model": model}
+    organization = {"organization_id": "org_1", "default_model": model}
+
+    with pytest.raises(Invalid, match="at /model"):
+        command_of("task.create", json.dumps(task).encode())
+    with pytest.raises(Invalid, match="at /default_model"):
+        command_of("organization.update", json.dumps(organization).encode())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from commands.catalog import CATALOG
 from commands.task import TASK
 from commands.task_state import Task
 from tests.commands.edge import CREATE, JSON, check_problem
-from tests.commands.node import Acme, Node, key
+from tests.commands.node import REMOTE, Acme, Node, key
 
 
 async def test_the_same_body_spelt_otherwise_is_the_same_body(client: httpx.AsyncClient) -> None:
@@ -125,6 +125,42 @@ async def test_a_bad_field_gets_its_problem_and_nothing_is_stored(
 
     check_problem(response, status, code)
     assert await node.store.head() == head
+
+
+@pytest.mark.parametrize(
+    ("command", "field", "value"),
+    [
+        ("task.create", "agent", "nobody"),
+        ("task.create", "sandbox", "moon"),
+        ("organization.update", "default_agent", "nobody"),
+        ("organization.create", "organization_id", None),
+        ("repository.add", "repository_id", None),
+        ("repository.add", "remote_url", REMOTE),
+    ],
+)
+async def test_a_field_that_names_what_is_unknown_or_taken_is_pointed_at(
+    client: httpx.AsyncClient, place: Acme, command: str, field: str, value: str | None
+) -> None:
+    there = {"organization_id": place.organization_id, "repository_id": place.repository_id}
+    others: dict[str, dict[str, str]] = {
+        "task.create": {"repository_id": place.repository_id, "prompt": "x"},
+        "organization.update": {"organization_id": place.organization_id},
+        "organization.create": {"name": "Acme"},
+        "repository.add": {"organization_id": place.organization_id, "remote_url": f"{REMOTE}2"},
+    }
+    data = {**others[command], field: value or there[field]}
+
+    alone = await client.post(f"/v1/commands/{command}", json=data)
+    line = await client.post(
+        "/v1/commands",
+        json={"name": command, "data": data},
+        headers={"content-type": "application/x-ndjson"},
+    )
+
+    (place_alone,) = alone.json()["errors"]
+    (place_in_line,) = line.json()["errors"]
+    assert (place_alone["pointer"], place_in_line["pointer"]) == (f"/{field}", f"/data/{field}")
+    assert place_alone["detail"] == alone.json()["detail"]
 
 
 async def test_what_may_be_left_out_may_be_null(client: httpx.AsyncClient, place: Acme) -> None:

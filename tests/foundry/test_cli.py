@@ -99,7 +99,7 @@ def test_what_nobody_expected_keeps_its_trace(failing: list[Exception], error: E
         cli.main(["token"])
 
 
-@pytest.mark.parametrize("roles", [ALL, frozenset({"read"})])
+@pytest.mark.parametrize("roles", [ALL, frozenset({"read"}), frozenset({"commands"})])
 @pytest.mark.parametrize("token", ["t" * 20, None])
 def test_a_start_advises_only_what_works_on_that_node(
     roles: frozenset[str], token: str | None, capsys: pytest.CaptureFixture[str]
@@ -112,7 +112,8 @@ def test_a_start_advises_only_what_works_on_that_node(
     assert said.count("  token ") == 1
     assert ("foundry token" in said) == (token is not None)
     assert ("foundry demo" in said) == (token is not None and roles == ALL)
-    assert ("#code=" in said) == (token is not None and roles == ALL)
+    assert ("#code=" in said) == (token is not None and "commands" in roles)
+    assert ("http://127.0.0.1:1/#code=" in said) == (token is not None and roles == ALL)
 
 
 async def test_a_server_that_ends_under_a_command_is_named() -> None:

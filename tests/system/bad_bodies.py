@@ -58,7 +58,7 @@ FIELDS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "a negative version": ("task.create", {"expected_version": -1}),
     "a version that is no number": ("task.create", {"expected_version": "x"}),
     "an agent with blanks": ("task.create", {"agent": "sh -c"}),
-    "a model with quotes": ("task.create", {"model": "';--"}),
+    "a model of two lines": ("task.create", {"model": "a\nb"}),
     "no address": ("repository.add", {"remote_url": ""}),
     "an address that is an option": ("repository.add", {"remote_url": "--upload-pack=touch x"}),
     "an address that runs something": ("repository.add", {"remote_url": "ext::sh -c touch% x"}),
