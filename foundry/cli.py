@@ -68,10 +68,11 @@ def _print_by_the_line() -> None:
 
 def _forget_what_was_not_taken() -> None:
     """Python would try once more at its end, complain, and change the status to 120."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 async def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:
