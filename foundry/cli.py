@@ -3,6 +3,9 @@
 import argparse
 import asyncio
 import errno
+import io
+import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,6 +29,9 @@ Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
 OF_THE_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 """Open files, processes, memory."""
 
+READER_LEFT = 128 + signal.SIGPIPE
+"""As shells have it of a program that its reader ended."""
+
 ROLES = ("commands", "read", "workers")
 NAMED = "one of those that `foundry verify` lists"
 
@@ -33,6 +39,7 @@ NAMED = "one of those that `foundry verify` lists"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; the process's status is 0 only on success."""
     open_standard_streams()
+    _print_by_the_line()
     options = _parser().parse_args(arguments)
     try:
         settings = load()
@@ -41,16 +48,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, asyncio.CancelledError):
         status = 130
     except BrokenPipeError:
-        # The reader (`head`, `less`) has seen enough.
-        status = 0
-        sys.stderr.close()
+        # It (`head`, `less`) has seen enough; what was to be done may not be.
+        status = READER_LEFT
     except Exception as error:
         sentence = _sentence(error)
         if sentence is None:
             raise
         print(f"foundry: {sentence}", file=sys.stderr)
         status = 1
+    _forget_what_was_not_taken()
     sys.exit(status)
+
+
+def _print_by_the_line() -> None:
+    """So that a pipe or a file has each line at once, and one that cannot be written is known while there is somebody to say it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
+def _forget_what_was_not_taken() -> None:
+    """Python would try once more at its end, complain, and change the status to 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 async def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:

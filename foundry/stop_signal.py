@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: noticed at any moment of a process's life, and followed by its end whatever else happens."""
+"""SIGTERM, Ctrl-C and a terminal that closes: noticed at any moment of a process's life, and followed by its end whatever else happens."""
 
 import asyncio
 import faulthandler
@@ -31,7 +31,11 @@ class StopSignal:
         self._stopped = asyncio.Event()
         self._short: asyncio.Timeout | None = None
         self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        stops = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            # Under `nohup` it is ignored, and stays so.
+            stops.append(signal.SIGHUP)
+        for number in stops:
             self._loop.add_signal_handler(number, self._take, number.name)
 
     def is_set(self) -> bool:

@@ -50,6 +50,9 @@ READS = 16
 """At most this many topics are read at once for streams that begin or catch up."""
 
 CLOSING_SECONDS = 5.0
+LEAST_SECONDS = 0.5
+"""A drain without time has this much: else its streams would end without a `bye`."""
+
 TURNED_AWAY_MS = (1000, 5000)
 
 _PATH = re.compile(r"/v1/stream(?:/(?P<sid>[^/]+)/interest)?/?")
@@ -125,8 +128,9 @@ class Gateway:
             self._hub.close()
 
     async def drain(self, deadline: float) -> None:
-        """Admit nobody any more and end every stream, the last one by `deadline` (event loop time)."""
+        """Admit nobody any more and end every stream, the last one by `deadline` (event loop time), or a moment later."""
         loop = asyncio.get_running_loop()
+        deadline = max(deadline, loop.time() + LEAST_SECONDS)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._gate.drain(deadline), name="gateway gate")
             await asyncio.sleep(0)

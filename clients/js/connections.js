@@ -38,7 +38,7 @@ export function open(turn, place) {
       heartbeat_ms: 0,
       heard_at: turn.at,
       ready_at: null,
-      carried: Object.fromEntries(names.map((name) => [name, true])),
+      carried: new Set(names),
       revision: 0,
       asking: null,
       failures: 0,

@@ -184,9 +184,11 @@ const HANDLERS = {
  */
 function end(turn, connection, name, refused) {
   const place = turn.placeOf(connection);
-  const carried = { ...(place && turn.state[place]?.carried) };
-  delete carried[name];
-  if (place !== null) turn.setConnection(place, { carried });
+  if (place !== null) {
+    const carried = new Set(turn.state[place]?.carried);
+    carried.delete(name);
+    turn.setConnection(place, { carried });
+  }
   if (live(turn, name) === null) return;
   refuse(turn, name, refused);
   if (wanted(turn).length === 0) interestChanged(turn);

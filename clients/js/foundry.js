@@ -291,7 +291,7 @@ export class Foundry {
 
   /** @param {string} name */
   #topic(name) {
-    return Object.hasOwn(this.#state.topics, name) ? this.#state.topics[name] ?? null : null;
+    return this.#state.topics.get(name) ?? null;
   }
 
   /** @param {string} topic */

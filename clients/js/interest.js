@@ -38,9 +38,9 @@ export function flush(turn) {
   // A stream that is about to be left is asked for nothing more.
   if (current.sid === null || current.asking !== null || next?.sid) return;
   const add = names
-    .filter((name) => !current.carried[name] || turn.topic(name)?.gap === "due")
+    .filter((name) => !current.carried.has(name) || turn.topic(name)?.gap === "due")
     .slice(0, MOST_TOPICS);
-  const remove = Object.keys(current.carried)
+  const remove = [...current.carried]
     .filter((name) => !names.includes(name))
     .slice(0, MOST_TOPICS);
   if (add.length === 0 && remove.length === 0) return;
@@ -93,12 +93,11 @@ export function answered(turn, input) {
 }
 
 /**
- * @param {Record<string, true>} carried
+ * @param {ReadonlySet<string>} carried
  * @param {readonly string[]} add
  * @param {readonly string[]} remove
- * @returns {Record<string, true>}
+ * @returns {ReadonlySet<string>}
  */
 function carrying(carried, add, remove) {
-  const names = [...Object.keys(carried).filter((name) => !remove.includes(name)), ...add];
-  return Object.fromEntries(names.map((name) => [name, /** @type {const} */ (true)]));
+  return new Set([...[...carried].filter((name) => !remove.includes(name)), ...add]);
 }

@@ -3,7 +3,7 @@
 export class Problem extends Error {
   /**
    * @param {number} status 0 when there was no answer
-   * @param {string} code `unreachable`, `closed`, or one of docs/protocol.md
+   * @param {string} code `unreachable`, `unreadable`, `closed`, or one of docs/protocol.md
    * @param {string} detail what to do next
    * @param {{errors?: {pointer: string, detail: string}[], key?: string}} [more] `key`: send the command again with it
    */

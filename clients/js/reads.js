@@ -19,7 +19,7 @@ import { jitter } from "./turn.js";
 export function refresh(turn, { topic, at_least = null, cause = "refresh" }) {
   const { topics, status } = turn.state;
   if (status === "needs_auth") return;
-  const names = topic === null ? Object.keys(topics) : [topic];
+  const names = topic === null ? [...topics.keys()] : [topic];
   for (const name of names) {
     const known = turn.topic(name);
     if (known === null || (topic === null && known.live === "on")) continue;

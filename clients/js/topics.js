@@ -16,7 +16,7 @@ export function subscribe(turn, { topic: name, live = "on", view = null }) {
   const topic = turn.topic(name);
   if (topic === null) {
     // The server may still carry what was let go a moment ago: then it has to be told to send it again.
-    const gap = turn.state.current?.carried[name] ? "due" : null;
+    const gap = turn.state.current?.carried.has(name) ? "due" : null;
     turn.setTopic(name, { ...FRESH, listeners: 1, live, view, gap });
     if (view !== null) tell(turn, name, { cause: "held", newest: true });
     ask(turn, name);
@@ -92,7 +92,7 @@ export function askAgain(turn, name) {
  * @param {Turn} turn
  */
 export function gapsAreDue(turn) {
-  for (const [name, topic] of Object.entries(turn.state.topics)) {
+  for (const [name, topic] of turn.state.topics) {
     if (topic.gap === "asked") turn.setTopic(name, { gap: "due" });
   }
 }
@@ -103,10 +103,9 @@ export function gapsAreDue(turn) {
  * @param {Turn} turn
  */
 export function wanted({ state }) {
-  return Object.keys(state.topics).filter((name) => {
-    const topic = state.topics[name];
-    return topic?.live === "on" && topic.refused === null;
-  });
+  return [...state.topics]
+    .filter(([, topic]) => topic.live === "on" && topic.refused === null)
+    .map(([name]) => name);
 }
 
 /**

@@ -30,7 +30,7 @@ export function begin({ grace_ms = 30_000 } = {}) {
   return {
     options: { grace_ms },
     status: "idle",
-    topics: {},
+    topics: new Map(),
     current: null,
     next: null,
     last_connection: 0,
@@ -89,7 +89,7 @@ export class Turn {
    * @returns {Topic | null}
    */
   topic(name) {
-    return Object.hasOwn(this.state.topics, name) ? this.state.topics[name] ?? null : null;
+    return this.state.topics.get(name) ?? null;
   }
 
   /**
@@ -98,12 +98,14 @@ export class Turn {
    */
   setTopic(name, patch) {
     const topic = /** @type {Topic} */ ({ ...this.topic(name), ...patch });
-    this.set({ topics: { ...this.state.topics, [name]: topic } });
+    // Not an object: to copy one of a thousand names takes a millisecond, twenty times as long.
+    this.set({ topics: new Map(this.state.topics).set(name, topic) });
   }
 
   /** @param {string} name */
   dropTopic(name) {
-    const { [name]: _, ...topics } = this.state.topics;
+    const topics = new Map(this.state.topics);
+    topics.delete(name);
     this.set({ topics });
   }
 

@@ -28,7 +28,7 @@
  * One stream. `carried` is what the server was asked to carry, `asking` the interest request on its way.
  * @typedef {{
  *   id: number, sid: string | null, heartbeat_ms: number, heard_at: number, ready_at: number | null,
- *   carried: Record<string, true>, revision: number, asking: Asking | null, failures: number, draining: boolean,
+ *   carried: ReadonlySet<string>, revision: number, asking: Asking | null, failures: number, draining: boolean,
  * }} Connection
  * @typedef {{revision: number, add: string[], remove: string[]}} Asking
  *
@@ -39,7 +39,7 @@
  *
  * `current` is the stream in use, or being opened; `next` the one that is to take its place after a `drain`.
  * @typedef {{
- *   options: {grace_ms: number}, status: Status, topics: Record<string, Topic>, current: Connection | null,
+ *   options: {grace_ms: number}, status: Status, topics: ReadonlyMap<string, Topic>, current: Connection | null,
  *   next: Connection | null, last_connection: number, cursor: string | null, flushing: boolean, attempt: number,
  *   retry_ms: number, not_before: number, woken_at: number | null, counters: Counters,
  * }} State

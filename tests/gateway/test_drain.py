@@ -31,6 +31,19 @@ async def test_streams_are_told_to_leave_and_then_ended_cleanly() -> None:
     assert remaining > 0
 
 
+async def test_streams_of_a_node_without_time_are_told_and_ended_cleanly_too() -> None:
+    async with running() as node, node.stream("app") as first, node.stream("app") as second:
+        await first.until("ready")
+        await second.until("ready")
+
+        await node.gateway.drain(asyncio.get_running_loop().time())
+        endings = [await first.rest(), await second.rest()]
+
+    for events in endings:
+        assert [event.name for event in events] == ["drain", "bye"]
+        assert events[0].data["deadline_ms"] > 0
+
+
 async def test_native_event_sources_are_told_to_come_back_soon_and_not_at_once() -> None:
     async with running() as node:
         async with node.stream("app") as first, node.stream("app") as second:

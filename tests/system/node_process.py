@@ -3,6 +3,7 @@
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -70,10 +71,10 @@ class NodeProcess:
         code = _CODE.search(said)
         self.login_code = code[1].decode() if code else ""
 
-    def stop(self, within: float = STOP_SECONDS) -> int:
-        """SIGTERM; the exit status."""
+    def stop(self, within: float = STOP_SECONDS, by: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal; the exit status."""
         assert self._process is not None
-        self._process.terminate()
+        self._process.send_signal(by)
         return self.ended(within)
 
     def kill(self) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -145,6 +147,44 @@ async def test_who_follows_the_log_of_a_server_that_ends_is_told_so(
 
     assert following.returncode == 1
     assert b"foundry: The process that ran the nats-server of this data folder has ended" in said
+
+
+@pytest.mark.parametrize("command", ["token", "doctor", "verify", "history usr_owner"])
+async def test_what_cannot_be_printed_is_a_sentence_and_no_success(
+    system: NodeProcess, command: str
+) -> None:
+    status, said = await _printing_to(os.open("/dev/full", os.O_WRONLY), system, *command.split())
+
+    assert status == 1
+    assert said.startswith(b"foundry: The disk takes nothing")
+    assert said.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("command", ["token", "verify", "history usr_owner"])
+async def test_a_command_whose_reader_left_says_nothing_and_is_no_success(
+    system: NodeProcess, command: str
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    status, said = await _printing_to(writer, system, *command.split())
+
+    assert (status, said) == (128 + signal.SIGPIPE, b"")
+
+
+async def _printing_to(where: int, node: NodeProcess, *arguments: str) -> tuple[int, bytes]:
+    """Status and standard error of a command that prints to a file descriptor, which is closed here."""
+    printing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "foundry", *arguments),
+        env=node.environment(),
+        stdout=where,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(where)
+    async with asyncio.timeout(START_SECONDS):
+        _, said = await printing.communicate()
+    assert printing.returncode is not None
+    return printing.returncode, said
 
 
 @pytest.mark.parametrize("command", ["serve", "token", "history usr_owner", "doctor"])

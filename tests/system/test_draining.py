@@ -1,6 +1,7 @@
 """SIGTERM under load: what was answered stays, every stream is sent away with a word, and the process goes."""
 
 import asyncio
+import signal
 from time import monotonic
 
 import httpx
@@ -80,6 +81,21 @@ async def test_a_draining_node_says_so_and_admits_nothing(
     assert [event.name for event in late_events] == ["bye"]
     assert late.retry_ms
     assert rest[-1].name == "bye"
+
+
+async def test_a_node_whose_terminal_is_closed_goes_in_order(
+    start_node: StartNode, enter: Enter
+) -> None:
+    node = start_node(FOUNDRY_DRAIN_SECONDS="0")
+    client = await enter(node.address, node.token)
+    async with client.stream("app") as stream:
+        await stream.until_ready()
+        stopping = asyncio.create_task(asyncio.to_thread(node.stop, by=signal.SIGHUP))
+        rest = await stream.rest()
+        status = await stopping
+
+    assert [event.name for event in rest] == ["drain", "bye"]
+    assert status == 0
 
 
 async def test_a_turn_that_is_still_running_does_not_hold_the_node_up(

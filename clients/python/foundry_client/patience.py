@@ -21,7 +21,7 @@ async def until_answered(
     """The first answer that another try would not change; after `within` seconds the last one there was."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
-    last = Answer(status=0, code="timeout", detail=f"No answer within {within:g} s.")
+    last = Answer(status=0, code="unreachable", detail=f"No answer within {within:g} s.")
     try:
         async with asyncio.timeout_at(deadline):
             attempt = 0

@@ -15,6 +15,8 @@ MAX_DETAIL = 500
 class Problem(Exception):
     """A request was refused. `status` is 0 when nobody answered within the time there was.
 
+    `code` is one of docs/protocol.md; with a `status` of 0 `unreachable`, `unreadable` or `closed`.
+
     `key` is that of a command whose outcome may be unknown: sent again with it, it happens once.
     """
 
