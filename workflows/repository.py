@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from workflows.default_branch import default_branch
 from workflows.git import DEADLINE, DISK, Finished, GitFailed, Lane, RunsGit, lane_to
 from workflows.own_settings import OwnSettings
 from workflows.sandbox import RemoteUnavailable
 from workflows.scratch import Move, Scratch
+from workflows.unfinished import held_by
 
 FETCH_SECONDS = 240.0
 LOOK_SECONDS = 60.0
@@ -131,6 +133,11 @@ class Repository:
                 branches[branch.removeprefix("refs/heads/")] = folder
         return branches
 
+    async def held(self) -> dict[str, Path]:
+        """The branches to which a rebase or a bisect that has not ended goes back, with the working tree that does."""
+        trees = [folder for folder, about in await self._working_trees() if "detached" in about]
+        return {name: tree for tree in trees for name in await held_by(tree, self.path, self._read)}
+
     async def forget_trees_in(self, folder: Path) -> None:
         """Forget working trees that somebody made in a folder that is gone or goes: they would keep their branches for ever."""
         for tree, _ in await self._working_trees():
@@ -242,6 +249,9 @@ class Repository:
     async def _is_there(self, folder: Path) -> bool:
         return folder.exists()
 
+    async def _read(self, file: Path) -> bytes:
+        return file.read_bytes() if file.is_file() else b""
+
     async def _look(self, remote_url: str) -> RemoteHeads:
         listed = await self.run(
             *("ls-remote", "--symref", "--", remote_url, "HEAD", "refs/heads/*"),
@@ -277,16 +287,6 @@ def _remote_to_blame() -> Iterator[None]:
         yield
     except GitFailed as error:
         raise RemoteUnavailable(f"The remote repository cannot be read. {error.detail}") from None
-
-
-def default_branch(tips: dict[str, str], *, pointed_at: str | None, head: str | None) -> str | None:
-    """The branch the remote's HEAD means; where it means none, the one people usually mean."""
-    if pointed_at in tips:
-        return pointed_at
-    usual = [name for name in ("main", "master") if name in tips]
-    same = sorted(name for name, tip in tips.items() if tip == head)
-    both = [name for name in usual if name in same]
-    return next(iter(both or same or usual or sorted(tips)), None)
 
 
 def _text(output: bytes) -> str:
