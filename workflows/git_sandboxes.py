@@ -18,8 +18,9 @@ from runtime.errors import Invalid, Rejected
 from workflows.capture import CaptureFolder, Capturer
 from workflows.disk import Disk
 from workflows.git import RunsGit
+from workflows.remote_heads import RemoteHeads
 from workflows.repositories import Repositories
-from workflows.repository import RemoteHeads, Repository
+from workflows.repository import Repository
 from workflows.sandbox import (
     Captured,
     Checkout,

@@ -16,7 +16,8 @@ from workflows.folder_lock import folder_lock
 from workflows.git import GitFailed, RunsGit
 from workflows.local_remote import is_below
 from workflows.own_settings import OwnSettings
-from workflows.repository import RemoteHeads, Repository
+from workflows.remote_heads import RemoteHeads
+from workflows.repository import Repository
 from workflows.sandbox import RemoteState
 from workflows.scratch import Scratch
 

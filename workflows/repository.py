@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from workflows.default_branch import default_branch
 from workflows.git import DEADLINE, DISK, Finished, GitFailed, Lane, RunsGit, lane_to
 from workflows.own_settings import OwnSettings
-from workflows.sandbox import RemoteUnavailable
+from workflows.remote_heads import RemoteHeads, heads_listed, is_text
+from workflows.remote_words import unreadable
 from workflows.scratch import Move, Scratch
 from workflows.unfinished import held_by
 
@@ -20,14 +19,6 @@ SEEN_TIPS = 500
 
 _ORIGIN = "refs/remotes/origin/"
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
-
-
-@dataclass(frozen=True)
-class RemoteHeads:
-    """What a remote has: the tip of each branch whose name is text, and the branch new work starts from."""
-
-    tips: dict[str, str]
-    default_branch: str | None
 
 
 class Repository:
@@ -94,8 +85,8 @@ class Repository:
         await self._git.run(*args, folder=self.path, keep_open=(self._lock,))
 
     async def fetch(self, remote_url: str) -> RemoteHeads:
-        """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`, `GitFailed`."""
-        with _remote_to_blame():
+        """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`, `Rejected`, `GitFailed`."""
+        with _remote_to_blame(remote_url):
             heads = await self._look(remote_url)
         try:
             tips, pointed_at = await self._references(_ORIGIN)
@@ -106,7 +97,7 @@ class Repository:
                 exit_code=error.exit_code,
             ) from None
         if tips != heads.tips:
-            with _remote_to_blame():
+            with _remote_to_blame(remote_url):
                 await self._fetch(remote_url)
         if heads.default_branch is not None:
             target = f"{_ORIGIN}{heads.default_branch}"
@@ -129,7 +120,7 @@ class Repository:
                 # Only its link to here is gone, not the tree: git says 128.
                 if (await self.run(*remove, accept=(0, 128))).exit_code == 0:
                     continue
-            if _is_text(branch := about.get("branch", "")) and branch:
+            if is_text(branch := about.get("branch", "")) and branch:
                 branches[branch.removeprefix("refs/heads/")] = folder
         return branches
 
@@ -232,7 +223,7 @@ class Repository:
             sha, pointed_at, name = [*line.split(" ", 2), "", ""][:3]
             if name and pointed_at:
                 pointers[name.removeprefix(prefix)] = pointed_at
-            elif name and _is_text(name):
+            elif name and is_text(name):
                 tips[name.removeprefix(prefix)] = sha
         return tips, pointers
 
@@ -258,18 +249,7 @@ class Repository:
             deadline=LOOK_SECONDS,
             lane=lane_to(remote_url),
         )
-        tips: dict[str, str] = {}
-        head: str | None = None
-        pointed_at: str | None = None
-        for line in _text(listed.output).split("\n"):
-            value, _, name = line.partition("\t")
-            if name == "HEAD" and value.startswith("ref: "):
-                pointed_at = value.removeprefix("ref: refs/heads/")
-            elif name == "HEAD":
-                head = value
-            elif name.startswith("refs/heads/") and _is_text(name):
-                tips[name.removeprefix("refs/heads/")] = value
-        return RemoteHeads(tips, default_branch(tips, pointed_at=pointed_at, head=head))
+        return heads_listed(_text(listed.output))
 
     async def _fetch(self, remote_url: str) -> None:
         await self.run(
@@ -282,17 +262,12 @@ class Repository:
 
 
 @contextmanager
-def _remote_to_blame() -> Iterator[None]:
+def _remote_to_blame(remote_url: str) -> Iterator[None]:
     try:
         yield
     except GitFailed as error:
-        raise RemoteUnavailable(f"The remote repository cannot be read. {error.detail}") from None
+        raise unreadable(remote_url, error) from None
 
 
 def _text(output: bytes) -> str:
     return output.decode("utf-8", "surrogateescape")
-
-
-def _is_text(name: str) -> bool:
-    """Git takes any bytes for the name of a branch. Some are no text, so nobody can give a command about it."""
-    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from runtime.errors import Rejected
 from workflows.git import DISK, Finished, GitFailed, Lane, RunsGit, lane_to, lines_of
-from workflows.sandbox import RemoteUnavailable
+from workflows.remote_words import unwritable
 
 PUSH_SECONDS = 240.0
 REBASE_SECONDS = 240.0
@@ -111,9 +111,7 @@ class Scratch:
                 lane=lane_to(remote_url),
             )
         except GitFailed as error:
-            raise RemoteUnavailable(
-                f"The remote repository cannot be written to. {error.detail}"
-            ) from None
+            raise unwritable(remote_url, error) from None
         if pushed.exit_code != 0:
             said = words_of_remote(pushed.complaints)
             raise PushRefused(

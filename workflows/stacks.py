@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from events.ids import RepositoryId, TaskId
 from runtime.errors import Rejected
+from workflows.remote_heads import RemoteHeads
 from workflows.repositories import Repositories
-from workflows.repository import RemoteHeads, Repository
+from workflows.repository import Repository
 from workflows.sandbox import BranchInUse
 from workflows.scratch import Conflicting, Move
 from workflows.stack_plan import Step
