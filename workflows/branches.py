@@ -5,8 +5,9 @@ from pathlib import Path
 from events.ids import RepositoryId
 from runtime.errors import Rejected, Unavailable
 from workflows.git_sandboxes import GitSandboxes
+from workflows.remote_heads import RemoteHeads
 from workflows.repositories import Repositories
-from workflows.repository import RemoteHeads, Repository
+from workflows.repository import Repository
 from workflows.sandbox import BranchExists, Sandbox
 from workflows.scratch import Conflicting, Move, PushRefused
 from workflows.working_tree import clash, clash_sentence

@@ -19,8 +19,9 @@ from workflows.capture import CaptureFolder, Capturer
 from workflows.disk import Disk
 from workflows.git import RunsGit
 from workflows.id_paths import place_of
+from workflows.remote_heads import RemoteHeads
 from workflows.repositories import Repositories
-from workflows.repository import RemoteHeads, Repository
+from workflows.repository import Repository
 from workflows.sandbox import (
     Captured,
     Checkout,
@@ -199,7 +200,7 @@ class GitSandboxes(ABC):
                 ours=before is not None and before.made and before.branch == branch.name,
                 heads=heads,
                 local=await repository.tips("refs/heads/"),
-                checked_out=await repository.checked_out(),
+                checked_out={**await repository.held(), **await repository.checked_out()},
             ),
             heads,
         )
@@ -227,7 +228,8 @@ class GitSandboxes(ABC):
         for folder in (self._trees, self._states):
             await repository.forget_trees_in(folder / note.sandbox.task_id)
         await repository.run("update-ref", "-d", _base_ref(note.sandbox.task_id))
-        if goes and note.branch not in await repository.checked_out():
+        used = {**await repository.held(), **await repository.checked_out()} if goes else {}
+        if goes and note.branch not in used:
             await repository.run("update-ref", "-d", f"refs/heads/{note.branch}")
         if branch == "delete":
             await repository.run("update-ref", "-d", kept_inside(note.sandbox.task_id))

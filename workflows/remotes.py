@@ -10,8 +10,9 @@ from events.ids import RepositoryId
 from events.repository import Branch
 from workflows.git import Git, GitFailed
 from workflows.own_settings import OwnSettings
+from workflows.remote_heads import RemoteHeads
 from workflows.repositories import Repositories
-from workflows.repository import ORIGIN, RemoteHeads
+from workflows.repository import ORIGIN
 from workflows.scratch import Scratch
 
 CONFLICT_SECONDS = 10.0

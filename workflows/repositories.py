@@ -14,7 +14,8 @@ from workflows.git import RunsGit
 from workflows.id_paths import place_of
 from workflows.local_remote import is_below
 from workflows.own_settings import OwnSettings
-from workflows.repository import RemoteHeads, Repository
+from workflows.remote_heads import RemoteHeads
+from workflows.repository import Repository
 
 
 @dataclass

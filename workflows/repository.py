@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from workflows.git import DEADLINE, Finished, GitFailed, RunsGit
 from workflows.git_lanes import DISK, Lane, lane_to
 from workflows.own_settings import OwnSettings
-from workflows.sandbox import RemoteUnavailable
+from workflows.remote_heads import RemoteHeads, heads_listed, is_text
+from workflows.remote_words import unreadable
 from workflows.scratch import Move, Scratch
+from workflows.unfinished import held_by
 
 FETCH_SECONDS = 240.0
 LOOK_SECONDS = 60.0
@@ -21,14 +22,6 @@ ORIGIN = "refs/remotes/origin/"
 """Below it lies what is known of the remote's branches."""
 
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
-
-
-@dataclass(frozen=True)
-class RemoteHeads:
-    """What a remote has: the tip of each branch whose name is text, and the branch new work starts from."""
-
-    tips: dict[str, str]
-    default_branch: str | None
 
 
 class Repository:
@@ -95,8 +88,8 @@ class Repository:
         await self._git.run(*args, folder=self.path, keep_open=(self._lock,))
 
     async def fetch(self, remote_url: str) -> RemoteHeads:
-        """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`, `GitFailed`."""
-        with _remote_to_blame():
+        """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`, `Rejected`, `GitFailed`."""
+        with _remote_to_blame(remote_url):
             heads = await self._look(remote_url)
         try:
             tips, pointed_at = await self._references(ORIGIN)
@@ -107,7 +100,7 @@ class Repository:
                 exit_code=error.exit_code,
             ) from None
         if tips != heads.tips:
-            with _remote_to_blame():
+            with _remote_to_blame(remote_url):
                 await self._fetch(remote_url)
         if heads.default_branch is not None:
             target = f"{ORIGIN}{heads.default_branch}"
@@ -130,9 +123,14 @@ class Repository:
                 # Only its link to here is gone, not the tree: git says 128.
                 if (await self.run(*remove, accept=(0, 128))).exit_code == 0:
                     continue
-            if _is_text(branch := about.get("branch", "")) and branch:
+            if is_text(branch := about.get("branch", "")) and branch:
                 branches[branch.removeprefix("refs/heads/")] = folder
         return branches
+
+    async def held(self) -> dict[str, Path]:
+        """The branches to which a rebase or a bisect that has not ended goes back, with the working tree that does."""
+        trees = [folder for folder, about in await self._working_trees() if "detached" in about]
+        return {name: tree for tree in trees for name in await held_by(tree, self.path, self._read)}
 
     async def forget_trees_in(self, folder: Path) -> None:
         """Forget working trees that somebody made in a folder that is gone or goes: they would keep their branches for ever."""
@@ -228,7 +226,7 @@ class Repository:
             sha, pointed_at, name = [*line.split(" ", 2), "", ""][:3]
             if name and pointed_at:
                 pointers[name.removeprefix(prefix)] = pointed_at
-            elif name and _is_text(name):
+            elif name and is_text(name):
                 tips[name.removeprefix(prefix)] = sha
         return tips, pointers
 
@@ -245,24 +243,16 @@ class Repository:
     async def _is_there(self, folder: Path) -> bool:
         return folder.exists()
 
+    async def _read(self, file: Path) -> bytes:
+        return file.read_bytes() if file.is_file() else b""
+
     async def _look(self, remote_url: str) -> RemoteHeads:
         listed = await self.run(
             *("ls-remote", "--symref", "--", remote_url, "HEAD", "refs/heads/*"),
             deadline=LOOK_SECONDS,
             lane=lane_to(remote_url),
         )
-        tips: dict[str, str] = {}
-        head: str | None = None
-        pointed_at: str | None = None
-        for line in _text(listed.output).split("\n"):
-            value, _, name = line.partition("\t")
-            if name == "HEAD" and value.startswith("ref: "):
-                pointed_at = value.removeprefix("ref: refs/heads/")
-            elif name == "HEAD":
-                head = value
-            elif name.startswith("refs/heads/") and _is_text(name):
-                tips[name.removeprefix("refs/heads/")] = value
-        return RemoteHeads(tips, default_branch(tips, pointed_at=pointed_at, head=head))
+        return heads_listed(_text(listed.output))
 
     async def _fetch(self, remote_url: str) -> None:
         await self.run(
@@ -275,27 +265,12 @@ class Repository:
 
 
 @contextmanager
-def _remote_to_blame() -> Iterator[None]:
+def _remote_to_blame(remote_url: str) -> Iterator[None]:
     try:
         yield
     except GitFailed as error:
-        raise RemoteUnavailable(f"The remote repository cannot be read. {error.detail}") from None
-
-
-def default_branch(tips: dict[str, str], *, pointed_at: str | None, head: str | None) -> str | None:
-    """The branch the remote's HEAD means; where it means none, the one people usually mean."""
-    if pointed_at in tips:
-        return pointed_at
-    usual = [name for name in ("main", "master") if name in tips]
-    same = sorted(name for name, tip in tips.items() if tip == head)
-    both = [name for name in usual if name in same]
-    return next(iter(both or same or usual or sorted(tips)), None)
+        raise unreadable(remote_url, error) from None
 
 
 def _text(output: bytes) -> str:
     return output.decode("utf-8", "surrogateescape")
-
-
-def _is_text(name: str) -> bool:
-    """Git takes any bytes for the name of a branch. Some are no text, so nobody can give a command about it."""
-    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -83,6 +83,9 @@ class _RemoteRepository(Repository):
     async def _is_there(self, folder: Path) -> bool:
         return await self._disk.exists(folder)
 
+    async def _read(self, file: Path) -> bytes:
+        return await self._disk.read(file) or b""
+
     async def create(self, remote_url: str) -> None:
         """Make the repository; half a repository of an earlier attempt is completed."""
         if await self._disk.exists(self.path / "complete"):

@@ -86,7 +86,7 @@ class SandboxGit:
         Where none is checked out, one is made of the commits that are on none, named after `branch`; so it is where
         that is a branch of the remote's, on which others begin. A second attempt says the same as the first, which
         may not have told anybody. For a sandbox in which nothing runs any more: what locked git was killed, and its
-        lock goes.
+        locks go.
         """
         await self.unlock()
         uncommitted = await self.has_uncommitted()
@@ -100,7 +100,7 @@ class SandboxGit:
             await self.run("symbolic-ref", _KEPT_ON, f"refs/heads/{here}")
         made = uncommitted and await self.commit(message)
         if here is not None:
-            kept = await self._branch(_KEPT_ON) == here or await self._goes_on(branch, here)
+            kept = await self._branch(_KEPT_ON) == here or await self._goes_on(branch, here, base)
             return here if kept else None
         head = await self.commit_of("HEAD")
         spare = f"{branch}-{head[:8]}"
@@ -110,22 +110,28 @@ class SandboxGit:
         return spare if found and found == head else None
 
     async def unlock(self) -> None:
-        """Remove the lock of a git that was killed. Only where nothing runs any more."""
-        lock = await self.place_of("index.lock")
-        await self.command(("rm", "-f", "--", lock), what="rm", accept=(0,))
+        """Remove the locks of a git that was killed while it committed. Only where nothing runs any more."""
+        here = await self._branch()
+        names = ("index.lock", "HEAD.lock", *([f"refs/heads/{here}.lock"] if here else ()))
+        locks = [await self.place_of(name) for name in names]
+        await self.command(("rm", "-f", "--", *locks), what="rm", accept=(0,))
 
     async def place_of(self, name: str) -> str:
         """The absolute path of a file in git's own folder of this working tree."""
         found = await self.run("rev-parse", "--path-format=absolute", "--git-path", name)
         return found[1].removesuffix("\n")
 
-    async def _goes_on(self, branch: str, here: str) -> bool:
-        """Whether the branch that is checked out took the place of another: it has all of that and more, or that is gone."""
+    async def _goes_on(self, branch: str, here: str, base: str) -> bool:
+        """Whether the branch that is checked out took the place of another: it has all of that and more, or that has nothing."""
         if here == branch or await self.commit_of(ORIGIN + here):
             return False
         left, head = await self.commit_of(f"refs/heads/{branch}"), await self.commit_of("HEAD")
         if not (left and head):
             return bool(head)
+        if left == base:
+            # What is checked out is the agent's own, or somebody's that it looks at.
+            own = ("rev-list", "--max-count=1", head, "--not", base, "--remotes")
+            return bool((await self.run(*own))[1])
         behind, _ = await self.run("merge-base", "--is-ancestor", left, head, accept=(0, 1))
         return behind == 0 and left != head
 

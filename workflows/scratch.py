@@ -17,7 +17,7 @@ from runtime.errors import Rejected
 from workflows.git import Finished, GitFailed, RunsGit
 from workflows.git_complaints import lines_of
 from workflows.git_lanes import DISK, Lane, lane_to
-from workflows.sandbox import RemoteUnavailable
+from workflows.remote_words import unwritable
 
 PUSH_SECONDS = 240.0
 REBASE_SECONDS = 240.0
@@ -113,9 +113,7 @@ class Scratch:
                 lane=lane_to(remote_url),
             )
         except GitFailed as error:
-            raise RemoteUnavailable(
-                f"The remote repository cannot be written to. {error.detail}"
-            ) from None
+            raise unwritable(remote_url, error) from None
         if pushed.exit_code != 0:
             said = words_of_remote(pushed.complaints)
             raise PushRefused(

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from events.ids import RepositoryId, TaskId
 from runtime.errors import Rejected
+from workflows.remote_heads import RemoteHeads
 from workflows.repositories import Repositories
-from workflows.repository import RemoteHeads, Repository
+from workflows.repository import Repository
+from workflows.sandbox import BranchInUse
 from workflows.scratch import Conflicting, Move
 from workflows.stack_plan import Step
 from workflows.working_tree import task_of
@@ -51,7 +53,7 @@ class Stacks:
         """
         async with self._repositories.fresh(repository_id, remote_url) as (repository, heads):
             here = await repository.tips("refs/heads/")
-            trees = await repository.checked_out()
+            trees, held = await repository.checked_out(), await repository.held()
             done: dict[str, Restacked] = {}
             for step in steps({*here, *heads.tips}, heads.default_branch):
                 tip = await self._newest(repository, heads, here, step.branch)
@@ -62,8 +64,8 @@ class Stacks:
                 )
                 new = await self._rebased(repository, step, tip, onto)
                 local = here.get(step.branch)
-                if local is not None and new != local and step.branch in trees:
-                    await self._check_still(repository, step.branch, trees[step.branch])
+                if local is not None and new != local:
+                    await self._check_still(repository, step.branch, trees, held)
                 done[step.branch] = Restacked(
                     branch=step.branch,
                     parent=step.parent,
@@ -97,7 +99,7 @@ class Stacks:
         """Move the branches here, with the working trees they are checked out in. Raises `Rejected`."""
         async with self._repositories.alone(repository_id) as repository:
             here = await repository.tips("refs/heads/")
-            trees = await repository.checked_out()
+            trees, held = await repository.checked_out(), await repository.held()
             for one in moved:
                 tip = here.get(one.branch)
                 if one.here is None or tip is None or await repository.contains(tip, one.new):
@@ -107,8 +109,8 @@ class Stacks:
                         f"There are new commits on {one.branch}; rebase them onto {one.new[:12]} in its sandbox.",
                         code="branch_moved",
                     )
+                await self._check_still(repository, one.branch, trees, held)
                 if one.branch in trees:
-                    await self._check_still(repository, one.branch, trees[one.branch])
                     await repository.run_in(
                         trees[one.branch], "reset", "--quiet", "--keep", one.new
                     )
@@ -153,11 +155,19 @@ class Stacks:
             code="branch_diverged",
         )
 
-    async def _check_still(self, repository: Repository, branch: str, tree: Path) -> None:
+    async def _check_still(
+        self, repository: Repository, branch: str, trees: dict[str, Path], held: dict[str, Path]
+    ) -> None:
+        if (tree := trees.get(branch) or held.get(branch)) is None:
+            return
         if await self._in_turn(task_id := task_of(tree)):
             raise Rejected(
                 f"An agent is at work on {branch} ({task_id}); wait for the end of its turn.",
                 code="turn_running",
+            )
+        if branch in held:
+            raise BranchInUse(
+                f"{task_id} is in the middle of a rebase or bisect of {branch}; end or abort that there first."
             )
         # Looking into a repository inside would run what its settings name.
         changed = await repository.run_in(

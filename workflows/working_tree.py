@@ -8,7 +8,8 @@ from typing import TypeAlias, assert_never
 from msgspec import Struct
 
 from events.ids import TaskId
-from workflows.repository import RemoteHeads, Repository
+from workflows.remote_heads import RemoteHeads
+from workflows.repository import Repository
 from workflows.sandbox import (
     BranchExists,
     BranchInUse,

@@ -105,7 +105,15 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
             " echo mine >kept.txt",
             "{branch}-{commit}",
         ),
-        ('echo mine >kept.txt; touch "$(git rev-parse --git-path index.lock)"', "{branch}"),
+        (
+            "git checkout --quiet --orphan elsewhere; echo mine >kept.txt; git add .; git commit --quiet -m one",
+            "elsewhere",
+        ),
+        (
+            "echo mine >kept.txt; for one in index HEAD refs/heads/$(git branch --show-current);"
+            ' do touch "$(git rev-parse --git-path $one.lock)"; done',
+            "{branch}",
+        ),
     ],
     ids=[
         "another branch",
@@ -116,6 +124,7 @@ async def test_an_archive_keeps_on_the_branch_what_was_not_committed(house: Hous
         "no branch",
         "commits on none",
         "within a rebase",
+        "commits on another branch that began elsewhere",
         "a killed git",
     ],
 )

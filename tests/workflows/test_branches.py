@@ -88,8 +88,14 @@ async def test_a_host_that_cannot_be_reached_is_told_with_the_reason(
     remotes: Remotes,
 ) -> None:
     """Git alone says that it could not read; ssh says why."""
-    with pytest.raises(RemoteUnavailable, match="Connection refused"):
+    with pytest.raises(RemoteUnavailable, match=r"Connection refused.*FOUNDRY_GIT_SSH_KEY"):
         await remotes.state(REPOSITORY, "ssh://127.0.0.1:1/project")
+
+
+async def test_what_helps_where_a_password_is_wanted_is_told(remotes: Remotes) -> None:
+    """Git says that it could not read a name, since prompts are disabled."""
+    with pytest.raises(RemoteUnavailable, match="has to be added by its ssh address"):
+        await remotes.state(REPOSITORY, "https://127.0.0.1:1/project")
 
 
 async def test_a_remote_that_disappeared_may_come_back(work: Work) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from events.ids import TaskId
 from runtime.errors import Invalid
 from tests.workflows.remote import ONE, TWO, Remote, prepare, run
 from workflows.local_sandbox import LocalSandboxes
@@ -103,3 +104,20 @@ async def test_a_branch_somebody_works_on_and_one_that_is_nowhere_are_told_apart
         await prepare(sandboxes, remote, ExistingBranch("nowhere"), TWO)
     with pytest.raises(Invalid):
         await prepare(sandboxes, remote, NewBranch("-x"), TWO)
+
+
+async def test_a_branch_that_somebody_rebases_or_bisects_is_worked_on(
+    sandboxes: LocalSandboxes, remote: Remote
+) -> None:
+    remote.commit(a="1")
+    remote.commit(a="2")
+    for task, name, begun in (
+        (ONE, "rebased", "git -c sequence.editor='echo break >' rebase --interactive HEAD~1"),
+        (TWO, "bisected", "git bisect start HEAD HEAD~1"),
+    ):
+        sandbox, _ = await prepare(sandboxes, remote, NewBranch(name), task)
+        await run(sandboxes, sandbox, f"{begun} >said 2>&1")
+
+    for task, name in ((ONE, "rebased"), (TWO, "bisected")):
+        with pytest.raises(BranchInUse, match=f"{task} works on the branch {name}"):
+            await prepare(sandboxes, remote, ExistingBranch(name), TaskId("task_3"))

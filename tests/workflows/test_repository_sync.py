@@ -1,6 +1,7 @@
 """A repository compared with its remote: which branches there are, and how far they are apart."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -85,6 +86,19 @@ async def test_a_sync_tells_the_branches_and_how_far_they_are_apart(
             Branch(name="main", sha=main, ahead=0, behind=0, conflicts=False),
         ),
     )
+
+
+async def test_a_repository_that_names_commits_another_way_is_refused_with_a_sentence(
+    remotes: Remotes, remote: Remote
+) -> None:
+    shutil.rmtree(remote.path / ".git")
+    remote.git("init", "--quiet", "--object-format=sha256")
+    remote.commit(a="1")
+
+    with pytest.raises(Rejected, match="SHA-256") as refused:
+        await remotes.state(REPOSITORY, remote.url)
+
+    assert refused.value.code == "remote_unsupported"
 
 
 async def test_a_branch_whose_name_is_no_text_is_none_for_anybody(

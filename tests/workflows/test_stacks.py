@@ -12,7 +12,7 @@ from tests.workflows.remote import REPOSITORY, Remote, run
 from workflows.local_sandbox import LocalSandboxes
 from workflows.remotes import Remotes
 from workflows.repositories import Repositories
-from workflows.sandbox import ExistingBranch, NewBranch
+from workflows.sandbox import BranchInUse, ExistingBranch, NewBranch
 from workflows.scratch import Conflicting
 from workflows.stack_plan import Step, steps_of
 from workflows.stacks import Restacked, Stacks, Steps
@@ -202,6 +202,28 @@ async def test_a_branch_an_agent_has_in_a_further_working_tree_is_left_alone(
     stack.stacks = Stacks(repositories, busy)
 
     with pytest.raises(Rejected, match=f"two \\({TASK}\\)"):
+        await stack.rebase()
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [
+        "git -c sequence.editor='sed -i s/^pick/edit/' rebase --quiet --interactive HEAD~1",
+        "git -c sequence.editor='echo break >' rebase --quiet --interactive --update-refs HEAD~1",
+        "git bisect start HEAD HEAD~2",
+    ],
+)
+async def test_a_branch_that_a_rebase_or_a_bisect_goes_back_to_is_left_alone(
+    unfinished: str, stack: Stacked, sandboxes: LocalSandboxes
+) -> None:
+    """Moved under it, the rebase could not be ended, and a bisect would end at other commits."""
+    sandbox = sandboxes.allocate(task_id=TASK, repository_id=REPOSITORY)
+    await check_out(stack, sandboxes, "drei/ü")
+    await run(sandboxes, sandbox, "git branch --quiet -f two origin/two")
+    await run(sandboxes, sandbox, f"{unfinished} >said 2>&1; rm said")
+    stack.on("main", news="1\n")
+
+    with pytest.raises(BranchInUse, match=f"{TASK} is in the middle of a rebase or bisect"):
         await stack.rebase()
 
 
