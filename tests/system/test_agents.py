@@ -56,9 +56,20 @@ async def all_said(house: House, session_id: str) -> list[str]:
     return [one["text"] for one in entries if one["kind"] == "agent_message_chunk"]
 
 
-@pytest.mark.parametrize("option", ["yes", "no"])
-async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, option: str) -> None:
-    created = await house.create_task("ask", agent="scripted", permissions="ask")
+@pytest.mark.parametrize(
+    ("prompt", "option", "name"),
+    [
+        ("ask", "yes", "Yes"),
+        ("ask", "no", "No"),
+        ("ask between 300", "o" * 300, "Yes"),
+        ("ask between 0", "", "Yes"),
+    ],
+    ids=["allows", "rejects", "by a long name", "without a name"],
+)
+async def test_a_person_is_asked_in_the_transcript_and_answers(
+    house: House, prompt: str, option: str, name: str
+) -> None:
+    created = await house.create_task(prompt, agent="scripted", permissions="ask")
     task_id, session_id = created.ids["task_id"], created.ids["session_id"]
     topic = f"transcript/{session_id}"
 
@@ -68,7 +79,7 @@ async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, opt
         )
         (asked,) = [e for e in transcript["entries"] if e["kind"] == "permission_request"]
         assert asked["payload"]["title"] == "Delete everything"
-        assert [one["id"] for one in asked["payload"]["options"]] == ["yes", "no"]
+        assert option in [one["id"] for one in asked["payload"]["options"]]
         await house.owner.command(
             "agent_session.answer",
             task_id=task_id,
@@ -81,7 +92,7 @@ async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, opt
         )
 
     assert await outcome(house, session_id) == {"outcome": "selected", "optionId": option}
-    assert await notices(house, session_id) == [f"Answered: {option.capitalize()}."]
+    assert await notices(house, session_id) == [f"Answered: {name}."]
 
 
 @pytest.mark.parametrize(("policy", "option"), [("allow", "yes"), ("deny", "no")])
