@@ -229,6 +229,8 @@ def answer(request: dict[str, Any], mode: str) -> None:
         case _:
             return
     send(id=request["id"], result=result)
+    if mode == "greeting" and request["method"] == "session/new":
+        chunk("welcome ")
 
 
 def main() -> None:
