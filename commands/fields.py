@@ -45,6 +45,9 @@ Word = Annotated[str, Meta(max_length=100, pattern=rf"^{_WORD}(?!\n)$")]
 WordOrNothing = Annotated[str, Meta(max_length=100, pattern=rf"^(?:{_WORD})?(?!\n)$")]
 """A word, or the empty text that takes back the one chosen before."""
 
+Option = Annotated[str, Meta(max_length=TEXT_BYTES)]
+"""What an agent calls an answer it offers: its own word, which may be anything."""
+
 Reference = Annotated[str, Meta(min_length=1, max_length=200)]
 """The id of something that should be there. Text that cannot be an id names nothing, so it is not found."""
 

@@ -11,6 +11,7 @@ from commands.fields import (
     FilePath,
     Line,
     Name,
+    Option,
     Prompt,
     Reference,
     Text,
@@ -98,7 +99,7 @@ class CloseSession(ForSession, frozen=True, kw_only=True):
 
 class AnswerPermission(ForSession, frozen=True, kw_only=True):
     request_id: Reference
-    option_id: Reference
+    option_id: Option
 
 
 class RenameSession(ForSession, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ class AgentProcess:
         self._held: deque[Entry] = deque(maxlen=HELD_ENTRIES)
         self._session: dict[str, object] = {}
         self._resumed = False
-        self._muted = True
+        self._muted = False
         self._cancelling = False
         self._closing = False
         self._reading = asyncio.create_task(self._read(), name="agent")
@@ -227,6 +227,8 @@ class AgentProcess:
             await self._child.stop()
 
     async def _open(self, cwd: Path, resume: str | None) -> None:
+        # Some agents repeat a conversation that they take up; all of it stands in the transcript.
+        self._muted = bool(resume)
         opened = await open_session(
             partial(self._request, deadline=None), cwd=str(cwd), resume=resume
         )

@@ -75,17 +75,18 @@ def permission_question(request: Message) -> tuple[str, tuple[PermissionOption, 
         return None
     params = _object(request.get("params"))
     given = params.get("options")
-    options = tuple(
-        PermissionOption(
-            id=one["optionId"], name=str(one.get("name", "")), kind=str(one.get("kind", ""))
-        )
-        for one in (given if isinstance(given, list) else ())
-        if isinstance(one, dict) and isinstance(one.get("optionId"), str)
-    )
+    options: dict[str, PermissionOption] = {}
+    for one in given if isinstance(given, list) else ():
+        if isinstance(one, dict) and isinstance(id := one.get("optionId"), str):
+            # Of two by one name nobody could choose the second.
+            name, kind = str(one.get("name", "")), str(one.get("kind", ""))
+            options.setdefault(id, PermissionOption(id=id, name=name, kind=kind))
     title = _object(params.get("toolCall")).get("title")
     if not isinstance(title, str):
-        return "The agent asks for permission.", options
-    return (title if len(title) <= TITLE_LENGTH else title[:TITLE_LENGTH] + GOES_ON), options
+        title = "The agent asks for permission."
+    elif len(title) > TITLE_LENGTH:
+        title = title[:TITLE_LENGTH] + GOES_ON
+    return title, tuple(options.values())
 
 
 def outcome_of(chosen: str | None, options: Sequence[PermissionOption]) -> dict[str, object]:

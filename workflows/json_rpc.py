@@ -7,7 +7,7 @@ import costs up to a second.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ Message = dict[str, Any]
 
 LINE_BYTES = 16 << 20
 """A longer line is no message of the protocol; it is read to its end and left out."""
+LEFT_OUT = f"[a line of more than {LINE_BYTES >> 20} MB was left out]"
 
 AT_A_STRETCH = 50
 """After this many messages others have their turn."""
@@ -72,8 +73,9 @@ class Connection:
             if count % AT_A_STRETCH == 0:
                 # A listener that never has to wait would keep the loop from everybody else.
                 await asyncio.sleep(0)
-            message = _decoded(line)
-            if message is None:
+            if line is None:
+                await self._listener.noise(LEFT_OUT)
+            elif (message := _decoded(line)) is None:
                 await self._listener.noise(line.decode("utf-8", "replace"))
             elif "method" in message:
                 await self._listener.message(message)
@@ -138,8 +140,8 @@ class Connection:
             call.set_exception(RemoteError(0, str(error)))
 
 
-async def _lines(reader: Output) -> AsyncIterator[bytes]:
-    """Lines of up to `LINE_BYTES`; of longer ones nothing, so that no agent can fill the memory."""
+async def _lines(reader: Output) -> AsyncIterator[bytes | None]:
+    """Lines that are not blank; None for one longer than `LINE_BYTES`, so that no agent can fill the memory."""
     parts: list[bytes] = []
     size = 0
     while chunk := await reader.read(256 << 10):
@@ -148,11 +150,15 @@ async def _lines(reader: Output) -> AsyncIterator[bytes]:
         if size <= LINE_BYTES:
             parts.append(first)
         for following in more:
-            if size <= LINE_BYTES and (line := b"".join(parts).strip()):
+            if (line := _joined(parts, size)) != b"":
                 yield line
             parts, size = [following], len(following)
-    if size <= LINE_BYTES and (line := b"".join(parts).strip()):
+    if (line := _joined(parts, size)) != b"":
         yield line
+
+
+def _joined(parts: Sequence[bytes], size: int) -> bytes | None:
+    return b"".join(parts).strip() if size <= LINE_BYTES else None
 
 
 def _decoded(line: bytes) -> Message | None:

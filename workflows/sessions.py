@@ -122,6 +122,10 @@ class Sessions:
             if turn is not None:
                 group.create_task(self._cancel(session.id, turn), name="cancel turn")
             return
+        if isinstance(step, EndAgent) and session.id in self._starting:
+            # Nobody needs the agent any more. Told once: it may take a moment to end what was begun.
+            self._starting.discard(session.id)
+            self._busy[session.id].cancel()
         if step is None or session.id in self._busy:
             return
         work: Callable[[], Awaitable[None]]

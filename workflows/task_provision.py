@@ -107,7 +107,11 @@ class Provisioning:
     async def install_agent(self, job: JobContext) -> StageResult:
         """Find the agent where it is to run."""
         task = await self._task(job)
-        return {"command": await self.agents.find(task.provider, _first_session(task).agent)}
+        session = _first_session(task)
+        if session.status == "closed":
+            # As everywhere below: whoever closed it works with another agent, or will.
+            return {}
+        return {"command": await self.agents.find(task.provider, session.agent)}
 
     async def start_agent(self, job: JobContext) -> StageResult:
         """Start the agent's process."""
@@ -118,9 +122,8 @@ class Provisioning:
         """The agent's session is there: from this commit on messages are handed over."""
         task = await self._task(job)
         session = _first_session(task)
-        if session.status != "closed":
-            # After a crash between the two stages the process has to be started again.
-            await self._agent(task, job)
+        # After a crash between the two stages the process has to be started again.
+        await self._agent(task, job)
 
         def ready(now: TaskState) -> list[TaskEvent]:
             return [
@@ -158,8 +161,11 @@ class Provisioning:
         return provider_named(task.provider, self.providers)
 
     async def _agent(self, task: Task, job: JobContext) -> None:
+        session = _first_session(task)
+        if session.status == "closed":
+            return
         try:
-            await self.agents.get(task, _first_session(task), waiting=job.waiting)
+            await self.agents.get(task, session, waiting=job.waiting)
         except (AgentDied, AgentFailed) as error:
             raise StageFailure(str(error), code="agent_failed") from error
 

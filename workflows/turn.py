@@ -40,6 +40,9 @@ ENDINGS: Mapping[StopReason, str] = {
 """What is said of turns that ended before they were done; whoever reads a transcript would not know."""
 
 NO_OPTIONS = "The agent asked this without an answer to choose from; it was told that nobody chose."
+NONE_ALLOWS = (
+    "None of the answers to choose from allows this; the agent was told that nobody chose."
+)
 OPTIONS_BYTES = 256 * 1024
 TOO_MUCH = "The agent asked this with more to choose from than can be stored; it was told that nobody chose."
 
@@ -192,7 +195,10 @@ class Turn:
             return None
         match self._task.permissions:
             case "allow":
-                return option_to("allow", options)
+                allowing = option_to("allow", options)
+                if allowing is None:
+                    self._complain(f"{title} ({NONE_ALLOWS})")
+                return allowing
             case "deny":
                 self._note(f"{title}: refused, as this task's permissions say.")
                 return option_to("reject", options)

@@ -10,7 +10,7 @@ import pytest
 from tests.system.client import Client
 from tests.system.git_repository import GitRepository
 from tests.system.node_process import NodeProcess
-from tests.system.people import PROVISIONED_WITHIN, House
+from tests.system.people import PROVISIONED_WITHIN, House, turn_is_over
 from tests.workflows import scripted_agent
 
 CHUNKS = 30_000
@@ -22,10 +22,11 @@ BURST_SECONDS = 90.0
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A system whose agent `scripted` does what a message says."""
+    """A system whose agent `scripted` does what a message says; the agents `dead` and `absent` cannot be had."""
     command = [sys.executable, "-I", "-S", str(Path(scripted_agent.__file__))]
+    agents = {"scripted": command, "dead": [*command, "dead"], "absent": ["no-such-program"]}
     folder = tmp_path_factory.mktemp("agents")
-    node = NodeProcess(folder / "data", FOUNDRY_AGENTS=json.dumps({"scripted": command}))
+    node = NodeProcess(folder / "data", FOUNDRY_AGENTS=json.dumps(agents))
     try:
         node.start()
         yield node
@@ -56,9 +57,20 @@ async def all_said(house: House, session_id: str) -> list[str]:
     return [one["text"] for one in entries if one["kind"] == "agent_message_chunk"]
 
 
-@pytest.mark.parametrize("option", ["yes", "no"])
-async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, option: str) -> None:
-    created = await house.create_task("ask", agent="scripted", permissions="ask")
+@pytest.mark.parametrize(
+    ("prompt", "option", "name"),
+    [
+        ("ask", "yes", "Yes"),
+        ("ask", "no", "No"),
+        ("ask between 300", "o" * 300, "Yes"),
+        ("ask between 0", "", "Yes"),
+    ],
+    ids=["allows", "rejects", "by a long name", "without a name"],
+)
+async def test_a_person_is_asked_in_the_transcript_and_answers(
+    house: House, prompt: str, option: str, name: str
+) -> None:
+    created = await house.create_task(prompt, agent="scripted", permissions="ask")
     task_id, session_id = created.ids["task_id"], created.ids["session_id"]
     topic = f"transcript/{session_id}"
 
@@ -68,7 +80,7 @@ async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, opt
         )
         (asked,) = [e for e in transcript["entries"] if e["kind"] == "permission_request"]
         assert asked["payload"]["title"] == "Delete everything"
-        assert [one["id"] for one in asked["payload"]["options"]] == ["yes", "no"]
+        assert option in [one["id"] for one in asked["payload"]["options"]]
         await house.owner.command(
             "agent_session.answer",
             task_id=task_id,
@@ -81,7 +93,7 @@ async def test_a_person_is_asked_in_the_transcript_and_answers(house: House, opt
         )
 
     assert await outcome(house, session_id) == {"outcome": "selected", "optionId": option}
-    assert await notices(house, session_id) == [f"Answered: {option.capitalize()}."]
+    assert await notices(house, session_id) == [f"Answered: {name}."]
 
 
 @pytest.mark.parametrize(("policy", "option"), [("allow", "yes"), ("deny", "no")])
@@ -143,6 +155,39 @@ async def test_a_policy_decides_each_time_and_never_for_good(
         "outcome": "selected",
         "optionId": option,
     }
+
+
+@pytest.mark.parametrize("agent", ["dead", "absent"])
+async def test_a_task_whose_agent_cannot_be_had_goes_on_with_another_one(
+    house: House, agent: str
+) -> None:
+    created = await house.create_task("echo first", agent=agent)
+    task_id, first = created.ids["task_id"], created.ids["session_id"]
+    topic = f"task/{task_id}"
+    async with house.owner.stream(topic) as stream:
+        await stream.until_data(
+            topic, lambda task: task["jobs"][0]["status"] == "failed", PROVISIONED_WITHIN
+        )
+        other = await house.owner.command("agent_session.create", task_id=task_id, agent="scripted")
+        second = other.ids["session_id"]
+        await house.owner.command(
+            "agent_session.send", task_id=task_id, session_id=second, text="echo second"
+        )
+        await house.owner.command("agent_session.close", task_id=task_id, session_id=first)
+
+        await house.owner.command("job.retry", job_id=created.ids["job_id"])
+
+        task = await stream.until_data(
+            topic,
+            lambda task: task["status"] == "idle" and turn_is_over(task),
+            PROVISIONED_WITHIN,
+        )
+    assert {one["id"]: one["status"] for one in task["sessions"]} == {
+        first: "closed",
+        second: "idle",
+    }
+    assert all(issue["resolved_at"] for issue in task["issues"])
+    assert await all_said(house, second) == ["second"]
 
 
 async def test_a_conversation_is_taken_up_after_a_restart(

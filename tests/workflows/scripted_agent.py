@@ -46,6 +46,12 @@ YES_OR_NO = [
     {"optionId": "no", "name": "No", "kind": "reject_once"},
 ]
 
+NO = [{"optionId": "no", "name": "No", "kind": "reject_once"}]
+TWICE = [
+    *YES_OR_NO,
+    {"optionId": "yes", "name": "Yes, and all that follows", "kind": "allow_always"},
+]
+
 
 def permission(options: list[dict[str, str]], title: str = "Delete everything") -> None:
     tool = {"toolCallId": "call_1", "title": title}
@@ -85,7 +91,8 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             number = int(rest.removeprefix("between "))
             permission([{"optionId": "o" * number, "name": "Yes", "kind": "allow_once"}])
         case "ask":
-            permission({"nothing": [], "for good": ALWAYS_OR_ONCE}.get(rest, YES_OR_NO))
+            offers = {"nothing": [], "for good": ALWAYS_OR_ONCE, "no way": NO, "twice": TWICE}
+            permission(offers.get(rest, YES_OR_NO))
         case "die":
             chunk("last words")
             sys.stdout.flush()
@@ -224,6 +231,8 @@ def answer(request: dict[str, Any], mode: str) -> None:
         case _:
             return
     send(id=request["id"], result=result)
+    if mode == "greeting" and request["method"] == "session/new":
+        chunk("welcome ")
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from commands.aggregates import Aggregates
 from commands.reports import Reports
 from commands.task import TASK
@@ -14,6 +16,7 @@ from events.fact import Attachment, Blob
 from events.ids import Timestamp
 from events.memory import MemoryStore
 from events.store import subject_of
+from events.task import Permissions
 from events.transcript import EntriesAppended, Entry
 from runtime.errors import Unavailable
 from tests import facts
@@ -56,9 +59,15 @@ class Table:
         self.aggregates = Aggregates(store)
         self.reports = Interrupting(Reports(store, self.aggregates, lambda: Timestamp(1)))
 
-    async def turn(self, text: str, attachments: tuple[Attachment, ...] = ()) -> Turn:
+    async def turn(
+        self,
+        text: str,
+        attachments: tuple[Attachment, ...] = (),
+        *,
+        permissions: Permissions = "ask",
+    ) -> Turn:
         history: list[Event] = [
-            facts.task_created(),
+            replace(facts.task_created(), permissions=permissions),
             facts.session_created(),
             facts.job_announced(),
             facts.sandbox_allocated(),

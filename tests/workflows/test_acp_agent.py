@@ -9,6 +9,7 @@ from events.fact import Attachment
 from events.transcript import Entry
 from tests.workflows.conversation import SCRIPTED, Notes, talking, turn
 from workflows.agent_errors import AgentDied, AgentFailed
+from workflows.json_rpc import LEFT_OUT
 from workflows.processes import Processes
 
 
@@ -104,7 +105,7 @@ async def test_noise_is_kept_and_broken_text_is_mended(
     ]
 
 
-async def test_a_line_without_end_is_left_out_and_the_next_is_heard(
+async def test_a_line_without_end_is_left_out_with_a_word_and_the_next_is_heard(
     processes: Processes, tmp_path: Path
 ) -> None:
     notes = Notes()
@@ -112,7 +113,10 @@ async def test_a_line_without_end_is_left_out_and_the_next_is_heard(
     async with talking(processes, tmp_path, SCRIPTED) as agent:
         await turn(agent, f"long {17 << 20}", notes)
 
-    assert notes.said == [("agent", "agent_message_chunk", "after")]
+    assert notes.said == [
+        ("system", "stdout", LEFT_OUT),
+        ("agent", "agent_message_chunk", "after"),
+    ]
 
 
 async def test_what_nobody_offers_an_agent_is_refused(processes: Processes, tmp_path: Path) -> None:

@@ -29,6 +29,17 @@ async def test_an_agent_that_has_no_key_says_how_it_gets_one(
             pass
 
 
+async def test_what_an_agent_says_with_its_new_session_is_heard(
+    processes: Processes, tmp_path: Path
+) -> None:
+    notes = Notes()
+
+    async with talking(processes, tmp_path, [*SCRIPTED, "greeting"]) as agent:
+        await agent.prompt("echo on", on_entry=notes.on_entry, ask=notes.ask)
+
+    assert notes.text() == "welcome on"
+
+
 @pytest.mark.parametrize("mode", ["", "listing"])
 async def test_a_model_is_chosen_whichever_way_the_agent_offers_it(
     processes: Processes, tmp_path: Path, mode: str

@@ -225,6 +225,26 @@ async def test_who_waits_for_a_place_does_not_keep_a_task_from_ending(
     assert not await table.told(MessageDelivered)
 
 
+@pytest.mark.parametrize(
+    "waiting",
+    [[*READY, facts.message_queued()], [one for one in READY if one != facts.session_ready()]],
+    ids=["to take a message", "to be opened"],
+)
+async def test_a_closed_session_waits_for_no_agent(table: Table, waiting: list[Event]) -> None:
+    table.agents._places = 0
+    await table.happen(*waiting)
+    async with asyncio.timeout(20):
+        while not table.sessions._busy:
+            await asyncio.sleep(0)
+
+    await table.happen(facts.session_closed())
+
+    async with asyncio.timeout(10):
+        while table.sessions._busy:
+            await asyncio.sleep(0)
+    assert not await table.told(MessageDelivered)
+
+
 async def test_a_turn_whose_transcript_cannot_be_read_ends_as_interrupted(
     processes: Processes, tmp_path: Path
 ) -> None:
