@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runtime.storage_errors import primary_code
+
 log = logging.getLogger(__name__)
 
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -14,9 +16,7 @@ PARTS = ("", "-wal", "-shm")
 
 def is_damaged(error: sqlite3.Error) -> bool:
     """Whether the file is at fault, and not the disk or what was asked."""
-    # The low byte; what stands above it says where. An error that Python made itself has none.
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return code & 0xFF in DAMAGED
+    return primary_code(error) in DAMAGED
 
 
 @contextmanager
