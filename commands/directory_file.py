@@ -133,6 +133,8 @@ def _connect(path: Path | str) -> sqlite3.Connection:
         db.execute("PRAGMA wal_autocheckpoint = 20000")
         if db.execute("PRAGMA user_version").fetchone()[0] != version():
             _create(db)
+        # The event loop does not wait for another process that holds the file.
+        db.execute("PRAGMA busy_timeout = 0")
     except BaseException:
         db.close()
         raise

@@ -155,6 +155,8 @@ class StateFile:
             db.execute("PRAGMA journal_mode = WAL")
             # What a power cut makes of it is found by the digests, or by SQLite.
             db.execute("PRAGMA synchronous = OFF")
+            # The event loop does not wait for another process that holds the file.
+            db.execute("PRAGMA busy_timeout = 0")
         except BaseException:
             db.close()
             raise

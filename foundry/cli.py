@@ -17,12 +17,12 @@ import uvloop
 from events.store import LostTail
 from foundry import __version__, data_folder
 from foundry.data_folder import DataFolderInUse, DataFolderUnusable
-from foundry.full_disk import disk_refusal
 from runtime import logs
-from runtime.damage import is_damaged, primary_code
+from runtime.damage import is_damaged
 from runtime.errors import FoundryError
 from runtime.open_files import open_standard_streams
 from runtime.settings import BadSetting, Settings, load
+from runtime.storage_errors import HELD_BY_ANOTHER, primary_code, storage_refusal
 
 Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
 
@@ -126,7 +126,12 @@ def _sentence(error: Exception) -> str | None:
                 f"A file of the data folder cannot be opened ({error}): the disk takes nothing, or this"
                 " process may open no more files. Make room, or raise that limit (`ulimit -n`), and try again."
             )
-    refusal = disk_refusal(error)
+        case sqlite3.Error() if primary_code(error) in HELD_BY_ANOTHER:
+            return (
+                f"Another process holds a file of the data folder ({error}); end that one, or wait for"
+                " it, and try again."
+            )
+    refusal = storage_refusal(error)
     return (
         f"The disk takes nothing ({refusal}); make room, or let it be written, and try again."
         if refusal

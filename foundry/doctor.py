@@ -17,10 +17,11 @@ from events.store import id_of
 from foundry import running
 from foundry.data_folder import has_log, holder
 from foundry.event_log import any_log
-from foundry.full_disk import disk_refusal, no_room
+from foundry.full_disk import no_room
 from projectors.parking import AGGREGATE, PARKED, Parked
 from runtime.errors import FoundryError
 from runtime.settings import Settings, environment
+from runtime.storage_errors import storage_refusal
 from workflows.agents import find_agent, known_agents
 from workflows.git import OLDEST as OLDEST_GIT
 
@@ -162,8 +163,9 @@ def _projection(path: Path) -> Finding:
             what,
             False,
             f"{path} cannot be read ({error})",
-            "The disk takes nothing, or this user may not: make room, or let it be written."
-            if disk_refusal(error)
+            "The disk takes nothing, this user may not, or another process holds the file: make room,"
+            " let it be written, or end that process."
+            if storage_refusal(error)
             else "Stop the server, remove this file and those beside it whose names begin with its name;"
             " the next start builds it anew from the log.",
         )

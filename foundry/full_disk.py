@@ -1,4 +1,4 @@
-"""A full disk: how it is recognised, and what it leaves behind.
+"""A full disk: how it is recognised before a write, and what it leaves behind.
 
 The embedded nats-server goes on refusing commits when there is room again. After one failed write
 it keeps that block of its store closed until it is started anew, and does not say so to whoever
@@ -6,17 +6,14 @@ publishes (seen with 2.15.1). An outside server is its operator's to start.
 """
 
 import asyncio
-import errno
 import logging
 import shutil
-import sqlite3
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
 
 from events.jetstream import JetStreamStore
 from runtime.connection import Connection
-from runtime.damage import primary_code
 from runtime.embedded_files import EmbeddedFiles
 from runtime.embedded_server import EmbeddedServer
 
@@ -27,26 +24,6 @@ ROOM_BYTES = 16 * 1024 * 1024
 
 BETWEEN_SECONDS = 30.0
 LOOK_SECONDS = 1.0
-
-
-OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
-OF_THE_DISK_TO_SQLITE = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
-)
-
-
-def disk_refusal(error: BaseException) -> str | None:
-    """Why the disk did not take a write (full, over quota, …); None for every other error.
-
-    Nothing is wrong with what was to be written: the same succeeds once there is room.
-    """
-    match error:
-        case OSError() if error.errno in OF_THE_DISK:
-            return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
-        case sqlite3.Error() if primary_code(error) in OF_THE_DISK_TO_SQLITE:
-            return str(error)
-        case _:
-            return None
 
 
 def no_room(folder: Path) -> str | None:

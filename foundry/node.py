@@ -11,7 +11,6 @@ from pathlib import Path
 from events.feed import Feed, Follower
 from foundry.data_folder import host_name
 from foundry.event_log import EventLog
-from foundry.full_disk import disk_refusal
 from foundry.liveness import Liveness
 from foundry.reading import Reading
 from foundry.work_side import work_side
@@ -24,6 +23,7 @@ from runtime.errors import Unavailable
 from runtime.lifecycle import Gate
 from runtime.open_files import raise_limit, streams_within
 from runtime.settings import Settings
+from runtime.storage_errors import storage_refusal
 from workflows.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ class Node:
                 if self.worker is not None:
                     await self.worker.begin_anew()
             except (Unavailable, sqlite3.Error, OSError) as error:
-                if not isinstance(error, Unavailable) and disk_refusal(error) is None:
+                if not isinstance(error, Unavailable) and storage_refusal(error) is None:
                     raise
                 log.warning("the log cannot be compared yet", extra={"reason": str(error)})
                 await asyncio.sleep(LEVEL_PAUSE)

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from events.feed import Feed
 from events.store import LostTail
-from foundry.full_disk import disk_refusal
 from foundry.liveness import Liveness
 from runtime.errors import Unavailable
+from runtime.storage_errors import storage_refusal
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +71,12 @@ class Reading:
         return stuck not in done
 
     async def _read(self) -> None:
-        """Read until the log was cut; while the disk takes nothing, try again from what is on it."""
+        """Read until the log was cut; while the disk takes nothing, or somebody else holds a file, try again from what is on it."""
         while True:
             try:
                 await self._feed.run()
             except (sqlite3.Error, OSError) as error:
-                reason = disk_refusal(error)
+                reason = storage_refusal(error)
                 if reason is None:
                     raise
                 self._liveness.refused(reason)

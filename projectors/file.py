@@ -74,6 +74,8 @@ class ProjectionFile:
             ).fetchone() or (0, 0)
             self._next_change, self._written = newest[0] + 1, newest[1]
             self._oldest_change, self._written_before = self._oldest()
+            # The event loop does not wait for another process that holds the file.
+            self._db.execute("PRAGMA busy_timeout = 0")
         except BaseException:
             self._db.close()
             raise

@@ -209,7 +209,8 @@ class Projector:
         self._folding.parking.recall()
         self._written = self.file.checkpoint()
         self._prefix = LogPrefix(self._written.fingerprint)
-        self.complete = self._written.complete
+        # A file that was left behind says that it was complete once; it is not shown for that.
+        self.complete = self.complete and self._written.complete
         self.position = self.stored_position = self._written.position
 
 

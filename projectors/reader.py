@@ -5,6 +5,8 @@ connection's thread.
 """
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,11 @@ from projectors.blob_referrers import blob_topic
 from projectors.projection import Projection
 from projectors.task_files import Text
 from projectors.views import Change, Snapshot, snapshot_of
-from runtime.damage import taken_away_if_damaged
+from runtime.damage import is_damaged, taken_away_if_damaged
 from runtime.errors import Unavailable
+from runtime.storage_errors import storage_refusal
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 2
 MOST_CHANGES = 2000
@@ -214,6 +219,13 @@ class Reader:
                     found = await self._connections[self._turn].execute_fetchall(sql, values)
         except TimeoutError:
             raise Unavailable("Reading the view took too long; try again.") from None
+        except sqlite3.Error as error:
+            if not is_damaged(error) and storage_refusal(error) is None:
+                raise
+            log.error(
+                "a view cannot be read", extra={"file": str(self._path), "reason": f"{error}"}
+            )
+            raise Unavailable("The rows of the view cannot be read now; try again.") from error
         return list(found)  # type: ignore[arg-type]
 
 

@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runtime.storage_errors import primary_code
+
 log = logging.getLogger(__name__)
 
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 PARTS = ("", "-wal", "-shm")
-
-
-def primary_code(error: sqlite3.Error) -> int:
-    """The low byte; what stands above it says at which step. An error that Python made itself has none."""
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return code & 0xFF
 
 
 def is_damaged(error: sqlite3.Error) -> bool:

@@ -52,6 +52,12 @@ def _file_that_does_not_open() -> sqlite3.OperationalError:
     return error
 
 
+def _file_that_is_held() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -63,6 +69,7 @@ def _file_that_does_not_open() -> sqlite3.OperationalError:
         OSError(24, "Too many open files"),
         _damage_of_a_file(),
         _file_that_does_not_open(),
+        _file_that_is_held(),
     ],
 )
 def test_what_can_go_wrong_is_a_sentence(
@@ -83,6 +90,7 @@ def test_what_can_go_wrong_is_a_sentence(
             "foundry: The system gives this process no more (Too many open files)",
             "foundry: This user",
             "foundry: A file in the data folder is damaged",
+            "foundry: Another process holds a file of the data folder (database is locked)",
             "foundry: A file of the data folder cannot be opened (unable to open database file): the disk",
             "foundry: /data/lock is in the way",
         )

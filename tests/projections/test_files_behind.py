@@ -1,12 +1,12 @@
 """Files that are new, left behind or damaged: nothing of them is shown before all of it is true."""
 
-import asyncio
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from events.feed import Feed
 from events.ids import Position
 from projectors import serving
 from projectors.catalog import PROJECTIONS
@@ -63,15 +63,14 @@ async def test_a_file_that_was_left_behind_is_not_shown_before_its_last_rows_are
         projector = models.serving("workspace").projector
         with closing(sqlite3.connect(projector.file.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            following = asyncio.create_task(follow(models, store))
-            while projector.position < tail:
-                await asyncio.sleep(0)
-            [early] = await asyncio.gather(models.snapshot(WORKSPACE), return_exceptions=True)
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                await Feed(store, [models]).run()
+            with pytest.raises(Unavailable) as early:
+                await models.snapshot(WORKSPACE)
             other.execute("ROLLBACK")
-        await following
+        await follow(models, store)
 
-        assert isinstance(early, Unavailable)
-        assert early.code == "rebuilding"
+        assert early.value.code == "rebuilding"
         assert await models.version(WORKSPACE) == tail
 
 

@@ -1,8 +1,10 @@
-"""A node that may write no byte more: it takes commands as long as the log has room, says what is wrong, and goes on."""
+"""A node that cannot write its files: it takes commands as long as the log has room, says what is wrong, and goes on."""
 
 import asyncio
 import resource
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -36,6 +38,26 @@ async def test_a_node_that_cannot_write_waits_for_room_and_loses_nothing(
 
     assert [reason.partition(":")[0] for reason in (*reasons, *still)] == ["stuck", "stuck"]
     assert "disk I/O error" in still[0]
+    view = await client.view(f"workspace/{made.ids['organization_id']}", at_least=made.position)
+    assert view["data"]["name"] == "Meanwhile"
+    assert await ready_says(client, lambda answer: not answer["reasons"]) == []
+    assert node.stop() == 0
+
+
+async def test_a_node_whose_file_another_process_holds_waits_for_it(
+    start_node: StartNode, enter: Enter
+) -> None:
+    node = await asyncio.to_thread(start_node)
+    client = await enter(node.address, node.token)
+    (path,) = (node.data / "projections").glob("workspace-*.sqlite3")
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        made = await client.command("organization.create", name="Meanwhile")
+        reasons = await ready_says(client, lambda answer: bool(answer["reasons"]))
+        holder.execute("ROLLBACK")
+
+    assert reasons == ["stuck: nothing can be written down here (database is locked)"]
     view = await client.view(f"workspace/{made.ids['organization_id']}", at_least=made.position)
     assert view["data"]["name"] == "Meanwhile"
     assert await ready_says(client, lambda answer: not answer["reasons"]) == []

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from tests.system.client import WITHIN
+from tests.system.client import WITHIN, problem
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
 from tests.system.node_process import Finished, NodeProcess
@@ -82,12 +82,15 @@ async def test_a_file_that_a_question_finds_damaged_is_made_anew_by_the_next_sta
     _damage(node.data)
     client = await enter(node.address, node.token)
 
-    answer = await client.get(f"/v1/views/{house.workspace}")
+    async with client.stream(house.workspace) as stream:
+        bye = await stream.until_named("bye")
+    refusal = problem(await client.get(f"/v1/views/{house.workspace}"))
     status = await asyncio.to_thread(node.ended, 20)
     node.start()
     client = await enter(node.address, node.token)
 
-    assert (answer.status_code, status) == (500, 1)
+    assert (bye.data["code"], bye.data["retry"]) == ("unavailable", True)
+    assert (refusal["status"], refusal["code"], status) == (503, "unavailable", 1)
     assert "the next start makes it anew" in node.end_of_log()
     (repository,) = (await client.data(house.workspace))["repositories"]
     assert repository["id"] == house.repository_id
