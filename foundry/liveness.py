@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from events.feed import Feed
@@ -17,6 +18,8 @@ LOOK_SECONDS = 2.0
 STUCK_SECONDS = 30.0
 SILENT_SECONDS = 10.0
 """A log that has not answered for this long is out of reach: an election takes less."""
+MOST_LOOKS = 1800
+"""So far back a lag is known: an hour."""
 
 
 class Liveness:
@@ -38,18 +41,24 @@ class Liveness:
         self._feed = feed
         self._head = BEGINNING
         self._seen = BEGINNING
-        self._behind_since: float | None = None
+        self._standing_since: float | None = None
+        self._unreached: deque[tuple[float, Position]] = deque(maxlen=MOST_LOOKS)
+        """When the log was seen to reach how far, where the feed is not there yet; the oldest first."""
         self._target: Position | None = None
         self._stuck = asyncio.Event()
         self._heard = time.monotonic()
         self._silence: str | None = None
         self._refusal: tuple[Position, str] | None = None
         self._refused = float("-inf")
+        # Asked for when somebody looks: between two looks a log may be silent for long.
+        PROJECTION_LAG_SECONDS.set_function(lambda: self.lag_ms() / 1000)
 
     async def start(self) -> None:
         """Note where the log ends now: the node is ready once it has come so far."""
         self._target = self._head = await self._store.head()
         self._heard = time.monotonic()
+        # After a cut there are heads among them that will never be reached.
+        self._unreached.clear()
 
     @property
     def started(self) -> bool:
@@ -88,12 +97,15 @@ class Liveness:
         return reasons
 
     def lag_ms(self) -> int:
-        """For how long the node has been behind the log without moving, or without word of it; 0 when it keeps up."""
+        """How old the state of the log is that this node has, as far as its looks tell, or its last word of it; 0 when it keeps up.
+
+        A node that moves and is too slow for the log gets older and older.
+        """
         if self._silence is not None:
             return round(self._unheard * 1000)
-        if self._behind_since is None or self._feed.position >= self._head:
-            return 0
-        return round((time.monotonic() - self._behind_since) * 1000)
+        position = self._feed.position
+        since = next((at for at, head in self._unreached if head > position), None)
+        return 0 if since is None else round((time.monotonic() - since) * 1000)
 
     async def watch(self) -> None:
         """Look every `look` seconds, until cancelled."""
@@ -103,26 +115,29 @@ class Liveness:
                 self._head = await self._store.head()
             except Unavailable as error:
                 # Not to be told from a reader that stands still, and shown as "disconnected".
-                self._behind_since = None
+                self._standing_since = None
                 self._silence = error.detail
             else:
                 self._silence, self._heard = None, time.monotonic()
                 self._look(self._heard)
-            PROJECTION_LAG_SECONDS.set(self.lag_ms() / 1000)
 
     async def until_stuck(self) -> None:
         """Return once the feed has been behind for `stuck` seconds without moving."""
         self._stuck.clear()
-        self._behind_since = None
+        self._standing_since = None
         await self._stuck.wait()
 
     def _look(self, now: float) -> None:
         position = self._feed.position
+        while self._unreached and self._unreached[0][1] <= position:
+            self._unreached.popleft()
+        if self._head > max(position, self._unreached[-1][1] if self._unreached else BEGINNING):
+            self._unreached.append((now, self._head))
         if position >= self._head:
-            self._behind_since = None
-        elif position != self._seen or self._behind_since is None:
-            self._behind_since = now
-        elif now - max(self._behind_since, self._refused) > self._stuck_seconds:
+            self._standing_since = None
+        elif position != self._seen or self._standing_since is None:
+            self._standing_since = now
+        elif now - max(self._standing_since, self._refused) > self._stuck_seconds:
             log.error(
                 "the reader of the log stands still",
                 extra={"position": position, "head": self._head},

@@ -28,6 +28,8 @@ from runtime.settings import BadSetting, Settings
 log = logging.getLogger(__name__)
 
 ALL = frozenset({"commands", "read", "workers"})
+WORKERS = frozenset({"workers"})
+
 AFTER_DRAIN_SECONDS = 3
 GONE_SECONDS = 4.5
 """After a drain's deadline the process is gone, in order or not; 5 are promised (docs/protocol.md, "Drain and bye")."""
@@ -57,7 +59,8 @@ async def serve(settings: Settings, options: argparse.Namespace) -> int:
                     here = await parts.enter_async_context(node(settings, event_log, roles))
                     _spare_what_stays()
                     parts.enter_context(loop_watched())
-                    token = await ensure_token(settings, here.write)
+                    # Nobody signs in to a worker, and agents could read what lies in its folder.
+                    token = None if roles == WORKERS else await ensure_token(settings, here.write)
             except CutShort:
                 return 0
             codes = LoginCodes(uptime)
@@ -172,9 +175,9 @@ def _say_where_to_go(
         lines.append(
             f"  sign in  {_link(address, codes, roles)}   ({where}once, within ten minutes)"
         )
-    if token is None:
+    if token is None and roles != WORKERS:
         lines.append("  token    in the data folder of the log's first start, or set FOUNDRY_TOKEN")
-    else:
+    elif token is not None:
         lines.append("  token    .venv/bin/foundry token")
         if roles == ALL:
             lines.append("  demo     .venv/bin/foundry demo   (in another terminal)")

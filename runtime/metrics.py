@@ -64,7 +64,7 @@ PROJECTION_PARKED = Gauge(
 )
 PROJECTION_LAG_SECONDS = Gauge(
     "foundry_projection_lag_seconds",
-    "For how long the node is behind the log, or has no word of it.",
+    "How old the state of the log is that the node has, or its last word of the log.",
 )
 EVENT_TO_DISPATCH_SECONDS = Histogram(
     "foundry_event_to_dispatch_seconds",

@@ -56,6 +56,8 @@ class AgentPool:
         self._locks = KeyedLocks()
         self._places = limit
         self._changed = asyncio.Event()
+        # One that died by itself stays here until it is asked for again, or has been idle for long.
+        AGENTS_RUNNING.set_function(lambda: sum(live.agent.alive for live in self._live.values()))
 
     async def find(self, provider: str, agent: str) -> str:
         """The program that is started for an agent there. Raises `Rejected` with the way out when there is none."""
@@ -178,7 +180,6 @@ class AgentPool:
         live = _Live(agent=agent, used_at=asyncio.get_running_loop().time())
         self._live[session.id] = live
         self._names.keep(session.id, agent.session_id)
-        AGENTS_RUNNING.set(len(self._live))
         log.info("agent started", extra={"session_id": session.id, "agent": session.agent})
         return live
 
@@ -205,7 +206,6 @@ class AgentPool:
         live = self._live.pop(session_id, None)
         if live is None:
             return
-        AGENTS_RUNNING.set(len(self._live))
         try:
             await live.agent.close(patience=patience)
         finally:

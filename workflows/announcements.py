@@ -23,6 +23,10 @@ class Announcement:
     at: Timestamp
     correlation_id: str
 
+    def waited(self, now: Timestamp) -> float:
+        """Seconds since then; 0 where the clock it was announced by is ahead of this one."""
+        return max(0, now - self.at) / 1000
+
 
 class Announcements:
     def __init__(self, store: EventStore, aggregates: Aggregates) -> None:

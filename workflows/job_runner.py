@@ -124,7 +124,7 @@ class JobRunner:
             await self.cancelled(announcement)
             raise NotOurs("the job was cancelled")
         if isinstance(first, Absent) or first.host is None:
-            JOB_QUEUE_SECONDS.labels(kind.name).observe((self._now() - announcement.at) / 1000)
+            JOB_QUEUE_SECONDS.labels(kind.name).observe(announcement.waited(self._now()))
         log.info("job started", extra={"kind": kind.name, "stage": job.stage})
         return job
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from commands.task import TASK
 from commands.task_state import Session, Task
@@ -99,6 +100,21 @@ async def started_anew(pool: AgentPool, *, turns: int = 1) -> list[str | None]:
     await pool.close()
     spoken = msgspec.structs.replace(session(), turn_position=Position(turns))
     return await opening(await pool.get(task(), spoken))
+
+
+async def test_an_agent_that_ended_by_itself_is_not_counted_among_those_that_run(
+    pool: AgentPool,
+) -> None:
+    agent = await pool.get(task(), session())
+    before = running_agents()
+
+    await agent.close()
+
+    assert (before, running_agents()) == (1, 0)
+
+
+def running_agents() -> float | None:
+    return REGISTRY.get_sample_value("foundry_agents_running")
 
 
 async def test_an_agent_started_anew_goes_on_with_its_conversation(pool: AgentPool) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from commands.aggregates import Aggregates
 from commands.job import JOB
@@ -268,3 +270,16 @@ async def test_another_host_takes_a_job_only_when_its_holder_is_gone(bench: Benc
     await stopped(holder)
 
     assert ((await bench.job()).status, (await bench.job()).host) == ("succeeded", "h2")
+
+
+async def test_a_job_from_a_clock_that_is_ahead_has_waited_for_no_time(bench: Bench) -> None:
+    before = seconds_in_queues()
+    runner = bench.runner(failing(0, AssertionError()))
+
+    await runner.run(replace(ANNOUNCEMENT, at=Timestamp(120_000)))
+
+    assert seconds_in_queues() == before
+
+
+def seconds_in_queues() -> float:
+    return REGISTRY.get_sample_value("foundry_job_queue_seconds_sum", {"kind": "build"}) or 0.0
