@@ -99,7 +99,8 @@ class Liveness:
     def lag_ms(self) -> int:
         """How old the state of the log is that this node has, as far as its looks tell, or its last word of it; 0 when it keeps up.
 
-        A node that moves and is too slow for the log gets older and older.
+        A node that moves and is too slow for the log gets older and older. One that has not yet reached what was there at
+        its start is starting, which is said elsewhere: a rollout that builds views anew is no lag.
         """
         if self._silence is not None:
             return round(self._unheard * 1000)
@@ -131,7 +132,8 @@ class Liveness:
         position = self._feed.position
         while self._unreached and self._unreached[0][1] <= position:
             self._unreached.popleft()
-        if self._head > max(position, self._unreached[-1][1] if self._unreached else BEGINNING):
+        newest = self._unreached[-1][1] if self._unreached else BEGINNING
+        if self.started and self._head > max(position, newest):
             self._unreached.append((now, self._head))
         if position >= self._head:
             self._standing_since = None

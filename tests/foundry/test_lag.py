@@ -43,6 +43,7 @@ async def test_a_node_that_reads_on_and_is_too_slow_for_the_log_says_how_old_its
     store = Outrun()
     feed = Feed(store, [Noted()])
     liveness = Liveness(store, feed, look=0.01)
+    await liveness.start()
     watching = asyncio.create_task(liveness.watch())
     running = asyncio.create_task(feed.run())
 
@@ -60,3 +61,24 @@ async def test_a_node_that_reads_on_and_is_too_slow_for_the_log_says_how_old_its
     assert measured is not None
     assert measured >= 0.2
     assert read > BEGINNING
+
+
+async def test_a_node_that_still_reads_what_was_there_at_its_start_is_not_behind() -> None:
+    store = Outrun()
+    for number in range(100):
+        await grow(store, f"before {number}")
+    store.growing = False
+    feed = Feed(store, [Noted()])
+    liveness = Liveness(store, feed, look=0.01)
+    await liveness.start()
+    watching = asyncio.create_task(liveness.watch())
+    running = asyncio.create_task(feed.run())
+
+    async with asyncio.timeout(WITHIN):
+        while feed.position < 20:
+            await asyncio.sleep(0.01)
+    lag, started = liveness.lag_ms(), liveness.started
+    for task in (watching, running):
+        task.cancel()
+
+    assert (lag, started) == (0, False)
