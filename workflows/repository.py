@@ -19,8 +19,6 @@ SEEN_TIPS = 500
 """So many of the places a remote's branch was at are looked through."""
 
 ORIGIN = "refs/remotes/origin/"
-"""Below it lies what is known of the remote's branches."""
-
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
 
