@@ -26,6 +26,7 @@ from workflows.capped_log import CappedLog
 from workflows.frames import end_entries, entry_of, noise_entry, notice_entry
 from workflows.held_entries import HeldEntries
 from workflows.json_rpc import Connection, Disconnected, Message, RemoteError
+from workflows.last_words import LastWords
 from workflows.output_tail import OutputTail, pump
 from workflows.questions import Ask, PermissionRequests
 from workflows.sandbox import Running
@@ -54,7 +55,8 @@ class AgentProcess:
         self._now = now
         self._stderr = OutputTail(STDERR_BYTES)
         self._log = CappedLog(log) if log is not None else None
-        self._connection = Connection(child.stdout, child.stdin, self)
+        self._stdout, self._errors = LastWords(child.stdout), LastWords(child.stderr)
+        self._connection = Connection(self._stdout, child.stdin, self)
         self._on_entry: OnEntry = self._hold
         self._questions = PermissionRequests(self._connection)
         self._held = HeldEntries()
@@ -207,8 +209,10 @@ class AgentProcess:
     async def _read(self) -> None:
         """All that the process prints, until it ends; then its last words, then everybody who waits is told."""
         logs = [self._log.write] if self._log is not None else []
-        pumping = pump(self._child.stderr, self._stderr.add, *logs)
+        pumping = pump(self._errors, self._stderr.add, *logs)
         errors = asyncio.create_task(pumping, name="agent errors")
+        ending = asyncio.create_task(self._child.wait(), name="agent end")
+        ending.add_done_callback(self._is_over)
         try:
             # An agent that asks and reads no answer is ended like one that says nothing any more.
             with suppress(Disconnected):
@@ -223,8 +227,13 @@ class AgentProcess:
             await self._child.stop()
             self._child.close()
             errors.cancel()
+            ending.cancel()
             if self._log is not None:
                 self._log.close()
+
+    def _is_over(self, _: object) -> None:
+        self._stdout.over()
+        self._errors.over()
 
     async def _ended(self, patience: float) -> None:
         """Wait for the end of a process that can hear or say nothing any more, and see to it."""
