@@ -28,6 +28,10 @@ from runtime.settings import BadSetting, Settings
 log = logging.getLogger(__name__)
 
 ALL = frozenset({"commands", "read", "workers"})
+WORKERS = frozenset({"workers"})
+SIGNS_IN = frozenset({"commands", "read"})
+"""What a link to sign in with needs: who takes its code, and the page it opens."""
+
 AFTER_DRAIN_SECONDS = 3
 GONE_SECONDS = 4.5
 """After a drain's deadline the process is gone, in order or not; 5 are promised (docs/protocol.md, "Drain and bye")."""
@@ -57,7 +61,8 @@ async def serve(settings: Settings, options: argparse.Namespace) -> int:
                     here = await parts.enter_async_context(node(settings, event_log, roles))
                     _spare_what_stays()
                     parts.enter_context(loop_watched())
-                    token = await ensure_token(settings, here.write)
+                    # Nobody signs in to a worker, and agents could read what lies in its folder.
+                    token = None if roles == WORKERS else await ensure_token(settings, here.write)
             except CutShort:
                 return 0
             codes = LoginCodes(uptime)
@@ -153,7 +158,7 @@ def _tell_machines(
         "roles": sorted(roles),
         "seconds": round(seconds, 3),
     }
-    if "commands" in roles and token is not None:
+    if roles >= SIGNS_IN and token is not None:
         ready["sign_in"] = f"{address}/#code={codes.issue(OWNER)}"
     print(json.dumps(ready), flush=True)
 
@@ -168,13 +173,13 @@ def _say_where_to_go(
     lines = [f"Foundry {__version__} is ready at {address} ({seconds:.1f} s)"]
     if roles != ALL:
         lines.append(f"  roles    {', '.join(sorted(roles))}")
-    if "commands" in roles and token is not None:
+    if roles >= SIGNS_IN and token is not None:
         lines.append(
             f"  sign in  {address}/#code={codes.issue(OWNER)}   (once, within ten minutes)"
         )
-    if token is None:
+    if token is None and roles != WORKERS:
         lines.append("  token    in the data folder of the log's first start, or set FOUNDRY_TOKEN")
-    else:
+    elif token is not None:
         lines.append("  token    .venv/bin/foundry token")
         if roles == ALL:
             lines.append("  demo     .venv/bin/foundry demo   (in another terminal)")

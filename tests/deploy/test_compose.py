@@ -81,6 +81,12 @@ def test_only_ports_of_this_machine_are_published_unless_told() -> None:
     }
 
 
+def test_the_owners_token_is_given_to_those_who_are_asked_and_not_to_where_agents_run() -> None:
+    given = {name for name, service in OURS.items() if "FOUNDRY_TOKEN" in service["environment"]}
+
+    assert given == {"commands", "read-1", "read-2"}
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_the_settings_of_a_node_are_known_and_ask_for_replicas(name: str) -> None:
     environment = with_variables(OURS[name]["environment"], SECRETS)

@@ -44,6 +44,34 @@ def test_a_token_that_was_lost_is_not_looked_for_behind_the_running_server(
         assert "Set FOUNDRY_TOKEN" in done.err
 
 
+async def test_a_worker_makes_no_owner_whose_token_its_agents_could_read(
+    start_node: StartNode, nats: NatsServer, enter: Enter
+) -> None:
+    log = {"FOUNDRY_NATS_URL": nats.url_with_password}
+    worker = await asyncio.to_thread(start_node, "worker", "workers", **log)
+    started_first = (worker.data / "token").exists()
+
+    commands = await asyncio.to_thread(start_node, "commands", "commands", **log)
+
+    owner = await enter(commands.address, commands.token)
+    await owner.command("organization.create", name="Ours")
+    assert not started_first
+
+
+async def test_a_link_to_sign_in_with_is_printed_where_the_page_is(
+    start_node: StartNode, nats: NatsServer
+) -> None:
+    log = {"FOUNDRY_NATS_URL": nats.url_with_password}
+
+    without = await asyncio.to_thread(start_node, "one", "commands", **log)
+    with_page = await asyncio.to_thread(
+        start_node, "two", "commands", "read", FOUNDRY_TOKEN=without.token, **log
+    )
+
+    assert not without.login_code
+    assert with_page.login_code
+
+
 def test_a_second_node_on_the_same_data_names_the_first(system: NodeProcess) -> None:
     second = system.run("serve")
 
