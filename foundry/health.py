@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from foundry.figures import Figures
 from runtime.http import JsonResponse
 from runtime.metrics import EVENT_LOOP_TASKS
 
@@ -18,6 +19,7 @@ def routes(
     *, about: Callable[[], Mapping[str, object]], reasons: Sentences, notices: Sentences
 ) -> list[Route]:
     """`reasons` keep the node from being ready; `notices` do not, and somebody should look at them."""
+    figures = Figures(_measured)
 
     async def healthz(request: Request) -> Response:
         return JsonResponse({"status": "alive", **about()}, headers={"Cache-Control": "no-store"})
@@ -36,11 +38,15 @@ def routes(
         )
 
     async def metrics(request: Request) -> Response:
-        EVENT_LOOP_TASKS.set(len(asyncio.all_tasks()))
-        return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return Response(await figures.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
     ]
+
+
+def _measured() -> bytes:
+    EVENT_LOOP_TASKS.set(len(asyncio.all_tasks()))
+    return generate_latest()
