@@ -68,8 +68,13 @@ class JetStreamStore:
 
     @property
     def refused_at(self) -> float | None:
-        """When such a commit was given up last, by the monotonic clock; None once another was stored."""
+        """When a commit was given up last that was not taken, by the monotonic clock; None once another was stored."""
         return self._appender.refused_at
+
+    @property
+    def refused_with(self) -> str | None:
+        """What the server said to that commit; None if it acknowledged nothing, while it answered everything else."""
+        return self._appender.refused_with
 
     async def append(
         self, subject: str, commit: Commit, *, expected: Position, message_id: str

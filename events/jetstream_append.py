@@ -60,7 +60,9 @@ class Appender:
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when the server answers questions and does not say what became of a commit: it cannot write."""
         self.refused_at: float | None = None
-        """When that was, by the monotonic clock; None since a commit was stored or the connection made anew."""
+        """When a commit was given up that the server did not take; None since one was stored or the connection made anew."""
+        self.refused_with: str | None = None
+        """What the server said to that, if it said anything."""
         connection.on_reconnect(self._doubt_no_more)
 
     async def append(
@@ -104,16 +106,21 @@ class Appender:
             if (stored := await self._find(subject, expected, message_id)) is not None:
                 return await self._next(stored, subject, expected, body)
             if monotonic() + pause >= deadline:
-                if isinstance(reason, NoAnswer):
-                    self.refused_at = monotonic()
-                    self.on_refusal()
+                self._given_up(reason)
                 raise Unavailable(f"The event store does not take commits ({reason}); try again.")
             log.warning("append is tried again", extra={"subject": subject, "reason": str(reason)})
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
+    def _given_up(self, reason: Exception) -> None:
+        if isinstance(reason, NoAnswer):
+            self.refused_at, self.refused_with = monotonic(), None
+            self.on_refusal()
+        elif isinstance(reason, ApiError) and reason.passing:
+            self.refused_at, self.refused_with = monotonic(), str(reason)
+
     def _doubt_no_more(self) -> None:
-        self.refused_at = None
+        self.refused_at = self.refused_with = None
 
     async def _publish(
         self, subject: str, body: bytes, expected: Position, message_id: str, deadline: float

@@ -58,7 +58,8 @@ class EventLog:
         no_room = self.remedy.no_room() if self.remedy is not None else None
         if no_room is None and monotonic() - refused_at > DOUBTED_SECONDS:
             return []
-        return [f"stuck: the log takes no commits ({no_room or 'its server does not say why'})"]
+        why = no_room or self.store.refused_with or "its server does not say why"
+        return [f"stuck: the log takes no commits ({why})"]
 
     async def until_left(self) -> None:
         """Wait for the end of the other process that runs the embedded server; for ever where there is none."""

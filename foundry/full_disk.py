@@ -96,8 +96,8 @@ class Remedy:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             # A large log takes a new server a minute: whoever does not answer yet has refused nothing.
-            doubted = self._store.refused_at is not None and self._connection.connected
-            if doubted and no_room(self._folder) is None:
+            silent = self._store.refused_at is not None and self._store.refused_with is None
+            if silent and self._connection.connected and no_room(self._folder) is None:
                 self._start_anew("it refused a commit, and there is room again")
             if not self._files.has_store():
                 self._start_anew(f"its files were removed: {self._files.store}")

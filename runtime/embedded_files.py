@@ -12,6 +12,10 @@ from runtime.child_process import ProcessIdentity, identity_of
 LOG_BYTES = 8 * 1024 * 1024
 LOG_FILES = 3
 
+ANY_SIZE = 1 << 50
+"""The log may take all there is. By itself nats-server takes three quarters of what is free at its start, for old and new
+together: a log larger than that was refused every commit from the next start on, however much room was left."""
+
 
 class Remembered(Struct, frozen=True, kw_only=True):
     """What outlives one run: how to reach the server, and while it runs who runs it."""
@@ -99,7 +103,7 @@ def configuration(
 
     No monitoring port: it would answer anybody on this machine without asking who they are.
     """
-    jetstream = {"store_dir": str(files.store)}
+    jetstream: dict[str, object] = {"store_dir": str(files.store), "max_file_store": ANY_SIZE}
     if durability == "fsync":
         jetstream["sync_interval"] = "always"
     return msgspec.json.encode(

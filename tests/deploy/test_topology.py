@@ -1,6 +1,7 @@
 """The deployment of compose.yaml does the main job, on any node, and goes on when a nats-server dies."""
 
 import asyncio
+import re
 
 import msgspec
 import pytest
@@ -78,6 +79,12 @@ async def test_interest_reaches_the_stream_by_way_of_the_other_node(
 
     assert answer.status_code == 202
     assert house.workspace in ready.data["topics"]
+
+
+def test_the_log_may_grow_beyond_what_is_free_when_its_servers_start(system: Topology) -> None:
+    for name in system.nats:
+        said = (system.folder / name / "server.log").read_text()
+        assert re.findall(r"Max Storage: +(\S+ \wB)", said) == ["1.00 PB"]
 
 
 async def test_a_key_is_recognised_by_both_command_nodes(house: House, people: Client) -> None:

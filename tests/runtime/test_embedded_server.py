@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import re
 import resource
 import shutil
 import signal
@@ -58,6 +59,14 @@ async def test_it_listens_on_this_machine_only_and_syncs_every_write(tmp_path: P
 async def test_durability_os_leaves_syncing_to_the_system(tmp_path: Path) -> None:
     async with embedded_server(tmp_path, durability="os"):
         assert "sync_interval" not in (tmp_path / "server.conf").read_text()
+
+
+async def test_the_log_may_grow_beyond_what_is_free_when_it_starts(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path):
+        said = EmbeddedFiles(tmp_path).log.read_text()
+
+    (most,) = re.findall(r"Max Storage: +(\S+ \wB)", said)
+    assert most == "1.00 PB"
 
 
 async def test_it_is_found_at_the_same_place_after_a_restart_of_the_node(tmp_path: Path) -> None:
