@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from foundry.patient_protocol import HEAD_BYTES
+from runtime.http import DISCARD_LIMIT
+from runtime.problems import TITLES
 from runtime.settings import load
 from tests.deploy.compose_file import ROOT, read_compose, variables_in, with_variables
 from tests.deploy.routing import route_of, upstreams
@@ -148,6 +151,22 @@ def test_only_what_may_happen_twice_is_sent_to_a_second_node() -> None:
     assert route_of("/v1/stream").again
     assert not route_of("/v1/login").again
     assert not route_of("/v1/operator/rebuild/workspace").again
+
+
+def test_the_proxy_takes_heads_and_bodies_that_nodes_take_and_refuses_more_in_their_words() -> None:
+    written = (DEPLOY / "nginx.conf").read_text()
+    (head,) = re.findall(r"large_client_header_buffers \d+ (\d+)k;", written)
+    (body,) = re.findall(r"client_max_body_size (\d+)m;", written)
+    said = [json.loads(text) for text in re.findall(r"return (?:4|5)\d\d '(.*)';", written)]
+
+    assert int(head) << 10 == HEAD_BYTES
+    assert int(body) << 20 > DISCARD_LIMIT
+    assert {problem["code"]: problem["status"] for problem in said} == {
+        "unavailable": 503,
+        "too_large": 413,
+        "malformed": 400,
+    }
+    assert all(problem["title"] == TITLES[problem["status"]] for problem in said)
 
 
 def test_prometheus_asks_every_node() -> None:
