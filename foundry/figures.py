@@ -1,10 +1,11 @@
 """What a node measures, as the text that Prometheus reads: made once for all who wait for it, and seldom for those who ask much."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 REST = 9
-"""So many times as long as a text took to make the next one waits: it takes some 10 ms, and anybody may ask."""
+"""So many times as long as a text kept the processor the next one waits: that is some 10 ms, and anybody may ask."""
 
 
 class Figures:
@@ -23,7 +24,9 @@ class Figures:
         async with self._turn:
             if self._begun < asked:
                 await asyncio.sleep(self._rested - now())
-                self._begun = now()
+                # Not by the clock: whoever is stopped meanwhile, or moved to another machine, worked for none of that time.
+                begun, worked = now(), time.thread_time()
                 self._text = self._make()
-                self._rested = now() + REST * (now() - self._begun)
+                self._begun = begun
+                self._rested = now() + REST * (time.thread_time() - worked)
             return self._text

@@ -117,7 +117,7 @@ ASKED = (
         method="get",
         path="/v1/tasks",
         tag="views",
-        summary="Tasks of one organization, or of all of the caller's; an empty parameter counts as none",
+        summary="Tasks of one organization, or of all of the caller's; an empty parameter but `at_least` counts as none",
         parameters=(
             Parameter("organization_id", "only this organization's"),
             Parameter(

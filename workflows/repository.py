@@ -1,7 +1,7 @@
 """One bare copy of a remote on this host, as long as its lock is held: fetched, asked, changed."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workflows.git import DEADLINE, Finished, GitFailed, RunsGit
@@ -17,6 +17,9 @@ LOOK_SECONDS = 60.0
 
 SEEN_TIPS = 500
 """So many of the places a remote's branch was at are looked through."""
+
+READ_BYTES = 1 << 20
+"""So much is read of a file in which git keeps a few names."""
 
 ORIGIN = "refs/remotes/origin/"
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
@@ -242,7 +245,12 @@ class Repository:
         return folder.exists()
 
     async def _read(self, file: Path) -> bytes:
-        return file.read_bytes() if file.is_file() else b""
+        # In a working tree it may be as an agent left it.
+        with suppress(PermissionError):
+            if file.is_file():
+                with file.open("rb") as opened:
+                    return opened.read(READ_BYTES)
+        return b""
 
     async def _look(self, remote_url: str) -> RemoteHeads:
         listed = await self.run(

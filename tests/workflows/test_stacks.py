@@ -227,6 +227,28 @@ async def test_a_branch_that_a_rebase_or_a_bisect_goes_back_to_is_left_alone(
         await stack.rebase()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"echo {'x' * 300} >.git",
+        r"printf 'gitdir: /a\\0b' >.git",
+        "git init --quiet; git commit --quiet --allow-empty -m other",
+    ],
+    ids=["a name that no file has", "no text", "another repository"],
+)
+async def test_what_an_agent_puts_in_the_place_of_its_git_file_keeps_nobody_else_from_work(
+    written: str, stack: Stacked, sandboxes: LocalSandboxes
+) -> None:
+    sandbox = sandboxes.allocate(task_id=TASK, repository_id=REPOSITORY)
+    await check_out(stack, sandboxes, "drei/ü")
+    await run(sandboxes, sandbox, f"git checkout --quiet --detach; rm .git; {written}")
+    newest = stack.on("main", news="1\n")
+
+    await stack.finish(await stack.rebase())
+
+    assert stack.remote.git("merge-base", "main", "drei/ü") == newest
+
+
 async def test_commits_made_meanwhile_that_were_rebased_as_told_are_no_obstacle_any_more(
     stack: Stacked, sandboxes: LocalSandboxes
 ) -> None:
