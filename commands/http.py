@@ -25,7 +25,7 @@ from commands.command_route import CommandRoute
 from commands.fields import Reference
 from commands.handler import CommandHandler
 from commands.request import new_command_id
-from commands.sign_in import LIFETIME_MS, SignIn
+from commands.sign_in import SignIn
 from runtime.errors import FieldError, FoundryError, Invalid
 from runtime.http import (
     Authenticator,
@@ -83,7 +83,7 @@ def routes(
             response.set_cookie(
                 COOKIE,
                 signed_in.secret,
-                max_age=LIFETIME_MS // 1000,
+                max_age=signed_in.seconds,
                 path="/",
                 secure=request.url.scheme == "https",
                 httponly=True,

@@ -20,11 +20,12 @@ LIFETIME_MS = 30 * 24 * 60 * 60 * 1000
 
 
 class SignedIn(Struct, frozen=True, kw_only=True):
-    """`secret` goes into the cookie and nowhere else."""
+    """`secret` goes into the cookie and nowhere else; it is good for `seconds`."""
 
     user_id: UserId
     name: str
     secret: str
+    seconds: int
 
 
 class SignIn:
@@ -89,13 +90,14 @@ class SignIn:
         app_session_id = new_id("app")
 
         name = ""
+        began = self._now()
+        expires_at = began + LIFETIME_MS
 
         def started(state: UserState) -> list[Event]:
-            nonlocal name
+            nonlocal name, expires_at
             if isinstance(state, Absent):
                 raise Unauthenticated("The user of this code is not there.")
             name = state.name
-            expires_at = self._now() + LIFETIME_MS
             if token_id is not None:
                 token = state.tokens.get(token_id)
                 if token is None or not token.holds(self._now()):
@@ -112,7 +114,8 @@ class SignIn:
             ]
 
         await self._reports.report(USER, user_id, started, report_id=app_session_id, actor=user_id)
-        return SignedIn(user_id=user_id, name=name, secret=secret)
+        seconds = (expires_at - began) // 1000
+        return SignedIn(user_id=user_id, name=name, secret=secret, seconds=seconds)
 
 
 def _bad_token() -> Unauthenticated:

@@ -51,14 +51,19 @@ from runtime.errors import Rejected
 
 TITLE_LENGTH = 80
 DEFAULT_PROVIDER = "local"
+JOINERS = "\u200c\u200d"
+"""Nobody sees them, but what stands around them: words of Persian and Hindi, and emoji that are made of several."""
 
 # --- Rules ---
 
 
 def title_from(prompt: str) -> str:
     """A title for a task that was given none: the prompt's first line with something in it, shortened."""
-    lines = ("".join(c if c.isprintable() else " " for c in line) for line in prompt.splitlines())
-    first = next((" ".join(line.split()) for line in lines if line.strip()), "Task")
+    lines = (
+        "".join(c if c.isprintable() or c in JOINERS else " " for c in line)
+        for line in prompt.splitlines()
+    )
+    first = next((" ".join(line.split()) for line in lines if line.strip(f"{JOINERS} ")), "Task")
     return first if len(first) <= TITLE_LENGTH else first[: TITLE_LENGTH - 1].rstrip() + "…"
 
 

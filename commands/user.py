@@ -203,7 +203,7 @@ def _update_draft(user: User, command: UpdateDraft, context: Context) -> list[Ev
     draft = user.drafts.get(session.id)
     # Sending clears the draft, and so does leaving: an older one is not there any more.
     cleared_position = max(
-        session.sent.get(user.user_id, 0), organization.joined_position(user.user_id)
+        session.sent.get(user.user_id, BEGINNING), organization.joined_position(user.user_id)
     )
     cleared = draft is None or draft.position < cleared_position
     held = EMPTY_DRAFT if draft is None or cleared else draft.digest

@@ -59,7 +59,7 @@ def application(settings: Settings, here: Node, codes: LoginCodes) -> ASGIApp:
         )
         views = for_other_sites(Requests(questions.views, pace), settings.origins)
         routes += questions.routes
-        routes += rebuild_route.routes(here.models, here.log, authenticator)
+        routes += rebuild_route.routes(here.models, here.log, authenticator, here.questions)
         routes += page.routes()
     # Only a cookie depends on what a proxy in front says; uvicorn would have each command and stream look.
     proxy = Middleware(

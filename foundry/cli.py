@@ -79,7 +79,8 @@ async def _run(command: Command, settings: Settings, options: argparse.Namespace
     # A person reads what these print; `serve` configures its own logs.
     logs.configure("warning" if settings.log_level == "info" else settings.log_level)
     folder = settings.data_folder
-    if options.reads and settings.nats_url is None and not data_folder.has_log(folder):
+    begins = options.reads and settings.nats_url is None and not data_folder.has_log(folder)
+    if begins and data_folder.holder(folder) is None:
         # Perhaps its name was mistyped.
         print(
             f"foundry: FOUNDRY_DATA is {folder.absolute()}, where no log was until now; one is begun there.",

@@ -122,8 +122,8 @@ async def any_log(settings: Settings) -> AsyncIterator[EventLog]:
                 parts.enter_context(locked(settings.data_folder, by=A_COMMAND))
             except DataFolderInUse as error:
                 raise Unavailable(
-                    f"{error.holder} has {settings.data_folder}, and its nats-server does not run"
-                    " at this moment; try again."
+                    f"{error.holder} has {settings.data_folder}, and no nats-server of its own runs there"
+                    " at this moment; try again, with the FOUNDRY_NATS_URL it has if it uses an outside one."
                 ) from None
         yield await parts.enter_async_context(
             own_log(settings, begin=begin)

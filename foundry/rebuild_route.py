@@ -17,11 +17,16 @@ from projectors.read_models import ReadModels
 from projectors.rebuild import rebuild, verify
 from runtime.errors import FoundryError, NotFound
 from runtime.http import Authenticator
+from runtime.lifecycle import Gate
 from runtime.problems import Forbidden, problem_document
 
+WORK = "rebuild or verify"
 
-def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> list[Route]:
-    """Only the log's owner may ask; the answer is a line of JSON per step, the last one the result."""
+
+def routes(
+    models: ReadModels, log: EventLog, authenticator: Authenticator, gate: Gate
+) -> list[Route]:
+    """Only the log's owner may ask; the answer is a line of JSON per step, the last one the result or a problem."""
 
     def operation(path: str, work: Callable[..., AsyncGenerator[object, None]]) -> Route:
         async def answer(request: Request) -> Response:
@@ -35,7 +40,7 @@ def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> l
                     f"There is no projection {projection[:100]!r}; there are {', '.join(names)}."
                 )
             steps = work(models, log.store, projection, build_in_child(log.address))
-            return _Steps(_lines(steps, request), media_type="application/x-ndjson")
+            return _Steps(_lines(steps, request, gate), gate)
 
         return Route(path, answer, methods=["POST"])
 
@@ -48,14 +53,26 @@ def routes(models: ReadModels, log: EventLog, authenticator: Authenticator) -> l
 class _Steps(StreamingResponse):
     """Starlette would cancel it when its reader leaves, and again at every wait: what is half built could not be cleared away."""
 
+    media_type = "application/x-ndjson"
+
+    def __init__(self, lines: AsyncIterator[bytes], gate: Gate) -> None:
+        super().__init__(lines)
+        self._gate = gate
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.stream_response(send)
+        async with self._gate.work(WORK, counted=False):
+            await self.stream_response(send)
 
 
-async def _lines(steps: AsyncGenerator[object, None], request: Request) -> AsyncIterator[bytes]:
-    """Each step as a line. Whoever leaves is missed at the next one, and then the work ends there."""
+async def _lines(
+    steps: AsyncGenerator[object, None], request: Request, gate: Gate
+) -> AsyncIterator[bytes]:
+    """Each step as a line. Whoever leaves is missed at the next one, and then the work ends there.
+
+    What a drain cuts, before its last line, has a line that says so.
+    """
     try:
-        async with aclosing(steps) as each:
+        async with gate.request(WORK, counted=False), aclosing(steps) as each:
             async for step in each:
                 if await request.is_disconnected():
                     return

@@ -1,4 +1,4 @@
-"""Two files of one projection at the same position: the same rows, or which differ."""
+"""Two files of one projection at the same position: the same rows and versions, or which differ."""
 
 import hashlib
 import sqlite3
@@ -14,7 +14,10 @@ MOST_DIFFERENCES = 100
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """A row whose values differ; None where there is no such row. Values are JSON, unless somebody wrote others."""
+    """A row whose values differ; None where there is no such row. Values are JSON, unless somebody wrote others.
+
+    Without entity and id it is about the topic as a whole: its version, and whether it ended.
+    """
 
     topic: str
     entity: str
@@ -46,7 +49,7 @@ class FrozenFile:
         self._db.close()
 
     def digest(self) -> str:
-        """A hash of all rows with the positions they are from. Reads everything: call it in a thread."""
+        """A hash of all rows with the positions they are from, and of all versions. Reads everything: call it in a thread."""
         digest = hashlib.blake2b(digest_size=16)
         for row in self.rows():
             digest.update(repr((row[:4], row.position)).encode() + _bytes(row.value))
@@ -54,7 +57,9 @@ class FrozenFile:
 
     def rows(self) -> Iterator[_Row]:
         for row in self._db.execute(
-            "SELECT topic, entity, place, id, value, position FROM rows"
+            "SELECT topic, entity, place, id, value, position FROM rows UNION ALL"
+            " SELECT topic, '', 0, '', CAST('{\"version\":' || quote(version) || ',\"ended\":'"
+            " || quote(ended) || '}' AS BLOB), version FROM topics"
             " ORDER BY topic, entity, place, id"
         ):
             yield _Row(*row)

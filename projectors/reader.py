@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import quote
 
 import aiosqlite
@@ -233,5 +234,8 @@ _ALL = 2**62
 
 
 def _folded(text: str | None) -> str | None:
-    """Text in one case, in every script: SQLite's own `lower` knows ASCII only."""
-    return None if text is None else text.casefold()
+    """Text in one case and one spelling, in every script: SQLite's own `lower` knows ASCII only."""
+    if text is None:
+        return None
+    # An accent may be a character of its own, as in names of files that come from a Mac.
+    return normalize("NFC", normalize("NFC", text).casefold())

@@ -65,18 +65,26 @@ class ViewAnswers:
         return snapshot
 
     async def _snapshot(self, stored: str, query: Mapping[str, str]) -> Snapshot | None:
-        before = whole_number(query, "before")
-        if before is None and "limit" not in query:
+        if "before" not in query and "limit" not in query:
             return await self._views.snapshot(stored)
-        limit = page_size(query, default=LARGEST_PAGE, largest=LARGEST_PAGE)
-        return await self._views.page(
-            stored, before=BEYOND_ALL if before is None else before, limit=limit
-        )
+        before, limit = _page(query)
+        return await self._views.page(stored, before=before, limit=limit)
 
 
 def check_parameters(topic: str, query: QueryParams) -> None:
-    """Refuse what only another kind of topic can answer, rather than answer something else."""
+    """Refuse what only another kind of topic can answer, rather than answer something else.
+
+    Also what nothing can: before anybody is told that nothing changed.
+    """
     kind = topic.partition("/")[0]
     for name, answering in (("before", "transcript"), ("limit", "transcript"), ("as_of", "task")):
         if name in query and kind != answering:
             raise wrong(name, f"is only for topics `{answering}/…`")
+    _page(query)
+
+
+def _page(query: Mapping[str, str]) -> tuple[int, int]:
+    """Before which entry of a transcript its page ends, and how many it has."""
+    before = whole_number(query, "before")
+    limit = page_size(query, default=LARGEST_PAGE, largest=LARGEST_PAGE)
+    return BEYOND_ALL if before is None else before, limit

@@ -18,13 +18,17 @@ together: a log larger than that was refused every commit from the next start on
 
 
 class Remembered(Struct, frozen=True, kw_only=True):
-    """What outlives one run: how to reach the server, and while it runs who runs it."""
+    """What outlives one run: how to reach the server, and while it runs who runs it.
+
+    `folder` is the device and the number of the folder this was written in: a copy of it is another one.
+    """
 
     user: str
     password: str
     port: int
     server: ProcessIdentity | None = None
     owner: ProcessIdentity | None = None
+    folder: tuple[int, int] | None = None
 
     def at_port(self, port: int) -> "Remembered":
         return msgspec.structs.replace(self, port=port)
@@ -47,11 +51,17 @@ class EmbeddedFiles:
     def remembered(self) -> Remembered | None:
         """None in a new folder, and when the file was damaged: then new secrets are made."""
         try:
-            return msgspec.json.decode(self._remembered.read_bytes(), type=Remembered)
+            state = msgspec.json.decode(self._remembered.read_bytes(), type=Remembered)
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return None
+        if state.folder in (None, self._identity()):
+            return state
+        # Copied while a server ran in the other folder, which is still that one's.
+        return msgspec.structs.replace(state, server=None, owner=None)
 
     def remember(self, state: Remembered) -> None:
+        self._make_folder()
+        state = msgspec.structs.replace(state, folder=self._identity())
         self._write(self._remembered, msgspec.json.encode(state))
 
     def has_store(self) -> bool:
@@ -83,8 +93,15 @@ class EmbeddedFiles:
                 lines += path.read_text(errors="replace").splitlines()[part]
         return " | ".join(lines) or "(nothing)"
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def _identity(self) -> tuple[int, int]:
+        status = self.folder.stat()
+        return status.st_dev, status.st_ino
+
+    def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        self._make_folder()
         fresh = path.with_suffix(".new")
         descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:

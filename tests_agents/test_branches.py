@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from events.ids import TaskId
 from runtime.errors import Rejected
 from tests.workflows.remote import PATH, REPOSITORY, Remote
+from tests.workflows.work import WORK, Work
 from workflows.git import Git
 from workflows.repositories import Repositories
-from workflows.sandbox import BranchExists, NewBranch, Sandbox
+from workflows.sandbox import BranchExists
 from workflows.sandbox_agent import SandboxAgentSandboxes
 from workflows.sandbox_agent_api import SandboxAgentApi
 from workflows.sandbox_agent_branches import SandboxAgentBranches
@@ -18,11 +18,9 @@ from workflows.sandbox_git import SandboxGit
 from workflows.scratch import Conflicting
 from workflows.work_inside import WorkInside, kept_inside
 
-WORK = "work/ü"
 
-
-class Work:
-    """A task's working tree over there, and a worker with repositories of its own."""
+class FarWork(Work):
+    """The working tree is over there, and the worker has repositories of its own."""
 
     def __init__(
         self,
@@ -31,41 +29,15 @@ class Work:
         branches: SandboxAgentBranches,
         near: Path,
     ) -> None:
-        self.remote = remote
-        self.sandboxes = sandboxes
-        self.branches = branches
+        super().__init__(remote, sandboxes, branches)
         self.near = near
-        self.sandbox: Sandbox = sandboxes.allocate(
-            task_id=TaskId("task_1"), repository_id=REPOSITORY
-        )
-        self.base = ""
-
-    async def begin(self) -> None:
-        checkout = await self.sandboxes.prepare(
-            self.sandbox, remote_url=self.remote.url, branch=NewBranch(WORK)
-        )
-        self.base = checkout.base
-
-    async def commit(self, name: str, text: str) -> None:
-        Path(self.sandbox.path, name).write_text(text)
-        git = SandboxGit(self.sandboxes, self.sandbox)
-        assert await git.commit_all(branch=WORK, message="Änderung")
-
-    async def push(self, branch: str = WORK) -> str:
-        return await self.branches.push(
-            REPOSITORY, remote_url=self.remote.url, branch=branch, base=self.base
-        )
-
-    async def merge(self) -> str:
-        return await self.branches.merge(
-            REPOSITORY, remote_url=self.remote.url, branch=WORK, base=self.base, title="The work"
-        )
+        self.scratch = sandboxes.scratch
 
     def left(self) -> list[str]:
         """What lies about, here or there, when all is done."""
         return [
             *(str(file) for file in self.near.glob("*.bundle")),
-            *(str(file) for file in self.sandboxes.scratch.iterdir()),
+            *(str(file) for file in self.scratch.iterdir()),
         ]
 
 
@@ -83,15 +55,15 @@ def shown(tree: Path, name: str) -> bytes:
 
 def work_on(
     remote: Remote, folder: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes
-) -> Work:
+) -> FarWork:
     near = folder / "near"
     git = Git(home=folder / "git home", path=PATH)
     branches = SandboxAgentBranches(Repositories(git, near, local_root=folder), sandboxes, api)
-    return Work(remote, sandboxes, branches, near)
+    return FarWork(remote, sandboxes, branches, near)
 
 
 @pytest.fixture
-async def work(tmp_path: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes) -> Work:
+async def work(tmp_path: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSandboxes) -> FarWork:
     """Work on a repository whose default branch nobody has checked out, so that it can be merged into."""
     remote = Remote(tmp_path / "remotes" / "a tööl")
     remote.commit(a="1\n")
@@ -101,7 +73,7 @@ async def work(tmp_path: Path, api: SandboxAgentApi, sandboxes: SandboxAgentSand
     return work
 
 
-async def test_what_is_committed_there_is_pushed_from_here_again_and_again(work: Work) -> None:
+async def test_what_is_committed_there_is_pushed_from_here_again_and_again(work: FarWork) -> None:
     with pytest.raises(Rejected) as refused:
         await work.push()
     assert refused.value.code == "nothing_to_push"
@@ -129,7 +101,7 @@ async def test_the_first_branch_of_an_empty_repository_is_pushed(
     assert await work.push() == work.remote.git("rev-parse", WORK)
 
 
-async def test_the_work_in_a_repository_inside_is_kept_there(work: Work) -> None:
+async def test_the_work_in_a_repository_inside_is_kept_there(work: FarWork) -> None:
     tree = Path(work.sandbox.path)
     inner = Remote(tree / "in")
     inner.commit(n="1\n")
@@ -148,7 +120,7 @@ async def test_the_work_in_a_repository_inside_is_kept_there(work: Work) -> None
     assert (again.path / "m").read_text() == "2\n"
 
 
-async def test_what_stands_on_no_branch_there_is_kept_on_one_of_its_own(work: Work) -> None:
+async def test_what_stands_on_no_branch_there_is_kept_on_one_of_its_own(work: FarWork) -> None:
     """As an archive keeps it, also behind the lock of a git that was killed."""
     tree = Path(work.sandbox.path)
     detach(tree)
@@ -168,7 +140,7 @@ async def test_what_stands_on_no_branch_there_is_kept_on_one_of_its_own(work: Wo
     assert work.remote.git("show", f"{kept_on}:n") == "1"
 
 
-async def test_commits_of_others_are_never_lost(work: Work) -> None:
+async def test_commits_of_others_are_never_lost(work: FarWork) -> None:
     await work.commit("n", "1\n")
     await work.push()
     work.remote.git("checkout", "--quiet", WORK)
@@ -183,7 +155,7 @@ async def test_commits_of_others_are_never_lost(work: Work) -> None:
     assert work.remote.git("rev-parse", WORK) == theirs
 
 
-async def test_a_branch_is_merged_into_a_remote_that_moved_on(work: Work) -> None:
+async def test_a_branch_is_merged_into_a_remote_that_moved_on(work: FarWork) -> None:
     work.remote.git("checkout", "--quiet", "main")
     theirs = work.remote.commit(m="theirs")
     work.remote.git("checkout", "--quiet", "--detach")
@@ -196,7 +168,7 @@ async def test_a_branch_is_merged_into_a_remote_that_moved_on(work: Work) -> Non
     assert work.remote.git("show", "main:n") == "1"
 
 
-async def test_conflicts_are_named_and_nothing_is_changed(work: Work) -> None:
+async def test_conflicts_are_named_and_nothing_is_changed(work: FarWork) -> None:
     work.remote.git("checkout", "--quiet", "main")
     theirs = work.remote.commit(a="theirs\n")
     work.remote.git("checkout", "--quiet", "--detach")
@@ -209,7 +181,7 @@ async def test_conflicts_are_named_and_nothing_is_changed(work: Work) -> None:
     assert work.left() == []
 
 
-async def test_a_branch_is_renamed_and_goes_with_its_task(work: Work) -> None:
+async def test_a_branch_is_renamed_and_goes_with_its_task(work: FarWork) -> None:
     await work.commit("n", "1\n")
     there = {"remote_url": work.remote.url, "old": WORK}
 

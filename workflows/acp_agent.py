@@ -1,7 +1,6 @@
 """One running agent process, spoken to in the Agent Client Protocol over its pipes, which may lead to another machine."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,7 +23,9 @@ from workflows.acp_words import (
 from workflows.agent_errors import AgentDied, AgentFailed, LoginWanted
 from workflows.agent_opening import open_session
 from workflows.capped_log import CappedLog
+from workflows.held_entries import HeldEntries
 from workflows.json_rpc import Connection, Disconnected, Message, RemoteError
+from workflows.last_words import LastWords
 from workflows.output_tail import OutputTail, pump
 from workflows.questions import Ask, PermissionRequests
 from workflows.sandbox import Running
@@ -33,9 +34,6 @@ OnEntry = Callable[[Entry], Awaitable[None]]
 """Called with every entry in the order of the wire; while it waits nothing more is read."""
 
 STDERR_BYTES = 16 << 10
-HELD_ENTRIES = 256
-"""What an agent says between turns waits for the next one; only this many of the newest entries."""
-
 MESSAGE_LENGTH = 1000
 """An agent's error message is cut to this length: it becomes part of a fact."""
 
@@ -54,10 +52,12 @@ class AgentProcess:
         self._now = now
         self._stderr = OutputTail(STDERR_BYTES)
         self._log = CappedLog(log) if log is not None else None
-        self._connection = Connection(child.stdout, child.stdin, self)
+        self._stdout, self._errors = LastWords(child.stdout), LastWords(child.stderr)
+        self._connection = Connection(self._stdout, child.stdin, self)
         self._on_entry: OnEntry = self._hold
         self._questions = PermissionRequests(self._connection)
-        self._held: deque[Entry] = deque(maxlen=HELD_ENTRIES)
+        self._held = HeldEntries()
+        self._taking = asyncio.Lock()
         self._session: dict[str, object] = {}
         self._resumed = False
         self._muted = False
@@ -112,10 +112,13 @@ class AgentProcess:
         returns. Raises `AgentDied`, and `AgentFailed` if the agent refuses.
         """
         self._cancelling = False
-        self._on_entry, self._questions.ask = on_entry, ask
+        self._questions.ask = ask
         try:
-            while self._held:
-                await on_entry(self._held.popleft())
+            # What comes meanwhile waits, to stand behind what was said before.
+            async with self._taking:
+                self._on_entry = on_entry
+                for entry in self._held.take(self._now()):
+                    await on_entry(entry)
             if self._cancelling:
                 return "cancelled"
             params = {"sessionId": self.session_id, "prompt": prompt_of(text, attachments)}
@@ -175,7 +178,7 @@ class AgentProcess:
         """Take a request or notification of the agent."""
         entry = entry_of(message, self._now())
         if entry is not None and not self._muted:
-            await self._on_entry(entry)
+            await self._tell(entry)
         if "id" not in message:
             return
         question = permission_question(message)
@@ -186,21 +189,27 @@ class AgentProcess:
 
     async def noise(self, line: str) -> None:
         """Take a line that is no message."""
-        await self._on_entry(noise_entry(line, self._now()))
+        await self._tell(noise_entry(line, self._now()))
 
     async def _hold(self, entry: Entry) -> None:
-        self._held.append(entry)
+        self._held.add(entry)
 
     async def _note(self, text: str) -> None:
-        await self._on_entry(notice_entry(text, self._now()))
+        await self._tell(notice_entry(text, self._now()))
+
+    async def _tell(self, entry: Entry) -> None:
+        async with self._taking:
+            await self._on_entry(entry)
 
     # --- Its life ---
 
     async def _read(self) -> None:
         """All that the process prints, until it ends; then its last words, then everybody who waits is told."""
         logs = [self._log.write] if self._log is not None else []
-        pumping = pump(self._child.stderr, self._stderr.add, *logs)
+        pumping = pump(self._errors, self._stderr.add, *logs)
         errors = asyncio.create_task(pumping, name="agent errors")
+        ending = asyncio.create_task(self._child.wait(), name="agent end")
+        ending.add_done_callback(self._is_over)
         try:
             # An agent that asks and reads no answer is ended like one that says nothing any more.
             with suppress(Disconnected):
@@ -209,14 +218,19 @@ class AgentProcess:
             await errors
             if not self._closing:
                 for entry in end_entries(self._child.exit_code, self._stderr.text(), self._now()):
-                    await self._on_entry(entry)
+                    await self._tell(entry)
         finally:
             self._connection.end()
             await self._child.stop()
             self._child.close()
             errors.cancel()
+            ending.cancel()
             if self._log is not None:
                 self._log.close()
+
+    def _is_over(self, _: object) -> None:
+        self._stdout.over()
+        self._errors.over()
 
     async def _ended(self, patience: float) -> None:
         """Wait for the end of a process that can hear or say nothing any more, and see to it."""

@@ -107,9 +107,9 @@ class Processes:
             child.close()
         await _end_marked(f"{self._owner}#{sandbox_id}")
 
-    async def end_leftovers(self) -> int:
-        """End what an earlier life of this data folder left behind, and say how many; only at start, under its lock."""
-        return await _end_marked(f"{self._owner}#")
+    async def end_leftovers(self) -> None:
+        """End what an earlier life of this data folder left behind; only at start, under its lock."""
+        await _end_marked(f"{self._owner}#")
 
     def mark(self, name: str) -> dict[str, str]:
         """The variables by which `end_leftovers` finds a process that was not started here."""
@@ -147,9 +147,8 @@ def _written(limits: Limits) -> str:
     return ",".join(["CORE=0", *given])
 
 
-async def _end_marked(mark: str) -> int:
+async def _end_marked(mark: str) -> None:
     """End all processes whose mark begins so, however often they fork meanwhile, within twice `GRACE`."""
-    seen: set[int] = set()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = loop.time() + GRACE
@@ -158,11 +157,9 @@ async def _end_marked(mark: str) -> int:
             for pid in left - signalled:
                 _send_if_marked(pid, number, mark)
             signalled |= left
-            seen |= left
             if loop.time() > deadline:
                 break
             await asyncio.sleep(0.02)
-    return len(seen)
 
 
 def _marked(mark: str) -> set[int]:

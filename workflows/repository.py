@@ -22,8 +22,6 @@ READ_BYTES = 1 << 20
 """So much is read of a file in which git keeps a few names."""
 
 ORIGIN = "refs/remotes/origin/"
-"""Below it lies what is known of the remote's branches."""
-
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
 

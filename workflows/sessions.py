@@ -60,7 +60,7 @@ class Sessions:
         self._files = files
         self._worker = worker
         self._now = now
-        self._woken = WokenTasks("sessions", aggregates, host=host, gate=gate)
+        self._woken = WokenTasks("sessions", aggregates, host=host)
         self._busy: dict[SessionId, asyncio.Task[None]] = {}
         self._starting: set[SessionId] = set()
         self._turns: dict[SessionId, Turn] = {}
@@ -121,6 +121,9 @@ class Sessions:
             turn = self._turns.get(session.id)
             if turn is not None:
                 group.create_task(self._cancel(session.id, turn), name="cancel turn")
+            return
+        if self._gate.draining:
+            # What runs may be answered and stopped up to its end; nothing is begun any more.
             return
         if isinstance(step, EndAgent) and session.id in self._starting:
             # Nobody needs the agent any more. Told once: it may take a moment to end what was begun.

@@ -47,7 +47,8 @@ class TaskProcesses:
         self._store = store
         self._providers = providers
         self._files = files
-        self._woken = WokenTasks("processes", aggregates, host=host, gate=gate)
+        self._woken = WokenTasks("processes", aggregates, host=host)
+        self._gate = gate
         self._serving: dict[ProcessId, asyncio.Task[None]] = {}
         self._running: dict[ProcessId, RunningProcess] = {}
         self._unwanted: set[ProcessId] = set()
@@ -101,7 +102,11 @@ class TaskProcesses:
             if process_id in self._running:
                 self._files.watch.after_a_sign(task.task_id)
                 self._running[process_id].look()
-            elif process.status == "queued" and process_id not in self._serving:
+            elif (
+                process.status == "queued"
+                and process_id not in self._serving
+                and not self._gate.draining
+            ):
                 self._serving[process_id] = group.create_task(
                     self._serve(task, process_id, process), name=f"process {process_id}"
                 )

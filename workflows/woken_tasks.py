@@ -9,7 +9,6 @@ from commands.task import TASK
 from commands.task_state import Task
 from events.ids import TaskId
 from runtime.errors import FoundryError
-from runtime.lifecycle import Gate
 from runtime.pulse import Pulse
 
 log = logging.getLogger(__name__)
@@ -20,15 +19,14 @@ ROUND_SECONDS = 120.0
 
 
 class WokenTasks:
-    """`wake` is called from anywhere; one reads `each`. While the gate drains nobody is to begin anything.
+    """`wake` is called from anywhere; one reads `each`.
 
     `name` is what they are looked at for.
     """
 
-    def __init__(self, name: str, aggregates: Aggregates, *, host: str, gate: Gate) -> None:
+    def __init__(self, name: str, aggregates: Aggregates, *, host: str) -> None:
         self._aggregates = aggregates
         self._host = host
-        self._gate = gate
         self.pulse = Pulse(name, within=ROUND_SECONDS)
         self._dirty: dict[TaskId, None] = {}
         self._wake = asyncio.Event()
@@ -46,8 +44,6 @@ class WokenTasks:
             while self._dirty:
                 task_id = next(iter(self._dirty))
                 del self._dirty[task_id]
-                if self._gate.draining:
-                    continue
                 try:
                     with self.pulse.round():
                         task = await self.task(task_id)

@@ -130,10 +130,9 @@ export class Foundry {
    */
   async command(name, fields = {}, options = {}) {
     this.#commands += 1;
-    const closing = this.#closing.signal;
-    const onRetry = () => (this.#command_retries += 1);
+    const own = { closing: this.#closing.signal, onRetry: () => (this.#command_retries += 1), random: Math.random };
     try {
-      const accepted = await send(this.#http, name, fields, { ...options, closing, onRetry, random: Math.random });
+      const accepted = await send(this.#http, name, fields, { ...options, ...own });
       this.#feed({ type: "refresh", topic: null, at_least: accepted.position, cause: "command" });
       return accepted;
     } catch (error) {
@@ -296,7 +295,6 @@ export class Foundry {
 
   /** @param {string} topic */
   #liveOf(topic) {
-    if (typeof this.#live === "string") return this.#live;
-    return this.#live[topic.split("/", 1)[0] ?? ""] ?? "on";
+    return typeof this.#live === "string" ? this.#live : this.#live[topic.split("/", 1)[0] ?? ""] ?? "on";
   }
 }

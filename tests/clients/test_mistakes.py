@@ -1,12 +1,18 @@
 """What a programmer gets wrong is said at once: it must not look like a server that does not answer."""
 
+import asyncio
 import copy
+import json
 import pickle
+from contextlib import aclosing
 
 import httpx
 import pytest
 
 from foundry_client import Foundry, Problem
+
+HELLO = b'event: hello\ndata: {"sid": "s", "heartbeat_ms": 15000}\n\n'
+SNAPSHOT = b'event: snapshot\ndata: {"topic": "app", "epoch": "e", "version": 5, "cause": {"kind": "bootstrap"}, "data": {}}\n\n'
 
 ADDRESSES = (
     "",
@@ -16,6 +22,9 @@ ADDRESSES = (
     "http://[::1",
     "http://host:99999",
 )
+
+
+NO_JSON = (b"<html>", b"\xff", b"[" * 100_000)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -53,7 +62,9 @@ async def test_a_key_no_header_can_carry_is_refused(words: dict[str, str]) -> No
             await foundry.command("task.rename", within=1, **words)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("foreign", [{"signed_in": True}, [], {"command_id": "x", "position": "7"}])
+@pytest.mark.parametrize(
+    "foreign", [{"signed_in": True}, [], {"command_id": "x", "position": "7"}, *NO_JSON]
+)
 async def test_a_success_no_command_answers_with_is_as_good_as_none(foreign: object) -> None:
     seen: list[httpx.Request] = []
     async with answering(seen, foreign, ACCEPTED) as http, Foundry("", http=http) as foundry:
@@ -62,6 +73,29 @@ async def test_a_success_no_command_answers_with_is_as_good_as_none(foreign: obj
     assert accepted.position == 7
     keys = {request.headers["idempotency-key"] for request in seen}
     assert (len(seen), len(keys)) == (2, 1)
+
+
+@pytest.mark.parametrize("foreign", NO_JSON)
+async def test_an_event_that_is_not_json_ends_the_stream_and_the_next_one_goes_on(
+    foreign: bytes,
+) -> None:
+    streams = [HELLO + b"event: snapshot\ndata: " + foreign + b"\n\n", HELLO + SNAPSHOT]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200, headers={"content-type": "text/event-stream"}, content=streams.pop(0)
+        )
+
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http,
+        Foundry("http://host", http=http) as foundry,
+        asyncio.timeout(20),
+        aclosing(foundry.watch("app")) as news,
+    ):
+        view, _ = await anext(news)
+
+    assert view is not None
+    assert view.version == 5
 
 
 async def test_an_address_that_only_redirects_says_where_to() -> None:
@@ -111,6 +145,7 @@ def answering(seen: list[httpx.Request], *bodies: object) -> httpx.AsyncClient:
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(request)
-        return httpx.Response(202, json=left.pop(0))
+        body = left.pop(0)
+        return httpx.Response(202, content=body if isinstance(body, bytes) else json.dumps(body))
 
     return httpx.AsyncClient(base_url="http://host", transport=httpx.MockTransport(answer))

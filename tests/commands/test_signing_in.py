@@ -91,8 +91,9 @@ async def test_a_cookie_does_not_outlive_a_token_that_expires(edge: Edge) -> Non
     soon = edge.node.now() + 60 * 60 * 1000
     async with edge.client() as owner, edge.client(None) as browser:
         made = await owner.post("/v1/commands/token.create", json={"expires_at": soon})
-        await browser.post("/v1/login", json={"token": made.json()["secret"]})
+        signed_in = await browser.post("/v1/login", json={"token": made.json()["secret"]})
 
+    assert "; Max-Age=3600;" in signed_in.headers["set-cookie"]
     stored = await edge.node.store.at(await edge.node.store.head())
     assert stored is not None
     [started] = stored.commit.events

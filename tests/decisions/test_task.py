@@ -140,6 +140,12 @@ def test_a_task_has_a_new_branch_or_an_existing_one_not_both() -> None:
         ("x" * 100, "x" * 79 + "…"),
         ("\x1b[31mred", "[31mred"),
         ("\u200b\u2028", "Task"),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        ("\U0001f469\u200d\U0001f467 at home", "\U0001f469\u200d\U0001f467 at home"),
+        ("\u200d \u200c\nFix", "Fix"),
     ],
 )
 def test_a_title_is_taken_from_the_prompts_first_line(prompt: str, title: str) -> None:

@@ -108,6 +108,15 @@ def test_a_node_is_given_the_time_its_drain_takes(name: str) -> None:
     assert int(OURS[name]["stop_grace_period"].removesuffix("s")) > drain + 5
 
 
+def test_systemd_stops_serve_alone_and_gives_it_the_time_its_drain_takes() -> None:
+    written = (DEPLOY / "foundry.service").read_text()
+    unit = dict(re.findall(r"^(\w+)=(.*)$", written, re.MULTILINE))
+
+    assert unit["KillMode"] == "mixed"
+    assert int(unit["TimeoutStopSec"]) > load({}).drain_seconds + 5
+    assert unit["StateDirectoryMode"] == "0700"
+
+
 def test_no_two_containers_share_a_data_folder() -> None:
     volumes = [
         volume

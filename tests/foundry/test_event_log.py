@@ -19,7 +19,7 @@ from tests.nats_process import nats_server_in
 async def test_a_command_starts_no_server_in_a_folder_that_somebody_has(tmp_path: Path) -> None:
     settings = Settings(data=str(tmp_path))
 
-    with locked(tmp_path), pytest.raises(Unavailable, match="does not run at this moment"):
+    with locked(tmp_path), pytest.raises(Unavailable, match="runs there at this moment; try again"):
         async with any_log(settings):
             pass
 

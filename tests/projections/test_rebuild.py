@@ -134,6 +134,34 @@ async def test_verify_names_the_rows_that_differ_and_changes_nothing(tmp_path: P
         assert "Acme" in str(difference.rebuilt)
 
 
+@pytest.mark.parametrize(
+    "damaging",
+    [
+        "UPDATE topics SET version = 1 WHERE topic = ?",
+        "UPDATE topics SET version = 'x' WHERE topic = ?",
+        "UPDATE topics SET ended = 1 WHERE topic = ?",
+        "DELETE FROM topics WHERE topic = ?",
+    ],
+)
+async def test_a_version_that_no_commit_gave_a_topic_is_named_and_mended_too(
+    tmp_path: Path, damaging: str
+) -> None:
+    async with lived_in(tmp_path) as world:
+        path = world.models.serving("workspace").projector.file.path
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(damaging, (WORKSPACE,))
+
+        rebuilt = await result(
+            rebuild(world.models, world.store, "workspace", build_here(world.store))
+        )
+
+        assert rebuilt.swapped
+        [difference] = rebuilt.differences
+        assert (difference.topic, difference.entity, difference.id) == (WORKSPACE, "", "")
+        assert difference.rebuilt == '{"version":3,"ended":0}'
+        assert await world.models.version(WORKSPACE) == 3
+
+
 @pytest.mark.parametrize("value", ["replace(value, 'Acme', 'Evil')", "X'FF'", "7"])
 async def test_a_row_that_holds_no_json_is_named_and_mended_too(tmp_path: Path, value: str) -> None:
     async with lived_in(tmp_path) as world:

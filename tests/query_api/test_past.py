@@ -168,6 +168,32 @@ async def test_a_field_tells_who_made_it_what_it_is(
     }
 
 
+def fields_of(value: Json | list[Json], at: str = "") -> dict[str, object]:
+    """Every object, list and value in a view, by the pointer `why` takes."""
+    inner = value.items() if isinstance(value, dict) else ((one["id"], one) for one in value)
+    found: dict[str, object] = {}
+    for name, one in inner:
+        place = f"{at}/{name}"
+        found[place] = one
+        if isinstance(one, dict) or (isinstance(one, list) and all("id" in each for each in one)):
+            found |= fields_of(one, place)
+    return found
+
+
+async def test_every_field_was_otherwise_before_the_commit_that_is_named(house: House) -> None:
+    await house.happen(*COURSE)
+    past = {
+        at: fields_of((await house.view("task/task_1", f"?as_of={at}"))["data"])
+        for at in range(CREATED, CREATED + len(COURSE) + 1)
+    }
+
+    for field, value in fields_of((await house.view("task/task_1"))["data"]).items():
+        why = (await house.get(f"/v1/why/task/task_1?field={quote(field, safe='')}")).json()
+        at = why["position"]
+        assert (why["value"], past[at][field]) == (value, value), field
+        assert at == CREATED or past[at - 1].get(field, "not there") != value, field
+
+
 async def test_a_whole_list_tells_who_changed_it_last(house: House) -> None:
     await house.happen(*COURSE)
 

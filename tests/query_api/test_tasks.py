@@ -64,6 +64,18 @@ async def test_tasks_are_found_in_any_case_of_any_script(house: House, q: str) -
     assert ids(found) == ["task_2"]
 
 
+@pytest.mark.parametrize("title", ["CAFÉ", "CAFE\u0301"])
+@pytest.mark.parametrize("q", ["café", "cafe\u0301"])
+async def test_tasks_are_found_however_their_accents_are_spelt(
+    house: House, title: str, q: str
+) -> None:
+    await house.happen(facts.commit(facts.task_created(TaskId("task_2"), title=title)))
+
+    found = (await house.get(f"/v1/tasks?q={q}")).json()["tasks"]
+
+    assert (ids(found), found[0]["title"]) == (["task_2"], title)
+
+
 async def test_tasks_of_all_organizations_come_in_one_order(house: House) -> None:
     other = OrganizationId("org_2")
     house.doorkeeper.members.add((facts.ANNA, other))

@@ -163,6 +163,17 @@ async def test_a_parameter_that_cannot_be_used_is_named(house: House, query: str
     assert document["errors"][0]["pointer"] == f"/{query.partition('=')[0]}"
 
 
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "before=-1", "before=", "at_least=x"])
+async def test_a_question_that_cannot_be_is_refused_also_where_nothing_changed(
+    house: House, query: str
+) -> None:
+    tag = (await house.get("/v1/views/transcript/ses_1")).headers["etag"]
+
+    answer = await house.get(f"/v1/views/transcript/ses_1?{query}", if_none_match=tag)
+
+    problem(answer, 400, "malformed")
+
+
 async def test_a_parameter_nobody_knows_is_ignored(house: House) -> None:
     assert (await house.get("/v1/views/task/task_1?colour=blue")).status_code == 200
 

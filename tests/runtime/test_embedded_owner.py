@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -71,19 +72,40 @@ async def test_others_find_the_server_of_a_living_process_and_cannot_take_it_ove
     await parent.wait()
 
 
+async def test_a_copy_of_the_folder_of_a_running_server_is_a_folder_of_its_own(
+    tmp_path: Path,
+) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    parent, pid = await start_parent(original)
+    shutil.copytree(original, copy)
+
+    assert running_server(copy) is None
+    async with embedded_server(copy) as server:
+        assert server.pid != pid
+        assert await reachable(server)
+        found = running_server(original)
+        assert found is not None
+        assert await reachable(found)
+
+    parent.terminate()
+    await parent.wait()
+
+
 async def test_nobody_takes_a_folder_over_while_its_owner_is_between_two_servers(
     tmp_path: Path,
 ) -> None:
     owner = await asyncio.create_subprocess_exec("sleep", "60")
     files = EmbeddedFiles(tmp_path)
     ended = ProcessIdentity(pid=owner.pid, started=0, boot="another")
-    before = Remembered(user="u", password="p", port=1, server=ended, owner=identity_of(owner.pid))
-    files.remember(before)
+    owned_by = identity_of(owner.pid)
+    files.remember(Remembered(user="u", password="p", port=1, server=ended, owner=owned_by))
+    before = files.remembered()
 
     with pytest.raises(ServerInUse, match=str(owner.pid)):
         async with embedded_server(tmp_path):
             pass
 
+    assert before is not None
     assert files.remembered() == before
     owner.kill()
     await owner.wait()

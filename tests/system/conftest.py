@@ -14,6 +14,7 @@ from tests.system.git_repository import GitRepository
 from tests.system.log_gate import LogGate, log_gate
 from tests.system.node_process import NodeProcess
 from tests.system.people import House, Person
+from tests.system.stuck import Stuck
 
 QUICK = {"FOUNDRY_HEARTBEAT_SECONDS": "0.5", "FOUNDRY_LOG_LEVEL": "info"}
 OWNER_TOKEN = "the-owner-of-both-nodes"
@@ -92,6 +93,13 @@ async def owner(system: NodeProcess, enter: Enter) -> Client:
 @pytest.fixture
 def git_repository(tmp_path: Path) -> GitRepository:
     return GitRepository(tmp_path / "remotes" / "project")
+
+
+@pytest.fixture
+def stuck(tmp_path: Path) -> Iterator[Stuck]:
+    stuck = Stuck(tmp_path / "moods")
+    yield stuck
+    stuck.close()
 
 
 @pytest.fixture

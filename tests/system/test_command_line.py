@@ -97,6 +97,22 @@ async def test_what_a_node_has_no_role_for_is_refused_with_the_role_it_takes(
         assert f"{node.address} has only workers." in done.err
 
 
+async def test_a_shell_without_the_nats_url_of_a_node_is_told_what_helps(
+    start_node: StartNode, nats: NatsServer
+) -> None:
+    log = {"FOUNDRY_NATS_URL": nats.url_with_password, "FOUNDRY_TOKEN": OWNER_TOKEN}
+    node = await asyncio.to_thread(start_node, "data", **log)
+    forgetful = NodeProcess(node.data, FOUNDRY_TOKEN=OWNER_TOKEN)
+
+    asked = await _run(forgetful, "verify", "workspace")
+    read = await _run(forgetful, "history", "usr_owner")
+
+    assert (asked.status, asked.err) == (0, "")
+    assert (read.status, read.err.count("\n")) == (1, 1)
+    assert read.err.startswith("foundry: `foundry serve` with process id ")
+    assert "with the FOUNDRY_NATS_URL it has" in read.err
+
+
 async def test_the_history_of_a_task_is_printed(system: NodeProcess, house: House) -> None:
     created = await house.create_task()
 

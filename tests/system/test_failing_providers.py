@@ -1,7 +1,6 @@
 """A provider of sandboxes, or an agent, that hangs, that fails twice and then works, or that fails for good: what a person sees."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,13 +16,6 @@ FAILED_WITHIN = PROVISIONED_WITHIN + ATTEMPTS * STAGE_SECONDS
 WHERE = pytest.mark.parametrize(
     ("word", "stage"), [("worktree", "repository_prepared"), ("agent", "agent_started")]
 )
-
-
-@pytest.fixture
-def stuck(tmp_path: Path) -> Iterator[Stuck]:
-    stuck = Stuck(tmp_path / "moods")
-    yield stuck
-    stuck.close()
 
 
 @pytest.fixture

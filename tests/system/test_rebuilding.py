@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
+import signal
 import sqlite3
 from pathlib import Path
 from typing import Any
 
+from tests.process_tree import command_line, descendants
 from tests.system.client import WITHIN, problem
 from tests.system.conftest import Enter, StartNode
 from tests.system.git_repository import GitRepository
@@ -115,6 +118,24 @@ async def test_a_rebuild_whose_asker_leaves_is_in_nobodys_way(
     assert list((node.data / "projections").glob("*.building*")) == []
 
 
+async def test_a_rebuild_is_told_when_its_node_goes_and_leaves_nothing(
+    start_node: StartNode, enter: Enter
+) -> None:
+    node = start_node(FOUNDRY_DRAIN_SECONDS="0")
+    owner = await enter(node.address, node.token)
+    await owner.command("user.create", name="Somebody")
+
+    async with owner.http.stream("POST", "/v1/operator/rebuild/app_shell") as asked:
+        os.kill(await _building(node), signal.SIGSTOP)
+        stopping = asyncio.create_task(asyncio.to_thread(node.stop))
+        lines = [json.loads(line) async for line in asked.aiter_lines()]
+        status = await stopping
+
+    assert (lines[-1]["code"], status) == ("draining", 0)
+    assert list((node.data / "projections").glob("*.building*")) == []
+    assert "Traceback" not in node.log.read_text()
+
+
 async def test_a_projection_nobody_knows_is_not_rebuilt(start_node: StartNode) -> None:
     node = start_node()
 
@@ -125,6 +146,16 @@ async def test_a_projection_nobody_knows_is_not_rebuilt(start_node: StartNode) -
 
 def _is_synced(workspace: Any) -> bool:
     return [one["branches_status"] for one in workspace["repositories"]] == ["fresh"]
+
+
+async def _building(node: NodeProcess) -> int:
+    """The process that builds a projection, once it runs."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            for process in descendants(node.pid):
+                if "projectors.build" in command_line(process):
+                    return process
+            await asyncio.sleep(0)
 
 
 async def _rebuild(node: NodeProcess) -> Finished:

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,6 @@ from tests.system.stuck import Stuck
 
 GOES_ON_WITHIN = 10.0
 STARTS_WITHOUT_END = 8
-
-
-@pytest.fixture
-def stuck(tmp_path: Path) -> Iterator[Stuck]:
-    stuck = Stuck(tmp_path / "moods")
-    yield stuck
-    stuck.close()
 
 
 @pytest.fixture

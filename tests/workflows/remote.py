@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 
 from events.ids import RepositoryId, SandboxId, TaskId
-from workflows.local_sandbox import LocalSandboxes
-from workflows.processes import Child
-from workflows.sandbox import Checkout, ExistingBranch, NewBranch, Sandbox
+from workflows.git_sandboxes import GitSandboxes
+from workflows.sandbox import Checkout, ExistingBranch, NewBranch, Running, Sandbox
 
 ONE, TWO = TaskId("task_1"), TaskId("task_2")
 REPOSITORY = RepositoryId("repo_1")
@@ -49,7 +48,7 @@ class Remote:
         return str(self.path)
 
 
-async def said(child: Child) -> tuple[int, str]:
+async def said(child: Running) -> tuple[int | None, str]:
     """The exit code of a child and all it printed on its standard output."""
     async with asyncio.timeout(20):
         output = await child.stdout.read()
@@ -57,7 +56,7 @@ async def said(child: Child) -> tuple[int, str]:
 
 
 async def prepare(
-    sandboxes: LocalSandboxes,
+    sandboxes: GitSandboxes,
     remote: Remote,
     branch: NewBranch | ExistingBranch,
     task_id: TaskId = ONE,
@@ -66,7 +65,7 @@ async def prepare(
     return sandbox, await sandboxes.prepare(sandbox, remote_url=remote.url, branch=branch)
 
 
-async def run(sandboxes: LocalSandboxes, sandbox: Sandbox, script: str) -> str:
+async def run(sandboxes: GitSandboxes, sandbox: Sandbox, script: str) -> str:
     """What a script prints in a sandbox; it must succeed and complain of nothing."""
     child = await sandboxes.start(sandbox, ["sh", "-c", script])
     async with asyncio.timeout(20):

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import sys
+import time
 from typing import Any
 
 SESSION = "scripted-1"
@@ -146,6 +148,15 @@ def turn(prompt: list[dict[str, Any]]) -> str | None:
             return "refusal"
         case "fail":
             raise RuntimeError(rest)
+        case "vanish":
+            # As if all but one were killed because the memory is full.
+            if os.fork() == 0:
+                os.close(0)
+                time.sleep(600)
+            chunk("last words")
+            sys.stdout.flush()
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
         case "hush":
             os.close(1)
             while True:

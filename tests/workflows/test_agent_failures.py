@@ -106,6 +106,19 @@ async def test_an_agent_that_closes_its_output_counts_as_dead(
             await turn(agent, "hush", Notes())
 
 
+async def test_an_agent_that_is_killed_with_its_supervisor_is_dead_whoever_holds_its_pipes(
+    processes: Processes, tmp_path: Path
+) -> None:
+    notes = Notes()
+
+    async with talking(processes, tmp_path, SCRIPTED) as agent:
+        with pytest.raises(AgentDied):
+            await turn(agent, "vanish", notes)
+
+    assert notes.text() == "last words"
+    assert notes.text("exit") == "The agent ended with exit code -9."
+
+
 @pytest.mark.parametrize("method", ["session/request_permission", "fs/read_text_file"])
 async def test_an_agent_that_asks_on_and_reads_no_answer_counts_as_dead(
     processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str

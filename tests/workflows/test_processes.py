@@ -165,7 +165,7 @@ async def test_leftovers_whose_supervisor_was_killed_are_found_by_their_mark(
     await child.wait()
 
     assert runs(leftover)
-    assert await Processes(owner=str(tmp_path), environ={}).end_leftovers() >= 1
+    await Processes(owner=str(tmp_path), environ={}).end_leftovers()
     assert await gone(leftover)
     assert stranger.returncode is None
 
@@ -178,8 +178,8 @@ async def test_leftovers_of_another_data_folder_are_not_touched(
 ) -> None:
     child = await start(processes, tmp_path, "sleep", "1000")
 
-    assert await Processes(owner=f"{tmp_path}/other", environ={}).end_leftovers() == 0
-    assert await Processes(owner=str(tmp_path)[:-1], environ={}).end_leftovers() == 0
+    await Processes(owner=f"{tmp_path}/other", environ={}).end_leftovers()
+    await Processes(owner=str(tmp_path)[:-1], environ={}).end_leftovers()
 
     assert child.exit_code is None
 

@@ -11,7 +11,7 @@ from commands.reports import Reports
 from commands.task import TASK
 from commands.task_state import Session, Task
 from events import codec
-from events.agent_session import MessageDelivered, TurnEnded
+from events.agent_session import MessageDelivered, PermissionRequested, TurnEnded
 from events.commit import Event, Recorded
 from events.ids import BEGINNING, MessageId, Position, Timestamp
 from events.memory import MemoryStore
@@ -102,6 +102,7 @@ class Read(MemoryStore):
 class Table:
     def __init__(self, store: MemoryStore, processes: Processes, folder: Path) -> None:
         self.store = store
+        self.gate = Gate("worker")
         self.aggregates = Aggregates(store)
         self.reports = SteadyReports(Reports(store, self.aggregates, lambda: Timestamp(1)))
         self.launcher = Moody(processes, folder)
@@ -124,7 +125,7 @@ class Table:
             host=facts.sandbox_allocated().host,
             worker="w",
             now=lambda: Timestamp(1),
-            gate=Gate("worker"),
+            gate=self.gate,
         )
 
     async def happen(self, *events: Event) -> None:
@@ -151,6 +152,14 @@ class Table:
                 len(session.queue) != waiting
             ):
                 await asyncio.sleep(0)
+
+    async def drain(self) -> asyncio.Task[None]:
+        """Let the worker drain, with a minute's time; ends with what it still has in hand."""
+        deadline = asyncio.get_running_loop().time() + 60
+        draining = asyncio.create_task(self.gate.drain(deadline))
+        while not self.gate.draining:
+            await asyncio.sleep(0)
+        return draining
 
     async def told(self, kind: type[Event]) -> list[Event]:
         history = await self.store.load(subject_of("task", facts.TASK))
@@ -243,6 +252,46 @@ async def test_a_closed_session_waits_for_no_agent(table: Table, waiting: list[E
         while table.sessions._busy:
             await asyncio.sleep(0)
     assert not await table.told(MessageDelivered)
+
+
+async def test_while_its_worker_drains_a_question_is_answered_and_nothing_is_begun(
+    table: Table,
+) -> None:
+    await table.happen(*READY)
+    await table.message("msg_1", "ask")
+    await table.message("msg_2", "echo")
+    async with asyncio.timeout(20):
+        while not (asked := await table.told(PermissionRequested)):
+            await asyncio.sleep(0)
+    (question,) = asked
+    assert isinstance(question, PermissionRequested)
+
+    draining = await table.drain()
+    await table.happen(facts.permission_answered(request=question.request_id, option="yes"))
+
+    async with asyncio.timeout(20):
+        await draining
+    (ended,) = await table.told(TurnEnded)
+    assert isinstance(ended, TurnEnded)
+    assert (ended.message_id, ended.stop_reason) == ("msg_1", "end_turn")
+    assert len(await table.told(MessageDelivered)) == 1
+
+
+async def test_while_its_worker_drains_a_turn_can_be_stopped(table: Table) -> None:
+    await table.happen(*READY)
+    await table.message("msg_1", "forever")
+    async with asyncio.timeout(20):
+        while not await table.told(MessageDelivered):
+            await asyncio.sleep(0)
+
+    draining = await table.drain()
+    await table.happen(facts.session_stop_requested(message=MessageId("msg_1")))
+
+    async with asyncio.timeout(20):
+        await draining
+    (ended,) = await table.told(TurnEnded)
+    assert isinstance(ended, TurnEnded)
+    assert ended.stop_reason == "cancelled"
 
 
 async def test_a_turn_whose_transcript_cannot_be_read_ends_as_interrupted(

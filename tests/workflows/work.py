@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.workflows.remote import ONE, REPOSITORY, Remote, said
 from workflows.branches import Branches
-from workflows.local_sandbox import LocalSandboxes
+from workflows.git_sandboxes import GitSandboxes
 from workflows.sandbox import NewBranch
 from workflows.sandbox_git import SandboxGit
 
@@ -12,9 +12,9 @@ WORK = "work/ü"
 
 
 class Work:
-    """A task's working tree on a branch of its own, and what is done with it."""
+    """A task's working tree on a branch of its own, here or on another machine, and what is done with it."""
 
-    def __init__(self, remote: Remote, sandboxes: LocalSandboxes, branches: Branches) -> None:
+    def __init__(self, remote: Remote, sandboxes: GitSandboxes, branches: Branches) -> None:
         self.remote = remote
         self.sandboxes = sandboxes
         self.branches = branches
@@ -45,9 +45,9 @@ class Work:
         (self.tree / name).write_text(text)
         assert await self.git.commit_all(branch=WORK, message="Änderung")
 
-    async def push(self) -> str:
+    async def push(self, branch: str = WORK) -> str:
         return await self.branches.push(
-            REPOSITORY, remote_url=self.remote.url, branch=WORK, base=self.base
+            REPOSITORY, remote_url=self.remote.url, branch=branch, base=self.base
         )
 
     async def merge(self) -> str:

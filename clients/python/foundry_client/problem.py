@@ -11,6 +11,9 @@ from msgspec import Struct
 
 MAX_DETAIL = 500
 
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes of somebody else; the last for a hundred thousand brackets."""
+
 
 class Problem(Exception):
     """A request was refused. `status` is 0 when nobody answered within the time there was.
@@ -52,7 +55,7 @@ def problem_of(status: int, body: bytes) -> Problem:
     """The problem in an answer. What is no problem document (a proxy's page) is told by its status alone."""
     try:
         document = msgspec.json.decode(body, type=_Document)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         document = _Document()
     code = document.code or f"http_{status}"
     return Problem(status, code, document.detail[:MAX_DETAIL], document.errors)

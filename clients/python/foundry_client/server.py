@@ -10,7 +10,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from foundry_client.problem import MAX_DETAIL, problem_of, retry_after_ms
+from foundry_client.problem import MAX_DETAIL, NOT_JSON, problem_of, retry_after_ms
 
 ANSWER_SECONDS = 15.0
 COMMAND_ANSWER_SECONDS = 35.0
@@ -181,7 +181,7 @@ def answer_of(response: httpx.Response, body: bytes) -> Answer:
     if 200 <= status < 300:
         try:
             return Answer(status=status, body=msgspec.json.decode(body))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NOT_JSON:
             return Answer(status=0, code="unreadable", detail=f"A {status} that is not JSON.")
     problem = problem_of(status, body)
     return Answer(

@@ -22,6 +22,7 @@ from foundry_client.happenings import (
     TimerRang,
     Told,
 )
+from foundry_client.problem import NOT_JSON
 from foundry_client.server import UNREACHABLE, Server, answer_of
 from foundry_client.sse import EventReader
 
@@ -111,7 +112,7 @@ class Transport:
                 self._pass_on_retry(connection, reader)
                 try:
                     data = msgspec.json.decode(event.data)
-                except msgspec.DecodeError:
+                except NOT_JSON:
                     detail = f"The data of a {event.name} is not JSON."
                     return Lost(connection=connection, detail=detail, **moment())
                 told = Told(
