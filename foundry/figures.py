@@ -1,11 +1,13 @@
 """What a node measures, as the text that Prometheus reads: made once for all who wait for it, and seldom for those who ask much."""
 
 import asyncio
-import time
 from collections.abc import Callable
 
 REST = 9
-"""So many times as long as a text kept the processor the next one waits: that is some 10 ms, and anybody may ask."""
+"""So many times as long as a text took to make the next one waits: it takes some 10 ms, and anybody may ask."""
+
+LONGEST_REST = 2.0
+"""A node that was stopped meanwhile, or moved to another machine, took no time for it, and Prometheus asks but ten seconds long."""
 
 
 class Figures:
@@ -24,9 +26,8 @@ class Figures:
         async with self._turn:
             if self._begun < asked:
                 await asyncio.sleep(self._rested - now())
-                # Not by the clock: whoever is stopped meanwhile, or moved to another machine, worked for none of that time.
-                begun, worked = now(), time.thread_time()
+                begun = now()
                 self._text = self._make()
                 self._begun = begun
-                self._rested = now() + REST * (time.thread_time() - worked)
+                self._rested = now() + min(REST * (now() - begun), LONGEST_REST)
             return self._text
