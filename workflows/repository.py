@@ -1,5 +1,6 @@
 """One bare copy of a remote on this host, as long as its lock is held: fetched, asked, changed."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ SEEN_TIPS = 500
 """So many of the places a remote's branch was at are looked through."""
 
 _ORIGIN = "refs/remotes/origin/"
+_HALVES = ("objects/pack/tmp_*", "objects/??/tmp_obj_*")
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
 
@@ -204,14 +206,13 @@ class Repository:
             await self.run("update-ref", f"refs/remotes/origin/{move.branch}", move.new)
 
     async def remove_left_locks(self) -> None:
-        """Remove the lock files of killed git commands, also those in working trees.
+        """Remove the lock files of killed git commands, also those in working trees, and what they had half written.
 
         `packed-refs.new` is in their way as well: git makes it beside the lock, and only where there is none.
         Only before anything runs there in this life, and when what an earlier one left running has ended.
         """
-        files = (file for pattern in _LOCKS for file in self.path.glob(pattern))
-        for file in (*files, *self._own.folder.glob("*.lock")):
-            file.unlink(missing_ok=True)
+        for folder, patterns in ((self.path, (*_LOCKS, *_HALVES)), (self._own.folder, _LOCKS[:1])):
+            await asyncio.to_thread(_remove, folder, patterns)
 
     async def _references(self, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
         """The commits of references, newest first, and where the symbolic ones among them point."""
@@ -251,7 +252,19 @@ class Repository:
         )
         return heads_listed(_text(listed.output))
 
+    async def _drop_halves(self) -> None:
+        """Remove what a fetch that did not end has left, as much as half a clone; not where an agent may write."""
+        if not any((self.path / "worktrees").iterdir()):
+            await asyncio.to_thread(_remove, self.path, _HALVES)
+
     async def _fetch(self, remote_url: str) -> None:
+        try:
+            await self._ask_for_all(remote_url)
+        except BaseException:
+            await self._drop_halves()
+            raise
+
+    async def _ask_for_all(self, remote_url: str) -> None:
         await self.run(
             # Of a remote that is a shallow clone itself git takes nothing else, and complains of nothing.
             *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
@@ -267,6 +280,12 @@ def _remote_to_blame(remote_url: str) -> Iterator[None]:
         yield
     except GitFailed as error:
         raise unreadable(remote_url, error) from None
+
+
+def _remove(folder: Path, patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
 
 
 def _text(output: bytes) -> str:
