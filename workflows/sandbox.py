@@ -11,6 +11,9 @@ from events.repository import Branch
 from events.task_files import TreeFile
 from runtime.errors import Rejected, Unavailable
 
+AGENT_NAME, AGENT_EMAIL = "Foundry agent", "agent@foundry.invalid"
+"""Who commits in a sandbox, unless its agent says otherwise."""
+
 T = TypeVar("T")
 
 
