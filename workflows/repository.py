@@ -1,14 +1,14 @@
 """One bare copy of a remote on this host, as long as its lock is held: fetched, asked, changed."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflows.git import DEADLINE, DISK, Finished, GitFailed, Lane, RunsGit, lane_to
+from workflows.missing_commits import forget_what_is_missing
 from workflows.own_settings import OwnSettings
 from workflows.remote_heads import RemoteHeads, heads_listed, is_text
-from workflows.remote_words import unreadable
+from workflows.remote_words import copy_to_blame, remote_to_blame
 from workflows.scratch import Move, Scratch
 from workflows.unfinished import held_by
 
@@ -88,18 +88,18 @@ class Repository:
 
     async def fetch(self, remote_url: str) -> RemoteHeads:
         """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`, `Rejected`, `GitFailed`."""
-        with _remote_to_blame(remote_url):
+        with remote_to_blame(remote_url):
             heads = await self._look(remote_url)
-        try:
-            tips, pointed_at = await self._references(_ORIGIN)
-        except GitFailed as error:
-            raise GitFailed(
-                f"The worker's own copy of the repository cannot be read. {error.detail}."
-                f" `git fsck` in {self.path} says more to whoever runs the worker.",
-                exit_code=error.exit_code,
-            ) from None
+        with copy_to_blame(self.path):
+            try:
+                tips, pointed_at = await self._references(_ORIGIN)
+            except GitFailed:
+                # An agent's `git gc --prune=now` takes along what is being fetched, and its branch points nowhere.
+                await forget_what_is_missing(self.run, _ORIGIN)
+                await self._fetch(remote_url)
+                tips, pointed_at = await self._references(_ORIGIN)
         if tips != heads.tips:
-            with _remote_to_blame(remote_url):
+            with remote_to_blame(remote_url):
                 await self._fetch(remote_url)
         if heads.default_branch is not None:
             target = f"{_ORIGIN}{heads.default_branch}"
@@ -272,14 +272,6 @@ class Repository:
             deadline=FETCH_SECONDS,
             lane=lane_to(remote_url),
         )
-
-
-@contextmanager
-def _remote_to_blame(remote_url: str) -> Iterator[None]:
-    try:
-        yield
-    except GitFailed as error:
-        raise unreadable(remote_url, error) from None
 
 
 def _remove(folder: Path, patterns: Sequence[str]) -> None:
