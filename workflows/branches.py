@@ -120,7 +120,8 @@ class Branches:
             if heads.tips.get(move.branch) == move.old:
                 raise
             raise Unavailable(
-                f"Somebody else pushed to {move.branch} meanwhile.", code="remote_moved"
+                f"Somebody else pushed to {move.branch} meanwhile; nothing was changed. Ask for it again.",
+                code="remote_moved",
             ) from None
 
     async def _rename(

@@ -92,9 +92,43 @@ class Capturer:
         inside = await self._repositories_inside()
         apart = [f":(exclude,literal){path}" for path in inside]
         # 1: some file could not be read or is a repository without a commit; all others are in.
-        await self._run("add", "--all", "--ignore-errors", "--", ".", *apart, accept=(0, 1))
+        add = ("add", "--all", "--ignore-errors", "--", ".", *apart)
+        try:
+            await self._run(*add, accept=(0, 1))
+        except GitFailed:
+            encoded = await self._changed_with_an_encoding()
+            if not encoded:
+                raise
+            but = [f":(exclude,literal){os.fsdecode(path)}" for path in encoded]
+            await self._run(*add, *but, accept=(0, 1))
+            await self._add_as_they_are(encoded)
         if inside:
             await self._run("update-index", "--remove", "--", *inside)
+
+    async def _changed_with_an_encoding(self) -> list[bytes]:
+        """The changed files of which the attributes say that they are not UTF-8: where one of them is, git adds none at all."""
+        listed = await self._run(
+            *("ls-files", "-z", "-t", "--modified", "--deleted", "--others", "--exclude-standard")
+        )
+        found = [record.partition(b" ")[::2] for record in listed.output.split(b"\0") if record]
+        removed = {path for tag, path in found if tag == b"R"}
+        there = dict.fromkeys(path for _, path in found if path not in removed)
+        asked = ("check-attr", "-z", "--stdin", "working-tree-encoding")
+        told = await self._run(*asked, stdin=b"".join(path + b"\0" for path in there))
+        fields = told.output.split(b"\0")
+        return [
+            path
+            for path, value in zip(fields[::3], fields[2::3], strict=False)
+            if value not in _UTF8
+        ]
+
+    async def _add_as_they_are(self, paths: Sequence[bytes]) -> None:
+        """Add what git cannot convert. It has no times in the index, so that the next capture looks at it anew."""
+        names = b"".join(_quoted(path) + b"\n" for path in paths)
+        hashed = await self._run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=names)
+        blobs = hashed.output.split()
+        entries = (b"100644 %b\t%b\0" % pair for pair in zip(blobs, paths, strict=True))
+        await self._run("update-index", "-z", "--index-info", stdin=b"".join(entries))
 
     async def _repositories_inside(self) -> list[str]:
         inside: list[str] = []
@@ -189,6 +223,14 @@ class Capturer:
         )
 
 
+def _quoted(path: bytes) -> bytes:
+    """A path as git reads it where each has a line of its own."""
+    for plain, escaped in ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n")):
+        path = path.replace(plain, escaped)
+    return b'"%b"' % path
+
+
+_UTF8 = (b"unspecified", b"unset")
 _REPOSITORY = b"160000 "
 _DIFF = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
 _CONFIG = (

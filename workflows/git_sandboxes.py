@@ -23,6 +23,8 @@ from workflows.remote_heads import RemoteHeads
 from workflows.repositories import Repositories
 from workflows.repository import Repository
 from workflows.sandbox import (
+    AGENT_EMAIL,
+    AGENT_NAME,
     Captured,
     Checkout,
     ExistingBranch,
@@ -36,7 +38,7 @@ from workflows.working_tree import SANDBOX_FOLDERS, base_of, catch_up, check_out
 
 log = logging.getLogger(__name__)
 
-_IDENTITY = b"[user]\n\tname = Foundry agent\n\temail = agent@foundry.invalid\n"
+_IDENTITY = f"[user]\n\tname = {AGENT_NAME}\n\temail = {AGENT_EMAIL}\n".encode()
 
 
 class GitSandboxes(ABC):

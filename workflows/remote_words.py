@@ -1,12 +1,35 @@
-"""What is said of a remote repository that git does not get at: git's own words, and what may help."""
+"""What is said where git does not get at a remote repository, or at the copy of it: git's own words, and what may help."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from workflows.git import GitFailed
 from workflows.sandbox import RemoteUnavailable
 
 
-def unreadable(remote_url: str, error: GitFailed) -> RemoteUnavailable:
-    """For a remote that cannot be looked at or fetched from."""
-    return RemoteUnavailable(f"The remote repository cannot be read. {_told(remote_url, error)}")
+@contextmanager
+def remote_to_blame(remote_url: str) -> Iterator[None]:
+    """Where git fails inside, the remote cannot be looked at or fetched from."""
+    try:
+        yield
+    except GitFailed as error:
+        raise RemoteUnavailable(
+            f"The remote repository cannot be read. {_told(remote_url, error)}"
+        ) from None
+
+
+@contextmanager
+def copy_to_blame(path: Path) -> Iterator[None]:
+    """Where git fails inside, it is not the remote's fault."""
+    try:
+        yield
+    except GitFailed as error:
+        raise GitFailed(
+            f"The worker's own copy of the repository cannot be read. {error.detail}."
+            f" `git fsck` in {path} says more to whoever runs the worker.",
+            exit_code=error.exit_code,
+        ) from None
 
 
 def unwritable(remote_url: str, error: GitFailed) -> RemoteUnavailable:

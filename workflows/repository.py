@@ -1,14 +1,16 @@
 """One bare copy of a remote on this host, as long as its lock is held: fetched, asked, changed."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from workflows.git import DEADLINE, Finished, GitFailed, RunsGit
 from workflows.git_lanes import DISK, Lane, lane_to
+from workflows.missing_commits import forget_what_is_missing
 from workflows.own_settings import OwnSettings
 from workflows.remote_heads import RemoteHeads, heads_listed, is_text
-from workflows.remote_words import unreadable
+from workflows.remote_words import copy_to_blame, remote_to_blame
 from workflows.scratch import Move, Scratch
 from workflows.unfinished import held_by
 
@@ -22,6 +24,7 @@ READ_BYTES = 1 << 20
 """So much is read of a file in which git keeps a few names."""
 
 ORIGIN = "refs/remotes/origin/"
+_HALVES = ("objects/pack/tmp_*", "objects/??/tmp_obj_*")
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
 
@@ -90,18 +93,18 @@ class Repository:
 
     async def fetch(self, remote_url: str) -> RemoteHeads:
         """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`, `Rejected`, `GitFailed`."""
-        with _remote_to_blame(remote_url):
+        with remote_to_blame(remote_url):
             heads = await self._look(remote_url)
-        try:
-            tips, pointed_at = await self._references(ORIGIN)
-        except GitFailed as error:
-            raise GitFailed(
-                f"The worker's own copy of the repository cannot be read. {error.detail}."
-                f" `git fsck` in {self.path} says more to whoever runs the worker.",
-                exit_code=error.exit_code,
-            ) from None
+        with copy_to_blame(self.path):
+            try:
+                tips, pointed_at = await self._references(ORIGIN)
+            except GitFailed:
+                # An agent's `git gc --prune=now` takes along what is being fetched, and its branch points nowhere.
+                await forget_what_is_missing(self.run, ORIGIN)
+                await self._fetch(remote_url)
+                tips, pointed_at = await self._references(ORIGIN)
         if tips != heads.tips:
-            with _remote_to_blame(remote_url):
+            with remote_to_blame(remote_url):
                 await self._fetch(remote_url)
         if heads.default_branch is not None:
             target = f"{ORIGIN}{heads.default_branch}"
@@ -208,14 +211,13 @@ class Repository:
             await self.run("update-ref", f"{ORIGIN}{move.branch}", move.new)
 
     async def remove_left_locks(self) -> None:
-        """Remove the lock files of killed git commands, also those in working trees.
+        """Remove the lock files of killed git commands, also those in working trees, and what they had half written.
 
         `packed-refs.new` is in their way as well: git makes it beside the lock, and only where there is none.
         Only before anything runs there in this life, and when what an earlier one left running has ended.
         """
-        files = (file for pattern in _LOCKS for file in self.path.glob(pattern))
-        for file in (*files, *self._own.folder.glob("*.lock")):
-            file.unlink(missing_ok=True)
+        for folder, patterns in ((self.path, (*_LOCKS, *_HALVES)), (self._own.folder, _LOCKS[:1])):
+            await asyncio.to_thread(_remove, folder, patterns)
 
     async def _references(self, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
         """The commits of references, newest first, and where the symbolic ones among them point."""
@@ -260,7 +262,19 @@ class Repository:
         )
         return heads_listed(_text(listed.output))
 
+    async def _drop_halves(self) -> None:
+        """Remove what a fetch that did not end has left, as much as half a clone; not where an agent may write."""
+        if not any((self.path / "worktrees").iterdir()):
+            await asyncio.to_thread(_remove, self.path, _HALVES)
+
     async def _fetch(self, remote_url: str) -> None:
+        try:
+            await self._ask_for_all(remote_url)
+        except BaseException:
+            await self._drop_halves()
+            raise
+
+    async def _ask_for_all(self, remote_url: str) -> None:
         await self.run(
             # Of a remote that is a shallow clone itself git takes nothing else, and complains of nothing.
             *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
@@ -270,12 +284,10 @@ class Repository:
         )
 
 
-@contextmanager
-def _remote_to_blame(remote_url: str) -> Iterator[None]:
-    try:
-        yield
-    except GitFailed as error:
-        raise unreadable(remote_url, error) from None
+def _remove(folder: Path, patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
 
 
 def _text(output: bytes) -> str:

@@ -10,6 +10,9 @@ from events.ids import RepositoryId, SandboxId, TaskId
 from events.task_files import TreeFile
 from runtime.errors import Rejected, Unavailable
 
+AGENT_NAME, AGENT_EMAIL = "Foundry agent", "agent@foundry.invalid"
+"""Who commits in a sandbox, unless its agent says otherwise."""
+
 T = TypeVar("T")
 
 

@@ -63,6 +63,14 @@ _REMOVE_LOCKS = """
 find "$1" "$2" -path '*/objects/??' -prune -o '(' -name '*.lock' -o -name packed-refs.new ')' -type f -exec rm -f {} +
 """
 
+_REMOVE_HALVES = """
+find "$1/objects" -name 'tmp_*' -type f -exec rm -f {} +
+"""
+
+_UNLESS_TREES = """
+[ -z "$(ls -A "$1/worktrees")" ] || exit 0
+"""
+
 
 class _RemoteRepository(Repository):
     def __init__(
@@ -77,14 +85,18 @@ class _RemoteRepository(Repository):
         await self._api.shell(*self._own.script)
 
     async def remove_left_locks(self) -> None:
-        """Remove the lock files of killed git commands, also those in working trees."""
-        await self._api.shell(_REMOVE_LOCKS, str(self.path), str(self._own.folder))
+        """Remove the lock files of killed git commands, also those in working trees, and what they had half written."""
+        script = _REMOVE_LOCKS + _REMOVE_HALVES
+        await self._api.shell(script, str(self.path), str(self._own.folder))
 
     async def _is_there(self, folder: Path) -> bool:
         return await self._disk.exists(folder)
 
     async def _read(self, file: Path) -> bytes:
         return await self._disk.read(file) or b""
+
+    async def _drop_halves(self) -> None:
+        await self._api.shell(_UNLESS_TREES + _REMOVE_HALVES, str(self.path))
 
     async def create(self, remote_url: str) -> None:
         """Make the repository; half a repository of an earlier attempt is completed."""

@@ -10,7 +10,7 @@ from workflows.git_command import ceiling
 from workflows.git_complaints import first_complaint
 from workflows.output_tail import OutputTail, pump
 from workflows.repository import ORIGIN
-from workflows.sandbox import Sandbox, SandboxProvider
+from workflows.sandbox import AGENT_EMAIL, AGENT_NAME, Sandbox, SandboxProvider
 from workflows.scratch import Conflicting
 
 DEADLINE = 120.0
@@ -19,10 +19,18 @@ OUTPUT_BYTES = 64 << 10
 _KEPT_ON = "refs/worktree/foundry/kept-on"
 """Points at the branch on which `keep_all` commits; of this working tree alone, and goes with it."""
 
+_AUTHOR = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", AGENT_NAME), ("EMAIL", AGENT_EMAIL))
+}
+
 _GIT = (
     "git",
     "--literal-pathspecs",
     *("-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "gc.auto=0"),
+    # Nobody is asked about line ends, and a title that begins with # is no comment.
+    *("-c", "core.safecrlf=false", "-c", "commit.cleanup=whitespace"),
 )
 
 
@@ -151,8 +159,14 @@ class SandboxGit:
         unchanged, _ = await self.run("diff", "--cached", "--quiet", accept=(0, 1))
         if unchanged == 0:
             return False
-        await self.run("commit", "--quiet", "--no-verify", "-m", message)
+        commit = ("commit", "--quiet", "--no-verify", "-m", message)
+        await self.run(*commit, env=await self.author())
         return True
+
+    async def author(self) -> Mapping[str, str]:
+        """Variables that name an author and committer, where what an agent did to the settings left none."""
+        named, _ = await self.run("var", "GIT_COMMITTER_IDENT", accept=(0, 128))
+        return {} if named == 0 else _AUTHOR
 
     async def type_in(self, commit: str, path: str) -> str | None:
         """What a commit (or tree) has at this path: `blob`, `tree`, or `commit` for a submodule; None for nothing."""

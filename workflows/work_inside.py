@@ -57,7 +57,8 @@ class WorkInside:
         await git.unlock()
         if not (await git.commit(message) or await git.commit_of("HEAD")):
             # Without a commit the outer one does not take it, though nothing is in it.
-            await git.run("commit", "--quiet", "--no-verify", "--allow-empty", "-m", message)
+            commit = ("commit", "--quiet", "--no-verify", "--allow-empty", "-m", message)
+            await git.run(*commit, env=await git.author())
         return await self._bundle(git, before)
 
     async def _found(self) -> list[str]:
@@ -118,7 +119,8 @@ class WorkInside:
             entry = ("--add", "--cacheinfo", f"100644,{blob},{path}")
             await self._git.run("update-index", *entry, env=env)
         _, tree = await self._git.run("write-tree", env=env)
-        _, commit = await self._git.run("commit-tree", "-m", message, tree.strip())
+        commit_tree = ("commit-tree", "-m", message, tree.strip())
+        _, commit = await self._git.run(*commit_tree, env=await self._git.author())
         await self._remove(index)
         return commit.strip()
 

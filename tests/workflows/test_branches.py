@@ -266,6 +266,22 @@ async def test_everything_is_committed_except_what_git_ignores(work: Work) -> No
     assert await work.run("git ls-files") == ".gitignore\na"
 
 
+@pytest.mark.parametrize(
+    "setting",
+    ["user.name ''", "user.useConfigOnly true", "commit.cleanup strip", "core.safecrlf true"],
+)
+async def test_what_was_set_in_a_sandbox_does_not_keep_the_work_from_being_committed(
+    setting: str, work: Work
+) -> None:
+    """All working trees of the repository share what one agent sets, and a task that cannot be committed cannot be archived."""
+    await work.run(f"rm ~/.gitconfig; git config core.autocrlf input; git config {setting}")
+    (work.tree / "a").write_bytes(b"1\r\n2\n")
+
+    assert await work.git.commit_all(branch=WORK, message="#42 is done")
+
+    assert await work.run("git log -1 --format=%s") == "#42 is done"
+
+
 async def test_work_on_another_branch_is_not_committed_to_it(work: Work) -> None:
     await work.run("git checkout --quiet -b elsewhere; echo 2 >a")
 

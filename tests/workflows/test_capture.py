@@ -215,6 +215,24 @@ async def test_an_index_only_its_own_repository_can_read_is_done_without(
     assert set(await work.files()) == {"new.txt"}
 
 
+async def test_a_file_that_is_not_encoded_as_its_attributes_say_is_taken_as_it_is(
+    work: CapturedWork,
+) -> None:
+    """Agents write UTF-8 where a project has UTF-16, and git then adds nothing at all."""
+    (work.tree / ".gitattributes").write_text("*.rc text working-tree-encoding=UTF-16\n")
+    (work.tree / 'new "\n.rc').write_text("not UTF-16\n")
+    (work.tree / "kept.txt").write_text("changed\n")
+    (work.tree / "gone.txt").unlink()
+
+    files = await work.files()
+    (work.tree / 'new "\n.rc').write_text("mended\n", encoding="utf-16")
+    mended = await work.files()
+
+    assert set(files) == {".gitattributes", 'new "\n.rc', "kept.txt", "gone.txt"}
+    assert files['new "\n.rc'].content == b"not UTF-16\n"
+    assert mended['new "\n.rc'].content == b"mended\n"
+
+
 async def test_a_tree_whose_repository_the_agent_replaced_is_still_captured(
     work: CapturedWork, git: Git
 ) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -269,6 +270,27 @@ async def test_a_remote_that_disappeared_is_told_in_a_sentence(
         await prepare(sandboxes, remote, NewBranch("two"), TWO)
     with pytest.raises(RemoteUnavailable):
         await remotes.state(REPOSITORY, remote.url)
+
+
+async def test_what_a_fetch_that_did_not_end_had_written_does_not_fill_the_disk(
+    remotes: Remotes, repositories: Repositories, remote: Remote
+) -> None:
+    """Git leaves it: half a clone for each attempt, where a line is too slow for the whole."""
+    for number in range(150):
+        (remote.path / str(number)).write_bytes(os.urandom(4_000))
+    remote.commit()
+    remote.git("gc", "--quiet")
+    [pack] = remote.path.glob(".git/objects/pack/*.pack")
+    pack.chmod(0o600)
+    content = bytearray(pack.read_bytes())
+    content[len(content) * 9 // 10] ^= 0xFF
+    pack.write_bytes(content)
+
+    with pytest.raises(RemoteUnavailable):
+        await remotes.state(REPOSITORY, remote.url)
+
+    left = repositories.path(REPOSITORY).glob("objects/**/*")
+    assert sum(file.stat().st_size for file in left if file.is_file()) < 100_000
 
 
 async def test_filters_an_agent_installed_do_not_run_for_the_next_task(

@@ -12,7 +12,7 @@ from events.ids import RepositoryId
 from events.repository import Branch
 from events.store import MAX_COMMIT_BYTES
 from runtime.errors import Rejected
-from tests.workflows.remote import PATH, REPOSITORY, Remote, prepare, run
+from tests.workflows.remote import PATH, REPOSITORY, TWO, Remote, prepare, run
 from workflows.git import Git, GitFailed
 from workflows.local_sandbox import LocalSandboxes
 from workflows.remotes import Remotes, RemoteState
@@ -149,6 +149,25 @@ async def test_a_task_branch_survives_the_syncs(
     await remotes.state(REPOSITORY, remote.url)
 
     assert await run(sandboxes, sandbox, "git log --format=%s -1") == "two"
+
+
+async def test_what_an_agent_had_git_throw_away_while_it_was_fetched_is_fetched_again(
+    sandboxes: LocalSandboxes, remotes: Remotes, remote: Remote
+) -> None:
+    """`git gc --prune=now` looks which objects are in use, and removes the others when a branch has got some of them."""
+    remote.commit(a="1")
+    await prepare(sandboxes, remote, NewBranch("one"))
+    newest = remote.commit(a="2")
+    await remotes.state(REPOSITORY, remote.url)
+    for commit in (newest, f"{newest}^{{tree}}"):
+        name = remote.git("rev-parse", commit)
+        (sandboxes.repositories.path(REPOSITORY) / "objects" / name[:2] / name[2:]).unlink()
+
+    state = await remotes.state(REPOSITORY, remote.url)
+    _, checkout = await prepare(sandboxes, remote, NewBranch("two"), TWO)
+
+    assert [branch.sha for branch in state.branches] == [newest]
+    assert checkout.base == newest
 
 
 async def test_damage_on_this_host_is_not_blamed_on_the_remote(
