@@ -124,11 +124,25 @@ class Capturer:
 
     async def _add_as_they_are(self, paths: Sequence[bytes]) -> None:
         """Add what git cannot convert. It has no times in the index, so that the next capture looks at it anew."""
-        names = b"".join(_quoted(path) + b"\n" for path in paths)
+        named = b"\0".join(paths)
+        which = ("--literal-pathspecs", "add", "--pathspec-from-file=-", "--pathspec-file-nul")
+        await self._run(*which, "--intent-to-add", stdin=named)
+        # Each with its kind, as it lies there.
+        listed = (await self._run("diff-files", "-z", "--raw")).output.split(b"\0")
+        kinds = {
+            path: about.split()[1] for about, path in zip(listed[::2], listed[1::2], strict=False)
+        }
+        files = [path for path in paths if kinds.get(path, _LINK) != _LINK]
+        links = [path for path in paths if kinds.get(path) == _LINK]
+        names = b"".join(_quoted(path) + b"\n" for path in files)
         hashed = await self._run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=names)
-        blobs = hashed.output.split()
-        entries = (b"100644 %b\t%b\0" % pair for pair in zip(blobs, paths, strict=True))
+        entries = (
+            b"%b %b\t%b\0" % (kinds[path], blob, path)
+            for path, blob in zip(files, hashed.output.split(), strict=True)
+        )
         await self._run("update-index", "-z", "--index-info", stdin=b"".join(entries))
+        if links:
+            await self._run(*which, stdin=b"\0".join(links))
 
     async def _repositories_inside(self) -> list[str]:
         inside: list[str] = []
@@ -232,6 +246,7 @@ def _quoted(path: bytes) -> bytes:
 
 _UTF8 = (b"unspecified", b"unset")
 _REPOSITORY = b"160000 "
+_LINK = b"120000"
 _DIFF = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
 _CONFIG = (
     # Text so long is compared as if it were binary.

@@ -233,6 +233,31 @@ async def test_a_file_that_is_not_encoded_as_its_attributes_say_is_taken_as_it_i
     assert mended['new "\n.rc'].content == b"mended\n"
 
 
+async def test_links_and_programs_among_files_of_another_encoding_stay_what_they_are(
+    work: CapturedWork,
+) -> None:
+    (work.tree / ".gitattributes").write_text("*.rc text working-tree-encoding=UTF-16\n")
+    (work.tree / "new.rc").write_text("not UTF-16\n")
+    (work.tree / "program.rc").write_text("not UTF-16\n")
+    (work.tree / "program.rc").chmod(0o755)
+    for name, target in (("file", "kept.txt"), ("folder", "src"), ("nothing", "nowhere")):
+        (work.tree / f"{name}.rc").symlink_to(target)
+
+    files = await work.files()
+
+    patches = {path: file.patch or "" for path, file in files.items()}
+    modes = {path: patch.partition("new file mode ")[2][:6] for path, patch in patches.items()}
+    assert modes == {
+        ".gitattributes": "100644",
+        "new.rc": "100644",
+        "program.rc": "100755",
+        "file.rc": "120000",
+        "folder.rc": "120000",
+        "nothing.rc": "120000",
+    }
+    assert files["file.rc"].content == b"kept.txt"
+
+
 async def test_a_tree_whose_repository_the_agent_replaced_is_still_captured(
     work: CapturedWork, git: Git
 ) -> None:
