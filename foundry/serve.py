@@ -182,7 +182,8 @@ def _say_where_to_go(
         if roles == ALL:
             lines.append("  demo     .venv/bin/foundry demo   (in another terminal)")
     lines += [f"  api      {address}/v1/openapi.json", "  stop     Ctrl-C"]
-    print("\n".join(lines), flush=True)
+    # At once: whoever reads the first line only (`| head -1`) does not end the node with that.
+    print("".join(f"{line}\n" for line in lines), end="", flush=True)
 
 
 def _link(address: str, codes: LoginCodes, roles: frozenset[str]) -> str:
