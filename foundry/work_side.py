@@ -23,7 +23,7 @@ from workflows.job_sweep import JobSweep
 from workflows.leftovers import Leftovers
 from workflows.log_tail import LogTail
 from workflows.placement import Placement
-from workflows.presence import Presence
+from workflows.presence import ANSWER_SECONDS, Presence
 from workflows.steady_reports import SteadyReports
 from workflows.worker import Worker
 
@@ -35,7 +35,14 @@ async def work_side(settings: Settings, log: EventLog, side: WriteSide) -> Async
     name = f"{host}/{secrets.token_hex(4)}"
     gate = Gate("worker")
     reports = SteadyReports(side.reports)
-    presence = Presence(log.connection, host=host, away_seconds=settings.host_away_seconds)
+    presence = Presence(
+        log.connection,
+        host=host,
+        worker=name,
+        away_seconds=settings.host_away_seconds,
+        # The embedded server is this process's own.
+        answer_seconds=ANSWER_SECONDS if settings.nats_url is not None else 0.0,
+    )
     announcements = Announcements(log.store, side.aggregates)
     placement = Placement(side.aggregates, presence, host=host)
     async with (

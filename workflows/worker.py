@@ -96,6 +96,7 @@ class Worker:
     async def run(self) -> None:
         """Take up what was left, then serve until cancelled."""
         async with self._presence.listening():
+            await self._presence.begin()
             while True:
                 self._recovered = False
                 self.tail.cut.clear()

@@ -85,7 +85,7 @@ async def test_the_rights_that_are_documented_are_enough(
             relay = NatsRelay(connection.client)
             async with relay.serving("host-1", echo):
                 assert await relay.forward("host-1", b"here") == b"here"
-            presence = Presence(connection, host="host-1", away_seconds=1.0)
+            presence = Presence(connection, host="host-1", worker="host-1/a", away_seconds=1.0)
             async with presence.listening():
                 await presence.leave()
                 while not presence.gone("host-1"):
