@@ -20,6 +20,7 @@ from msgspec import json
 from events.log_prefix import LogFingerprint
 from projectors.epoch import digest_of
 from runtime.damage import taken_away_if_damaged
+from runtime.storage_errors import refuse_unwritable
 from runtime.write_ahead import WriteAheadLog
 
 SCHEMA = files("commands").joinpath("directory_schema.sql").read_text()
@@ -124,6 +125,7 @@ class DirectoryFile:
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
+    refuse_unwritable(path)
     db = sqlite3.connect(path, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode = WAL")

@@ -13,6 +13,7 @@ from events.log_prefix import LogFingerprint
 from projectors.rows import Written
 from projectors.stored_rows import RowKey
 from projectors.views import Change
+from runtime.storage_errors import refuse_unwritable
 from runtime.write_ahead import WriteAheadLog
 
 SCHEMA = Path(__file__).with_name("schema.sql").read_text()
@@ -59,6 +60,7 @@ class ProjectionFile:
         self._kept_changes = kept_changes
         self._kept_bytes = kept_bytes
         path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_unwritable(path)
         # Catch-up writes from a worker thread while the loop waits for it: one thread at a time.
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:

@@ -175,9 +175,10 @@ class Connection:
 
     def tell_that_it_waits(self, servers: str, within: float) -> None:
         """Say that nobody answered yet, and what was the last that went wrong."""
+        reason = repr(self.last_error) if self.last_error else "no word since the connection began"
         log.warning(
             "nats does not answer yet, waiting",
-            extra={"servers": servers, "reason": repr(self.last_error), "at_most_seconds": within},
+            extra={"servers": servers, "reason": reason, "at_most_seconds": within},
         )
 
     async def watch(self) -> None:

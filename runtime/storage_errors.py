@@ -1,7 +1,9 @@
 """What the system and SQLite say when a disk or a file does not do its work now, though nothing is wrong with what was asked."""
 
 import errno
+import os
 import sqlite3
+from pathlib import Path
 
 OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 OF_THE_DISK_TO_SQLITE = frozenset(
@@ -30,3 +32,12 @@ def primary_code(error: sqlite3.Error) -> int:
     """The low byte; what stands above it says at which step. One that Python made itself has none."""
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
     return code & 0xFF
+
+
+def refuse_unwritable(path: Path | str) -> None:
+    """Call before SQLite opens a file to write it. Raises `PermissionError` for one that this user may not write.
+
+    SQLite would open it to read, say so at the first write, and stay at that when the file may be written again.
+    """
+    if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=True):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))

@@ -88,6 +88,8 @@ class Repositories:
         await repository.begin()
         if not known.begun:
             await repository.remove_left_locks()
+            # Also in one that was made before its objects were kept.
+            await repository.keep_objects()
             known.begun = True
         return repository
 

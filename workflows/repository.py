@@ -20,10 +20,15 @@ LOOK_SECONDS = 60.0
 SEEN_TIPS = 500
 """So many of the places a remote's branch was at are looked through."""
 
+<<<<<<< HEAD
 READ_BYTES = 1 << 20
 """So much is read of a file in which git keeps a few names."""
 
 ORIGIN = "refs/remotes/origin/"
+=======
+_ORIGIN = "refs/remotes/origin/"
+_PRECIOUS = "extensions.preciousObjects"
+>>>>>>> d00143f8e94c086d8dfbe8c39461efcfd3ecc545
 _HALVES = ("objects/pack/tmp_*", "objects/??/tmp_obj_*")
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
@@ -87,9 +92,17 @@ class Repository:
             ("core.logAllRefUpdates", "true"),
         ):
             await self._for_agents("config", "--replace-all", name, value)
+        await self.keep_objects()
 
-    async def _for_agents(self, *args: str) -> None:
-        await self._git.run(*args, folder=self.path, keep_open=(self._lock,))
+    async def keep_objects(self) -> None:
+        """Have the agents' git throw away no objects: those that a fetch, or another task's commit, is about to put on a branch are in no use yet."""
+        # Some code other than 0: it is not there yet, or the disk is full, and nobody's work is to wait for this.
+        kept = await self._for_agents("config", _PRECIOUS, accept=(0, 1, 128))
+        if kept.output != b"true\n":
+            await self._for_agents("config", "--replace-all", _PRECIOUS, "true", accept=range(256))
+
+    async def _for_agents(self, *args: str, accept: Sequence[int] = (0,)) -> Finished:
+        return await self._git.run(*args, folder=self.path, accept=accept, keep_open=(self._lock,))
 
     async def fetch(self, remote_url: str) -> RemoteHeads:
         """Bring the remote's branches here, as far as they are not. Raises `RemoteUnavailable`, `Rejected`, `GitFailed`."""

@@ -20,6 +20,7 @@ from runtime.errors import Unavailable
 from tests import facts
 from tests.commands.node import acme, key, node_on, task_of
 from tests.commands.test_aggregates import put
+from tests.not_as_root import not_as_root
 
 
 async def test_a_restart_goes_on_where_the_file_ends(
@@ -113,6 +114,20 @@ async def test_a_damaged_file_is_written_anew_by_the_next_start(
     found = [second.located(thing_id) for thing_id in ("task_1", "ses_1")]
     assert [one.kind for one in found if one] == ["task", "session"]
     second.close()
+
+
+async def test_a_file_that_may_not_be_written_is_not_opened_to_be_read_only(
+    memory_store: MemoryStore,
+) -> None:
+    with not_as_root() as folder:
+        file = folder / "directory.sqlite3"
+        (await Directory.open(file, memory_store)).close()
+        file.chmod(0o444)
+
+        with pytest.raises(PermissionError) as refusal:
+            await Directory.open(file, memory_store)
+
+    assert refusal.value.filename == str(file)
 
 
 async def test_a_question_that_finds_the_file_damaged_has_it_written_anew_by_the_next_start(

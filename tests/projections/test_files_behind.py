@@ -15,6 +15,7 @@ from projectors.read_models import open_read_models
 from runtime.errors import Unavailable
 from tests import facts
 from tests.facts import commit
+from tests.not_as_root import not_as_root
 from tests.projections.following import (
     WORKSPACE,
     extend,
@@ -110,6 +111,23 @@ async def test_other_code_builds_a_new_file_and_the_old_one_goes(tmp_path: Path)
     after = files(tmp_path)
     assert len(before) == len(after) == 4
     assert not before & after
+
+
+async def test_a_file_that_may_not_be_written_is_not_opened_to_be_read_only() -> None:
+    store = await store_of(renames(2))
+    with not_as_root() as folder:
+        async with open_read_models(folder, store) as models:
+            path = models.serving("workspace").projector.file.path
+        path.chmod(0o444)
+
+        with pytest.raises(PermissionError) as refusal:
+            async with open_read_models(folder, store):
+                pass
+        path.chmod(0o644)
+        async with open_read_models(folder, store) as models:
+            await follow(models, store)
+
+    assert refusal.value.filename == str(path)
 
 
 @pytest.mark.parametrize("sound", [0, 4096])

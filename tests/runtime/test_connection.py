@@ -240,6 +240,20 @@ async def test_a_start_that_waits_says_for_what(
     assert "ConnectionRefused" in said.__dict__["reason"]
 
 
+async def test_a_start_whose_server_is_silent_says_so(
+    proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection_module, "TELL_SECONDS", 0.2)
+    proxy.mute = True
+
+    with pytest.raises(Unavailable):
+        async with connect(proxy.url, within=0.6):
+            pass
+
+    (said,) = [one for one in caplog.records if "waiting" in one.getMessage()]
+    assert said.__dict__["reason"] == "no word since the connection began"
+
+
 async def test_it_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> None:
     async with embedded_server(tmp_path) as first:
         pass

@@ -2,31 +2,12 @@
 
 import errno
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.not_as_root import not_as_root
 from workflows.disk import LocalDisk
-
-NOBODY = 65534
-
-
-@contextmanager
-def not_as_root() -> Iterator[Path]:
-    """A folder of somebody whom permissions keep out; whoever runs the tests may be root."""
-    with tempfile.TemporaryDirectory() as name:
-        if os.geteuid() != 0:
-            yield Path(name)
-            return
-        os.chown(name, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
-        try:
-            yield Path(name)
-        finally:
-            os.seteuid(0)
 
 
 async def test_a_folder_made_read_only_all_through_is_thrown_away() -> None:

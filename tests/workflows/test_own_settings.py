@@ -155,6 +155,25 @@ async def test_what_is_tidied_up_through_the_own_settings_keeps_what_working_tre
     assert await said(await sandboxes.start(sandbox, kept)) == (0, "staged\napart\n")
 
 
+async def test_an_agent_that_tidies_up_takes_nothing_that_is_about_to_be_on_a_branch(
+    sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote, git: Git
+) -> None:
+    """`git gc --prune=now` removes what no branch has: of another task's commit, or of a fetch, that has not ended."""
+    remote.commit(a="1\n")
+    sandbox = await prepared(sandboxes, remote, "one")
+    # As if it had been made by an earlier version.
+    forget = "git config --unset-all extensions.preciousObjects || true"
+    tidy = "git reflog expire --all --expire=now; git gc --quiet --prune=now"
+    born_again = Repositories(git, repositories.path(REPOSITORY).parent, local_root=None)
+    assert (await said(await sandboxes.start(sandbox, ["sh", "-ec", forget])))[0] == 0
+
+    async with born_again.alone(REPOSITORY) as repository:
+        tree = await repository.run("rev-parse", f"{remote.git('rev-parse', 'main')}^{{tree}}")
+        commit = await repository.apart().commit(tree.output.decode().strip(), message="new")
+        assert (await said(await sandboxes.start(sandbox, ["sh", "-ec", tidy])))[0] == 0
+        await repository.run("update-ref", "refs/heads/two", commit)
+
+
 async def test_a_working_tree_made_before_there_were_own_settings_goes_along(
     sandboxes: LocalSandboxes, repositories: Repositories, remote: Remote
 ) -> None:
