@@ -20,15 +20,11 @@ LOOK_SECONDS = 60.0
 SEEN_TIPS = 500
 """So many of the places a remote's branch was at are looked through."""
 
-<<<<<<< HEAD
 READ_BYTES = 1 << 20
 """So much is read of a file in which git keeps a few names."""
 
 ORIGIN = "refs/remotes/origin/"
-=======
-_ORIGIN = "refs/remotes/origin/"
 _PRECIOUS = "extensions.preciousObjects"
->>>>>>> d00143f8e94c086d8dfbe8c39461efcfd3ecc545
 _HALVES = ("objects/pack/tmp_*", "objects/??/tmp_obj_*")
 _LOCKS = ("*.lock", "packed-refs.new", "objects/*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
 
