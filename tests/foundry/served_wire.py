@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foundry import web_server
 from foundry.patient_protocol import PatientProtocol
@@ -24,6 +24,16 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 class Hasty(PatientProtocol):
     head_seconds = 0.05
     parting_seconds = 0.05
+
+
+def once(may_answer: asyncio.Event) -> ASGIApp:
+    """Says hello when it may."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await may_answer.wait()
+        await HELLO(scope, receive, send)
+
+    return app
 
 
 @asynccontextmanager

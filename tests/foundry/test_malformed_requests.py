@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tests.foundry.served_wire import CHUNKED, GET, HELLO, UPGRADE, WITHIN, Hasty, served
+from tests.foundry.served_wire import CHUNKED, GET, UPGRADE, WITHIN, Hasty, once, served
 
 
 async def test_what_is_no_request_is_answered_with_a_problem(
@@ -34,11 +34,7 @@ async def test_what_was_asked_before_nonsense_is_answered_before_it(
 ) -> None:
     may_answer = asyncio.Event()
 
-    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-        await may_answer.wait()
-        await HELLO(scope, receive, send)
-
-    async with served(monkeypatch, slow) as port, asyncio.timeout(WITHIN):
+    async with served(monkeypatch, once(may_answer)) as port, asyncio.timeout(WITHIN):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         sink.write(GET + behind)
         # Another connection's answer: by then the nonsense was read too.

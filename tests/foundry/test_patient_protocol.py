@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.transport import EXTENSION
-from tests.foundry.served_wire import GET, HELLO, WITHIN, Hasty, served
+from tests.foundry.served_wire import GET, WITHIN, Hasty, once, served
 from tests.gateway.reader import open_connection
 
 MUCH = 20_000_000
@@ -45,11 +45,7 @@ async def test_a_connection_whose_request_was_answered_is_kept(
 async def test_who_sends_nothing_more_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     may_answer = asyncio.Event()
 
-    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-        await may_answer.wait()
-        await HELLO(scope, receive, send)
-
-    async with served(monkeypatch, slow) as port, asyncio.timeout(WITHIN):
+    async with served(monkeypatch, once(may_answer)) as port, asyncio.timeout(WITHIN):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         sink.write(GET + GET)
         sink.write_eof()

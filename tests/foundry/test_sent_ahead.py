@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from foundry.patient_protocol import PatientProtocol
 from gateway.transport import EXTENSION
-from tests.foundry.served_wire import GET, HELLO, POST, WITHIN, Hasty, served
+from tests.foundry.served_wire import GET, POST, WITHIN, Hasty, once, served
 from tests.gateway.reader import open_connection
 
 
@@ -19,11 +19,7 @@ async def test_the_rest_of_a_head_is_waited_for_when_those_before_it_are_answere
 ) -> None:
     may_answer = asyncio.Event()
 
-    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-        await may_answer.wait()
-        await HELLO(scope, receive, send)
-
-    async with served(monkeypatch, slow) as port, asyncio.timeout(WITHIN):
+    async with served(monkeypatch, once(may_answer)) as port, asyncio.timeout(WITHIN):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         sink.write(GET + GET + GET[:9])
         # Another connection is ended after the same time: by then this one would have been as well.
