@@ -24,15 +24,6 @@ from workflows.sessions import Sessions
 from workflows.steady_reports import SteadyReports
 
 TRANSCRIPT = subject_of("transcript", facts.SESSION)
-READY: list[Event] = [
-    facts.task_created(),
-    facts.session_created(),
-    facts.job_announced(),
-    facts.sandbox_allocated(),
-    facts.sandbox_ready(),
-    facts.session_ready(),
-    facts.task_provisioned(),
-]
 
 
 class Moody:

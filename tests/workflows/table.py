@@ -20,6 +20,7 @@ from events.task import Permissions
 from events.transcript import EntriesAppended, Entry
 from runtime.errors import Unavailable
 from tests import facts
+from tests.workflows.ready_task import READY
 from workflows.acp_agent import AgentProcess
 from workflows.steady_reports import SteadyReports
 from workflows.turn import Turn
@@ -68,12 +69,7 @@ class Table:
     ) -> Turn:
         history: list[Event] = [
             replace(facts.task_created(), permissions=permissions),
-            facts.session_created(),
-            facts.job_announced(),
-            facts.sandbox_allocated(),
-            facts.sandbox_ready(),
-            facts.session_ready(),
-            facts.task_provisioned(),
+            *READY[1:],
             facts.message_queued(text=text, attachments=attachments),
         ]
         await self.reports.report(TASK, facts.TASK, lambda now: history, report_id="given")

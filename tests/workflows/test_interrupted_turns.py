@@ -12,7 +12,8 @@ from events.memory import MemoryStore
 from events.store import ALL, Limit
 from events.transcript import EntriesAppended, Entry
 from tests import facts
-from tests.workflows.sessions_table import READY, TRANSCRIPT, Table
+from tests.workflows.ready_task import READY
+from tests.workflows.sessions_table import TRANSCRIPT, Table
 from workflows.processes import Processes
 from workflows.transcript_writer import TranscriptWriter
 

@@ -14,6 +14,7 @@ from events.ids import JobId, OrganizationId, Position, RepositoryId, SandboxId,
 from events.job import REPOSITORY_SYNC, JobAnnounced
 from tests import facts
 from tests.decisions.given import context_of, folded
+from tests.workflows.ready_task import READY
 from workflows import repository_sync
 from workflows.announcements import Announcement
 from workflows.host_watch import needs_host
@@ -24,16 +25,6 @@ from workflows.job_sweep import is_idle
 from workflows.leftovers import branch_of_orphan
 from workflows.placement import Place, place
 from workflows.repository_sync import RepositorySync
-
-READY: list[Event] = [
-    facts.task_created(),
-    facts.session_created(),
-    facts.job_announced(),
-    facts.sandbox_allocated(),
-    facts.sandbox_ready(),
-    facts.session_ready(),
-    facts.task_provisioned(),
-]
 
 
 def task(*history: Event) -> Task:

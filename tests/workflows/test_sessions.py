@@ -11,7 +11,8 @@ from events.commit import Event
 from events.ids import MessageId
 from events.memory import MemoryStore
 from tests import facts
-from tests.workflows.sessions_table import READY, Table
+from tests.workflows.ready_task import READY
+from tests.workflows.sessions_table import Table
 from workflows.job_kind import Retry
 from workflows.processes import Processes
 from workflows.sessions import START
